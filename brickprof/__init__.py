@@ -1,0 +1,92 @@
+"""brickprof: a hierarchical tile profiler for cache-blocked kernels.
+
+Names are imported when they are first used, so that reading a saved recording needs no compiled
+module and importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from brickprof._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from brickprof._kernels import attention as attention
+    from brickprof._kernels import gemm as gemm
+    from brickprof._kernels import isas as isas
+    from brickprof._profiler import BrickProfiler as BrickProfiler
+    from brickprof.attention_tiling import AttentionPlan as AttentionPlan
+    from brickprof.calibration import calibrate as calibrate
+    from brickprof.calibration import roofs as roofs
+    from brickprof.errors import BrickprofError as BrickprofError
+    from brickprof.errors import MachineError as MachineError
+    from brickprof.errors import RecordingError as RecordingError
+    from brickprof.errors import RoofsError as RoofsError
+    from brickprof.errors import TileNestingError as TileNestingError
+    from brickprof.levels import TileLevel as TileLevel
+    from brickprof.machine import Machine as Machine
+    from brickprof.machine import detect_machine as detect_machine
+    from brickprof.plans import plan_attention as plan_attention
+    from brickprof.plans import plan_gemm as plan_gemm
+    from brickprof.recording import Overhead as Overhead
+    from brickprof.recording import Recording as Recording
+    from brickprof.recording import load_recording as load_recording
+    from brickprof.recording import merge_recordings as merge_recordings
+    from brickprof.roofline import Roofs as Roofs
+    from brickprof.threads import optimal_threads as optimal_threads
+    from brickprof.threads import sweep_threads as sweep_threads
+    from brickprof.tilestats import TileStats as TileStats
+    from brickprof.tiling import GemmPlan as GemmPlan
+
+_HOMES = {
+    "AttentionPlan": "attention_tiling",
+    "BrickProfiler": "_profiler",
+    "BrickprofError": "errors",
+    "GemmPlan": "tiling",
+    "Machine": "machine",
+    "MachineError": "errors",
+    "Overhead": "recording",
+    "Recording": "recording",
+    "RecordingError": "errors",
+    "Roofs": "roofline",
+    "RoofsError": "errors",
+    "TileLevel": "levels",
+    "TileNestingError": "errors",
+    "TileStats": "tilestats",
+    "attention": "_kernels",
+    "calibrate": "calibration",
+    "detect_machine": "machine",
+    "gemm": "_kernels",
+    "isas": "_kernels",
+    "load_recording": "recording",
+    "merge_recordings": "recording",
+    "optimal_threads": "threads",
+    "plan_attention": "plans",
+    "plan_gemm": "plans",
+    "roofs": "calibration",
+    "sweep_threads": "threads",
+}
+
+__all__ = [*_HOMES, "__version__", "get_include"]
+
+
+def get_include() -> str:
+    """Return the folder to put among a compiler's include directories for brickprof/tile.h."""
+    from pathlib import Path
+
+    return str(Path(__file__).parent / "include")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home at first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'brickprof' has no attribute {name!r}")
+    value = getattr(import_module(f"brickprof.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

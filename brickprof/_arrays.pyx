@@ -1,0 +1,115 @@
+"""What the kernels ask of the arrays that they are given."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport uintptr_t
+
+cnp.import_array()
+
+
+cdef bint is_regular(cnp.ndarray array):
+    """Tell whether elements are aligned, native, and whole elements apart."""
+    cdef int axis
+    if not cnp.PyArray_ISBEHAVED_RO(array):
+        return False
+    for axis in range(cnp.PyArray_NDIM(array)):
+        if cnp.PyArray_DIM(array, axis) > 1:
+            if cnp.PyArray_STRIDE(array, axis) % cnp.PyArray_ITEMSIZE(array):
+                return False
+    return True
+
+
+cdef Py_ssize_t step(cnp.ndarray array, int axis):
+    """Return a stride in elements; 0 where it does not matter."""
+    if cnp.PyArray_DIM(array, axis) <= 1:
+        return 0
+    return cnp.PyArray_STRIDE(array, axis) // cnp.PyArray_ITEMSIZE(array)
+
+
+cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims, int only):
+    """Return an array of the right rank and type (`only` one, or -1 for float32 or float64).
+
+    An array of odd strides or foreign byte order is copied; any other is used where it is.
+    """
+    cdef cnp.ndarray result
+    cdef int kind, dims
+    if isinstance(array, np.ndarray):
+        result = array
+    else:
+        result = np.asarray(array)
+    dims = cnp.PyArray_NDIM(result)
+    if not least_dims <= dims <= most_dims:
+        wanted = f"{least_dims}-D" if least_dims == most_dims else f"{least_dims}-D or {most_dims}-D"
+        raise ValueError(f"{name} must be {wanted}, got shape {np.shape(result)}")
+    kind = cnp.PyArray_TYPE(result)
+    if kind != only and (only >= 0 or kind not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):
+        wanted = "float32 or float64" if only < 0 else np.dtype(f"f{4 if only == cnp.NPY_FLOAT32 else 8}")
+        raise TypeError(f"{name} must be {wanted}, got dtype {result.dtype}")
+    if not is_regular(result):
+        result = np.array(result, dtype=result.dtype.newbyteorder("="), order="C")
+    return result
+
+
+cdef bint overlaps_itself(cnp.ndarray array):
+    """Tell whether elements may share memory, as in an array made by broadcasting."""
+    extent = cnp.PyArray_ITEMSIZE(array)
+    for stride, size in sorted(
+            [(abs(array.strides[axis]), array.shape[axis]) for axis in range(array.ndim)]):
+        if size > 1:
+            if stride < extent:
+                return True
+            extent = stride * (size - 1) + extent
+    return False
+
+
+cdef cnp.ndarray as_output(object out, cnp.ndarray like, tuple shape):
+    """Return `out` once it is fit to be written, or a new C-contiguous array for None."""
+    cdef cnp.ndarray result
+    if out is None:
+        return np.empty(shape, like.dtype.newbyteorder("="))
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy array or None, got {type(out).__name__}")
+    result = out
+    if np.shape(result) != shape:
+        raise ValueError(f"out must have shape {shape}, got {np.shape(result)}")
+    if cnp.PyArray_TYPE(result) != cnp.PyArray_TYPE(like) or not result.dtype.isnative:
+        raise TypeError(f"out must be {like.dtype.newbyteorder('=')}, got dtype {result.dtype}")
+    if not cnp.PyArray_ISWRITEABLE(result):
+        raise ValueError("out must be writeable, got a read-only array")
+    if overlaps_itself(result):
+        raise ValueError("out must not overlap itself, got strides "
+                         f"{tuple(result.strides[axis] for axis in range(result.ndim))}")
+    return result
+
+
+cdef void bounds(cnp.ndarray array, uintptr_t *low, uintptr_t *high):
+    """Find the first byte of an array and the one behind its last."""
+    cdef Py_ssize_t reach
+    cdef int axis
+    low[0] = <uintptr_t> cnp.PyArray_DATA(array)
+    high[0] = low[0] + cnp.PyArray_ITEMSIZE(array)
+    for axis in range(cnp.PyArray_NDIM(array)):
+        reach = (cnp.PyArray_DIM(array, axis) - 1) * cnp.PyArray_STRIDE(array, axis)
+        if reach < 0:
+            low[0] += reach
+        else:
+            high[0] += reach
+
+
+cdef int check_overlap(cnp.ndarray out, cnp.ndarray array, str name) except -1:
+    """Raise if `out` shares memory with an input."""
+    cdef uintptr_t out_low, out_high, low, high
+    if cnp.PyArray_SIZE(out) == 0 or cnp.PyArray_SIZE(array) == 0:
+        return 0
+    bounds(out, &out_low, &out_high)
+    bounds(array, &low, &high)
+    if out_low >= high or low >= out_high:
+        return 0
+    try:
+        shared = np.shares_memory(out, array, max_work=100_000)
+    except (np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError):
+        shared = True
+    if shared:
+        raise ValueError(f"out must not overlap {name}")
+    return 0

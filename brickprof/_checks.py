@@ -1,0 +1,57 @@
+"""Checks on single values that come from callers and from JSON."""
+
+from __future__ import annotations
+
+import math
+
+from brickprof.errors import BrickprofError
+
+
+def integer(name: str, value: object, least: int, error: type[BrickprofError]) -> int:
+    """Return `value` if it is an int of at least `least`, else raise `error` naming it."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise error(f"{name} must be an integer of at least {least}, got {value!r}")
+    return value
+
+
+def number(name: str, value: object, error: type[BrickprofError], zero: bool = False) -> float:
+    """Return `value` as a finite float above zero (or at zero, if `zero`), else raise `error`."""
+    wanted = "a finite number, zero or more" if zero else "a finite number above zero"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise error(f"{name} must be {wanted}, got {value!r}")
+    try:
+        real = float(value)
+    except OverflowError:
+        raise error(f"{name} must be {wanted}, got an integer too large") from None
+    if not math.isfinite(real) or real < 0 or (real == 0 and not zero):
+        raise error(f"{name} must be {wanted}, got {value!r}")
+    return real
+
+
+def text(name: str, value: object, error: type[BrickprofError]) -> str:
+    """Return `value` if it is a str that is not blank, else raise `error` naming it."""
+    if not isinstance(value, str) or not value.strip():
+        raise error(f"{name} must be a non-empty string, got {value!r}")
+    return value
+
+
+def items(name: str, value: object, error: type[BrickprofError]) -> list[object]:
+    """Return `value` if it is a list, else raise `error` naming it."""
+    if not isinstance(value, list):
+        raise error(f"{name} must be a list, got {type(value).__name__}")
+    return value
+
+
+def fields(
+    name: str, value: object, wanted: tuple[str, ...], error: type[BrickprofError]
+) -> dict[str, object]:
+    """Return `value` if it is a dict with exactly the keys `wanted`, else raise `error`."""
+    if not isinstance(value, dict):
+        raise error(f"{name} must be an object, got {type(value).__name__}")
+    for key in wanted:
+        if key not in value:
+            raise error(f"{name} lacks the field {key!r}")
+    for key in value:
+        if key not in wanted:
+            raise error(f"{name} has the unknown field {key!r}")
+    return value

@@ -1,0 +1,41 @@
+"""The compiled profiler's inside, for the kernels of this package."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from brickprof._recorder cimport Recorder
+from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder
+
+
+cdef class BrickProfiler:
+    cdef bint on
+    cdef uint64_t id
+    cdef uint32_t clock
+    cdef uint64_t ns_per_tick_q32, manual_ticks, abandoned
+    cdef double ns_per_tick
+    cdef bp_cost c_cost, call_cost, block_cost
+    cdef str clock_name, clock_reason
+    cdef object overhead_info, local
+    cdef list recorders_made, idle, bricks
+    cdef dict brick_ids
+    cdef readonly object sample_every, events
+    cdef object __weakref__
+
+    cdef Recorder adopt(self)
+    cdef Recorder take_recorder(self)
+    cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
+    cdef uint64_t now(self)
+    cdef int prepare(self) except -1
+
+
+cdef class RecorderSet:
+    cdef BrickProfiler profiler
+    cdef uint32_t brick_id
+    cdef int threads
+    cdef list held                  # the Recorders, the calling thread's first; empty when off
+    cdef bp_recorder **c            # theirs; NULL when off
+    cdef bp_brick *outer
+    cdef bp_frame *outer_base
+    cdef uint64_t entered
+
+    cdef int open(self, int level) except -1
+    cdef int close(self, bint failed) except -1

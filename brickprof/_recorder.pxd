@@ -1,0 +1,26 @@
+"""One thread's recorder, its rows, and what it costs to use."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder
+
+
+cdef class Recorder:
+    cdef bp_recorder *c
+    cdef bp_brick **bricks          # by brick id; NULL where this recorder has none
+    cdef uint32_t bricks_len
+    cdef uint64_t owner             # id of its profiler
+    cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
+    cdef readonly int lane
+    cdef str thread
+
+    cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
+    cdef Py_ssize_t depth(self)
+    cdef Py_ssize_t drop_to(self, bp_frame *frame)
+    cdef str open_tiles(self)
+    cdef object stats(self, uint32_t brick_id, int level, str name)
+    cdef void clear(self)
+
+
+cdef str misuse_text(uint32_t misuse)
+cdef bp_cost measure_nogil_pair(Recorder recorder)

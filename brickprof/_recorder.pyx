@@ -1,0 +1,191 @@
+"""One thread's recorder, its rows, and what it costs to use."""
+
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
+from libc.string cimport memset
+
+from brickprof.tile cimport (
+    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_MICRO, BP_NO_SUCH_LEVEL,
+    BP_NOTHING_OPEN, BP_TOO_DEEP, BP_MAX_DEPTH, bp_brick, bp_cost, bp_event, bp_frame,
+    bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop, bp_u128,
+)
+
+from brickprof.levels import TileLevel
+from brickprof.tilestats import TileStats
+
+
+cdef extern from *:
+    """
+    static inline uint64_t bp_low(bp_u128 x) { return (uint64_t)x; }
+    static inline uint64_t bp_high(bp_u128 x) { return (uint64_t)(x >> 64); }
+    """
+    uint64_t bp_low(bp_u128 x)
+    uint64_t bp_high(bp_u128 x)
+
+
+cdef object as_int(bp_u128 x):
+    """Make a Python int of 128 bits."""
+    return (<object> bp_high(x) << 64) | bp_low(x)
+
+
+cdef class Recorder:
+    """A C recorder with the memory that it points to; see tile.h."""
+
+    def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
+                  uint64_t sample_every, uint64_t events_capacity):
+        self.c = <bp_recorder *> PyMem_RawCalloc(1, sizeof(bp_recorder))
+        if self.c == NULL:
+            raise MemoryError("no memory for a recorder")
+        if events_capacity:
+            self.c.events = <bp_event *> PyMem_RawCalloc(events_capacity, sizeof(bp_event))
+            if self.c.events == NULL:
+                raise MemoryError(f"no memory for events={events_capacity} on a thread")
+        self.c.abi = BP_ABI
+        self.c.clock = clock
+        self.c.ns_per_tick_q32 = ns_per_tick_q32
+        self.c.sample_every = sample_every
+        self.c.events_capacity = events_capacity
+        self.c.top = self.c.base = self.c.frames
+        self.owner = owner
+        self.lane = lane
+        self.thread = ""
+
+    def __dealloc__(self):
+        cdef uint32_t i
+        for i in range(self.bricks_len):
+            PyMem_RawFree(self.bricks[i])
+        PyMem_RawFree(self.bricks)
+        if self.c != NULL:
+            PyMem_RawFree(self.c.events)
+            PyMem_RawFree(self.c)
+
+    cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
+        """Return this recorder's rows of a brick, making them where there are none."""
+        cdef bp_brick **grown
+        cdef bp_brick *brick
+        if brick_id >= self.bricks_len:
+            grown = <bp_brick **> PyMem_RawRealloc(
+                self.bricks, (brick_id + 1) * sizeof(bp_brick *))
+            if grown == NULL:
+                raise MemoryError("no memory for another brick")
+            memset(&grown[self.bricks_len], 0,
+                   (brick_id + 1 - self.bricks_len) * sizeof(bp_brick *))
+            self.bricks = grown
+            self.bricks_len = brick_id + 1
+        if self.bricks[brick_id] == NULL:
+            brick = <bp_brick *> PyMem_RawCalloc(1, sizeof(bp_brick))
+            if brick == NULL:
+                raise MemoryError("no memory for another brick")
+            brick.id = brick_id
+            brick.itemsize = itemsize
+            self.bricks[brick_id] = brick
+            clear_rows(brick)
+        return self.bricks[brick_id]
+
+    cdef Py_ssize_t depth(self):
+        """Return the number of open tiles."""
+        return self.c.top - self.c.frames
+
+    cdef Py_ssize_t drop_to(self, bp_frame *frame):
+        """Forget the open tiles inside a frame and return their number."""
+        cdef Py_ssize_t dropped = self.c.top - frame
+        self.c.too_deep = 0
+        if dropped > 0:
+            self.c.top = frame
+            return dropped
+        return 0
+
+    cdef str open_tiles(self):
+        """Name the open tiles, outermost first."""
+        cdef Py_ssize_t i
+        return ", ".join(
+            f"{TileLevel(self.c.frames[i].level).label}"
+            f"({self.c.frames[i].row}, {self.c.frames[i].col})"
+            for i in range(1, self.depth() + 1))
+
+    cdef object stats(self, uint32_t brick_id, int level, str name):
+        """Return a row as TileStats, or None where nothing was recorded."""
+        cdef bp_row *row
+        cdef uint32_t i
+        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+            return None
+        row = &self.bricks[brick_id].rows[level]
+        if row.count == 0:
+            return None
+        q32 = <object> self.c.ns_per_tick_q32
+        count, timed = <object> row.count, <object> row.timed
+
+        def ns(ticks, scaled=False):
+            if scaled and timed != count:
+                ticks = (2 * ticks * count + timed) // (2 * timed) if timed else 0
+            return max(0, ticks * q32 + 0x80000000 >> 32)
+
+        return TileStats(
+            level=TileLevel(level), brick=name, count=count, timed=timed,
+            total_ns=ns(row.ticks, True), self_ns=ns(row.self_ticks, True),
+            raw_total_ns=ns(row.raw_ticks, True), raw_self_ns=ns(row.raw_self_ticks, True),
+            min_ns=ns(row.min_ticks) if timed else 0, max_ns=ns(row.max_ticks),
+            elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
+            undeclared=row.undeclared,
+            histogram=tuple([(i, row.histogram[i]) for i in range(BP_BUCKETS)
+                             if row.histogram[i]]))
+
+    cdef void clear(self):
+        """Forget all that was recorded."""
+        cdef uint32_t i
+        for i in range(self.bricks_len):
+            if self.bricks[i] != NULL:
+                clear_rows(self.bricks[i])
+        self.c.events_used = self.c.events_dropped = 0
+        memset(self.c.passed, 0, sizeof(self.c.passed))
+
+
+cdef void clear_rows(bp_brick *brick):
+    """Zero a brick's rows."""
+    cdef int level
+    brick.outer_ticks = 0
+    memset(brick.rows, 0, BP_LEVELS * sizeof(bp_row))
+    for level in range(BP_LEVELS):
+        brick.rows[level].min_ticks = UINT64_MAX
+
+
+cdef str misuse_text(uint32_t misuse):
+    """Say what was done wrong with a recorder from nogil code."""
+    wrongs = []
+    if misuse & BP_TOO_DEEP:
+        wrongs.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
+    if misuse & BP_NOTHING_OPEN:
+        wrongs.append("a tile was stopped where none was open")
+    if misuse & BP_COARSER_INSIDE:
+        wrongs.append("a coarser tile was started inside a finer one")
+    if misuse & BP_NO_SUCH_LEVEL:
+        wrongs.append("a tile was started at a level that does not exist")
+    return "; ".join(wrongs)
+
+
+cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:
+    """Time a run of empty pairs, in ticks."""
+    cdef uint64_t before = bp_read_clock(c.clock)
+    cdef int i
+    for i in range(pairs):
+        bp_start(c, BP_MICRO, 0, 0)
+        bp_stop(c, 0, 0, 0)
+    return bp_read_clock(c.clock) - before
+
+
+cdef bp_cost measure_nogil_pair(Recorder recorder):
+    """Return the least that an empty nogil pair costs, timed and passed over, in ticks."""
+    cdef bp_cost cost
+    cdef uint64_t timed = UINT64_MAX, skipped = UINT64_MAX
+    cdef int batch, pairs = 64
+    recorder.c.brick = recorder.brick(0, 4)
+    for batch in range(200):
+        recorder.c.sample_every = 1
+        timed = min(timed, time_nogil_pairs(recorder.c, pairs))
+        recorder.c.sample_every = UINT64_MAX
+        recorder.c.passed[<int> BP_MICRO] = 1
+        skipped = min(skipped, time_nogil_pairs(recorder.c, pairs))
+    cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
+    cost.pair = max(timed // pairs, cost.inside)
+    cost.skipped = skipped // pairs
+    return cost

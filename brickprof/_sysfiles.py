@@ -1,0 +1,43 @@
+"""Reads the kernel's small text files: a file that is missing or junk tells nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text without outer blanks; "" when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip().strip("\0")
+    except (OSError, ValueError):
+        return ""
+
+
+def parse_int(text: str) -> int | None:
+    """Return the plain decimal integer that `text` holds, or None."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes of a size such as "32K", "1024K", "32M" or "1G"; None for 0 or junk."""
+    match = re.fullmatch(r"([0-9]{1,15})([KMG]?)", text)
+    if match is None:
+        return None
+    return int(match[1]) * _UNITS[match[2]] or None
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...]:
+    """Return the CPUs of a list such as "0-3,8", ascending; () for junk."""
+    cpus: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part.strip())
+        if match is None:
+            return ()
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            return ()
+        cpus.update(range(first, last + 1))
+    return tuple(sorted(cpus))

@@ -1,0 +1,23 @@
+"""The exceptions that brickprof raises on purpose."""
+
+from __future__ import annotations
+
+
+class BrickprofError(Exception):
+    """Root of the library's own errors; catching it catches all of them."""
+
+
+class TileNestingError(BrickprofError, RuntimeError):
+    """Tiles were started or stopped out of order, twice, or by a stranger."""
+
+
+class RecordingError(BrickprofError, ValueError):
+    """A recording is damaged, of another schema, or cannot be merged."""
+
+
+class RoofsError(BrickprofError, ValueError):
+    """Measured roofs are missing, damaged or make no sense."""
+
+
+class MachineError(BrickprofError, ValueError):
+    """A description of a machine is damaged or makes no sense."""

@@ -1,0 +1,228 @@
+/* tile.h: start and stop tiles from nogil Cython and from C.
+ *
+ * A recorder belongs to one thread at a time and is handed out by BrickProfiler.recorders(); a
+ * NULL recorder is a profiler that is off, and costs one branch. Start and stop never fail, take
+ * no lock and allocate nothing: misuse is noted in the recorder and raised when it is handed back.
+ *
+ * Needs GCC or Clang on a 64-bit machine (for unsigned __int128).
+ */
+#ifndef BRICKPROF_TILE_H
+#define BRICKPROF_TILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BP_ABI 1                                    /* of bp_recorder; part of BP_CAPSULE */
+#define BP_CAPSULE "brickprof.recorder.1"
+#define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
+#define BP_BUCKETS 1920                             /* brickprof.stats.BUCKETS */
+#define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
+
+enum { BP_MACRO = 0, BP_MIDI = 1, BP_MICRO = 2, BP_LEVELS = 3 };
+enum { BP_CLOCK_GETTIME = 0, BP_CLOCK_TSC = 1, BP_CLOCK_CNTVCT = 2, BP_CLOCK_MANUAL = 3 };
+
+/* What was done wrong with a recorder, as bits of bp_recorder.misuse. */
+enum { BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_LEVEL = 8 };
+
+__extension__ typedef unsigned __int128 bp_u128;
+
+/* The tiles of one level. Sums are over timed tiles, but count, undeclared and the work. */
+typedef struct bp_row {
+    uint64_t count, timed, undeclared;
+    uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
+    int64_t raw_self_ticks, self_ticks;
+    uint64_t min_ticks, max_ticks;                  /* corrected */
+    bp_u128 elements, flops, nbytes;
+    uint64_t histogram[BP_BUCKETS];                 /* corrected times in ns */
+} bp_row;
+
+typedef struct bp_brick {
+    bp_row rows[BP_LEVELS];
+    uint64_t outer_ticks;                           /* raw time of tiles inside no other tile */
+    uint32_t id, itemsize;
+} bp_brick;
+
+typedef struct bp_frame {
+    uint64_t start;
+    uint64_t child_raw, child_ticks;                /* of direct children */
+    uint64_t overhead;                              /* cost of the pairs inside, in ticks */
+    bp_brick *brick;
+    uint64_t row, col, serial;
+    uint8_t level, timed, orphan;
+} bp_frame;
+
+typedef struct bp_event {
+    uint64_t start, stop, row, col;
+    uint32_t brick, level;
+} bp_event;
+
+/* Calibrated cost of one kind of start/stop pair, in ticks. */
+typedef struct bp_cost {
+    uint64_t inside;                                /* between its two clock reads */
+    uint64_t pair;                                  /* in all */
+    uint64_t skipped;                               /* in all, when sampling passes the tile over */
+} bp_cost;
+
+typedef struct bp_recorder {
+    uint32_t abi, clock, misuse, too_deep;
+    uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
+    uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
+    uint64_t serial;                                /* of the last tile started */
+    uint64_t sample_every, passed[BP_LEVELS];       /* tiles since the last one timed */
+    bp_cost cost;                                   /* of a pair through this header */
+    bp_brick *brick;                                /* that new tiles belong to */
+    bp_frame *top;                                  /* innermost open tile, or base */
+    bp_frame *base;                                 /* tiles up to here are somebody else's */
+    bp_event *events;
+    uint64_t events_capacity, events_used, events_dropped;
+    bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
+} bp_recorder;
+
+static inline uint64_t bp_read_clock_gettime(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Read a clock that needs no state; 0 for one that this machine lacks. */
+static inline uint64_t bp_read_clock(uint32_t clock) {
+#if defined(__x86_64__)
+    if (__builtin_expect(clock == BP_CLOCK_TSC, 1)) return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    if (__builtin_expect(clock == BP_CLOCK_CNTVCT, 1)) {
+        uint64_t ticks;
+        __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+        return ticks;
+    }
+#endif
+    return clock == BP_CLOCK_GETTIME ? bp_read_clock_gettime() : 0;
+}
+
+static inline uint64_t bp_now(const bp_recorder *r) {
+    if (__builtin_expect(r->clock == BP_CLOCK_MANUAL, 0)) return r->manual_ticks;
+    return bp_read_clock(r->clock);
+}
+
+/* Ticks to nanoseconds, rounded to nearest. */
+static inline uint64_t bp_ns(const bp_recorder *r, uint64_t ticks) {
+    return (uint64_t)(((bp_u128)ticks * r->ns_per_tick_q32 + 0x80000000u) >> 32);
+}
+
+/* Bucket of a time; the layout is brickprof.stats.bucket_of. */
+static inline uint32_t bp_bucket(uint64_t ns) {
+    uint32_t shift = (uint32_t)(58 - __builtin_clzll(ns | 32));
+    return shift * 32 + (uint32_t)(ns >> shift);
+}
+
+/* Open a tile whose clock is still to be read: the caller sets top->start last of all. */
+static inline void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
+    bp_frame *f = r->top + 1;
+    if (__builtin_expect((unsigned)level >= BP_LEVELS, 0)) {
+        r->misuse |= BP_NO_SUCH_LEVEL;
+        level = BP_MICRO;
+    }
+    if (__builtin_expect(level < r->top->level, 0)) r->misuse |= BP_COARSER_INSIDE;
+    f->child_raw = f->child_ticks = f->overhead = 0;
+    f->brick = r->brick;
+    f->row = row;
+    f->col = col;
+    f->serial = ++r->serial;
+    f->level = (uint8_t)level;
+    f->orphan = 0;
+    f->timed = 1;
+    if (__builtin_expect(r->sample_every > 1, 0)) {
+        f->timed = r->passed[level] == 0;
+        if (++r->passed[level] == r->sample_every) r->passed[level] = 0;
+    }
+    r->top = f;
+}
+
+/* Add a tile's time to its own row, to its parent and to the event list. */
+static inline void bp_record_time(bp_recorder *r, bp_frame *f, uint64_t now, uint64_t inside) {
+    bp_row *row = &f->brick->rows[f->level];
+    bp_frame *parent = f - 1;
+    uint64_t raw = now - f->start, cost = inside + f->overhead;
+    uint64_t ticks = raw > cost ? raw - cost : 0;
+    row->timed++;
+    row->raw_ticks += raw;
+    row->ticks += ticks;
+    row->raw_self_ticks += (int64_t)(raw - f->child_raw);
+    row->self_ticks += (int64_t)(ticks - f->child_ticks);
+    if (ticks < row->min_ticks) row->min_ticks = ticks;
+    if (ticks > row->max_ticks) row->max_ticks = ticks;
+    row->histogram[bp_bucket(bp_ns(r, ticks))]++;
+    parent->child_raw += raw * r->sample_every;     /* a timed tile stands for its neighbours */
+    parent->child_ticks += ticks * r->sample_every;
+    if (parent == r->frames) f->brick->outer_ticks += raw * r->sample_every;
+    if (__builtin_expect(r->events_capacity != 0, 0)) {
+        if (r->events_used < r->events_capacity) {
+            bp_event *e = &r->events[r->events_used++];
+            e->start = f->start, e->stop = now, e->row = f->row, e->col = f->col;
+            e->brick = f->brick->id, e->level = f->level;
+        } else {
+            r->events_dropped++;
+        }
+    }
+}
+
+/* Close the innermost tile at a time that was read already; cost is that of its door. */
+static inline void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
+                          uint64_t nbytes, const bp_cost *cost) {
+    bp_frame *f = r->top;
+    bp_row *row = &f->brick->rows[f->level];
+    row->count++;
+    row->elements += elements;
+    row->flops += flops;
+    if (__builtin_expect(nbytes == BP_UNDECLARED, 0)) {
+        row->undeclared++;
+        row->nbytes += (bp_u128)elements * f->brick->itemsize;
+    } else {
+        row->nbytes += nbytes;
+    }
+    if (__builtin_expect(f->timed, 1)) {
+        bp_record_time(r, f, now, cost->inside);
+        f[-1].overhead += f->overhead + cost->pair;
+    } else {
+        f[-1].overhead += f->overhead + cost->skipped;
+    }
+    r->top = f - 1;
+}
+
+/* Start a tile; row and col are its place in the parent tile. */
+static inline void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
+    if (r == NULL) return;
+    if (__builtin_expect(r->top == r->frames + BP_MAX_DEPTH, 0)) {
+        r->misuse |= BP_TOO_DEEP;
+        r->too_deep++;
+        return;
+    }
+    bp_push(r, level, row, col);
+    if (__builtin_expect(r->top->timed, 1)) r->top->start = bp_now(r);
+}
+
+/* Stop the innermost tile, declaring its work; nbytes are those between its cache and the core,
+ * or BP_UNDECLARED. */
+static inline void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    uint64_t now;
+    if (r == NULL) return;
+    now = __builtin_expect(r->top->timed, 1) ? bp_now(r) : 0;
+    if (__builtin_expect(r->too_deep != 0, 0)) {
+        r->too_deep--;
+        return;
+    }
+    if (__builtin_expect(r->top == r->base, 0)) {
+        r->misuse |= BP_NOTHING_OPEN;
+        return;
+    }
+    bp_pop(r, now, elements, flops, nbytes, &r->cost);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

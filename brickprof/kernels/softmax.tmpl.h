@@ -1,0 +1,102 @@
+/* softmax.tmpl.h: one block of an online softmax; float32, any vector width. See dispatch.h. */
+
+#define LANES ((int)(VBYTES / sizeof(float)))
+
+typedef float V __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
+typedef int32_t I __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
+
+static inline V splat(float x) { return x - (V){0}; }
+
+static inline V larger(V a, V b) {
+    const I a_wins = a > b;
+    return (V)(((I)a & a_wins) | ((I)b & ~a_wins));
+}
+
+/* 2**x for x <= 0 or NaN, flushed to 0 under 2**-126. The power is split at the nearest integer by
+ * adding 1.5 * 2**23, which leaves it in the low bits; the rest is a polynomial fitted for least
+ * relative error (2e-9 before rounding). */
+static inline V exp2_of(V x) {
+    const float shift = 12582912.0f;
+    const V shifted = x + shift;
+    const V r = x - (shifted - shift);
+    const V power = (V)(((I)shifted << 23) + 0x3f800000);
+    V y = splat(0x1.41d332p-13f);
+    y = y * r + 0x1.5f456ap-10f;
+    y = y * r + 0x1.3b2dbcp-7f;
+    y = y * r + 0x1.c6aed4p-5f;
+    y = y * r + 0x1.ebfbdap-3f;
+    y = y * r + 0x1.62e430p-1f;
+    y = y * r + 1.0f;
+    return (V)((I)(y * power) & ~(I)(x < -126.0f));
+}
+
+static inline float largest_of(V v) {
+    float most = v[0];
+    for (int i = 1; i < LANES; i++) most = v[i] > most ? v[i] : most;
+    return most;
+}
+
+static inline float sum_of(V v) {
+    float sum = 0;
+    for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
+}
+
+/* Scale a row's visible scores, hide the rest, and return the largest. */
+static inline float scale_row(float *s, ptrdiff_t visible, ptrdiff_t padded, float scale) {
+    V most = splat(-INFINITY);
+    ptrdiff_t j = 0;
+    for (; j + LANES <= visible; j += LANES) {
+        const V v = *(V *)(s + j) * scale;
+        *(V *)(s + j) = v;
+        most = larger(v, most);
+    }
+    float m = largest_of(most);
+    for (; j < visible; j++) {
+        s[j] *= scale;
+        m = s[j] > m ? s[j] : m;
+    }
+    for (; j < padded; j++) s[j] = -INFINITY;
+    return m;
+}
+
+static void softmax(const bp_softmax_block *b) {
+    const ptrdiff_t padded = (b->keys + LANES - 1) / LANES * LANES;
+    for (int r = 0; r < b->rows; r++) {
+        float *s = b->scores + r * b->ld, *out = b->out + r * b->out_ld;
+        ptrdiff_t visible = b->visible + r * (ptrdiff_t)b->step;
+        visible = visible < 0 ? 0 : visible > b->keys ? b->keys : visible;
+        if (visible == 0) {
+            memset(s, 0, (size_t)padded * sizeof *s);
+            continue;
+        }
+        const float before = b->maximum[r], here = scale_row(s, visible, padded, b->scale);
+        const float most = here > before ? here : before;
+        /* Where all scores are -inf, subtracting their maximum would make NaN of them. */
+        const float offset = most == -INFINITY ? 0.0f : most;
+        const float rescale = exp2_of(splat(before - offset))[0];
+        V sum = {0};
+        for (ptrdiff_t j = 0; j < padded; j += LANES) {
+            const V p = exp2_of(*(V *)(s + j) - offset);
+            *(V *)(s + j) = p;
+            sum += p;
+        }
+        b->maximum[r] = most;
+        b->sum[r] = b->sum[r] * rescale + sum_of(sum);
+        if (rescale != 1.0f)
+            for (int j = 0; j < b->width; j += LANES) *(V *)(out + j) *= rescale;
+    }
+}
+
+static void divide(const float *acc, float sum, float *out, ptrdiff_t width) {
+    for (ptrdiff_t j = 0; j < width; j++) out[j] = acc[j] / sum;
+}
+
+static int all_finite(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width) {
+    float zero = 0;
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < width; j++) zero += data[i * ld + j] * 0.0f;
+    return zero == 0.0f;
+}
+
+#undef LANES

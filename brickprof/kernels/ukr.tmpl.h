@@ -1,0 +1,148 @@
+/* ukr.tmpl.h: the one micro-kernel body, for any element type and vector width.
+ *
+ * Included once for each element type of an instruction set, with
+ *   T         the element type,
+ *   F(name)   the name of a function for that type and instruction set,
+ *   VBYTES    the width of a vector register in bytes,
+ *   MR, NV    the register block: MR rows of NV vectors of C are held in registers,
+ *   CHAINS    independent multiply-adds that the peak probe keeps in flight.
+ *
+ * The block is that of a GotoBLAS micro-kernel (K. Goto, R. van de Geijn, "Anatomy of
+ * high-performance matrix multiplication", ACM TOMS 34(3), 2008; F. Van Zee, R. van de Geijn,
+ * "BLIS", ACM TOMS 41(3), 2015): a rank-1 update of C in registers for each step of k.
+ */
+
+#define V F(vector)
+#define LANES ((int)(VBYTES / sizeof(T)))
+#define NR (NV * LANES)
+
+typedef T V __attribute__((vector_size(VBYTES), aligned(sizeof(T)), may_alias));
+
+/* C in registers, from A's element (i, p) at a[i * row + p * step]. */
+static inline __attribute__((always_inline)) void F(body)(
+    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t step, const T *b, ptrdiff_t ldb, V *acc) {
+    for (ptrdiff_t p = 0; p < k; p++) {
+        V bv[NV];
+        for (int j = 0; j < NV; j++) bv[j] = *(const V *)(b + j * LANES);
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; i++) {
+            const T ai = a[i * row];
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; j++) acc[i * NV + j] += ai * bv[j];
+        }
+        a += step;
+        b += ldb;
+    }
+}
+
+/* The part of a block that lies inside C. */
+static __attribute__((noinline)) void F(store_edge)(const V *acc, T *c, ptrdiff_t ldc, int m,
+                                                     int n, int add) {
+    const T *block = (const T *)acc;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            c[i * ldc + j] = add ? c[i * ldc + j] + block[i * NR + j] : block[i * NR + j];
+}
+
+static inline __attribute__((always_inline)) void F(tile)(
+    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t step, const T *b, ptrdiff_t ldb, T *c,
+    ptrdiff_t ldc, int m, int n, int add) {
+    V acc[MR * NV];
+#pragma GCC unroll 64
+    for (int x = 0; x < MR * NV; x++) acc[x] = (V){0};
+    F(body)(k, a, row, step, b, ldb, acc);
+    if (__builtin_expect(m == MR && n == NR, 1)) {
+        if (add) {
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; i++)
+#pragma GCC unroll 4
+                for (int j = 0; j < NV; j++) *(V *)(c + i * ldc + j * LANES) += acc[i * NV + j];
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; i++)
+#pragma GCC unroll 4
+                for (int j = 0; j < NV; j++) *(V *)(c + i * ldc + j * LANES) = acc[i * NV + j];
+        }
+    } else {
+        V block[MR * NV];
+#pragma GCC unroll 64
+        for (int x = 0; x < MR * NV; x++) block[x] = acc[x];
+        F(store_edge)(block, c, ldc, m, n, add);
+    }
+}
+
+static void F(packed)(ptrdiff_t k, const void *a, const void *b, ptrdiff_t ldb, void *c,
+                      ptrdiff_t ldc, int m, int n, int add) {
+    F(tile)(k, (const T *)a, 1, MR, (const T *)b, ldb, (T *)c, ldc, m, n, add);
+}
+
+static void F(rows)(ptrdiff_t k, const void *a, ptrdiff_t lda, const void *b, ptrdiff_t ldb,
+                    void *c, ptrdiff_t ldc, int m, int n, int add) {
+    F(tile)(k, (const T *)a, lda, 1, (const T *)b, ldb, (T *)c, ldc, m, n, add);
+}
+
+static inline __attribute__((always_inline)) void F(pack)(
+    int width, ptrdiff_t count, ptrdiff_t depth, const T *src, ptrdiff_t between,
+    ptrdiff_t along, T *dst) {
+    for (ptrdiff_t first = 0; first < count; first += width) {
+        const T *from = src + first * between;
+        const int w = count - first < width ? (int)(count - first) : width;
+        if (w == width && between == 1) {
+            for (ptrdiff_t p = 0; p < depth; p++)
+                for (int i = 0; i < width; i++) dst[p * width + i] = from[p * along + i];
+        } else if (w == width) {
+            for (ptrdiff_t p = 0; p < depth; p++)
+                for (int i = 0; i < width; i++) dst[p * width + i] = from[i * between + p * along];
+        } else {
+            for (ptrdiff_t p = 0; p < depth; p++)
+                for (int i = 0; i < width; i++)
+                    dst[p * width + i] = i < w ? from[i * between + p * along] : (T)0;
+        }
+        dst += width * depth;
+    }
+}
+
+static void F(pack_a)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
+                      ptrdiff_t along, void *dst) {
+    F(pack)(MR, count, depth, (const T *)src, between, along, (T *)dst);
+}
+
+static void F(pack_b)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
+                      ptrdiff_t along, void *dst) {
+    F(pack)(NR, count, depth, (const T *)src, between, along, (T *)dst);
+}
+
+static uint64_t F(peak)(uint64_t steps) {
+    V acc[CHAINS], by, plus;
+    for (int j = 0; j < LANES; j++) by[j] = (T)0.5, plus[j] = (T)1;
+#pragma GCC unroll 32
+    for (int i = 0; i < CHAINS; i++) acc[i] = plus;
+    for (uint64_t s = 0; s < steps; s++) {
+#pragma GCC unroll 32
+        for (int i = 0; i < CHAINS; i++) acc[i] = acc[i] * by + plus;
+        KEEP(by);
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < CHAINS; i++) KEEP(acc[i]);
+    return steps * 2 * CHAINS * LANES;
+}
+
+static uint64_t F(load)(const void *data, size_t bytes, uint64_t steps) {
+    const size_t stride = 16 * VBYTES, rounds = bytes / stride;
+    for (uint64_t s = 0; s < steps; s++) {
+        const T *at = (const T *)data;
+        for (size_t r = 0; r < rounds; r++) {
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; i++) {
+                const V v = *(const V *)(at + i * LANES);
+                KEEP_VALUE(v);
+            }
+            at += 16 * LANES;
+        }
+    }
+    return steps * rounds * stride;
+}
+
+#undef V
+#undef LANES
+#undef NR

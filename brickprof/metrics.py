@@ -1,0 +1,213 @@
+"""The formulas: every rate, share and bound that brickprof shows is computed here.
+
+All functions are pure. Times are nanoseconds, so that flops per nanosecond is GFLOP/s and bytes
+per nanosecond is GB/s without a rounding step in between.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+RULE_OF_THUMB_INTENSITY = 10.0
+"""flop/byte above which a kernel is called compute-bound where no roofs were measured."""
+
+TARGET_EFFICIENCY = 0.5
+"""Cache efficiency that a tiled kernel should pass."""
+
+OVERHEAD_LIMIT_PERCENT = 10
+"""Percent of a level's raw time above which the timer's own cost makes its tiles too short."""
+
+
+def _checked(name: str, value: float) -> float:
+    """Return value as an int or float, or raise an error that names it."""
+    if not isinstance(value, (int, float)):
+        if not isinstance(value, Real):
+            raise TypeError(f"{name} must be a number, got {value!r}")
+        # NumPy's integers would wrap around in a product.
+        value = int(value) if isinstance(value, Integral) else float(value)
+    if not (value >= 0 and (isinstance(value, int) or math.isfinite(value))):
+        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+    return value
+
+
+def _ratio(above: float, below: float) -> float:
+    """Divide, with 0.0 for a zero denominator: no sample, no rate."""
+    return above / below if below else 0.0
+
+
+def gflops(flops: float, time_ns: float) -> float:
+    """Compute rate, ``flops / seconds / 1e9``.
+
+    Parameters
+    ----------
+    flops : int or float
+        Floating point operations, >= 0.
+    time_ns : int or float
+        Time in nanoseconds, >= 0.
+
+    Returns
+    -------
+    float
+        GFLOP/s; 0.0 when `time_ns` is zero.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("flops", flops), _checked("time_ns", time_ns))
+
+
+def bandwidth_gbs(nbytes: float, time_ns: float) -> float:
+    """Transfer rate in GB/s (1e9 bytes per second); 0.0 when `time_ns` is zero.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("nbytes", nbytes), _checked("time_ns", time_ns))
+
+
+def throughput(elements: float, time_ns: float) -> float:
+    """Elements per second; 0.0 when `time_ns` is zero.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    elements, time_ns = _checked("elements", elements), _checked("time_ns", time_ns)
+    return _ratio(elements * 1_000_000_000, time_ns)
+
+
+def average_us(total_ns: float, count: int) -> float:
+    """Mean time of one tile in microseconds; 0.0 without tiles.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("total_ns", total_ns), _checked("count", count) * 1000)
+
+
+def arithmetic_intensity(flops: float, nbytes: float) -> float:
+    """Arithmetic intensity in flop/byte; 0.0 when no bytes are known.
+
+    The roofline's abscissa: S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful
+    visual performance model for multicore architectures", CACM 52(4), 2009, section 3.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("flops", flops), _checked("nbytes", nbytes))
+
+
+def cache_efficiency(actual_gflops: float, peak_gflops: float) -> float:
+    """Achieved over attainable rate, as a fraction; not clamped, 0.0 for a zero peak.
+
+    Above 1.0 means that the peak, the flops or the bytes are wrong.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("actual_gflops", actual_gflops), _checked("peak_gflops", peak_gflops))
+
+
+def attainable_gflops(peak_gflops: float, intensity: float, bandwidth: float) -> float:
+    """Roofline: ``min(peak, intensity * bandwidth)`` in GFLOP/s.
+
+    Parameters
+    ----------
+    peak_gflops : float
+        Compute roof in GFLOP/s.
+    intensity : float
+        Arithmetic intensity in flop/byte.
+    bandwidth : float
+        Bandwidth of the memory that feeds the kernel, in GB/s.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+
+    Notes
+    -----
+    Williams, Waterman and Patterson 2009, CACM 52(4), section 3.
+    """
+    peak = _checked("peak_gflops", peak_gflops)
+    return min(peak, _checked("intensity", intensity) * _checked("bandwidth", bandwidth))
+
+
+def ridge_point(peak_gflops: float, bandwidth: float) -> float:
+    """Intensity in flop/byte where the memory roof meets the compute roof; 0.0 for no bandwidth.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("peak_gflops", peak_gflops), _checked("bandwidth", bandwidth))
+
+
+def bound_by(intensity: float, ridge: float = RULE_OF_THUMB_INTENSITY) -> str:
+    """``"compute"`` at or above the ridge point, ``"memory"`` below it.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return "compute" if _checked("intensity", intensity) >= _checked("ridge", ridge) else "memory"
+
+
+def share(part: float, whole: float) -> float:
+    """Fraction of `whole` that `part` is; 0.0 for an empty whole.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    return _ratio(_checked("part", part), _checked("whole", whole))
+
+
+def tiles_to_batch(
+    overhead_ns: int, time_ns: int, limit_percent: int = OVERHEAD_LIMIT_PERCENT
+) -> int:
+    """Least number of tiles to time as one, so that the timer's share falls below a limit.
+
+    One pair then serves `n` tiles, and its share is ``overhead / (overhead + n * time)``.
+
+    Parameters
+    ----------
+    overhead_ns : int
+        Cost of the timer in nanoseconds, >= 0.
+    time_ns : int
+        Time of the same tiles without it, in nanoseconds, >= 0.
+    limit_percent : int
+        The share in percent, above 0 and below 100.
+
+    Returns
+    -------
+    int
+        At least 1; 0 when `time_ns` is zero, where no number would do.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    overhead_ns = int(_checked("overhead_ns", overhead_ns))
+    time_ns = int(_checked("time_ns", time_ns))
+    if not 0 < limit_percent < 100:
+        raise ValueError(f"limit_percent must be above 0 and below 100, got {limit_percent!r}")
+    if not time_ns:
+        return 0
+    return overhead_ns * (100 - limit_percent) // (limit_percent * time_ns) + 1

@@ -1,0 +1,295 @@
+"""Recording: the frozen result of profiling, and the contract between profiler and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from os import PathLike
+from pathlib import Path
+from typing import TypeVar
+
+from brickprof.levels import TileLevel
+from brickprof.machine import Machine
+from brickprof.roofline import Roofs
+from brickprof.tilestats import TileStats, sum_tile_stats
+
+DEFAULT_BRICK = "default"
+"""The brick of tiles that were started outside any named brick."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockInfo:
+    """The clock that timed a recording.
+
+    Parameters
+    ----------
+    source : str
+        ``"tsc"``, ``"cntvct"``, ``"clock_gettime"``, ``"manual"``, or ``"mixed"`` after a merge
+        of recordings that were timed differently.
+    ns_per_tick : float
+        Length of a tick in nanoseconds; 0.0 for ``"mixed"``.
+    reason : str
+        Why this clock was chosen.
+    """
+
+    source: str
+    ns_per_tick: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Calibrated cost of a start/stop pair in nanoseconds, by the door it went through.
+
+    ``pair`` is what a pair costs the code around it, ``inside`` the part that falls between its
+    two clock reads: the time that an empty tile shows. ``c`` is the nogil door, ``python``
+    start_tile/stop_tile, ``block`` ``with prof.tile(...)``.
+    """
+
+    c_pair: float = 0.0
+    c_inside: float = 0.0
+    python_pair: float = 0.0
+    python_inside: float = 0.0
+    block_pair: float = 0.0
+    block_inside: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrickInfo:
+    """A kernel that tiles were recorded for.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    calls : int
+        How often it was entered; 0 for the default brick.
+    wall_ns : int
+        Wall time in nanoseconds between entering and leaving it, summed over calls; for the
+        default brick the summed time of its outermost tiles.
+    threads : int
+        The most threads that worked on it.
+    dtypes : tuple of str
+        Element types that it was entered with, sorted.
+    """
+
+    name: str
+    calls: int
+    wall_ns: int
+    threads: int
+    dtypes: tuple[str, ...] = ("float32",)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TileEvent:
+    """One tile on the time line, in nanoseconds since the recording's origin."""
+
+    start_ns: int
+    stop_ns: int
+    thread: int
+    level: TileLevel
+    row: int
+    col: int
+    brick: str
+
+
+def summed_tiles(
+    tiles: Iterable[TileStats], level: TileLevel, brick: str | None = None
+) -> TileStats:
+    """Add up the statistics of a level, of one brick or of all."""
+    parts = [tile for tile in tiles if tile.level is level and brick in (None, tile.brick)]
+    return sum_tile_stats(parts, level, brick)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a profiler saw, compared by value.
+
+    Parameters
+    ----------
+    tiles : tuple of TileStats
+        One for each brick and level with tiles, sorted by brick and level.
+    brick_infos : tuple of BrickInfo
+        The bricks, sorted by name.
+    clock : ClockInfo
+        What timed it.
+    overhead : Overhead
+        What the timer cost, as calibrated.
+    machine : Machine or None
+        Where it ran; None when unknown or after a merge across machines.
+    roofs : Roofs or None
+        Measured roofs to hold it against.
+    sample_every : int
+        One tile in this many was timed.
+    open_tiles : int
+        Tiles that were still open, and are in no figure.
+    abandoned_tiles : int
+        Tiles that were never stopped (their thread ended, or an exception left them) and are in
+        no figure.
+    events : tuple of TileEvent
+        The bounded list of single tiles, sorted by time.
+    events_dropped : int
+        Tiles that did not fit into that list.
+    created : str
+        ISO 8601 time, UTC.
+    version : str
+        Version of the library that made it.
+    """
+
+    tiles: tuple[TileStats, ...]
+    brick_infos: tuple[BrickInfo, ...]
+    clock: ClockInfo
+    overhead: Overhead
+    machine: Machine | None = None
+    roofs: Roofs | None = None
+    sample_every: int = 1
+    open_tiles: int = 0
+    abandoned_tiles: int = 0
+    events: tuple[TileEvent, ...] = ()
+    events_dropped: int = 0
+    created: str = ""
+    version: str = ""
+
+    @property
+    def bricks(self) -> tuple[str, ...]:
+        """Names of the bricks, sorted."""
+        return tuple(info.name for info in self.brick_infos)
+
+    def brick_info(self, brick: str) -> BrickInfo:
+        """Return what is known of a brick as a whole.
+
+        Raises
+        ------
+        KeyError
+            If there is no such brick.
+        """
+        for info in self.brick_infos:
+            if info.name == brick:
+                return info
+        raise KeyError(brick)
+
+    def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
+        """Return the statistics of a level, of one brick or summed over all.
+
+        A level without tiles, and a brick that was never entered, give empty statistics.
+
+        Raises
+        ------
+        TypeError
+            If `level` is no TileLevel.
+        """
+        if not isinstance(level, TileLevel):
+            raise TypeError(f"level must be a TileLevel, got {level!r}")
+        return summed_tiles(self.tiles, level, brick)
+
+    def with_roofs(self, roofs: Roofs | None) -> Recording:
+        """Return the same recording held against other roofs."""
+        return replace(self, roofs=roofs)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the recording as JSON, atomically, and return the path.
+
+        Raises
+        ------
+        RecordingError
+            If a field is of a type or value that could not be loaded again.
+        OSError
+            If the file cannot be written. In either case an older file is left as it was.
+        """
+        from brickprof.recording_json import save_recording
+
+        return save_recording(self, path)
+
+
+def _agreed(values: Iterable[_T], otherwise: _T) -> _T:
+    """Return the value that all share, or `otherwise`, which absorbs all others."""
+    distinct = list(values)
+    return distinct[0] if all(value == distinct[0] for value in distinct) else otherwise
+
+
+def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
+    """Add up one brick's information."""
+    return BrickInfo(
+        name=infos[0].name,
+        calls=sum(info.calls for info in infos),
+        wall_ns=sum(info.wall_ns for info in infos),
+        threads=max(info.threads for info in infos),
+        dtypes=tuple(sorted({dtype for info in infos for dtype in info.dtypes})),
+    )
+
+
+def _merge_overheads(overheads: list[Overhead]) -> Overhead:
+    """Take the largest of each cost."""
+    names = [field.name for field in fields(Overhead)]
+    return Overhead(**{name: max(getattr(one, name) for one in overheads) for name in names})
+
+
+def merge_recordings(recordings: Iterable[Recording]) -> Recording:
+    """Merge recordings: sums, minima, maxima and histograms; rates are never averaged.
+
+    Associative and commutative bit for bit. What recordings disagree on (machine, roofs, clock)
+    is dropped rather than guessed.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        At least one.
+
+    Returns
+    -------
+    Recording
+        The sum.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    TypeError
+        If one is no Recording.
+    """
+    parts = list(recordings)
+    if not parts:
+        raise ValueError("recordings must hold at least one Recording")
+    for part in parts:
+        if not isinstance(part, Recording):
+            raise TypeError(f"recordings must hold Recordings, got {type(part).__name__}")
+    infos: dict[str, list[BrickInfo]] = {}
+    tiles: dict[tuple[str, TileLevel], list[TileStats]] = {}
+    for part in parts:
+        for info in part.brick_infos:
+            infos.setdefault(info.name, []).append(info)
+        for tile in part.tiles:
+            tiles.setdefault((tile.brick or DEFAULT_BRICK, tile.level), []).append(tile)
+    return Recording(
+        tiles=tuple(sum_tile_stats(tiles[key], key[1], key[0]) for key in sorted(tiles)),
+        brick_infos=tuple(_merge_infos(infos[name]) for name in sorted(infos)),
+        clock=_agreed((p.clock for p in parts), ClockInfo("mixed", 0.0, "merged recordings")),
+        overhead=_merge_overheads([p.overhead for p in parts]),
+        machine=_agreed((p.machine for p in parts), None),
+        roofs=_agreed((p.roofs for p in parts), None),
+        sample_every=max(p.sample_every for p in parts),
+        open_tiles=sum(p.open_tiles for p in parts),
+        abandoned_tiles=sum(p.abandoned_tiles for p in parts),
+        events=tuple(sorted(event for p in parts for event in p.events)),
+        events_dropped=sum(p.events_dropped for p in parts),
+        created=min(p.created for p in parts),
+        version=_agreed((p.version for p in parts), "mixed"),
+    )
+
+
+def load_recording(path: str | PathLike[str]) -> Recording:
+    """Load a recording that was saved by `Recording.save`.
+
+    Raises
+    ------
+    RecordingError
+        If the file is damaged, or is no recording of a known schema; the message names the file
+        and the field.
+    OSError
+        If the file cannot be read.
+    """
+    from brickprof.recording_json import read_recording
+
+    return read_recording(path)

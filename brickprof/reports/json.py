@@ -1,0 +1,166 @@
+"""The report for programs: every figure of the text report, unrounded, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from brickprof.diagnose import Finding, diagnose
+from brickprof.recording import Recording
+from brickprof.roofline import Roofs
+from brickprof.summary import BrickSummary, LevelSummary, Summary, summarize
+
+SCHEMA = "brickprof-report"
+"""Value of the key ``schema``, which tells a report from a saved recording."""
+
+VERSION = 1
+"""Value of the key ``version``; grows when a key changes its meaning or goes away."""
+
+
+def render(recording: Recording, roofs: Roofs | None = None) -> str:
+    """Render a recording as JSON.
+
+    Parameters
+    ----------
+    recording : Recording
+        What a profiler saw.
+    roofs : Roofs, optional
+        What to hold it against; by default the recording's own.
+
+    Returns
+    -------
+    str
+        One JSON object, with a newline at its end. Times are whole nanoseconds, shares and
+        efficiencies fractions of one; what is unknown is null.
+
+        ``schema``, ``version``
+            `SCHEMA` and `VERSION`.
+        ``brickprof_version``, ``created``
+            Of the recording; ``created`` is ISO 8601, UTC.
+        ``machine``, ``roofs``
+            As in a saved recording; null when unknown.
+        ``clock``
+            ``source``, ``ns_per_tick``, ``reason``.
+        ``overhead_ns``
+            Calibrated cost of the timer: ``c_pair``, ``c_inside``, ``python_pair``,
+            ``python_inside``, ``block_pair``, ``block_inside``.
+        ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``events_dropped``
+            Counts.
+        ``bricks``
+            Longest wall time first. Each has ``name``, ``dtype``, ``dtypes``, ``threads``,
+            ``calls``, ``wall_ns``, ``run_gflops``, ``peak_share``, ``flops_agree``, ``notes`` and
+            ``levels``, coarsest first. A level has
+
+            - ``level`` (MACRO, MIDI, MICRO), ``cache`` (L3, L2, L1),
+            - ``tiles``, ``timed_tiles``, ``avg_ns``, ``p50_ns``, ``p99_ns``, ``min_ns``,
+              ``max_ns``, ``total_ns``, ``self_ns``, ``raw_total_ns``, ``raw_self_ns``,
+              ``self_share``,
+            - ``elements``, ``elements_per_s``, ``flops``, ``nbytes``, ``bytes_basis`` (declared,
+              assumed, none), ``gflops``, ``intensity_flop_per_byte``, ``bandwidth_gbs``,
+            - ``attainable_gflops``, ``efficiency``, ``bandwidth_share``, ``bound`` (compute,
+              memory, unknown), ``bound_basis`` (ridge, rule of thumb),
+            - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit).
+        ``notes``
+            Sentences that hold for all bricks.
+        ``findings``
+            Most important first. Each has ``code``, ``brick``, ``level``, ``symptom``,
+            ``evidence``, ``figures`` (an object), ``cause``, ``action``, ``weight_ns``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type.
+    """
+    summary = summarize(recording, roofs)
+    return json.dumps(_report(summary, diagnose(summary)), indent=2, allow_nan=False) + "\n"
+
+
+def _report(summary: Summary, findings: tuple[Finding, ...]) -> dict[str, object]:
+    """Return the whole report."""
+    recording = summary.recording
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "brickprof_version": recording.version,
+        "created": recording.created,
+        "machine": None if recording.machine is None else recording.machine.to_json(),
+        "roofs": None if summary.roofs is None else summary.roofs.to_json(),
+        "clock": asdict(recording.clock),
+        "overhead_ns": asdict(recording.overhead),
+        "sample_every": recording.sample_every,
+        "open_tiles": recording.open_tiles,
+        "abandoned_tiles": recording.abandoned_tiles,
+        "events_dropped": recording.events_dropped,
+        "bricks": [_brick(brick) for brick in summary.bricks],
+        "notes": list(summary.notes),
+        "findings": [_finding(finding) for finding in findings],
+    }
+
+
+def _brick(brick: BrickSummary) -> dict[str, object]:
+    """Return one brick."""
+    return {
+        "name": brick.info.name,
+        "dtype": brick.dtype,
+        "dtypes": list(brick.info.dtypes),
+        "threads": brick.info.threads,
+        "calls": brick.info.calls,
+        "wall_ns": brick.info.wall_ns,
+        "run_gflops": brick.run_gflops,
+        "peak_share": brick.peak_share,
+        "flops_agree": brick.flops_agree,
+        "notes": list(brick.notes),
+        "levels": [_level(row) for row in brick.levels],
+    }
+
+
+def _level(row: LevelSummary) -> dict[str, object]:
+    """Return one level of a brick."""
+    stats = row.stats
+    return {
+        "level": row.level.name,
+        "cache": row.level.cache,
+        "tiles": stats.count,
+        "timed_tiles": stats.timed,
+        "avg_ns": row.avg_ns,
+        "p50_ns": row.p50_ns,
+        "p99_ns": row.p99_ns,
+        "min_ns": stats.min_ns,
+        "max_ns": stats.max_ns,
+        "total_ns": stats.total_ns,
+        "self_ns": stats.self_ns,
+        "raw_total_ns": stats.raw_total_ns,
+        "raw_self_ns": stats.raw_self_ns,
+        "self_share": row.self_share,
+        "elements": stats.elements,
+        "elements_per_s": stats.throughput,
+        "flops": stats.flops,
+        "nbytes": stats.nbytes,
+        "bytes_basis": row.bytes_basis,
+        "gflops": row.gflops,
+        "intensity_flop_per_byte": row.intensity,
+        "bandwidth_gbs": row.bandwidth_gbs,
+        "attainable_gflops": row.attainable_gflops,
+        "efficiency": row.efficiency,
+        "bandwidth_share": row.bandwidth_share,
+        "bound": row.bound,
+        "bound_basis": row.bound_basis,
+        "overhead_share": row.overhead_share,
+        "tiles_to_batch": row.batch,
+        "batch_level": None if row.batch_level is None else row.batch_level.name,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    """Return one finding."""
+    return {
+        "code": finding.code,
+        "brick": finding.brick,
+        "level": None if finding.level is None else finding.level.name,
+        "symptom": finding.symptom,
+        "evidence": finding.evidence,
+        "figures": dict(finding.figures),
+        "cause": finding.cause,
+        "action": finding.action,
+        "weight_ns": finding.weight,
+    }

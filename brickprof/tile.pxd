@@ -1,0 +1,91 @@
+"""The kernel author's door: start and stop tiles from nogil Cython.
+
+Compile with ``brickprof.get_include()`` among the include directories, take recorders from
+``BrickProfiler.recorders(...)``, turn each into a pointer with `bp_recorder_of`, and call
+`bp_start` and `bp_stop` without the GIL. All but `bp_recorder_of` never raise.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+
+cdef extern from "brickprof/tile.h" nogil:
+    const uint64_t BP_UNDECLARED
+    const char *BP_CAPSULE
+    const int BP_ABI
+    const int BP_MAX_DEPTH
+    const int BP_BUCKETS
+    const int BP_LEVELS
+
+    enum:
+        BP_MACRO
+        BP_MIDI
+        BP_MICRO
+    enum:
+        BP_CLOCK_GETTIME
+        BP_CLOCK_TSC
+        BP_CLOCK_CNTVCT
+        BP_CLOCK_MANUAL
+    enum:
+        BP_TOO_DEEP
+        BP_NOTHING_OPEN
+        BP_COARSER_INSIDE
+        BP_NO_SUCH_LEVEL
+
+    ctypedef struct bp_u128:
+        pass
+
+    ctypedef struct bp_row:
+        uint64_t count, timed, undeclared, raw_ticks, ticks
+        int64_t raw_self_ticks, self_ticks
+        uint64_t min_ticks, max_ticks
+        bp_u128 elements, flops, nbytes
+        uint64_t *histogram
+
+    ctypedef struct bp_brick:
+        bp_row *rows
+        uint64_t outer_ticks
+        uint32_t id, itemsize
+
+    ctypedef struct bp_frame:
+        uint64_t start, child_raw, child_ticks, overhead
+        bp_brick *brick
+        uint64_t row, col, serial
+        uint8_t level, timed, orphan
+
+    ctypedef struct bp_event:
+        uint64_t start, stop, row, col
+        uint32_t brick, level
+
+    ctypedef struct bp_cost:
+        uint64_t inside, pair, skipped
+
+    ctypedef struct bp_recorder:
+        uint32_t abi, clock, misuse, too_deep
+        uint64_t ns_per_tick_q32, manual_ticks, serial, sample_every
+        uint64_t *passed
+        bp_cost cost
+        bp_brick *brick
+        bp_frame *top
+        bp_frame *base
+        bp_event *events
+        uint64_t events_capacity, events_used, events_dropped
+        bp_frame *frames
+
+    uint64_t bp_read_clock(uint32_t clock) noexcept
+    uint64_t bp_now(const bp_recorder *recorder) noexcept
+    uint64_t bp_ns(const bp_recorder *recorder, uint64_t ticks) noexcept
+    uint32_t bp_bucket(uint64_t ns) noexcept
+    void bp_push(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept
+    void bp_pop(bp_recorder *recorder, uint64_t now, uint64_t elements, uint64_t flops,
+                uint64_t nbytes, const bp_cost *cost) noexcept
+    void bp_start(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept
+    void bp_stop(bp_recorder *recorder, uint64_t elements, uint64_t flops,
+                 uint64_t nbytes) noexcept
+
+
+cdef inline bp_recorder *bp_recorder_of(object handle) except? NULL:
+    """Return the recorder behind a handle of `BrickProfiler.recorders`; NULL for None (off)."""
+    if handle is None:
+        return NULL
+    return <bp_recorder *> PyCapsule_GetPointer(handle, BP_CAPSULE)

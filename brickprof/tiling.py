@@ -1,0 +1,256 @@
+"""Tile plans of GEMM: what is blocked for which cache, and the work and traffic of each level.
+
+The loop nest is that of GotoBLAS and BLIS: a Macro tile packs a panel of B (kc x nc) for the L3
+cache, a Midi tile packs a block of A (mc x kc) for L2, a Micro tile sweeps the micro-kernel down
+that block with one micro-panel of B (kc x nr) in L1. Block sizes follow the reasoning of T. Low,
+F. Igual, T. Smith, E. Quintana-Orti, "Analytical modeling is enough for high-performance BLIS",
+ACM TOMS 43(2), 2016.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from brickprof.levels import TileLevel
+from brickprof.machine import Machine
+
+ITEMSIZES = {"float32": 4, "float64": 8}
+"""Bytes of an element, by dtype."""
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Return a / b rounded up."""
+    return -(-a // b)
+
+
+def round_up(a: int, unit: int) -> int:
+    """Return the least multiple of `unit` that is not below a."""
+    return ceil_div(a, unit) * unit
+
+
+def balanced(extent: int, block: int, unit: int, parts: int = 1) -> int:
+    """Shrink a block so that the blocks of an extent are even, and their number suits `parts`.
+
+    Returns the block size, a multiple of `unit` and at least `unit`.
+    """
+    blocks = max(ceil_div(extent, block), 1)
+    return max(round_up(ceil_div(extent, round_up(blocks, parts)), unit), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class MicroKernel:
+    """Register block of a micro-kernel: mr rows by nr columns, and the ISA that it is of."""
+
+    isa: str
+    mr: int
+    nr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Cache block sizes in elements: mc x kc of A in L2, kc x nc of B in L3."""
+
+    mc: int
+    nc: int
+    kc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPlan:
+    """Totals of one tile level over a whole run, and the size of one of its tiles.
+
+    Parameters
+    ----------
+    level : TileLevel
+        The level.
+    tiles : int
+        Number of tiles, over all threads.
+    flops : int
+        Floating point operations; the same at each level.
+    nbytes : int
+        Bytes that pass between the level's cache and the core's side of it.
+    footprint_bytes : int
+        Bytes that a full tile keeps in the level's cache.
+    """
+
+    level: TileLevel
+    tiles: int
+    flops: int
+    nbytes: int
+    footprint_bytes: int
+
+
+def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
+    """Return the cache blocks for a machine and a micro-kernel.
+
+    kc: a step of the micro-kernel loads mr + nr elements for mr x nr multiply-adds, which L2 can
+    feed as well, so kc is bounded by the block of C that is to be updated seldom, not by L1 alone.
+    mc: the block of A takes half of L2. nc: the panel of B takes half of a core's share of L3.
+    """
+    l1 = machine.cache(TileLevel.MICRO).size_bytes
+    l2 = machine.cache(TileLevel.MIDI).size_bytes
+    l3 = machine.cache(TileLevel.MACRO)
+    kc = max(min(l1 // (micro.nr * itemsize), 512), 128)
+    mc = max(l2 // 2 // (kc * itemsize) // micro.mr, 1) * micro.mr
+    share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
+    nc = max(min(share // 2 // (kc * itemsize), 4096) // micro.nr, 1) * micro.nr
+    return Blocks(mc, nc, kc)
+
+
+@dataclass(frozen=True)
+class GemmPlan:
+    """How C (m x n) = A (m x k) B (k x n) is tiled.
+
+    Parameters
+    ----------
+    m, n, k : int
+        Problem size.
+    dtype : {"float32", "float64"}
+        Element type.
+    micro : MicroKernel
+        Register block.
+    blocks : Blocks
+        Cache blocks that fit the machine; `mc`, `nc`, `kc` are these made even for the problem.
+    threads : int
+        Threads that share the work.
+    """
+
+    m: int
+    n: int
+    k: int
+    dtype: str
+    micro: MicroKernel
+    blocks: Blocks
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("m", "n", "k"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
+                raise ValueError(f"{name} must be an integer >= 0, got {getattr(self, name)!r}")
+        if self.dtype not in ITEMSIZES:
+            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
+        if not isinstance(self.threads, int) or self.threads < 1:
+            raise ValueError(f"threads must be an integer >= 1, got {self.threads!r}")
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return ITEMSIZES[self.dtype]
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether threads share out the columns of C; they do where it has few rows."""
+        rows, columns = ceil_div(self.m, self.micro.mr), ceil_div(self.n, self.micro.nr)
+        return self.threads > 1 and rows < 8 * self.threads and columns > rows
+
+    @property
+    def mc(self) -> int:
+        """Rows of a Midi tile."""
+        parts = 1 if self.by_columns else self.threads
+        return balanced(self.m, self.blocks.mc, self.micro.mr, parts)
+
+    @property
+    def nc(self) -> int:
+        """Columns of a Macro tile."""
+        return balanced(self.n, self.blocks.nc, self.micro.nr)
+
+    @property
+    def kc(self) -> int:
+        """Depth of all tiles."""
+        return balanced(self.k, self.blocks.kc, 1)
+
+    @property
+    def workers(self) -> int:
+        """Threads that get a share; fewer than `threads` where there are not enough tiles."""
+        if self.by_columns:
+            least = (self.n - 1) % self.nc + 1
+            return max(min(self.threads, ceil_div(least, self.micro.nr)), 1)
+        return max(min(self.threads, ceil_div(self.m, self.mc)), 1)
+
+    @property
+    def flops(self) -> int:
+        """Floating point operations of the whole product: 2 m n k."""
+        return 2 * self.m * self.n * self.k
+
+    @cached_property
+    def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
+        """Totals by level, coarsest first; what a profiled run declares, to the byte."""
+        return (self._macro(), self._midi(), self._micro())
+
+    def level(self, level: TileLevel) -> LevelPlan:
+        """Return the totals of one level."""
+        return self.levels[level]
+
+    def _counts(self) -> tuple[int, int, int, int, int]:
+        """Blocks along n, k and m, and micro-panels along m and n; 0 for an empty product."""
+        if not self.m * self.n * self.k:
+            return (0, 0, 0, 0, 0)
+        rows = [min(self.mc, self.m - i) for i in range(0, self.m, self.mc)]
+        columns = [min(self.nc, self.n - j) for j in range(0, self.n, self.nc)]
+        return (
+            len(columns),
+            ceil_div(self.k, self.kc),
+            len(rows),
+            sum(ceil_div(row, self.micro.mr) for row in rows),
+            sum(ceil_div(column, self.micro.nr) for column in columns),
+        )
+
+    @property
+    def _c_traffic(self) -> int:
+        """Elements of C that are stored in the first step of k, and loaded and stored later."""
+        return self.m * self.n * (2 * self._counts()[1] - 1)
+
+    @property
+    def _a_packers(self) -> int:
+        """Threads that pack each block of A."""
+        return self.workers if self.by_columns else 1
+
+    def _macro(self) -> LevelPlan:
+        """B is packed once and read for each block of rows; A is read, C updated."""
+        n_blocks, k_blocks, m_blocks, _, panels = self._counts()
+        if not self.flops:
+            return LevelPlan(TileLevel.MACRO, 0, 0, 0, 0)
+        elements = (
+            self.k * self.n
+            + self.k * panels * self.micro.nr * (1 + m_blocks)
+            + self.m * self.k * n_blocks * self._a_packers
+            + self._c_traffic
+        )
+        return LevelPlan(
+            TileLevel.MACRO,
+            n_blocks * k_blocks * self.workers,
+            self.flops,
+            elements * self.itemsize,
+            self.kc * self.nc * self.itemsize,
+        )
+
+    def _midi(self) -> LevelPlan:
+        """A is packed, then read for each micro-panel of B; each of those is read once."""
+        n_blocks, k_blocks, m_blocks, row_panels, panels = self._counts()
+        if not self.flops:
+            return LevelPlan(TileLevel.MIDI, 0, 0, 0, 0)
+        packed = (self.m + row_panels * self.micro.mr) * self.k * n_blocks * self._a_packers
+        swept = self.k * panels * (row_panels * self.micro.mr + m_blocks * self.micro.nr)
+        return LevelPlan(
+            TileLevel.MIDI,
+            n_blocks * k_blocks * m_blocks * self._a_packers,
+            self.flops,
+            (packed + swept + self._c_traffic) * self.itemsize,
+            self.mc * self.kc * self.itemsize,
+        )
+
+    def _micro(self) -> LevelPlan:
+        """Each step of the micro-kernel loads mr + nr elements."""
+        _, k_blocks, m_blocks, row_panels, panels = self._counts()
+        if not self.flops:
+            return LevelPlan(TileLevel.MICRO, 0, 0, 0, 0)
+        loaded = row_panels * panels * self.k * (self.micro.mr + self.micro.nr)
+        return LevelPlan(
+            TileLevel.MICRO,
+            k_blocks * m_blocks * panels,
+            self.flops,
+            (loaded + self._c_traffic) * self.itemsize,
+            (self.kc * (self.micro.nr + self.micro.mr) + self.micro.mr * self.micro.nr)
+            * self.itemsize,
+        )

@@ -1,0 +1,99 @@
+"""Builds the compiled extensions; everything else is in pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+INCLUDE = "brickprof/include"
+KERNEL_HEADERS = sorted(str(path) for path in Path("brickprof/kernels").glob("*.h"))
+KERNEL_SOURCES = sorted(str(path) for path in Path("brickprof/kernels").glob("*.c"))
+TILE_HEADERS = [f"{INCLUDE}/brickprof/tile.h", "brickprof/clock.h"]
+CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS") == "1"
+"""Build with Cython's bounds checks and the address and undefined-behaviour sanitizers."""
+
+
+def extension(name: str, sources: list[str], depends: list[str]) -> Extension:
+    """Describe one extension; all are compiled alike."""
+    return Extension(
+        f"brickprof.{name}",
+        [f"brickprof/{name}.pyx", *sources],
+        depends=[*TILE_HEADERS, *depends],
+        include_dirs=[INCLUDE, "brickprof", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    )
+
+
+EXTENSIONS = [
+    extension("_recorder", [], []),
+    extension("_profiler", ["brickprof/clock.c"], []),
+    extension("_arrays", [], []),
+]
+if Path("brickprof/_kernels.pyx").exists():
+    EXTENSIONS.append(extension("_kernels", KERNEL_SOURCES, KERNEL_HEADERS))
+
+
+class BuildExtensions(build_ext):
+    """build_ext that finds out what the compiler can do before it is given flags."""
+
+    def build_extensions(self) -> None:
+        """Add the flags that this compiler takes, then build."""
+        self._require_compiler()
+        flags = ["-O3", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-Wno-psabi"]
+        links: list[str] = []
+        if self._takes(["-fopenmp"]):
+            flags.append("-fopenmp")
+            links.append("-fopenmp")
+        else:
+            print("brickprof: no OpenMP in this compiler, kernels run on one thread")
+        if CHECKS:
+            sanitize = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"]
+            flags = [*flags, "-O1", *sanitize]
+            links += sanitize
+        for ext in self.extensions:
+            ext.extra_compile_args = [*ext.extra_compile_args, *flags]
+            ext.extra_link_args = [*ext.extra_link_args, *links]
+        super().build_extensions()
+
+    def _require_compiler(self) -> None:
+        """Stop with one line where there is no compiler."""
+        command = self.compiler.compiler[0]
+        try:
+            subprocess.run([command, "--version"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            sys.exit(f"brickprof: no C compiler ({command}): install gcc or clang")
+
+    def _takes(self, flags: list[str]) -> bool:
+        """Tell whether a small program compiles and links with these flags."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("int main(void) { return 0; }\n")
+            command = [*self.compiler.compiler, *flags, str(source), "-o", f"{folder}/probe"]
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+setup(
+    ext_modules=cythonize(
+        EXTENSIONS,
+        include_path=["."],
+        compiler_directives={
+            "language_level": 3,
+            "binding": False,
+            "embedsignature": True,
+            "boundscheck": CHECKS,
+            "wraparound": CHECKS,
+            "initializedcheck": CHECKS,
+            "cdivision": True,
+        },
+        annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),
+    ),
+    cmdclass={"build_ext": BuildExtensions},
+)
