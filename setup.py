@@ -12,6 +12,7 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 INCLUDE = "brickprof/include"
 KERNEL_HEADERS = sorted(str(path) for path in Path("brickprof/kernels").glob("*.h"))
@@ -55,13 +56,26 @@ class BuildExtensions(build_ext):
         else:
             print("brickprof: no OpenMP in this compiler, kernels run on one thread")
         if CHECKS:
-            sanitize = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-g"]
-            flags = [*flags, "-O1", *sanitize]
+            sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+            flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", *sanitize]
             links += sanitize
         for ext in self.extensions:
             ext.extra_compile_args = [*ext.extra_compile_args, *flags]
             ext.extra_link_args = [*ext.extra_link_args, *links]
+        self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build an extension; an editable install keeps one that is newer than its sources."""
+        built = self.get_ext_filename(ext.name)
+        if self.editable_mode and not newer_group(
+            [__file__, *ext.sources, *ext.depends], built, missing="newer"
+        ):
+            place = self.get_ext_fullpath(ext.name)
+            self.mkpath(str(Path(place).parent))
+            self.copy_file(built, place)
+        else:
+            super().build_extension(ext)
 
     def _require_compiler(self) -> None:
         """Stop with one line where there is no compiler."""

@@ -37,7 +37,10 @@ cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims,
     if isinstance(array, np.ndarray):
         result = array
     else:
-        result = np.asarray(array)
+        try:
+            result = np.asarray(array)
+        except ValueError as error:
+            raise ValueError(f"{name} must be an array of one shape: {error}") from None
     dims = cnp.PyArray_NDIM(result)
     if not least_dims <= dims <= most_dims:
         wanted = f"{least_dims}-D" if least_dims == most_dims else f"{least_dims}-D or {most_dims}-D"
@@ -51,8 +54,15 @@ cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims,
     return result
 
 
+cdef tuple strides_of(cnp.ndarray array):
+    """Return the strides in bytes, for a message."""
+    return tuple([array.strides[axis] for axis in range(array.ndim)])
+
+
 cdef bint overlaps_itself(cnp.ndarray array):
     """Tell whether elements may share memory, as in an array made by broadcasting."""
+    if cnp.PyArray_SIZE(array) == 0:
+        return False
     extent = cnp.PyArray_ITEMSIZE(array)
     for stride, size in sorted(
             [(abs(array.strides[axis]), array.shape[axis]) for axis in range(array.ndim)]):
@@ -77,9 +87,11 @@ cdef cnp.ndarray as_output(object out, cnp.ndarray like, tuple shape):
         raise TypeError(f"out must be {like.dtype.newbyteorder('=')}, got dtype {result.dtype}")
     if not cnp.PyArray_ISWRITEABLE(result):
         raise ValueError("out must be writeable, got a read-only array")
+    if not is_regular(result):
+        raise ValueError("out must be aligned, its strides whole elements, got strides "
+                         f"{strides_of(result)}")
     if overlaps_itself(result):
-        raise ValueError("out must not overlap itself, got strides "
-                         f"{tuple(result.strides[axis] for axis in range(result.ndim))}")
+        raise ValueError(f"out must not overlap itself, got strides {strides_of(result)}")
     return result
 
 

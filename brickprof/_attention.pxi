@@ -23,7 +23,7 @@ cdef struct attention_job:
 cdef struct attention_arena:
     float *k                                        # packed keys of a head
     float *v                                        # packed values, unless direct
-    float *q                                        # packed queries of a Midi tile
+    float *q                                        # packed queries of a Midi tile, scaled
     float *out                                      # its output before division
     float *scores                                   # of one Micro tile
     float *maximum                                  # by row of the Midi tile
@@ -120,7 +120,6 @@ cdef void attention_micro(const attention_job *job, const attention_arena *arena
     block.scores, block.ld = arena.scores, job.key_block
     block.rows, block.keys = <int> mr, <int> keys
     block.visible, block.step = attention_visible_unbounded(job, row) - j0, job.causal
-    block.scale = job.scale
     block.maximum, block.sum = arena.maximum + first, arena.sum + first
     block.out, block.out_ld = arena.out + first * job.width, job.width
     block.width = <int> job.width
@@ -191,6 +190,7 @@ cdef void attention_midi(const attention_job *job, const attention_arena *arena,
     cdef Py_ssize_t reach = attention_visible(job, last - 1)
     bp_start(recorder, BP_MIDI, first // job.row_block, 0)
     ukr.pack_a(rows, job.dim, q + first * job.q_step[2], job.q_step[2], job.q_step[3], arena.q)
+    job.isa.scale(arena.q, padded * job.dim, job.scale)
     memset(arena.out, 0, padded * job.width * sizeof(float))
     for i in range(padded):
         arena.maximum[i] = -INFINITY

@@ -16,7 +16,10 @@ from libc.string cimport memset
 
 from brickprof._arrays cimport as_input, as_output, check_overlap, step
 from brickprof._profiler cimport BrickProfiler, RecorderSet
-from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
+from brickprof.tile cimport (
+    BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_ns, bp_read_clock, bp_recorder, bp_recorder_of,
+    bp_start, bp_stop,
+)
 
 from brickprof.attention_tiling import AttentionPlan, attention_blocks
 from brickprof.budget import default_threads
@@ -46,7 +49,6 @@ cdef extern from "kernels/dispatch.h" nogil:
         int rows, keys
         Py_ssize_t visible
         int step
-        float scale
         float *maximum
         float *sum
         float *out
@@ -58,6 +60,7 @@ cdef extern from "kernels/dispatch.h" nogil:
         int (*supported)() noexcept nogil
         bp_ukr f32, f64
         void (*softmax)(const bp_softmax_block *block) noexcept nogil
+        void (*scale)(float *data, Py_ssize_t count, float by) noexcept nogil
         void (*divide)(const float *acc, float sum, float *out, Py_ssize_t width) noexcept nogil
         int (*all_finite)(const float *data, Py_ssize_t rows, Py_ssize_t ld,
                           Py_ssize_t width) noexcept nogil

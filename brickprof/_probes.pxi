@@ -42,3 +42,48 @@ def probe_load(data, steps, isa=None):
     with nogil:
         nbytes = chosen.f32.load(array.data, size, rounds)
     return nbytes
+
+
+cdef uint64_t time_reads(const bp_recorder *recorder, int pairs) noexcept nogil:
+    """Time pairs of bare clock reads, in ticks; their sum is used so that none is left out."""
+    cdef uint64_t before = bp_now(recorder), seen = 0
+    cdef int i
+    for i in range(pairs):
+        seen += bp_read_clock(recorder.clock)
+        seen ^= bp_read_clock(recorder.clock)
+    return bp_now(recorder) - before if seen != 1 else 0
+
+
+cdef uint64_t time_pairs(bp_recorder *recorder, int pairs) noexcept nogil:
+    """Time empty start/stop pairs, in ticks."""
+    cdef uint64_t before = bp_now(recorder)
+    cdef int i
+    for i in range(pairs):
+        bp_start(recorder, BP_MICRO, 0, i)
+        bp_stop(recorder, 1, 2, 4)
+    return bp_now(recorder) - before
+
+
+def probe_timer(handle, int pairs):
+    """Time start/stop pairs without the GIL, next to as many pairs of bare clock reads.
+
+    Parameters
+    ----------
+    handle : object
+        What `BrickProfiler.recorders` gave.
+    pairs : int
+        How many.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Nanoseconds for two clock reads, and for one start/stop pair.
+    """
+    cdef bp_recorder *recorder = bp_recorder_of(handle)
+    cdef uint64_t reads, timed
+    if recorder == NULL or pairs < 1:
+        raise ValueError("probe_timer needs the handle of a profiler that is on, and pairs >= 1")
+    with nogil:
+        reads = time_reads(recorder, pairs)
+        timed = time_pairs(recorder, pairs)
+    return bp_ns(recorder, reads) / <double> pairs, bp_ns(recorder, timed) / <double> pairs

@@ -10,7 +10,7 @@ cdef class BrickProfiler:
     cdef bint on
     cdef uint64_t id
     cdef uint32_t clock
-    cdef uint64_t ns_per_tick_q32, manual_ticks, abandoned
+    cdef uint64_t ns_per_tick_q32, manual_ticks, reset_ticks, abandoned
     cdef double ns_per_tick
     cdef bp_cost c_cost, call_cost, block_cost
     cdef str clock_name, clock_reason
@@ -35,7 +35,9 @@ cdef class RecorderSet:
     cdef bp_recorder **c            # theirs; NULL when off
     cdef bp_brick *outer
     cdef bp_frame *outer_base
-    cdef uint64_t entered
+    cdef bp_frame *base
+    cdef uint64_t serial, entered
 
+    cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
     cdef int open(self, int level) except -1
     cdef int close(self, bint failed) except -1

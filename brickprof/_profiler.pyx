@@ -1,11 +1,12 @@
 """BrickProfiler: times tiles from Python and hands out recorders to nogil code."""
 
-import math
 import operator
 import threading
 import warnings
 import weakref
+from dataclasses import fields
 from datetime import datetime, timezone
+from numbers import Rational, Real
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
@@ -61,296 +62,10 @@ cdef dict costs_known = {}          # clock -> the three doors' costs, likewise
 cdef uint64_t last_profiler = 0, last_holder = 0
 
 
-cdef inline int level_of(object level) except -1:
-    """Return a TileLevel's number."""
-    if <PyObject *> level == MICRO:
-        return 2
-    if <PyObject *> level == MIDI:
-        return 1
-    if <PyObject *> level == MACRO:
-        return 0
-    raise TypeError(f"level must be a TileLevel, got {level!r}")
-
-
-cdef extern from "Python.h":
-    bint PyLong_CheckExact(object)
-    long long PyLong_AsLongLongAndOverflow(object, int *)
-
-
-cdef inline uint64_t as_count(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
-    """Return a whole number in [0, 2**64), or raise an error that names the argument."""
-    cdef int overflow = 0
-    cdef long long number
-    if PyLong_CheckExact(value):
-        number = PyLong_AsLongLongAndOverflow(value, &overflow)
-        if number >= 0 and overflow == 0:
-            return <uint64_t> number
-    return as_count_slow(value, name)
-
-
-cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
-    """Take NumPy integers, whole floats and huge numbers; refuse the rest."""
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        number = int(value)
-    else:
-        try:
-            number = operator.index(value)
-        except TypeError:
-            error = ValueError if isinstance(value, float) else TypeError
-            raise error(f"{name} must be a whole number >= 0, got {value!r}") from None
-    if not 0 <= number < 1 << 64:
-        raise ValueError(f"{name} must be in [0, 2**64), got {value!r}")
-    return number
-
-
-cdef inline uint64_t as_nbytes(object value) except? 0xFEFEFEFEFEFEFEFE:
-    """Return bytes, or BP_UNDECLARED for None."""
-    cdef uint64_t nbytes
-    if value is None:
-        return BP_UNDECLARED
-    nbytes = as_count(value, "nbytes")
-    if nbytes == BP_UNDECLARED:
-        raise ValueError("nbytes must be in [0, 2**64 - 1)")
-    return nbytes
-
-
-cdef inline Recorder recorder_here(BrickProfiler profiler):
-    """Return the calling thread's recorder of a profiler."""
-    cdef Recorder recorder
-    if bp_last.profiler == profiler.id:
-        recorder = <Recorder> bp_last.recorder
-        if recorder.holder == bp_last.holder:
-            return recorder
-    return profiler.adopt()
-
-
-cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level) except -1:
-    """Raise where a tile of this level may not be started."""
-    cdef bp_recorder *c = recorder.c
-    while c.top.orphan:
-        c.top -= 1
-        profiler.abandoned += 1
-    if c.top.level > level and c.top != c.frames:
-        raise TileNestingError(
-            f"level {TileLevel(level).name} is coarser than the open tile that it would be "
-            f"inside of: {recorder.open_tiles()}")
-    if recorder.depth() == BP_MAX_DEPTH:
-        raise TileNestingError(f"more than {BP_MAX_DEPTH} tiles would be open on this thread")
-    return 0
-
-
-@cython.final
-@cython.no_gc
-@cython.freelist(64)
-cdef class TileTimer:
-    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-    cdef Recorder recorder
-    cdef bp_frame *frame
-    cdef uint64_t serial
-    cdef bint live
-
-    def __init__(self):
-        raise TypeError("timers are made by BrickProfiler.start_tile")
-
-    def __dealloc__(self):
-        if self.live and self.frame.serial == self.serial:
-            self.frame.orphan = 1
-
-    def __repr__(self):
-        return f"<TileTimer {'open' if self.live else 'stopped'}>"
-
-
-cdef TileTimer OFF = TileTimer.__new__(TileTimer)
-
-
-cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
-    """Raise unless this timer's tile is the innermost one open on the calling thread."""
-    cdef Recorder recorder = timer.recorder
-    cdef bp_recorder *c = recorder.c
-    if not timer.live:
-        raise TileNestingError("timer was stopped already")
-    if recorder.owner != profiler.id:
-        raise TileNestingError("timer belongs to another BrickProfiler")
-    if recorder_here(profiler) is not recorder:
-        raise TileNestingError("timer was started on another thread")
-    if timer.frame > c.top or timer.frame.serial != timer.serial:
-        timer.live = False
-        raise TileNestingError("timer's tile was abandoned when an enclosing block was left")
-    while c.top.orphan and c.top > timer.frame:
-        c.top -= 1
-        profiler.abandoned += 1
-    if timer.frame != c.top:
-        raise TileNestingError(
-            f"timer is not of the innermost open tile; open, outermost first: "
-            f"{recorder.open_tiles()}")
-    if c.top == c.base:
-        raise TileNestingError("timer's tile was opened outside the brick that is open now")
-    return 0
-
-
-@cython.final
-cdef class TileBlock:
-    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
-    cdef BrickProfiler profiler
-    cdef Recorder recorder
-    cdef bp_frame *frame
-    cdef uint64_t row, col, elements, flops, nbytes, serial
-    cdef int level
-    cdef bint live
-
-    def __enter__(self):
-        cdef bp_recorder *c
-        if not self.profiler.on:
-            return self
-        if self.live:
-            raise TileNestingError("this tile is open already")
-        self.recorder = recorder_here(self.profiler)
-        check_start(self.profiler, self.recorder, self.level)
-        c = self.recorder.c
-        bp_push(c, self.level, self.row, self.col)
-        self.frame = c.top
-        self.serial = c.top.serial
-        self.live = True
-        if c.top.timed:
-            c.top.start = bp_now(c)
-        return self
-
-    def __exit__(self, kind, value, traceback):
-        cdef bp_recorder *c
-        cdef uint64_t now
-        if not self.live:
-            return
-        c = self.recorder.c
-        now = bp_now(c) if self.frame.timed else 0
-        self.live = False
-        if recorder_here(self.profiler) is not self.recorder:
-            raise TileNestingError("tile was opened on another thread")
-        if c.top < self.frame or self.frame.serial != self.serial:
-            if kind is None:
-                raise TileNestingError("tile was abandoned when an enclosing block was left")
-            return
-        if c.top > self.frame or kind is not None:
-            inside = self.recorder.open_tiles()
-            dropped = self.recorder.drop_to(self.frame - 1)
-            self.profiler.abandoned += dropped
-            if kind is None:
-                raise TileNestingError(
-                    f"tile was left with others open inside it; all are abandoned. "
-                    f"They were, outermost first: {inside}")
-            return
-        bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)
-
-
-cdef void free_handle(object capsule) noexcept:
-    """Let go of the Recorder that a handle kept alive."""
-    Py_DECREF(<object> PyCapsule_GetContext(capsule))
-
-
-cdef object handle_of(Recorder recorder):
-    """Wrap a recorder's pointer for C and Cython; the handle keeps the recorder alive."""
-    capsule = PyCapsule_New(recorder.c, BP_CAPSULE, free_handle)
-    Py_INCREF(recorder)
-    PyCapsule_SetContext(capsule, <void *> recorder)
-    return capsule
-
-
-@cython.final
-cdef class RecorderSet:
-    """Recorders of one call of a kernel, one a thread; see `BrickProfiler.recorders`."""
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.c)
-
-    cdef int open(self, int level) except -1:
-        """Take the recorders and enter the brick, for tiles not coarser than a level."""
-        cdef Recorder recorder
-        cdef BrickProfiler profiler = self.profiler
-        cdef int i
-        if self.held:
-            raise TileNestingError("these recorders are in use already")
-        if not profiler.on:
-            return 0
-        if self.c == NULL:
-            self.c = <bp_recorder **> PyMem_RawCalloc(self.threads, sizeof(bp_recorder *))
-            if self.c == NULL:
-                raise MemoryError(f"no memory for threads={self.threads} recorders")
-        dtype = profiler.bricks[self.brick_id][1]
-        recorder = recorder_here(profiler)
-        check_start(profiler, recorder, level)
-        held = [recorder]
-        brick = ITEMSIZES[dtype]
-        recorder.brick(self.brick_id, brick)
-        for i in range(1, self.threads):
-            recorder = profiler.take_recorder()
-            held.append(recorder)
-            recorder.c.brick = recorder.brick(self.brick_id, brick)
-        for i in range(self.threads):
-            self.c[i] = (<Recorder> held[i]).c
-        recorder = held[0]
-        self.outer = recorder.c.brick
-        self.outer_base = recorder.c.base
-        recorder.c.brick = recorder.bricks[self.brick_id]
-        recorder.c.base = recorder.c.top
-        self.held = held
-        self.entered = bp_now(recorder.c)
-        return 0
-
-    cdef int close(self, bint failed) except -1:
-        """Leave the brick and give the recorders back; raise what was done wrong with them."""
-        cdef BrickProfiler profiler = self.profiler
-        cdef Recorder recorder
-        cdef uint64_t wall
-        cdef int i
-        if not self.held:
-            return 0
-        held, self.held = self.held, []
-        recorder = held[0]
-        wall = bp_now(recorder.c) - self.entered
-        wrongs = []
-        for i in range(self.threads):
-            recorder = held[i]
-            if recorder.c.misuse:
-                wrongs.append(f"thread {i}: {misuse_text(recorder.c.misuse)}")
-                recorder.c.misuse = 0
-            tiles = recorder.open_tiles()
-            dropped = recorder.drop_to(recorder.c.base)
-            if dropped:
-                profiler.abandoned += dropped
-                wrongs.append(f"thread {i}: {dropped} left open, abandoned (open: {tiles})")
-            if i:
-                profiler.idle.append(recorder)
-        recorder = held[0]
-        if self.outer == NULL or self.outer.id != self.brick_id:
-            profiler.bricks[self.brick_id][2] += 1
-            profiler.bricks[self.brick_id][3] += wall
-        recorder.c.brick = self.outer
-        recorder.c.base = self.outer_base
-        if wrongs and not failed:
-            raise TileNestingError(
-                f"brick {profiler.bricks[self.brick_id][0]!r}: {'; '.join(wrongs)}")
-        return 0
-
-    def __enter__(self):
-        self.open(BP_MICRO)
-        if not self.held:
-            return (None,) * self.threads
-        return tuple([handle_of(recorder) for recorder in self.held])
-
-    def __exit__(self, kind, value, traceback):
-        self.close(kind is not None)
-
-
-class _ThreadHandle:
-    """Lives in a thread's local storage, and gives its recorder back when the thread ends."""
-
-    def __init__(self, profiler, recorder):
-        self.profiler = weakref.ref(profiler)
-        self.recorder = recorder
-
-    def __del__(self):
-        profiler = self.profiler()
-        if profiler is not None:
-            profiler._retire(self.recorder)
+include "_counts.pxi"
+include "_timers.pxi"
+include "_bricks.pxi"
+include "_costs.pxi"
 
 
 cdef class BrickProfiler:
@@ -384,14 +99,13 @@ cdef class BrickProfiler:
     def __cinit__(self, *, sample_every=1, events=0, clock="auto", overhead=None):
         global last_profiler
         cdef const char *reason = b""
+        check_overhead(overhead)
         self.sample_every = as_count(sample_every, "sample_every")
         if self.sample_every == 0:
             raise ValueError("sample_every must be >= 1, got 0")
         self.events = as_count(events, "events")
         if self.events > 1 << 32:
             raise ValueError(f"events must be at most 2**32, got {events!r}")
-        if overhead is not None and not isinstance(overhead, Overhead):
-            raise TypeError(f"overhead must be an Overhead or None, got {overhead!r}")
         if clock == "auto":
             self.clock = bp_clock_choose(&reason)
             self.clock_reason = reason.decode()
@@ -468,11 +182,13 @@ cdef class BrickProfiler:
         bp_last.recorder = <PyObject *> recorder
         return recorder
 
-    def _retire(self, Recorder recorder):
+    def _retire(self, Recorder recorder not None):
         """Take back the recorder of a thread that ended."""
         tiles = recorder.open_tiles()
         dropped = recorder.drop_to(recorder.c.frames)
         recorder.c.base = recorder.c.frames
+        recorder.c.misuse = 0
+        recorder.entered.clear()
         recorder.holder = 0
         self.idle.append(recorder)
         if dropped:
@@ -579,13 +295,16 @@ cdef class BrickProfiler:
             If a count is no whole number in [0, 2**64); the tile then stays open.
         """
         cdef uint64_t stop, n_elements, n_flops, n_bytes
-        if timer is OFF:
-            return
+        if not timer.live:
+            if timer is OFF:
+                return
+            raise TileNestingError("timer was stopped already")
         stop = bp_now(timer.recorder.c)
-        check_stop(self, timer)
+        # A count may be an object whose __index__ comes back here, so counts are read first.
         n_elements = as_count(elements, "elements")
         n_flops = as_count(flops, "flops")
         n_bytes = as_nbytes(nbytes)
+        check_stop(self, timer)
         timer.live = False
         bp_pop(timer.recorder.c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
 
@@ -629,14 +348,14 @@ cdef class BrickProfiler:
         cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
         if not isinstance(brick, str) or not brick:
             raise TypeError(f"brick must be a name, got {brick!r}")
-        if dtype not in ITEMSIZES:
+        if not isinstance(dtype, str) or dtype not in ITEMSIZES:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         count = as_count(threads, "threads")
         if not 1 <= count <= 4096:
             raise ValueError(f"threads must be in [1, 4096], got {threads!r}")
         recorders.profiler = self
         recorders.threads = count
-        recorders.brick_id = self.brick_id(brick, dtype)
+        recorders.brick_id = self.brick_id(str(brick), str(dtype))
         recorders.held = []
         return recorders
 
@@ -676,7 +395,9 @@ cdef class BrickProfiler:
         if opened:
             raise TileNestingError(f"cannot reset with {opened} open tiles")
         for recorder in self.recorders_made:
+            (<Recorder> recorder).drop_orphans()
             (<Recorder> recorder).clear()
+        self.reset_ticks = self.now()
         for brick in self.bricks:
             brick[2:] = [0, 0]
         self.abandoned = 0
@@ -707,7 +428,7 @@ cdef class BrickProfiler:
             clock=ClockInfo(self.clock_name, self.ns_per_tick, self.clock_reason),
             overhead=self.overhead_info or Overhead(),
             machine=machine, roofs=roofs, sample_every=self.sample_every,
-            open_tiles=self._open_tiles(), abandoned_tiles=self.abandoned,
+            open_tiles=self._open_tiles(), abandoned_tiles=self.abandoned + self._orphans(),
             events=events, events_dropped=dropped,
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             version=__version__)
@@ -723,8 +444,13 @@ cdef class BrickProfiler:
         return f"<BrickProfiler {state}, clock {self.clock_name}>"
 
     def _open_tiles(self):
-        """Count the tiles open on all threads."""
-        return sum([(<Recorder> recorder).depth() for recorder in self.recorders_made])
+        """Count the tiles open on all threads that can still be stopped."""
+        return sum([(<Recorder> recorder).depth() for recorder in self.recorders_made]) \
+            - self._orphans()
+
+    def _orphans(self):
+        """Count the tiles open on all threads that nobody can stop any more."""
+        return sum([(<Recorder> recorder).orphans() for recorder in self.recorders_made])
 
     def _tiles(self, int level):
         """Return a level's TileStats, one for each recorder and brick."""
@@ -745,7 +471,7 @@ cdef class BrickProfiler:
             if not calls:
                 for lane in lanes:
                     recorder = self.recorders_made[lane]
-                    wall += recorder.bricks[<uint32_t> number].outer_ticks
+                    wall += recorder.outer_ticks(number)
             found.setdefault(name, []).append((calls, wall, set(lanes), dtype))
         return tuple([
             BrickInfo(
@@ -773,59 +499,3 @@ cdef class BrickProfiler:
                     level=TileLevel(event.level), row=event.row, col=event.col,
                     brick=self.bricks[event.brick][0]))
         return tuple(sorted(events)), dropped
-
-
-cdef bp_cost cost_of(BrickProfiler profiler, str door):
-    """Turn an Overhead's nanoseconds for one door into ticks."""
-    cdef bp_cost cost
-    info = profiler.overhead_info
-    cost.inside = round(getattr(info, door + "_inside") / profiler.ns_per_tick)
-    cost.pair = round(getattr(info, door + "_pair") / profiler.ns_per_tick)
-    cost.skipped = 0
-    return cost
-
-
-cdef object overhead_of(BrickProfiler profiler):
-    """Turn the measured ticks of all doors into an Overhead in nanoseconds."""
-    cdef double ns = profiler.ns_per_tick
-    return Overhead(
-        c_pair=profiler.c_cost.pair * ns, c_inside=profiler.c_cost.inside * ns,
-        python_pair=profiler.call_cost.pair * ns, python_inside=profiler.call_cost.inside * ns,
-        block_pair=profiler.block_cost.pair * ns, block_inside=profiler.block_cost.inside * ns)
-
-
-cdef uint64_t least_ticks(BrickProfiler profiler, object function):
-    """Return the least time of many calls of a function of a profiler, in ticks."""
-    cdef uint64_t least = UINT64_MAX, before
-    cdef int batch
-    for batch in range(200):
-        before = bp_read_clock(profiler.clock)
-        function(profiler)
-        least = min(least, bp_read_clock(profiler.clock) - before)
-    return least
-
-
-cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
-    """Return the least that an empty pair from Python costs, in ticks."""
-    cdef Recorder recorder = recorder_here(profiler)
-    cdef uint64_t idle = least_ticks(profiler, _pairs.no_pairs)
-    cdef bp_cost cost
-    recorder.clear()
-    recorder.c.sample_every = 1
-    cost.pair = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
-    cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
-    recorder.c.sample_every = UINT64_MAX
-    recorder.c.passed[<int> BP_MICRO] = 1
-    cost.skipped = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
-    return cost
-
-
-cdef tuple measure_costs(BrickProfiler profiler):
-    """Measure what a pair costs through each door, on a profiler of its own."""
-    cdef BrickProfiler scratch = BrickProfiler(clock=profiler.clock_name, overhead=Overhead())
-    scratch.prepare()
-    scratch.on = True
-    nogil = measure_nogil_pair(scratch.take_recorder())
-    call = measure_python_pair(scratch, _pairs.call_pairs)
-    block = measure_python_pair(scratch, _pairs.block_pairs)
-    return nogil, call, block

@@ -1,39 +1,49 @@
 """One thread's recorder, its rows, and what it costs to use."""
 
+cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memset
+from posix.stdlib cimport posix_memalign
 
 from brickprof.tile cimport (
     BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_MICRO, BP_NO_SUCH_LEVEL,
-    BP_NOTHING_OPEN, BP_TOO_DEEP, BP_MAX_DEPTH, bp_brick, bp_cost, bp_event, bp_frame,
-    bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop, bp_u128,
+    BP_NOTHING_OPEN, BP_TOO_DEEP, BP_MAX_DEPTH, bp_brick, bp_cost, bp_event, bp_frame, bp_inner,
+    bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop, bp_sum,
 )
 
 from brickprof.levels import TileLevel
 from brickprof.tilestats import TileStats
 
 
-cdef extern from *:
-    """
-    static inline uint64_t bp_low(bp_u128 x) { return (uint64_t)x; }
-    static inline uint64_t bp_high(bp_u128 x) { return (uint64_t)(x >> 64); }
-    """
-    uint64_t bp_low(bp_u128 x)
-    uint64_t bp_high(bp_u128 x)
+cdef void *zeroed(size_t bytes) noexcept:
+    """Return zeroed memory on cache lines of its own, or NULL."""
+    cdef void *memory = NULL
+    if posix_memalign(&memory, 64, bytes) != 0:
+        return NULL
+    return memset(memory, 0, bytes)
 
 
-cdef object as_int(bp_u128 x):
-    """Make a Python int of 128 bits."""
-    return (<object> bp_high(x) << 64) | bp_low(x)
+cdef object as_int(bp_sum total):
+    """Make a Python int of a sum that may pass 64 bits."""
+    return (<object> total.carry << 64) | total.low
 
 
+cdef object scaled(uint64_t ticks, uint64_t timed, uint64_t count):
+    """Estimate what all tiles took from what the timed ones took, rounded to nearest."""
+    if timed == count or timed == 0:
+        return <object> ticks
+    return (2 * <object> ticks * count + timed) // (2 * <object> timed)
+
+
+@cython.no_gc
 cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
 
     def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
                   uint64_t sample_every, uint64_t events_capacity):
-        self.c = <bp_recorder *> PyMem_RawCalloc(1, sizeof(bp_recorder))
+        self.c = <bp_recorder *> zeroed(sizeof(bp_recorder))
         if self.c == NULL:
             raise MemoryError("no memory for a recorder")
         if events_capacity:
@@ -49,15 +59,16 @@ cdef class Recorder:
         self.owner = owner
         self.lane = lane
         self.thread = ""
+        self.entered = []
 
     def __dealloc__(self):
         cdef uint32_t i
         for i in range(self.bricks_len):
-            PyMem_RawFree(self.bricks[i])
+            free(self.bricks[i])
         PyMem_RawFree(self.bricks)
         if self.c != NULL:
             PyMem_RawFree(self.c.events)
-            PyMem_RawFree(self.c)
+            free(self.c)
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
         """Return this recorder's rows of a brick, making them where there are none."""
@@ -73,7 +84,7 @@ cdef class Recorder:
             self.bricks = grown
             self.bricks_len = brick_id + 1
         if self.bricks[brick_id] == NULL:
-            brick = <bp_brick *> PyMem_RawCalloc(1, sizeof(bp_brick))
+            brick = <bp_brick *> zeroed(sizeof(bp_brick))
             if brick == NULL:
                 raise MemoryError("no memory for another brick")
             brick.id = brick_id
@@ -85,6 +96,20 @@ cdef class Recorder:
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
         return self.c.top - self.c.frames
+
+    cdef Py_ssize_t orphans(self):
+        """Return the number of open tiles that nobody can stop any more."""
+        cdef Py_ssize_t i, found = 0
+        for i in range(1, self.depth() + 1):
+            found += self.c.frames[i].orphan
+        return found
+
+    cdef Py_ssize_t drop_orphans(self):
+        """Forget the innermost tiles that nobody can stop any more and return their number."""
+        cdef bp_frame *frame = self.c.top
+        while frame > self.c.base and frame.orphan:
+            frame -= 1
+        return self.drop_to(frame)
 
     cdef Py_ssize_t drop_to(self, bp_frame *frame):
         """Forget the open tiles inside a frame and return their number."""
@@ -106,29 +131,45 @@ cdef class Recorder:
     cdef object stats(self, uint32_t brick_id, int level, str name):
         """Return a row as TileStats, or None where nothing was recorded."""
         cdef bp_row *row
-        cdef uint32_t i
+        cdef int i
         if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
             return None
         row = &self.bricks[brick_id].rows[level]
         if row.count == 0:
             return None
         q32 = <object> self.c.ns_per_tick_q32
-        count, timed = <object> row.count, <object> row.timed
+        total = scaled(row.ticks, row.timed, row.count)
+        raw_total = scaled(row.raw_ticks, row.timed, row.count)
+        own, raw_own = <object> row.self_ticks, <object> row.raw_self_ticks
+        if self.c.sample_every > 1:
+            own = total - sum([scaled(row.inner[i].ticks, row.inner[i].timed, row.inner[i].count)
+                               for i in range(BP_LEVELS)])
+            raw_own = raw_total - sum([
+                scaled(row.inner[i].raw_ticks, row.inner[i].timed, row.inner[i].count)
+                for i in range(BP_LEVELS)])
 
-        def ns(ticks, scaled=False):
-            if scaled and timed != count:
-                ticks = (2 * ticks * count + timed) // (2 * timed) if timed else 0
+        def ns(ticks):
             return max(0, ticks * q32 + 0x80000000 >> 32)
 
         return TileStats(
-            level=TileLevel(level), brick=name, count=count, timed=timed,
-            total_ns=ns(row.ticks, True), self_ns=ns(row.self_ticks, True),
-            raw_total_ns=ns(row.raw_ticks, True), raw_self_ns=ns(row.raw_self_ticks, True),
-            min_ns=ns(row.min_ticks) if timed else 0, max_ns=ns(row.max_ticks),
+            level=TileLevel(level), brick=name, count=row.count, timed=row.timed,
+            total_ns=ns(total), self_ns=ns(own), raw_total_ns=ns(raw_total),
+            raw_self_ns=ns(raw_own),
+            min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
             elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
             undeclared=row.undeclared,
             histogram=tuple([(i, row.histogram[i]) for i in range(BP_BUCKETS)
                              if row.histogram[i]]))
+
+    cdef object outer_ticks(self, uint32_t brick_id):
+        """Return the raw time of a brick's tiles inside no other tile, in ticks."""
+        cdef bp_inner *outer
+        cdef int level
+        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+            return 0
+        outer = self.bricks[brick_id].outer
+        return sum([scaled(outer[level].raw_ticks, outer[level].timed, outer[level].count)
+                    for level in range(BP_LEVELS)])
 
     cdef void clear(self):
         """Forget all that was recorded."""
@@ -143,7 +184,7 @@ cdef class Recorder:
 cdef void clear_rows(bp_brick *brick):
     """Zero a brick's rows."""
     cdef int level
-    brick.outer_ticks = 0
+    memset(brick.outer, 0, BP_LEVELS * sizeof(bp_inner))
     memset(brick.rows, 0, BP_LEVELS * sizeof(bp_row))
     for level in range(BP_LEVELS):
         brick.rows[level].min_ticks = UINT64_MAX

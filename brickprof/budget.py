@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from brickprof.machine import detect_machine
+from brickprof.tiling import MOST_THREADS
 
 VARIABLES = ("BRICKPROF_NUM_THREADS", "OMP_NUM_THREADS")
 """Environment variables that set the number of threads, the first set one wins."""
@@ -26,8 +27,11 @@ def threads_from_environment() -> int | None:
             continue
         # OMP_NUM_THREADS may list a count for each nesting level; the first is ours.
         first = text.split(",")[0].strip() if name == "OMP_NUM_THREADS" else text
-        if not first.isdecimal() or not 1 <= int(first) <= 4096:
-            raise ValueError(f"{name} must be a whole number in [1, 4096], got {text!r}")
+        # The length is looked at first: Python refuses to read a number of thousands of digits.
+        if not first.isdecimal() or len(first) > 9 or not 1 <= int(first) <= MOST_THREADS:
+            raise ValueError(
+                f"{name} must be a whole number in [1, {MOST_THREADS}], got {text[:40]!r}"
+            )
         return int(first)
     return None
 
@@ -52,6 +56,19 @@ def default_threads() -> int:
 
 
 def set_default_threads(threads: int | None) -> None:
-    """Set what `default_threads` returns; None decides anew at the next call."""
+    """Set what `default_threads` returns; None decides anew at the next call.
+
+    Raises
+    ------
+    TypeError
+        If `threads` is no integer.
+    ValueError
+        If it is not in [1, 4096].
+    """
     global _chosen
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, int):
+            raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
+        if not 1 <= threads <= MOST_THREADS:
+            raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     _chosen = threads

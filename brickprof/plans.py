@@ -6,7 +6,7 @@ from brickprof._kernels import micro_kernel
 from brickprof.attention_tiling import AttentionPlan, attention_blocks
 from brickprof.budget import default_threads
 from brickprof.machine import Machine, detect_machine
-from brickprof.tiling import ITEMSIZES, GemmPlan, gemm_blocks
+from brickprof.tiling import ITEMSIZES, GemmPlan, check_whole, gemm_blocks
 
 
 def plan_gemm(
@@ -40,9 +40,13 @@ def plan_gemm(
 
     Raises
     ------
+    TypeError
+        If `dtype` is no string.
     ValueError
-        If a size is negative, or `dtype`, `threads` or `isa` unknown.
+        If a size is negative, `threads` out of range, or `dtype` or `isa` unknown.
     """
+    if not isinstance(dtype, str):
+        raise TypeError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     micro = micro_kernel(dtype, isa)
     blocks = gemm_blocks(machine or detect_machine(), micro, ITEMSIZES[dtype])
     team = default_threads() if threads is None else threads
@@ -80,8 +84,9 @@ def plan_attention(
     Raises
     ------
     ValueError
-        If a size is negative, or `threads` or `isa` unknown.
+        If a size is negative, `threads` out of range, or `isa` unknown.
     """
+    check_whole("dim", dim, 0)
     micro = micro_kernel("float32", isa)
     blocks = attention_blocks(machine or detect_machine(), micro, dim)
     team = default_threads() if threads is None else threads

@@ -6,8 +6,17 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 from brickprof.machine import detect_machine
+
+
+def _check(name: str, value: object, least: int) -> None:
+    """Raise unless an argument is an integer, Python's or NumPy's, of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer >= {least}, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be >= {least}, got {value!r}")
 
 
 def optimal_threads(
@@ -39,20 +48,20 @@ def optimal_threads(
 
     Raises
     ------
+    TypeError
+        If an argument is no integer.
     ValueError
         If `work_elements` is negative or another argument < 1.
     """
     cores = detect_machine().physical_cores if physical_cores is None else physical_cores
-    if work_elements < 0:
-        raise ValueError(f"work_elements must be >= 0, got {work_elements!r}")
-    for name, value in (
-        ("itemsize", itemsize),
-        ("cache_line", cache_line),
-        ("physical_cores", cores),
-        ("lines_per_thread", lines_per_thread),
+    for name, value, least in (
+        ("work_elements", work_elements, 0),
+        ("itemsize", itemsize, 1),
+        ("cache_line", cache_line, 1),
+        ("physical_cores", cores, 1),
+        ("lines_per_thread", lines_per_thread, 1),
     ):
-        if value < 1:
-            raise ValueError(f"{name} must be >= 1, got {value!r}")
+        _check(name, value, least)
     lines = work_elements * itemsize // cache_line
     return max(min(cores, lines // lines_per_thread), 1)
 
@@ -93,14 +102,17 @@ def sweep_threads(
 
     Raises
     ------
+    TypeError
+        If a count or `rounds` is no integer.
     ValueError
         If there is no count, or a count or `rounds` is < 1.
     """
     tried = list(counts)
-    if not tried or any(count < 1 for count in tried):
-        raise ValueError(f"counts must hold thread counts >= 1, got {tried!r}")
-    if rounds < 1:
-        raise ValueError(f"rounds must be >= 1, got {rounds!r}")
+    if not tried:
+        raise ValueError("counts must hold at least one thread count, got none")
+    for position, count in enumerate(tried):
+        _check(f"counts[{position}]", count, 1)
+    _check("rounds", rounds, 1)
     times: list[list[int]] = [[] for _ in tried]
     for count in tried:
         fn(count)

@@ -32,19 +32,23 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_COARSER_INSIDE
         BP_NO_SUCH_LEVEL
 
-    ctypedef struct bp_u128:
-        pass
+    ctypedef struct bp_sum:
+        uint64_t low, carry
+
+    ctypedef struct bp_inner:
+        uint64_t count, timed, raw_ticks, ticks
 
     ctypedef struct bp_row:
         uint64_t count, timed, undeclared, raw_ticks, ticks
         int64_t raw_self_ticks, self_ticks
+        bp_inner *inner
         uint64_t min_ticks, max_ticks
-        bp_u128 elements, flops, nbytes
+        bp_sum elements, flops, nbytes
         uint64_t *histogram
 
     ctypedef struct bp_brick:
         bp_row *rows
-        uint64_t outer_ticks
+        bp_inner *outer
         uint32_t id, itemsize
 
     ctypedef struct bp_frame:

@@ -18,6 +18,9 @@ from brickprof.machine import Machine
 ITEMSIZES = {"float32": 4, "float64": 8}
 """Bytes of an element, by dtype."""
 
+MOST_THREADS = 4096
+"""The most threads that a plan may share the work among."""
+
 
 def ceil_div(a: int, b: int) -> int:
     """Return a / b rounded up."""
@@ -27,6 +30,13 @@ def ceil_div(a: int, b: int) -> int:
 def round_up(a: int, unit: int) -> int:
     """Return the least multiple of `unit` that is not below a."""
     return ceil_div(a, unit) * unit
+
+
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Raise ValueError unless a value is an int, no bool, within its limits."""
+    if type(value) is not int or value < least or (most is not None and value > most):
+        wanted = f">= {least}" if most is None else f"in [{least}, {most}]"
+        raise ValueError(f"{name} must be an integer {wanted}, got {value!r}")
 
 
 def balanced(extent: int, block: int, unit: int, parts: int = 1) -> int:
@@ -46,6 +56,10 @@ class MicroKernel:
     mr: int
     nr: int
 
+    def __post_init__(self) -> None:
+        check_whole("mr", self.mr, 1)
+        check_whole("nr", self.nr, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
@@ -54,6 +68,10 @@ class Blocks:
     mc: int
     nc: int
     kc: int
+
+    def __post_init__(self) -> None:
+        for name in ("mc", "nc", "kc"):
+            check_whole(name, getattr(self, name), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +131,14 @@ class GemmPlan:
     blocks : Blocks
         Cache blocks that fit the machine; `mc`, `nc`, `kc` are these made even for the problem.
     threads : int
-        Threads that share the work.
+        Threads that share the work, at most 4096.
+
+    Raises
+    ------
+    TypeError
+        If `micro` or `blocks` is of another type.
+    ValueError
+        If a size or `threads` is no integer in its range, or `dtype` unknown.
     """
 
     m: int
@@ -126,12 +151,14 @@ class GemmPlan:
 
     def __post_init__(self) -> None:
         for name in ("m", "n", "k"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
-                raise ValueError(f"{name} must be an integer >= 0, got {getattr(self, name)!r}")
+            check_whole(name, getattr(self, name), 0)
         if self.dtype not in ITEMSIZES:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
-        if not isinstance(self.threads, int) or self.threads < 1:
-            raise ValueError(f"threads must be an integer >= 1, got {self.threads!r}")
+        if not isinstance(self.micro, MicroKernel):
+            raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
+        if not isinstance(self.blocks, Blocks):
+            raise TypeError(f"blocks must be Blocks, got {self.blocks!r}")
+        check_whole("threads", self.threads, 1, MOST_THREADS)
 
     @property
     def itemsize(self) -> int:

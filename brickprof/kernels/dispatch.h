@@ -38,13 +38,12 @@ typedef struct bp_ukr {
 /* Rows of one block of scores in an online softmax (M. Milakov, N. Gimelshein, "Online normalizer
  * calculation for softmax", 2018; T. Dao et al., "FlashAttention", 2022, section 3.1). */
 typedef struct bp_softmax_block {
-    float *scores;              /* rows x padded keys; becomes the weights, 0 where masked */
+    float *scores;              /* rows x padded keys, times log2(e); become the weights */
     ptrdiff_t ld;               /* between rows; a multiple of nr */
     int rows, keys;
     ptrdiff_t visible;          /* keys that row 0 sees; each further row sees `step` more */
     int step;
-    float scale;                /* of the scores, times log2(e) */
-    float *maximum, *sum;       /* running, by row; scores scaled */
+    float *maximum, *sum;       /* running, by row */
     float *out;                 /* running output, rows x width, rescaled here */
     ptrdiff_t out_ld;
     int width;                  /* a multiple of nr */
@@ -55,6 +54,7 @@ typedef struct bp_isa {
     int (*supported)(void);
     bp_ukr f32, f64;
     void (*softmax)(const bp_softmax_block *block);
+    void (*scale)(float *data, ptrdiff_t count, float by);
     /* out[i] = acc[i] / sum for `width` elements. */
     void (*divide)(const float *acc, float sum, float *out, ptrdiff_t width);
     int (*all_finite)(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width);

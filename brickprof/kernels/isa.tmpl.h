@@ -27,6 +27,16 @@
 #define KEEP_VALUE(v) __asm__ volatile("" : : "m"(v))
 #endif
 
+/* Vectors a and b, their lanes picked by number; those of b count on from a's. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define PICK(I, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(I, a, b, ...) __builtin_shuffle(a, b, (I){__VA_ARGS__})
+#endif
+
+typedef int32_t lanes4 __attribute__((vector_size(16)));
+typedef int64_t lanes2 __attribute__((vector_size(16)));
+
 #if defined(TARGET) && defined(__clang__)
 #define TARGET_CLANG(t) PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
 TARGET_CLANG(TARGET)
@@ -38,11 +48,28 @@ TARGET_GCC(TARGET)
 
 #define T float
 #define F(name) JOIN(name, f32)
+#define TRANSPOSE(row, out)                                          \
+    do {                                                             \
+        const quad_f32 ab = PICK(lanes4, row[0], row[1], 0, 4, 1, 5); \
+        const quad_f32 AB = PICK(lanes4, row[0], row[1], 2, 6, 3, 7); \
+        const quad_f32 cd = PICK(lanes4, row[2], row[3], 0, 4, 1, 5); \
+        const quad_f32 CD = PICK(lanes4, row[2], row[3], 2, 6, 3, 7); \
+        out[0] = PICK(lanes4, ab, cd, 0, 1, 4, 5);                   \
+        out[1] = PICK(lanes4, ab, cd, 2, 3, 6, 7);                   \
+        out[2] = PICK(lanes4, AB, CD, 0, 1, 4, 5);                   \
+        out[3] = PICK(lanes4, AB, CD, 2, 3, 6, 7);                   \
+    } while (0)
 #include "ukr.tmpl.h"
 #undef T
 #undef F
+#undef TRANSPOSE
 #define T double
 #define F(name) JOIN(name, f64)
+#define TRANSPOSE(row, out)                            \
+    do {                                               \
+        out[0] = PICK(lanes2, row[0], row[1], 0, 2);   \
+        out[1] = PICK(lanes2, row[0], row[1], 1, 3);   \
+    } while (0)
 #include "ukr.tmpl.h"
 #undef T
 #undef F
@@ -60,5 +87,5 @@ const bp_isa JOIN(bp_isa, ISA) = {
     TEXT(ISA), supported, 
     {MR, NV * (int)(VBYTES / sizeof(float)), packed_f32, rows_f32, pack_a_f32, pack_b_f32, peak_f32, load_f32},
     {MR, NV * (int)(VBYTES / sizeof(double)), packed_f64, rows_f64, pack_a_f64, pack_b_f64, peak_f64, load_f64},
-    softmax, divide, all_finite,
+    softmax, scale, divide, all_finite,
 };

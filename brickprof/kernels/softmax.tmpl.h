@@ -1,6 +1,7 @@
 /* softmax.tmpl.h: one block of an online softmax; float32, any vector width. See dispatch.h. */
 
 #define LANES ((int)(VBYTES / sizeof(float)))
+#define CHAIN 4 /* vectors in flight where a loop would wait for its own result */
 
 typedef float V __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
 typedef int32_t I __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
@@ -42,20 +43,17 @@ static inline float sum_of(V v) {
     return sum;
 }
 
-/* Scale a row's visible scores, hide the rest, and return the largest. */
-static inline float scale_row(float *s, ptrdiff_t visible, ptrdiff_t padded, float scale) {
-    V most = splat(-INFINITY);
+/* Hide a row's scores from `visible` on, and return the largest of the others. */
+static inline float hide_and_find_largest(float *s, ptrdiff_t visible, ptrdiff_t padded) {
+    V most[CHAIN];
     ptrdiff_t j = 0;
-    for (; j + LANES <= visible; j += LANES) {
-        const V v = *(V *)(s + j) * scale;
-        *(V *)(s + j) = v;
-        most = larger(v, most);
-    }
-    float m = largest_of(most);
-    for (; j < visible; j++) {
-        s[j] *= scale;
-        m = s[j] > m ? s[j] : m;
-    }
+    for (int c = 0; c < CHAIN; c++) most[c] = splat(-INFINITY);
+    for (; j + CHAIN * LANES <= visible; j += CHAIN * LANES)
+        for (int c = 0; c < CHAIN; c++) most[c] = larger(*(V *)(s + j + c * LANES), most[c]);
+    for (; j + LANES <= visible; j += LANES) most[0] = larger(*(V *)(s + j), most[0]);
+    for (int c = 1; c < CHAIN; c++) most[0] = larger(most[c], most[0]);
+    float m = largest_of(most[0]);
+    for (; j < visible; j++) m = s[j] > m ? s[j] : m;
     for (; j < padded; j++) s[j] = -INFINITY;
     return m;
 }
@@ -70,7 +68,7 @@ static void softmax(const bp_softmax_block *b) {
             memset(s, 0, (size_t)padded * sizeof *s);
             continue;
         }
-        const float before = b->maximum[r], here = scale_row(s, visible, padded, b->scale);
+        const float before = b->maximum[r], here = hide_and_find_largest(s, visible, padded);
         const float most = here > before ? here : before;
         /* Where all scores are -inf, subtracting their maximum would make NaN of them. */
         const float offset = most == -INFINITY ? 0.0f : most;
@@ -88,6 +86,10 @@ static void softmax(const bp_softmax_block *b) {
     }
 }
 
+static void scale(float *data, ptrdiff_t count, float by) {
+    for (ptrdiff_t i = 0; i < count; i++) data[i] *= by;
+}
+
 static void divide(const float *acc, float sum, float *out, ptrdiff_t width) {
     for (ptrdiff_t j = 0; j < width; j++) out[j] = acc[j] / sum;
 }
@@ -100,3 +102,4 @@ static int all_finite(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t
 }
 
 #undef LANES
+#undef CHAIN

@@ -48,6 +48,7 @@ static inline __attribute__((always_inline)) void F(tile)(
     ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t step, const T *b, ptrdiff_t ldb, T *c,
     ptrdiff_t ldc, int m, int n, int add) {
     V acc[MR * NV];
+    for (int i = 0; i < m; i++) __builtin_prefetch(c + i * ldc, 1);
 #pragma GCC unroll 64
     for (int x = 0; x < MR * NV; x++) acc[x] = (V){0};
     F(body)(k, a, row, step, b, ldb, acc);
@@ -81,36 +82,7 @@ static void F(rows)(ptrdiff_t k, const void *a, ptrdiff_t lda, const void *b, pt
     F(tile)(k, (const T *)a, lda, 1, (const T *)b, ldb, (T *)c, ldc, m, n, add);
 }
 
-static inline __attribute__((always_inline)) void F(pack)(
-    int width, ptrdiff_t count, ptrdiff_t depth, const T *src, ptrdiff_t between,
-    ptrdiff_t along, T *dst) {
-    for (ptrdiff_t first = 0; first < count; first += width) {
-        const T *from = src + first * between;
-        const int w = count - first < width ? (int)(count - first) : width;
-        if (w == width && between == 1) {
-            for (ptrdiff_t p = 0; p < depth; p++)
-                for (int i = 0; i < width; i++) dst[p * width + i] = from[p * along + i];
-        } else if (w == width) {
-            for (ptrdiff_t p = 0; p < depth; p++)
-                for (int i = 0; i < width; i++) dst[p * width + i] = from[i * between + p * along];
-        } else {
-            for (ptrdiff_t p = 0; p < depth; p++)
-                for (int i = 0; i < width; i++)
-                    dst[p * width + i] = i < w ? from[i * between + p * along] : (T)0;
-        }
-        dst += width * depth;
-    }
-}
-
-static void F(pack_a)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
-                      ptrdiff_t along, void *dst) {
-    F(pack)(MR, count, depth, (const T *)src, between, along, (T *)dst);
-}
-
-static void F(pack_b)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
-                      ptrdiff_t along, void *dst) {
-    F(pack)(NR, count, depth, (const T *)src, between, along, (T *)dst);
-}
+#include "pack.tmpl.h"
 
 static uint64_t F(peak)(uint64_t steps) {
     V acc[CHAINS], by, plus;

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #ifdef __cplusplus
@@ -31,22 +32,40 @@ enum { BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_L
 
 __extension__ typedef unsigned __int128 bp_u128;
 
+/* A sum that may pass 64 bits; the carry is apart because it hardly ever moves. */
+typedef struct bp_sum {
+    uint64_t low, carry;
+} bp_sum;
+
+static inline void bp_add(bp_sum *sum, uint64_t x) {
+    if (__builtin_expect(__builtin_add_overflow(sum->low, x, &sum->low), 0)) sum->carry++;
+}
+
+/* Tiles directly inside others, when sampling: what those that were not timed took is estimated
+ * from those of the same level that were. */
+typedef struct bp_inner {
+    uint64_t count, timed;
+    uint64_t raw_ticks, ticks;                      /* of the timed ones */
+} bp_inner;
+
 /* The tiles of one level. Sums are over timed tiles, but count, undeclared and the work. */
 typedef struct bp_row {
     uint64_t count, timed, undeclared;
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
-    int64_t raw_self_ticks, self_ticks;
+    int64_t raw_self_ticks, self_ticks;             /* unused when sampling: see inner */
     uint64_t min_ticks, max_ticks;                  /* corrected */
-    bp_u128 elements, flops, nbytes;
+    bp_sum elements, flops, nbytes;
+    bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t histogram[BP_BUCKETS];                 /* corrected times in ns */
-} bp_row;
+} __attribute__((aligned(64))) bp_row;
 
 typedef struct bp_brick {
     bp_row rows[BP_LEVELS];
-    uint64_t outer_ticks;                           /* raw time of tiles inside no other tile */
+    bp_inner outer[BP_LEVELS];                      /* tiles inside no other tile */
     uint32_t id, itemsize;
 } bp_brick;
 
+/* An open tile; on cache lines of its own, so that no load straddles two. */
 typedef struct bp_frame {
     uint64_t start;
     uint64_t child_raw, child_ticks;                /* of direct children */
@@ -54,7 +73,8 @@ typedef struct bp_frame {
     bp_brick *brick;
     uint64_t row, col, serial;
     uint8_t level, timed, orphan;
-} bp_frame;
+    bp_inner inner[BP_LEVELS];                      /* kept when sampling */
+} __attribute__((aligned(64))) bp_frame;
 
 typedef struct bp_event {
     uint64_t start, stop, row, col;
@@ -138,8 +158,17 @@ static inline void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col
     if (__builtin_expect(r->sample_every > 1, 0)) {
         f->timed = r->passed[level] == 0;
         if (++r->passed[level] == r->sample_every) r->passed[level] = 0;
+        memset(f->inner, 0, sizeof f->inner);
     }
     r->top = f;
+}
+
+static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
+                                uint64_t ticks) {
+    sum->count += count;
+    sum->timed += timed;
+    sum->raw_ticks += raw_ticks;
+    sum->ticks += ticks;
 }
 
 /* Add a tile's time to its own row, to its parent and to the event list. */
@@ -156,9 +185,11 @@ static inline void bp_record_time(bp_recorder *r, bp_frame *f, uint64_t now, uin
     if (ticks < row->min_ticks) row->min_ticks = ticks;
     if (ticks > row->max_ticks) row->max_ticks = ticks;
     row->histogram[bp_bucket(bp_ns(r, ticks))]++;
-    parent->child_raw += raw * r->sample_every;     /* a timed tile stands for its neighbours */
-    parent->child_ticks += ticks * r->sample_every;
-    if (parent == r->frames) f->brick->outer_ticks += raw * r->sample_every;
+    parent->child_raw += raw;
+    parent->child_ticks += ticks;
+    if (parent == r->frames) bp_add_inner(&f->brick->outer[f->level], 1, 1, raw, ticks);
+    if (__builtin_expect(r->sample_every > 1, 0))
+        bp_add_inner(&parent->inner[f->level], 1, 1, raw, ticks);
     if (__builtin_expect(r->events_capacity != 0, 0)) {
         if (r->events_used < r->events_capacity) {
             bp_event *e = &r->events[r->events_used++];
@@ -176,19 +207,29 @@ static inline void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint6
     bp_frame *f = r->top;
     bp_row *row = &f->brick->rows[f->level];
     row->count++;
-    row->elements += elements;
-    row->flops += flops;
+    bp_add(&row->elements, elements);
+    bp_add(&row->flops, flops);
     if (__builtin_expect(nbytes == BP_UNDECLARED, 0)) {
+        bp_u128 assumed = (bp_u128)elements * f->brick->itemsize;
         row->undeclared++;
-        row->nbytes += (bp_u128)elements * f->brick->itemsize;
-    } else {
-        row->nbytes += nbytes;
+        row->nbytes.carry += (uint64_t)(assumed >> 64);
+        nbytes = (uint64_t)assumed;
     }
+    bp_add(&row->nbytes, nbytes);
     if (__builtin_expect(f->timed, 1)) {
         bp_record_time(r, f, now, cost->inside);
         f[-1].overhead += f->overhead + cost->pair;
     } else {
         f[-1].overhead += f->overhead + cost->skipped;
+        bp_add_inner(&f[-1].inner[f->level], 1, 0, 0, 0);
+        if (f - 1 == r->frames) bp_add_inner(&f->brick->outer[f->level], 1, 0, 0, 0);
+    }
+    if (__builtin_expect(r->sample_every > 1, 0)) {
+        for (int level = 0; level < BP_LEVELS; level++) {
+            const bp_inner *inner = &f->inner[level];
+            bp_add_inner(&row->inner[level], inner->count, inner->timed, inner->raw_ticks,
+                         inner->ticks);
+        }
     }
     r->top = f - 1;
 }

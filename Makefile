@@ -1,0 +1,68 @@
+# Every target first makes .venv where it is missing and installs the project into it; nothing
+# needs to be activated, and nothing is fetched where nothing changed.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+CYTHON := $(wildcard brickprof/*.pyx)
+SOURCES := setup.py pyproject.toml $(CYTHON) $(wildcard brickprof/*.px[di]) \
+	$(filter-out $(CYTHON:.pyx=.c),$(wildcard brickprof/*.[ch] brickprof/kernels/*.[ch])) \
+	$(wildcard brickprof/include/brickprof/*.h)
+EXAMPLES := $(sort $(wildcard examples/*.py))
+BENCHMARKS := $(shell grep -ls __main__ benchmarks/*.py)
+CHECKED := build/sanitize
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo test lint types smoke bench build sanitize clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name what; do printf '  %-10s %s\n' "$$name" "$$what"; done
+
+demo: $(INSTALLED)  ## Profile a tiled GEMM and print its report
+	$(RUN) -m brickprof demo
+
+test: $(INSTALLED)  ## Run all tests
+	$(RUN) -m pytest -q
+
+lint: $(INSTALLED)  ## Check style and format
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(INSTALLED)  ## Check types
+	$(RUN) -m mypy
+
+smoke: demo  ## Run the demo and every example
+	@set -e; for example in $(EXAMPLES); do \
+		echo "$(RUN) $$example"; $(RUN) "$$example"; done
+
+bench: $(INSTALLED)  ## Measure; against PyTorch too where .venv has it
+	@set -e; for benchmark in $(BENCHMARKS); do \
+		echo "$(RUN) $$benchmark"; $(RUN) "$$benchmark"; done
+
+build: $(INSTALLED)  ## Make dist/ with the sdist and the wheel
+	rm -rf dist
+	$(RUN) -m build --no-isolation
+
+sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
+	rm -rf $(CHECKED)
+	mkdir -p $(CHECKED)
+	tar -cf - --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist \
+		--exclude='*.so' $(patsubst %,--exclude=./%,$(CYTHON:.pyx=.c)) . | tar -xf - -C $(CHECKED)
+	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
+	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/test_packaging.py
+
+clean:  ## Remove all that was built, but .venv
+	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -f $(INSTALLED) brickprof/*.so $(CYTHON:.pyx=.c)
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+install: $(INSTALLED)
+
+$(INSTALLED): $(SOURCES)
+	@.ci/install "$(PYTHON)" $(VENV)
+	@touch $@

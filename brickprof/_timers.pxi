@@ -1,0 +1,138 @@
+# Tiles from Python: timers and blocks, and the checks that both make.
+
+cdef inline Recorder recorder_here(BrickProfiler profiler):
+    """Return the calling thread's recorder of a profiler."""
+    cdef Recorder recorder
+    if bp_last.profiler == profiler.id:
+        recorder = <Recorder> bp_last.recorder
+        if recorder.holder == bp_last.holder:
+            return recorder
+    return profiler.adopt()
+
+
+cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level) except -1:
+    """Raise where a tile of this level may not be started."""
+    cdef bp_recorder *c = recorder.c
+    if c.top.orphan:
+        profiler.abandoned += recorder.drop_orphans()
+    if c.top.level > level and c.top != c.frames:
+        raise TileNestingError(
+            f"level {TileLevel(level).name} is coarser than the open tile that it would be "
+            f"inside of: {recorder.open_tiles()}")
+    if recorder.depth() == BP_MAX_DEPTH:
+        raise TileNestingError(f"more than {BP_MAX_DEPTH} tiles would be open on this thread")
+    return 0
+
+
+@cython.final
+@cython.no_gc
+@cython.freelist(64)
+cdef class TileTimer:
+    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
+    cdef Recorder recorder
+    cdef bp_frame *frame
+    cdef uint64_t serial
+    cdef bint live
+
+    def __init__(self):
+        raise TypeError("timers are made by BrickProfiler.start_tile")
+
+    def __dealloc__(self):
+        if self.live and self.frame.serial == self.serial:
+            self.frame.orphan = 1
+
+    def __repr__(self):
+        return f"<TileTimer {'open' if self.live else 'stopped'}>"
+
+
+cdef TileTimer OFF = TileTimer.__new__(TileTimer)
+
+
+cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
+    """Raise unless this timer's tile is the innermost one open on the calling thread."""
+    cdef Recorder recorder = timer.recorder
+    cdef bp_recorder *c = recorder.c
+    if recorder.owner != profiler.id:
+        raise TileNestingError("timer belongs to another BrickProfiler")
+    if recorder_here(profiler) is not recorder:
+        raise TileNestingError("timer was started on another thread")
+    if timer.frame > c.top or timer.frame.serial != timer.serial:
+        timer.live = False
+        raise TileNestingError("timer's tile was abandoned when an enclosing block was left")
+    if c.top.orphan:
+        profiler.abandoned += recorder.drop_orphans()
+    if timer.frame != c.top:
+        raise TileNestingError(
+            f"timer is not of the innermost open tile; open, outermost first: "
+            f"{recorder.open_tiles()}")
+    if c.top == c.base:
+        raise TileNestingError("timer's tile was opened outside the brick that is open now")
+    return 0
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class TileBlock:
+    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
+    cdef BrickProfiler profiler
+    cdef Recorder recorder
+    cdef bp_frame *frame
+    cdef uint64_t row, col, elements, flops, nbytes, serial
+    cdef int level
+    cdef bint live
+
+    def __dealloc__(self):
+        if self.live and self.frame.serial == self.serial:
+            self.frame.orphan = 1
+
+    def __enter__(self):
+        cdef bp_recorder *c
+        if self.profiler is None:
+            raise TypeError("tiles are made by BrickProfiler.tile")
+        if self.live:
+            raise TileNestingError("this tile is open already")
+        if not self.profiler.on:
+            return self
+        self.recorder = recorder_here(self.profiler)
+        check_start(self.profiler, self.recorder, self.level)
+        c = self.recorder.c
+        bp_push(c, self.level, self.row, self.col)
+        self.frame = c.top
+        self.serial = c.top.serial
+        self.live = True
+        if c.top.timed:
+            c.top.start = bp_now(c)
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        cdef bp_recorder *c
+        cdef uint64_t now
+        if not self.live:
+            return
+        c = self.recorder.c
+        now = bp_now(c) if self.frame.timed else 0
+        if recorder_here(self.profiler) is not self.recorder:
+            raise TileNestingError("tile was opened on another thread")
+        self.live = False
+        if c.top < self.frame or self.frame.serial != self.serial:
+            if kind is None:
+                raise TileNestingError("tile was abandoned when an enclosing block was left")
+            return
+        if self.frame <= c.base:
+            self.frame.orphan = 1
+            if kind is None:
+                raise TileNestingError(
+                    "tile was left with a brick open inside it, and is abandoned")
+            return
+        if c.top.orphan and kind is None:
+            self.profiler.abandoned += self.recorder.drop_orphans()
+        if c.top > self.frame or kind is not None:
+            inside = self.recorder.open_tiles()
+            dropped = self.recorder.drop_to(self.frame - 1)
+            self.profiler.abandoned += dropped
+            if kind is None:
+                raise TileNestingError(
+                    f"tile was left with others open inside it; all are abandoned. "
+                    f"They were, outermost first: {inside}")
+            return
+        bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)

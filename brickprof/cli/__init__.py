@@ -1,0 +1,98 @@
+"""The command line: one module per verb, and what holds for all of them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from brickprof._version import __version__
+from brickprof.cli import attention, calibrate, compare, demo, gemm, machine, report, sweep
+from brickprof.errors import BrickprofError
+
+__all__ = ["VERBS", "main"]
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+class Verb(Protocol):
+    """What a verb's module has."""
+
+    NAME: str
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's arguments to its parser."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+
+
+VERBS: tuple[Verb, ...] = (demo, gemm, attention, machine, calibrate, sweep, report, compare)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 1 when it failed, with one line on standard error; 2 when the arguments are
+        wrong; 130 when it was interrupted.
+    """
+    _tolerate_narrow_encodings()
+    try:
+        args = _parser().parse_args(argv)
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else DONE
+    except KeyboardInterrupt:
+        print("brickprof: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Else the interpreter would complain when it flushes the stream at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (BrickprofError, OSError, ValueError, MemoryError, ImportError) as error:
+        print(f"brickprof: {_one_line(error)}", file=sys.stderr)
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="brickprof", description="A hierarchical tile profiler for cache-blocked kernels."
+    )
+    parser.add_argument("--version", action="version", version=f"brickprof {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in VERBS:
+        one = verbs.add_parser(verb.NAME, help=verb.HELP, description=f"{verb.HELP}.")
+        verb.add_arguments(one)
+        one.set_defaults(run=verb.run, parser=one)
+    return parser
+
+
+def _tolerate_narrow_encodings() -> None:
+    """Let output to a stream without, say, "µ" show a "?" rather than fail."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="replace")
+
+
+def _one_line(error: BaseException) -> str:
+    """Return what went wrong in one line, with the file where there is one."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, ImportError):
+        return f"the compiled modules cannot be loaded ({error}): install brickprof again"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,75 @@
+"""Arguments that several verbs take, and the types that check them."""
+
+from __future__ import annotations
+
+import argparse
+
+DTYPES = ("float32", "float64")
+ISAS = ("avx512", "avx2", "neon", "base")
+MOST_THREADS = 4096
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)
+
+
+def thread_count(text: str) -> int:
+    """Read a number of threads."""
+    threads = positive(text)
+    if threads > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_THREADS}, got {text}")
+    return threads
+
+
+def thread_counts(text: str) -> tuple[int, ...]:
+    """Read thread counts with commas between them, such as ``1,2,4``."""
+    return tuple(thread_count(part.strip()) for part in text.split(","))
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def add_save(parser: argparse.ArgumentParser) -> None:
+    """Add --save."""
+    parser.add_argument("--save", metavar="FILE", help="keep the recording for report and compare")
+
+
+def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --threads, whose help says what the default is."""
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help=f"threads to use (default: {default})"
+    )
+
+
+def add_isa(parser: argparse.ArgumentParser) -> None:
+    """Add --isa."""
+    parser.add_argument(
+        "--isa", choices=ISAS, help="instruction set (default: the best that this CPU has)"
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add --dtype."""
+    parser.add_argument(
+        "--dtype", choices=DTYPES, default=DTYPES[0], help="element type (default: %(default)s)"
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the verbs that profile one kernel share."""
+    add_threads(parser, "as many as this process may use")
+    add_isa(parser)
+    parser.add_argument(
+        "--repeat",
+        type=positive,
+        default=5,
+        metavar="R",
+        help="profiled runs after one that warms up (default: %(default)s)",
+    )
+    add_save(parser)
+    add_json(parser)

@@ -1,0 +1,146 @@
+"""What the kernels' results are held against: references, error bounds, tilings in miniature."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import brickprof as bp
+from brickprof.attention_tiling import AttentionBlocks
+from brickprof.tiling import Blocks
+
+Array = np.ndarray[Any, Any]
+
+ISAS = bp.isas()
+DTYPES = ("float32", "float64")
+
+
+def integers(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """Return small whole numbers: sums of their products are exact, in whatever order."""
+    return rng.integers(-4, 5, shape).astype(dtype)
+
+
+def normals(rng: np.random.Generator, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+    """Return normal deviates."""
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def exact_product(a: Array, b: Array) -> Array:
+    """Return the product of matrices of small whole numbers."""
+    return a.astype("float64") @ b.astype("float64")
+
+
+def assert_product(c: Array, a: Array, b: Array) -> None:
+    """Hold a product against a wider one.
+
+    A sum of k products in any order is off by at most gamma_k |A| |B|, with gamma_k = k u / (1 -
+    k u) and u the unit roundoff (N. Higham, "Accuracy and Stability of Numerical Algorithms",
+    2nd ed., section 3.5); two more roundings are allowed for.
+    """
+    wide = np.float64 if c.dtype == np.float32 else np.longdouble
+    left, right = a.astype(wide), b.astype(wide)
+    roundings = (a.shape[1] + 2) * float(np.finfo(c.dtype).eps) / 2
+    gamma = roundings / (1 - roundings)
+    bound = gamma * (abs(left) @ abs(right)).astype(np.float64)
+    assert c.shape == (a.shape[0], b.shape[1])
+    error = abs(c.astype(wide) - left @ right).astype(np.float64)
+    assert (error <= bound).all(), f"error is up to {(error / bound).max():.2f} of the bound"
+
+
+def tiny_plan(
+    m: int, n: int, k: int, dtype: str, isa: str, threads: int = 1, deep: int = 5
+) -> bp.GemmPlan:
+    """Plan a product in blocks so small that each loop takes several turns."""
+    micro = bp.plan_gemm(1, 1, 1, dtype, threads=1, isa=isa).micro
+    return bp.GemmPlan(m, n, k, dtype, micro, Blocks(2 * micro.mr, 2 * micro.nr, deep), threads)
+
+
+def tiny_attention_plan(
+    q: Array, k: Array, causal: bool, isa: str, threads: int = 1, direct: bool | None = None
+) -> bp.AttentionPlan:
+    """Plan attention in blocks so small that each loop takes several turns."""
+    micro = bp.plan_attention(1, 1, 1, 1, threads=1, isa=isa).micro
+    dim = q.shape[-1]
+    return bp.AttentionPlan(
+        math.prod(q.shape[:-2]),
+        q.shape[-2],
+        k.shape[-2],
+        dim,
+        causal,
+        micro,
+        AttentionBlocks(2 * micro.mr, 2 * micro.nr),
+        threads,
+        dim % micro.nr == 0 if direct is None else direct,
+    )
+
+
+def visible_keys(rows: int, keys: int, causal: bool) -> Array:
+    """Return which keys each row sees, as booleans of shape (rows, keys)."""
+    if not causal:
+        return np.ones((rows, keys), bool)
+    return np.arange(keys) <= np.arange(rows)[:, None] + keys - rows
+
+
+def shared_heads(q: Array, k: Array) -> Array:
+    """Repeat the heads of keys or values for the groups of query heads that share them."""
+    return np.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
+
+
+def attention_reference(
+    q: Array, k: Array, v: Array, causal: bool = False, scale: float | None = None
+) -> tuple[Array, Array]:
+    """Return softmax(scale q k^T) v in float64, and how far float32 may be from it.
+
+    With u = 2**-24, dimension d, n keys, scores t (in powers of two) and their largest M of a row:
+
+    - a score is a dot product, twice rounded when scaled: |dt| <= gamma_(d+2) |c| |q| |k|;
+    - the maxima that are subtracted, block by block, only grow, so that the roundings of the
+      differences sum up to u (M - t) at most, whatever the blocks;
+    - exp2 is a polynomial of relative error 5 u, and each further block of keys may multiply by
+      one more, with one more rounding: 6 u for each, and no more blocks than keys;
+    - sums over keys add n roundings, to the weights and to the weighted values.
+
+    So each weight carries a relative error E = 2**(|dt| + u (M - t)) (1 + gamma_(7 n + 8)) - 1, in
+    the numerator and in the denominator, and of o = sum p v, with p the exact weights, the error is
+    at most (sum p E |v| + |o| sum p E) / (1 - sum p E), and one rounding. Weights under 2**-126 of
+    the largest are flushed to 0.
+    """
+    q, k, v = (array.astype(np.float64) for array in (q, shared_heads(q, k), shared_heads(q, v)))
+    d, n, unit = q.shape[-1], k.shape[-2], 2.0**-24
+    seen = visible_keys(q.shape[-2], n, causal)
+    factor = (max(d, 1) ** -0.5 if scale is None else scale) / math.log(2)
+    if n == 0:
+        return np.zeros(q.shape), np.zeros(q.shape)
+    t = np.where(seen, factor * (q @ np.swapaxes(k, -1, -2)), -np.inf)
+    blind = ~seen.any(-1)[:, None]
+    below = np.where(blind, np.inf, np.where(blind, 0, t.max(-1, keepdims=True)) - t)
+    p = np.exp2(-below)
+    p /= np.where(blind, 1, p.sum(-1, keepdims=True))
+    out = p @ v
+    finite = np.isfinite(below)
+    spread = (d + 2) * unit * abs(factor) * (abs(q) @ np.swapaxes(abs(k), -1, -2))
+    spread = np.where(finite, spread, 0)
+    drift = spread + spread.max(-1, keepdims=True) + unit * np.where(finite, below, 0)
+    each = np.expm1(math.log(2) * drift + (7 * n + 8) * unit)
+    off = (p * each).sum(-1, keepdims=True)
+    bound = ((p * each) @ abs(v) + abs(out) * off) / np.maximum(1 - off, 0.5)
+    return out, bound + 2 * unit * abs(out) + 2.0**-125 * abs(v).sum(-2, keepdims=True)
+
+
+def assert_attention(
+    out: Array,
+    q: Array,
+    k: Array,
+    v: Array,
+    causal: bool = False,
+    scale: float | None = None,
+) -> None:
+    """Hold attention against a float64 reference; NaN where that is NaN."""
+    assert out.shape == q.shape
+    assert out.dtype == np.float32
+    wanted, bound = attention_reference(q, k, v, causal, scale)
+    error = abs(out.astype(np.float64) - wanted)
+    agree = (error <= bound) | (np.isnan(out) & np.isnan(wanted))
+    assert agree.all(), f"error is up to {np.nanmax(error / bound):.2f} of the bound"

@@ -1,0 +1,26 @@
+"""Builds a stranger's kernels, in Cython and in C, against an installed brickprof."""
+
+from __future__ import annotations
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+import brickprof
+
+INCLUDES = [brickprof.get_include()]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+
+setup(
+    ext_modules=[
+        *cythonize(
+            Extension(
+                "outsider",
+                ["outsider.pyx"],
+                include_dirs=INCLUDES,
+                extra_compile_args=["-fopenmp"],
+                extra_link_args=["-fopenmp"],
+            )
+        ),
+        Extension("coutsider", ["coutsider.c"], include_dirs=INCLUDES, extra_compile_args=WARNINGS),
+    ]
+)

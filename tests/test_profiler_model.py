@@ -1,0 +1,168 @@
+"""BrickProfiler against a model in plain Python: random trees of tiles, exact to the tick."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from doors import DOORS, manual, overhead, tile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brickprof._profiler import BrickProfiler
+from brickprof.levels import TileLevel
+from brickprof.recording import Overhead
+from brickprof.stats import bucket_of
+from brickprof.tilestats import TileStats
+
+Work = tuple[int, int, int | None]
+
+
+@dataclass
+class Tree:
+    """A tile: the time before each tile inside it and after the last, and those tiles."""
+
+    level: TileLevel
+    door: str
+    work: Work
+    times: list[int]
+    children: list[Tree]
+
+
+@dataclass
+class Sum:
+    """What is summed of tiles inside others."""
+
+    count: int = 0
+    times: list[int] = field(default_factory=list)
+    raws: list[int] = field(default_factory=list)
+
+    def estimate(self, times: list[int]) -> int:
+        """Scale the timed tiles' times to all, rounded to nearest."""
+        timed = len(times)
+        return (2 * sum(times) * self.count + timed) // (2 * timed) if timed else 0
+
+
+@dataclass
+class Row(Sum):
+    """What is expected of a level."""
+
+    work: list[Work] = field(default_factory=list)
+    inner: dict[TileLevel, Sum] = field(default_factory=lambda: {lv: Sum() for lv in TileLevel})
+
+    def stats(self, level: TileLevel) -> TileStats:
+        """Return it as the profiler should."""
+        total, raw_total = self.estimate(self.times), self.estimate(self.raws)
+        inner = self.inner.values()
+        return TileStats(
+            level=level,
+            count=self.count,
+            timed=len(self.times),
+            total_ns=total,
+            self_ns=max(total - sum(part.estimate(part.times) for part in inner), 0),
+            raw_total_ns=raw_total,
+            raw_self_ns=max(raw_total - sum(part.estimate(part.raws) for part in inner), 0),
+            min_ns=min(self.times, default=0),
+            max_ns=max(self.times, default=0),
+            elements=sum(elements for elements, _, _ in self.work),
+            flops=sum(flops for _, flops, _ in self.work),
+            nbytes=sum(4 * work[0] if work[2] is None else work[2] for work in self.work),
+            undeclared=sum(work[2] is None for work in self.work),
+            histogram=tuple(sorted(Counter(map(bucket_of, self.times)).items())),
+        )
+
+
+class Model:
+    """The profiler in plain Python."""
+
+    def __init__(self, cost: Overhead, sample_every: int) -> None:
+        self.cost = cost
+        self.sample_every = sample_every
+        self.started: Counter[TileLevel] = Counter()
+        self.rows = {level: Row() for level in TileLevel}
+
+    def record(self, tree: Tree, parent: dict[TileLevel, Sum]) -> tuple[int, int]:
+        """Record a tile; return its raw time and what the timing of it cost its parent."""
+        timed = self.started[tree.level] % self.sample_every == 0
+        self.started[tree.level] += 1
+        raw, paid = sum(tree.times), 0
+        row = self.rows[tree.level]
+        for child in tree.children:
+            child_raw, child_paid = self.record(child, row.inner)
+            raw += child_raw
+            paid += child_paid
+        for part in (row, parent[tree.level]):
+            part.count += 1
+            if timed:
+                inside = int(getattr(self.cost, f"{tree.door}_inside"))
+                part.times.append(max(raw - inside - paid, 0))
+                part.raws.append(raw)
+        row.work.append(tree.work)
+        return raw, paid + (int(getattr(self.cost, f"{tree.door}_pair")) if timed else 0)
+
+
+def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:
+    """Record a tile with the profiler."""
+    with tile(prof, tree.door, tree.level, tree.work, handle):
+        for ticks, child in zip(tree.times, tree.children, strict=False):
+            prof.advance(ticks)
+            play(prof, child, handle)
+        prof.advance(tree.times[-1])
+
+
+ticks = st.integers(0, 60) | st.integers(0, 2**48)
+counts = st.integers(0, 2**64 - 2)
+works = st.tuples(counts, counts, st.none() | counts)
+
+
+@st.composite
+def trees(draw: st.DrawFn, coarsest: int = 0, depth: int = 0) -> Tree:
+    """A tile with none coarser inside."""
+    level = TileLevel(draw(st.integers(coarsest, 2)))
+    inside = st.lists(trees(level.value, depth + 1), max_size=2) if depth < 3 else st.just([])
+    children = draw(inside)
+    return Tree(
+        level=level,
+        door=draw(st.sampled_from(DOORS)),
+        work=draw(works),
+        times=[draw(ticks) for _ in range(len(children) + 1)],
+        children=children,
+    )
+
+
+forests = st.lists(trees(), max_size=3)
+
+
+def check(forest: list[Tree], cost: Overhead, sample_every: int) -> None:
+    """Record trees with the profiler and with the model, and compare."""
+    prof, model = manual(overhead=cost, sample_every=sample_every), Model(cost, sample_every)
+    with prof.recorders("k") as (handle,):
+        for tree in forest:
+            play(prof, tree, handle)
+            model.record(tree, {level: Sum() for level in TileLevel})
+    assert prof.all_tile_stats() == tuple(model.rows[level].stats(level) for level in TileLevel)
+
+
+@settings(max_examples=40, deadline=None)
+@given(forests, st.sampled_from([Overhead(), overhead()]))
+def test_nested_tiles(forest: list[Tree], cost: Overhead) -> None:
+    check(forest, cost, 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(forests, st.integers(2, 5))
+def test_nested_tiles_when_sampling(forest: list[Tree], sample_every: int) -> None:
+    check(forest, overhead(), sample_every)
+
+
+@settings(max_examples=25, deadline=None)
+@given(forests)
+def test_self_times_add_up_to_the_outermost_tiles(forest: list[Tree]) -> None:
+    prof = manual()
+    start = prof.start_tile(TileLevel.MACRO, 0, 0)
+    for tree in forest:
+        with prof.recorders("k") as (handle,):
+            play(prof, tree, handle)
+    prof.stop_tile(start, 0, 0)
+    outermost = prof.tile_stats(TileLevel.MACRO, "default").total_ns
+    assert sum(stats.self_ns for stats in prof.all_tile_stats()) == outermost
