@@ -58,7 +58,8 @@ cdef Py_ssize_t attention_carve(const attention_job *job, char *memory,
     sizes[1] = 0 if job.direct else job.keys * job.width
     sizes[2] = job.row_block * job.dim
     sizes[3] = job.row_block * job.width
-    sizes[4] = mr * job.key_block
+    # attention_hidden reads mr rows from each row on.
+    sizes[4] = 2 * mr * job.key_block
     sizes[5] = job.row_block
     sizes[6] = job.row_block
     for i in range(7):
@@ -270,6 +271,9 @@ cdef void attention_thread(const attention_job *job, int thread, int threads) no
 cdef int attention_run(attention_job *job) except -1 nogil:
     """Take the workspace and run the team."""
     cdef attention_arena arena
+    if <double> job.threads * (job.keys + job.isa.f32.nr) * (job.dim + job.width) > 2.0 ** 58:
+        with gil:
+            raise MemoryError("no memory for packed keys")
     job.arena_bytes = attention_carve(job, NULL, &arena)
     job.memory = <char *> bp_workspace(job.threads * job.arena_bytes)
     if job.memory == NULL:
@@ -419,10 +423,15 @@ def attention(q, k, v, *, causal=False, scale=None, out=None, threads=None, prof
     if scale is None:
         factor = 1.0 / max(job.dim, 1) ** 0.5
     elif isinstance(scale, (int, float, np.floating, np.integer)):
-        factor = scale
+        try:
+            factor = scale
+        except OverflowError:
+            factor = INFINITY
     else:
         raise TypeError(f"scale must be a number or None, got {scale!r}")
     job.scale = <float> (factor * 1.4426950408889634)
+    if not isfinite(job.scale):
+        raise ValueError(f"scale must be finite in float32, got {scale!r}")
     cdef int team = checked_threads(threads)
     attention_steps(queries, job.q_step)
     attention_steps(keys, job.k_step)

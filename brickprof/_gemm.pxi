@@ -9,9 +9,9 @@ cdef struct gemm_job:
     Py_ssize_t a_row, a_col, b_row, b_col, c_row    # strides in elements; C's columns are adjacent
     Py_ssize_t mc, nc, kc
     Py_ssize_t itemsize
-    bint by_columns
+    bint by_columns, b_stays
     int threads
-    char *panel                                     # packed B, shared
+    char *panel                                     # packed B, shared unless by_columns
     char *blocks                                    # packed A, one of block_bytes per thread
     Py_ssize_t block_bytes
     bp_recorder **recorders
@@ -20,6 +20,7 @@ cdef struct gemm_job:
 cdef struct gemm_step:
     Py_ssize_t j0, nb, p0, kb                       # columns of C, and depth, of a Macro tile
     Py_ssize_t v0, v1                               # its micro-panels that this thread packs
+    char *panel                                     # where its first micro-panel is, or would be
 
 
 cdef dict gemm_defaults = {}                        # (isa, dtype) -> Blocks
@@ -39,7 +40,7 @@ cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t i0, Py
     cdef const bp_ukr *ukr = job.ukr
     cdef Py_ssize_t size = job.itemsize, mr = ukr.mr, nr = ukr.nr
     cdef Py_ssize_t width = min(nr, at.nb - v * nr)
-    cdef const char *b = job.panel + v * nr * at.kb * size
+    cdef const char *b = at.panel + v * nr * at.kb * size
     cdef char *c = job.c + (i0 * job.c_row + at.j0 + v * nr) * size
     cdef bint add = at.p0 > 0
     cdef Py_ssize_t u, i
@@ -60,6 +61,7 @@ cdef void gemm_midi(const gemm_job *job, const gemm_step *at, Py_ssize_t i0, cha
     cdef Py_ssize_t first = at.v0 if job.by_columns else 0
     cdef Py_ssize_t last = at.v1 if job.by_columns else ceil_div(at.nb, ukr.nr)
     cdef Py_ssize_t padded = round_up(mb, ukr.mr), columns
+    cdef Py_ssize_t b_reads = 1 if job.b_stays else padded // ukr.mr
     cdef Py_ssize_t v
     bp_start(recorder, BP_MIDI, i0 // job.mc, at.p0 // job.kc)
     ukr.pack_a(mb, at.kb, job.a + (i0 * job.a_row + at.p0 * job.a_col) * size, job.a_row,
@@ -68,7 +70,7 @@ cdef void gemm_midi(const gemm_job *job, const gemm_step *at, Py_ssize_t i0, cha
         gemm_micro(job, at, i0, mb, v, block, recorder)
     columns = min(last * ukr.nr, at.nb) - first * ukr.nr
     bp_stop(recorder, mb * columns, 2 * mb * columns * at.kb,
-            ((mb + padded) * at.kb + (last - first) * at.kb * (padded + ukr.nr)
+            ((mb + padded) * at.kb + (last - first) * at.kb * (padded + b_reads * ukr.nr)
              + (2 if at.p0 else 1) * mb * columns) * size)
 
 
@@ -85,7 +87,7 @@ cdef void gemm_macro(const gemm_job *job, const gemm_step *at, int thread, int t
     bp_start(recorder, BP_MACRO, at.p0 // job.kc, at.j0 // job.nc)
     ukr.pack_b(own, at.kb,
                job.b + (at.p0 * job.b_row + (at.j0 + at.v0 * nr) * job.b_col) * size,
-               job.b_col, job.b_row, job.panel + at.v0 * nr * at.kb * size)
+               job.b_col, job.b_row, at.panel + at.v0 * nr * at.kb * size)
     if not job.by_columns:
         bp_team_barrier()
     for block in range(ceil_div(job.m, job.mc)):
@@ -114,6 +116,11 @@ cdef void gemm_thread(const gemm_job *job, int thread, int threads) noexcept nog
         for p in range(ceil_div(job.k, job.kc)):
             at.p0 = p * job.kc
             at.kb = min(job.kc, job.k - at.p0)
+            at.panel = job.panel
+            # No barrier parts threads that share columns: each keeps to a place of its own.
+            if job.by_columns:
+                at.panel += (thread * ceil_div(ceil_div(job.nc, job.ukr.nr), threads) * job.kc
+                             - at.v0 * at.kb) * job.ukr.nr * job.itemsize
             gemm_macro(job, &at, thread, threads, recorder)
             if not job.by_columns:
                 bp_team_barrier()
@@ -122,7 +129,7 @@ cdef void gemm_thread(const gemm_job *job, int thread, int threads) noexcept nog
 cdef int gemm_run(gemm_job *job) except -1 nogil:
     """Take the workspace and run the team."""
     cdef Py_ssize_t panel_bytes = round_up(
-        round_up(job.nc, job.ukr.nr) * job.kc * job.itemsize, 4096)
+        (ceil_div(job.nc, job.ukr.nr) + job.threads) * job.ukr.nr * job.kc * job.itemsize, 4096)
     cdef char *memory
     job.block_bytes = round_up(job.mc * job.kc * job.itemsize, 4096)
     memory = <char *> bp_workspace(panel_bytes + job.threads * job.block_bytes)
@@ -153,7 +160,7 @@ cdef int gemm_plan_job(gemm_job *job, object plan, const bp_isa *isa, str dtype,
         if plan.micro != micro_kernel(dtype, isa.name.decode()):
             raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
         job.mc, job.nc, job.kc = plan.mc, plan.nc, plan.kc
-        job.by_columns, job.threads = plan.by_columns, plan.workers
+        job.by_columns, job.b_stays, job.threads = plan.by_columns, plan.b_stays, plan.workers
         return 0
     blocks = gemm_default_blocks(micro_kernel(dtype, isa.name.decode()), dtype)
     rows, columns = ceil_div(job.m, job.ukr.mr), ceil_div(job.n, job.ukr.nr)
@@ -161,6 +168,8 @@ cdef int gemm_plan_job(gemm_job *job, object plan, const bp_isa *isa, str dtype,
     job.mc = balanced(job.m, blocks.mc, job.ukr.mr, 1 if job.by_columns else threads)
     job.nc = balanced(job.n, blocks.nc, job.ukr.nr, 1)
     job.kc = balanced(job.k, blocks.kc, 1, 1)
+    job.b_stays = (
+        job.kc * (job.ukr.nr + 2 * job.ukr.mr) * job.itemsize <= <Py_ssize_t> blocks.l1_bytes)
     if job.by_columns:
         rows = ceil_div((job.n - 1) % job.nc + 1, job.ukr.nr)
     else:

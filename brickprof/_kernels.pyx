@@ -10,7 +10,7 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, threadid
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 

@@ -411,6 +411,7 @@ cdef class BrickProfiler:
             Roofs to hold it against; by default those stored for this machine at the thread
             count of the run, or none.
         """
+        from brickprof._kernels import default_isa
         from brickprof.machine import detect_machine
         from brickprof.roofline import load_roofs
 
@@ -419,7 +420,7 @@ cdef class BrickProfiler:
         machine = detect_machine()
         if roofs is None and self.clock != BP_CLOCK_MANUAL:
             threads = max([info.threads for info in infos], default=1)
-            roofs = load_roofs(machine, threads)
+            roofs = load_roofs(machine, threads, isa=default_isa())
         keys = sorted({(tile.brick, tile.level) for tile in tiles})
         events, dropped = self._events()
         return Recording(

@@ -14,7 +14,15 @@ from functools import cached_property
 
 from brickprof.levels import TileLevel
 from brickprof.machine import Machine
-from brickprof.tiling import LevelPlan, MicroKernel, balanced, ceil_div, round_up
+from brickprof.tiling import (
+    MOST_THREADS,
+    LevelPlan,
+    MicroKernel,
+    balanced,
+    ceil_div,
+    check_whole,
+    round_up,
+)
 
 ITEMSIZE = 4
 """Attention is float32."""
@@ -88,9 +96,15 @@ class AttentionPlan:
 
     def __post_init__(self) -> None:
         for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+            most = MOST_THREADS if name == "threads" else None
+            check_whole(name, getattr(self, name), least, most)
+        check_whole("blocks.rows", self.blocks.rows, 1)
+        check_whole("blocks.keys", self.blocks.keys, 1)
+        if self.blocks.keys % self.micro.nr:
+            raise ValueError(
+                f"blocks.keys must be a multiple of the micro-kernel's nr, {self.micro.nr}, "
+                f"got {self.blocks.keys}"
+            )
 
     def visible(self, row: int) -> int:
         """Return the number of keys that a row sees."""

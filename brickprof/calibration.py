@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped,unused-ignore]  # has stubs, but not of its own
+import psutil
 
 from brickprof import units
 from brickprof._kernels import default_isa, micro_kernel

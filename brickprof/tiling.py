@@ -63,14 +63,19 @@ class MicroKernel:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Cache block sizes in elements: mc x kc of A in L2, kc x nc of B in L3."""
+    """Cache block sizes in elements: mc x kc of A in L2, kc x nc of B in L3.
+
+    `l1_bytes` is the L1 cache that decides whether a micro-panel of B stays in it while the
+    micro-panels of A stream past.
+    """
 
     mc: int
     nc: int
     kc: int
+    l1_bytes: int = TileLevel.MICRO.typical_bytes
 
     def __post_init__(self) -> None:
-        for name in ("mc", "nc", "kc"):
+        for name in ("mc", "nc", "kc", "l1_bytes"):
             check_whole(name, getattr(self, name), 1)
 
 
@@ -89,7 +94,7 @@ class LevelPlan:
     nbytes : int
         Bytes that pass between the level's cache and the core's side of it.
     footprint_bytes : int
-        Bytes that a full tile keeps in the level's cache.
+        Bytes that a full tile holds in the level's cache to use again.
     """
 
     level: TileLevel
@@ -102,18 +107,19 @@ class LevelPlan:
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
-    kc: a step of the micro-kernel loads mr + nr elements for mr x nr multiply-adds, which L2 can
-    feed as well, so kc is bounded by the block of C that is to be updated seldom, not by L1 alone.
+    kc: a micro-panel of B takes three quarters of L1, or all of it to reach 256, under which
+    the block of C is updated too often; above 512 nothing is won. What does not stay, L2 can feed.
     mc: the block of A takes half of L2. nc: the panel of B takes half of a core's share of L3.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     l3 = machine.cache(TileLevel.MACRO)
-    kc = max(min(l1 // (micro.nr * itemsize), 512), 128)
+    row = micro.nr * itemsize
+    kc = max(min(max(l1 * 3 // 4 // row, 256), l1 // row, 512), 1)
     mc = max(l2 // 2 // (kc * itemsize) // micro.mr, 1) * micro.mr
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
     nc = max(min(share // 2 // (kc * itemsize), 4096) // micro.nr, 1) * micro.nr
-    return Blocks(mc, nc, kc)
+    return Blocks(mc, nc, kc, l1)
 
 
 @dataclass(frozen=True)
@@ -188,6 +194,12 @@ class GemmPlan:
         return balanced(self.k, self.blocks.kc, 1)
 
     @property
+    def b_stays(self) -> bool:
+        """Whether a micro-panel of B stays in L1 beside two micro-panels of A."""
+        row = self.micro.nr + 2 * self.micro.mr
+        return self.kc * row * self.itemsize <= self.blocks.l1_bytes
+
+    @property
     def workers(self) -> int:
         """Threads that get a share; fewer than `threads` where there are not enough tiles."""
         if self.by_columns:
@@ -253,12 +265,13 @@ class GemmPlan:
         )
 
     def _midi(self) -> LevelPlan:
-        """A is packed, then read for each micro-panel of B; each of those is read once."""
+        """A is packed, then read for each micro-panel of B; those are read once if they stay."""
         n_blocks, k_blocks, m_blocks, row_panels, panels = self._counts()
         if not self.flops:
             return LevelPlan(TileLevel.MIDI, 0, 0, 0, 0)
         packed = (self.m + row_panels * self.micro.mr) * self.k * n_blocks * self._a_packers
-        swept = self.k * panels * (row_panels * self.micro.mr + m_blocks * self.micro.nr)
+        b_reads = m_blocks if self.b_stays else row_panels
+        swept = self.k * panels * (row_panels * self.micro.mr + b_reads * self.micro.nr)
         return LevelPlan(
             TileLevel.MIDI,
             n_blocks * k_blocks * m_blocks * self._a_packers,
@@ -278,6 +291,5 @@ class GemmPlan:
             k_blocks * m_blocks * panels,
             self.flops,
             (loaded + self._c_traffic) * self.itemsize,
-            (self.kc * (self.micro.nr + self.micro.mr) + self.micro.mr * self.micro.nr)
-            * self.itemsize,
+            self.kc * self.micro.nr * self.itemsize,
         )

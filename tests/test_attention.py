@@ -75,14 +75,29 @@ def test_long_keys_in_small_blocks(isa: str, causal: bool) -> None:
 @each_isa
 @settings(max_examples=60, deadline=None)
 @given(
-    data=st.data(), rows=st.integers(1, 60), keys=st.integers(1, 60), dim=st.integers(1, 40),
-    key_heads=st.integers(1, 3), group=st.integers(1, 3), causal=st.booleans(),
-    scale=st.sampled_from([None, 0.0, 0, -0.7, 0.125, 3.0, 20]), tiny=st.booleans(),
+    data=st.data(),
+    rows=st.integers(1, 60),
+    keys=st.integers(1, 60),
+    dim=st.integers(1, 40),
+    key_heads=st.integers(1, 3),
+    group=st.integers(1, 3),
+    causal=st.booleans(),
+    scale=st.sampled_from([None, 0.0, 0, -0.7, 0.125, 3.0, 20]),
+    tiny=st.booleans(),
     threads=st.integers(1, 3),
 )
 def test_any_problem(
-    isa: str, data: st.DataObject, rows: int, keys: int, dim: int, key_heads: int, group: int,
-    causal: bool, scale: float | None, tiny: bool, threads: int,
+    isa: str,
+    data: st.DataObject,
+    rows: int,
+    keys: int,
+    dim: int,
+    key_heads: int,
+    group: int,
+    causal: bool,
+    scale: float | None,
+    tiny: bool,
+    threads: int,
 ) -> None:
     q, k, v = problem(key_heads * group, rows, keys, dim, key_heads, seed=rows + keys + dim)
     plan = None
@@ -124,8 +139,9 @@ def test_threads_do_not_change_a_bit(isa: str, causal: bool) -> None:
     for heads, rows, keys in [(1, 150, 150), (3, 40, 100), (8, 9, 30), (2, 90, 20)]:
         q, k, v = problem(heads, rows, keys, 16)
         alone = bp.attention(q, k, v, causal=causal, threads=1, isa=isa)
-        tiny = bp.attention(q, k, v, causal=causal, isa=isa,
-                            plan=tiny_attention_plan(q, k, causal, isa, 1))
+        tiny = bp.attention(
+            q, k, v, causal=causal, isa=isa, plan=tiny_attention_plan(q, k, causal, isa, 1)
+        )
         for threads in (2, 3, 4):
             out = bp.attention(q, k, v, causal=causal, threads=threads, isa=isa)
             assert np.array_equal(out, alone)
@@ -139,8 +155,9 @@ def test_a_decode_step_is_the_last_row(isa: str) -> None:
     q, k, v = problem(4, 50, 50, 32)
     full = bp.attention(q, k, v, causal=True, isa=isa)
     for rows in (1, 2, 7, 33):
-        assert np.array_equal(bp.attention(q[:, -rows:], k, v, causal=True, isa=isa),
-                              full[:, -rows:])
+        assert np.array_equal(
+            bp.attention(q[:, -rows:], k, v, causal=True, isa=isa), full[:, -rows:]
+        )
 
 
 @each_isa
@@ -184,8 +201,9 @@ def test_non_contiguous_arrays() -> None:
 
 
 @pytest.mark.parametrize("argument", range(3))
-@pytest.mark.parametrize("layout", ["reversed", "dim first", "every other", "repeated", "foreign",
-                                    "misaligned"])
+@pytest.mark.parametrize(
+    "layout", ["reversed", "dim first", "every other", "repeated", "foreign", "misaligned"]
+)
 def test_any_strides(argument: int, layout: str) -> None:
     arrays = list(problem(2, 25, 40, 16))
     array = arrays[argument]
@@ -208,8 +226,10 @@ def test_any_strides(argument: int, layout: str) -> None:
     assert_attention(out, *copies)
 
 
-@pytest.mark.parametrize("shape, keys", [((2, 5, 8), 0), ((0, 5, 8), 3), ((2, 0, 8), 3),
-                                         ((2, 5, 0), 3), ((0, 2, 5, 8), 3)])
+@pytest.mark.parametrize(
+    "shape, keys",
+    [((2, 5, 8), 0), ((0, 5, 8), 3), ((2, 0, 8), 3), ((2, 5, 0), 3), ((0, 2, 5, 8), 3)],
+)
 @each_mask
 def test_empty_problems_give_zeros(shape: tuple[int, ...], keys: int, causal: bool) -> None:
     k = np.ones((*shape[:-2], keys, shape[-1]), "float32")
@@ -305,5 +325,6 @@ def test_an_infinite_value_of_vanishing_weight_is_not_lost_silently(isa: str) ->
     for plan in (None, tiny_attention_plan(q, k, False, isa)):
         out = bp.attention(q, k, v, plan=plan, isa=isa)
         assert not np.isfinite(out[:, :, 7]).any()
-        assert np.array_equal(np.delete(out, 7, 2),
-                              np.broadcast_to(np.delete(v[:, 20], 7, 1), (20, 15))[None])
+        assert np.array_equal(
+            np.delete(out, 7, 2), np.broadcast_to(np.delete(v[:, 20], 7, 1), (20, 15))[None]
+        )

@@ -23,8 +23,17 @@ def undecided(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "ours, theirs, wanted",
-    [("3", None, 3), (None, "5", 5), ("3", "5", 3), ("", "5", 5), (" 7 ", None, 7),
-     (None, "4,2,1", 4), (None, None, None), ("  ", "", None), ("4096", None, 4096)],
+    [
+        ("3", None, 3),
+        (None, "5", 5),
+        ("3", "5", 3),
+        ("", "5", 5),
+        (" 7 ", None, 7),
+        (None, "4,2,1", 4),
+        (None, None, None),
+        ("  ", "", None),
+        ("4096", None, 4096),
+    ],
 )
 def test_variables(
     monkeypatch: pytest.MonkeyPatch, ours: str | None, theirs: str | None, wanted: int | None

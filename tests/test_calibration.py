@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from made_recordings import MACHINE
 
 import brickprof as bp
 from brickprof import calibration
-from brickprof._probing import Figure, Probes, Team, round_of, steps_for, touched_buffers
+from brickprof._probing import Bytes, Figure, Probes, Team, round_of, steps_for, touched_buffers
 from brickprof.calibration import (
     FULL,
     QUICK,
@@ -60,7 +62,7 @@ class FakeProbes:
         self._pass(dtype, 1000 * steps)
         return 1000 * steps * self.rates[dtype]
 
-    def load(self, buffer: calibration.Bytes, steps: int, isa: str) -> int:
+    def load(self, buffer: Bytes, steps: int, isa: str) -> int:
         name = self.names[buffer.nbytes]
         self._pass(name, buffer.nbytes * steps // self.rates[name])
         return buffer.nbytes * steps
@@ -103,7 +105,7 @@ def test_known_rates_come_out_exactly(threads: int) -> None:
     assert all(len(names) == threads for names in made.seen.values())
 
 
-def test_a_slow_thread_holds_up_the_team() -> None:
+def test_a_round_lasts_from_the_first_start_to_the_last_end() -> None:
     times = threading.local()
 
     def clock() -> int:
@@ -114,7 +116,7 @@ def test_a_slow_thread_holds_up_the_team() -> None:
         return 10 * steps
 
     with Team(3) as team:
-        assert round_of(team, clock, Figure("peak", work), 7) == (3 * 70, 3 * 700, 700)
+        assert round_of(team, clock, Figure("L1", work, 1), 7) == (3 * 70, 300 + 2100 - 100, 700)
 
 
 def test_data_is_fetched_before_the_clock_starts() -> None:
@@ -209,18 +211,22 @@ def test_an_outer_memory_faster_than_an_inner_one_is_told() -> None:
 
 
 def test_a_little_out_of_order_is_within_noise() -> None:
-    made = FakeProbes(SMALL, rates={**RATES, "L2": 64, "DRAM": 64})
+    made = FakeProbes(SMALL, rates={**RATES, "L2": 64, "L3": 68})
     assert measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes).verdict == "steady"
 
 
 def test_shortage_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     made = FakeProbes(SMALL)
-    sets = working_sets(SMALL, 1, TINY, 100 * KIB)
-    made.names = {size: name for name, size in sets.items()}
-    made.names[sets["L3"]] = "L3"
-    monkeypatch.setattr(calibration, "available_memory", lambda: 400 * KIB)
+    made.names[384 * KIB] = "DRAM"
+    monkeypatch.setattr(calibration, "available_memory", lambda: 4 * 384 * KIB)
     roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
-    assert "short of memory: DRAM was measured over 128 KiB" in roofs.verdict
+    assert roofs.noisy
+    told = "short of memory: DRAM was measured over 384 KiB, less than twice the L3"
+    assert roofs.verdict == told
+    made.names[512 * KIB] = "DRAM"
+    monkeypatch.setattr(calibration, "available_memory", lambda: 4 * 512 * KIB)
+    roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
+    assert roofs.verdict == "steady"
 
 
 def test_too_many_threads_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +243,7 @@ def test_spread_is_never_negative_and_blind_to_scale(rates: list[float]) -> None
     assert spread_of([rates[0]] * len(rates)) == 0
     if len(rates) > 1:
         assert spread_of([*rates, min(rates) / 1e3]) == pytest.approx(
-            (max(rates) - min(rates)) / calibration.statistics.median(rates)
+            (max(rates) - min(rates)) / statistics.median(rates)
         )
 
 
@@ -348,11 +354,11 @@ def test_a_folder_that_cannot_be_written(
     ],
 )
 def test_bad_arguments_are_named_before_measuring(
-    fake: FakeProbes, given: dict[str, object], error: type[Exception], message: str
+    fake: FakeProbes, given: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     for function in (calibrate, calibration.roofs):
         with pytest.raises(error, match=message):
-            function(**given)  # type: ignore[operator]
+            function(**given)
     assert fake.seen == {}
 
 

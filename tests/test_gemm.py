@@ -21,6 +21,7 @@ from kernel_checks import (
 )
 
 import brickprof as bp
+from brickprof.tiling import Blocks
 
 each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -195,6 +196,24 @@ def test_threads_do_not_change_a_bit(isa: str, dtype: str, m: int, n: int) -> No
         plan = tiny_plan(m, n, 70, dtype, isa, threads, deep=100)
         assert bp.gemm(a, b, threads=threads, isa=isa).tobytes() == alone.tobytes()
         assert bp.gemm(a, b, plan=plan, isa=isa).tobytes() == alone.tobytes()
+
+
+@each_isa
+@pytest.mark.parametrize("threads", [2, 3, 4])
+@pytest.mark.parametrize("m, n, k", [(16, 2000, 1031), (5, 900, 13), (7, 4150, 9)])
+def test_threads_that_share_columns_keep_off_each_others_panels(
+    isa: str, threads: int, m: int, n: int, k: int
+) -> None:
+    rng = np.random.default_rng(n)
+    a, b = integers(rng, (m, k), "float32"), integers(rng, (k, n), "float32")
+    micro = tiny_plan(m, n, k, "float32", isa).micro
+    tiny = bp.GemmPlan(m, n, k, "float32", micro, Blocks(micro.mr, 17 * micro.nr, 4), threads)
+    wanted = exact_product(a, b)
+    assert tiny.by_columns
+    assert tiny.workers > 1
+    for _ in range(15):
+        assert np.array_equal(bp.gemm(a, b, threads=threads, isa=isa), wanted)
+        assert np.array_equal(bp.gemm(a, b, plan=tiny, isa=isa), wanted)
 
 
 @each_dtype

@@ -112,13 +112,13 @@ def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Stranger
     folder = tmp_path_factory.mktemp("stranger")
     venv.create(folder / "venv", symlinks=True)
     python = folder / "venv/bin/python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps"]
+    pip = [python, "-m", "pip", "install", "--no-index", "--no-deps"]
     site = run(folder, python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     with zipfile.ZipFile(built.wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(metadata).decode().splitlines()
     runtime = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist:")]
-    for name in needed([*runtime, "Cython", "setuptools"]):
+    for name in needed([*runtime, "Cython", "pip", "setuptools"]):
         files = distribution(name).files or []
         for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
             Path(site.strip(), top).symlink_to(str(distribution(name).locate_file(top)))

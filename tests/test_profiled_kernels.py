@@ -56,8 +56,10 @@ def test_gemm_records_its_plan(isa: str, dtype: str, threads: int) -> None:
     shapes = [(1, 1, 1), (70, 90, 23), (9, 400, 11), (300, 20, 7), (97, 101, 600), (6, 16, 5)]
     for m, n, k in shapes:
         a, b = normals(rng, (m, k), dtype), normals(rng, (k, n), dtype)
-        for plan in (tiny_plan(m, n, k, dtype, isa, threads),
-                     bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa)):
+        for plan in (
+            tiny_plan(m, n, k, dtype, isa, threads),
+            bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa),
+        ):
             profiler = running()
             given_plan = plan if plan.blocks.kc == 5 else None
             c = bp.gemm(a, b, threads=threads, isa=isa, plan=given_plan, profiler=profiler)
@@ -73,8 +75,12 @@ def test_gemm_records_its_plan(isa: str, dtype: str, threads: int) -> None:
 @each_isa
 @settings(max_examples=50, deadline=None)
 @given(
-    m=st.integers(0, 150), n=st.integers(0, 150), k=st.integers(0, 60), threads=st.integers(1, 3),
-    deep=st.integers(1, 20), dtype=st.sampled_from(DTYPES),
+    m=st.integers(0, 150),
+    n=st.integers(0, 150),
+    k=st.integers(0, 60),
+    threads=st.integers(1, 3),
+    deep=st.integers(1, 20),
+    dtype=st.sampled_from(DTYPES),
 )
 def test_any_gemm_records_its_plan(
     isa: str, m: int, n: int, k: int, threads: int, deep: int, dtype: str
@@ -105,8 +111,9 @@ def test_a_fortran_ordered_out_is_planned_transposed(isa: str) -> None:
     rng = np.random.default_rng(2)
     a, b = normals(rng, (40, 30)), normals(rng, (30, 200))
     profiler = running()
-    bp.gemm(a, b, out=np.empty((40, 200), "float32", order="F"), threads=1, isa=isa,
-            profiler=profiler)
+    bp.gemm(
+        a, b, out=np.empty((40, 200), "float32", order="F"), threads=1, isa=isa, profiler=profiler
+    )
     assert_recorded(profiler, "gemm", bp.plan_gemm(200, 40, 30, threads=1, isa=isa))
 
 
@@ -115,8 +122,14 @@ def test_a_fortran_ordered_out_is_planned_transposed(isa: str) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
 def test_attention_records_its_plan(isa: str, causal: bool, threads: int) -> None:
     rng = np.random.default_rng(threads)
-    for heads, rows, keys, dim in [(1, 1, 1, 1), (1, 150, 150, 16), (3, 40, 100, 31), (8, 1, 70, 64),
-                                   (2, 90, 20, 32), (4, 33, 65, 8)]:
+    for heads, rows, keys, dim in [
+        (1, 1, 1, 1),
+        (1, 150, 150, 16),
+        (3, 40, 100, 31),
+        (8, 1, 70, 64),
+        (2, 90, 20, 32),
+        (4, 33, 65, 8),
+    ]:
         q, k, v = (normals(rng, (heads, size, dim)) for size in (rows, keys, keys))
         for tiny in (True, False):
             if tiny:
@@ -136,11 +149,22 @@ def test_attention_records_its_plan(isa: str, causal: bool, threads: int) -> Non
 @each_isa
 @settings(max_examples=50, deadline=None)
 @given(
-    data=st.data(), heads=st.integers(1, 4), rows=st.integers(1, 90), keys=st.integers(0, 90),
-    dim=st.integers(1, 40), causal=st.booleans(), threads=st.integers(1, 3),
+    data=st.data(),
+    heads=st.integers(1, 4),
+    rows=st.integers(1, 90),
+    keys=st.integers(0, 90),
+    dim=st.integers(1, 40),
+    causal=st.booleans(),
+    threads=st.integers(1, 3),
 )
 def test_any_attention_records_its_plan(
-    isa: str, data: st.DataObject, heads: int, rows: int, keys: int, dim: int, causal: bool,
+    isa: str,
+    data: st.DataObject,
+    heads: int,
+    rows: int,
+    keys: int,
+    dim: int,
+    causal: bool,
     threads: int,
 ) -> None:
     q, k = np.ones((heads, rows, dim), "float32"), np.ones((heads, keys, dim), "float32")

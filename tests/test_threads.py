@@ -45,11 +45,18 @@ def test_the_rule_in_numbers() -> None:
 
 @pytest.mark.parametrize(
     "name, value, error",
-    [("work_elements", -1, ValueError), ("work_elements", 1.5, TypeError),
-     ("work_elements", "9", TypeError), ("work_elements", None, TypeError),
-     ("itemsize", 0, ValueError), ("cache_line", 0, ValueError), ("cache_line", 64.0, TypeError),
-     ("physical_cores", 0, ValueError), ("physical_cores", True, TypeError),
-     ("lines_per_thread", -1, ValueError)],
+    [
+        ("work_elements", -1, ValueError),
+        ("work_elements", 1.5, TypeError),
+        ("work_elements", "9", TypeError),
+        ("work_elements", None, TypeError),
+        ("itemsize", 0, ValueError),
+        ("cache_line", 0, ValueError),
+        ("cache_line", 64.0, TypeError),
+        ("physical_cores", 0, ValueError),
+        ("physical_cores", True, TypeError),
+        ("lines_per_thread", -1, ValueError),
+    ],
 )
 def test_bad_arguments_are_named(name: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"^{name} must be"):
@@ -77,7 +84,9 @@ def test_a_sweep_interleaves_its_rounds_and_leaves_out_the_first() -> None:
     points = sweep_threads(clock.work, [4, 1, 2], rounds=3, clock=clock)
     assert clock.calls == [4, 1, 2] * 4
     assert points == (
-        SweepPoint(4, 280, 270, 3), SweepPoint(1, 1030, 1020, 3), SweepPoint(2, 530, 520, 3)
+        SweepPoint(4, 280, 270, 3),
+        SweepPoint(1, 1030, 1020, 3),
+        SweepPoint(2, 530, 520, 3),
     )
 
 
@@ -89,9 +98,14 @@ def test_a_sweep_takes_any_iterable_and_times_by_itself() -> None:
 
 @pytest.mark.parametrize(
     "counts, rounds, error, message",
-    [([], 1, ValueError, "counts must hold"), ([1, 0], 1, ValueError, r"counts\[1\] must be >= 1"),
-     ([2.5], 1, TypeError, r"counts\[0\] must be"), ([True], 1, TypeError, r"counts\[0\] must be"),
-     ([1], 0, ValueError, "rounds must be"), ([1], 1.5, TypeError, "rounds must be")],
+    [
+        ([], 1, ValueError, "counts must hold"),
+        ([1, 0], 1, ValueError, r"counts\[1\] must be >= 1"),
+        ([2.5], 1, TypeError, r"counts\[0\] must be"),
+        ([True], 1, TypeError, r"counts\[0\] must be"),
+        ([1], 0, ValueError, "rounds must be"),
+        ([1], 1.5, TypeError, "rounds must be"),
+    ],
 )
 def test_bad_sweeps_call_nothing(
     counts: Iterable[int], rounds: Any, error: type[Exception], message: str

@@ -26,8 +26,10 @@ def print_json(data: object) -> None:
 def print_lines(*lines: str) -> None:
     """Print text literally, broken at the width of tables."""
     console = _console()
-    for line in lines:
-        console.print(line)
+    with console.capture() as capture:
+        for line in lines:
+            console.print(line)
+    _print_stripped(capture.get())
 
 
 def print_table(
@@ -45,7 +47,13 @@ def print_table(
     console = _console()
     with console.capture() as capture:
         console.print(table)
-    print(*(line.rstrip() for line in capture.get().splitlines()), sep="\n")
+    _print_stripped(capture.get())
+
+
+def _print_stripped(text: str) -> None:
+    """Print text without the blanks that a layout leaves at the ends of lines."""
+    for line in text.splitlines():
+        print(line.rstrip())
 
 
 def _console() -> Console:

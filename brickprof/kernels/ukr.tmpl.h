@@ -15,22 +15,38 @@
 #define V F(vector)
 #define LANES ((int)(VBYTES / sizeof(T)))
 #define NR (NV * LANES)
+#define UNROLL 2
 
 typedef T V __attribute__((vector_size(VBYTES), aligned(sizeof(T)), may_alias));
 
-/* C in registers, from A's element (i, p) at a[i * row + p * step]. */
-static inline __attribute__((always_inline)) void F(body)(
-    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t step, const T *b, ptrdiff_t ldb, V *acc) {
-    for (ptrdiff_t p = 0; p < k; p++) {
-        V bv[NV];
-        for (int j = 0; j < NV; j++) bv[j] = *(const V *)(b + j * LANES);
+/* One step of k: a rank-1 update of C in registers, from A's element i at a[i * row]. */
+static inline __attribute__((always_inline)) void F(step)(const T *a, ptrdiff_t row, const T *b,
+                                                          V *acc) {
+    V bv[NV];
+    for (int j = 0; j < NV; j++) bv[j] = *(const V *)(b + j * LANES);
 #pragma GCC unroll 16
-        for (int i = 0; i < MR; i++) {
-            const T ai = a[i * row];
+    for (int i = 0; i < MR; i++) {
+        const T ai = a[i * row];
 #pragma GCC unroll 4
-            for (int j = 0; j < NV; j++) acc[i * NV + j] += ai * bv[j];
-        }
-        a += step;
+        for (int j = 0; j < NV; j++) acc[i * NV + j] += ai * bv[j];
+    }
+    /* Keeps the compiler from loading ahead, for which there are no registers left. */
+    __asm__ volatile("" : : : "memory");
+}
+
+/* All steps of k, from A's element (i, p) at a[i * row + p * along]. */
+static inline __attribute__((always_inline)) void F(body)(
+    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t along, const T *b, ptrdiff_t ldb, V *acc) {
+    ptrdiff_t p = 0;
+    for (; p + UNROLL <= k; p += UNROLL) {
+#pragma GCC unroll 8
+        for (int u = 0; u < UNROLL; u++) F(step)(a + u * along, row, b + u * ldb, acc);
+        a += UNROLL * along;
+        b += UNROLL * ldb;
+    }
+    for (; p < k; p++) {
+        F(step)(a, row, b, acc);
+        a += along;
         b += ldb;
     }
 }
@@ -45,13 +61,16 @@ static __attribute__((noinline)) void F(store_edge)(const V *acc, T *c, ptrdiff_
 }
 
 static inline __attribute__((always_inline)) void F(tile)(
-    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t step, const T *b, ptrdiff_t ldb, T *c,
+    ptrdiff_t k, const T *a, ptrdiff_t row, ptrdiff_t along, const T *b, ptrdiff_t ldb, T *c,
     ptrdiff_t ldc, int m, int n, int add) {
     V acc[MR * NV];
-    for (int i = 0; i < m; i++) __builtin_prefetch(c + i * ldc, 1);
+    for (int i = 0; i < m; i++) {
+        __builtin_prefetch(c + i * ldc, 1);
+        __builtin_prefetch(c + i * ldc + NR - 1, 1);
+    }
 #pragma GCC unroll 64
     for (int x = 0; x < MR * NV; x++) acc[x] = (V){0};
-    F(body)(k, a, row, step, b, ldb, acc);
+    F(body)(k, a, row, along, b, ldb, acc);
     if (__builtin_expect(m == MR && n == NR, 1)) {
         if (add) {
 #pragma GCC unroll 16
@@ -87,8 +106,12 @@ static void F(rows)(ptrdiff_t k, const void *a, ptrdiff_t lda, const void *b, pt
 static uint64_t F(peak)(uint64_t steps) {
     V acc[CHAINS], by, plus;
     for (int j = 0; j < LANES; j++) by[j] = (T)0.5, plus[j] = (T)1;
+    /* KEEP makes the chains differ for the compiler, which would otherwise compute one of them. */
 #pragma GCC unroll 32
-    for (int i = 0; i < CHAINS; i++) acc[i] = plus;
+    for (int i = 0; i < CHAINS; i++) {
+        acc[i] = plus;
+        KEEP(acc[i]);
+    }
     for (uint64_t s = 0; s < steps; s++) {
 #pragma GCC unroll 32
         for (int i = 0; i < CHAINS; i++) acc[i] = acc[i] * by + plus;
@@ -118,3 +141,4 @@ static uint64_t F(load)(const void *data, size_t bytes, uint64_t steps) {
 #undef V
 #undef LANES
 #undef NR
+#undef UNROLL

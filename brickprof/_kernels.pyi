@@ -1,0 +1,40 @@
+"""Types of the compiled kernels."""
+
+from typing import Any, SupportsFloat
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from brickprof._profiler import BrickProfiler
+from brickprof.attention_tiling import AttentionPlan
+from brickprof.tiling import GemmPlan, MicroKernel
+
+def isas() -> tuple[str, ...]: ...
+def default_isa() -> str: ...
+def micro_kernel(dtype: str, isa: str | None = None) -> MicroKernel: ...
+def gemm(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    out: NDArray[Any] | None = None,
+    threads: int | None = None,
+    profiler: BrickProfiler | None = None,
+    plan: GemmPlan | None = None,
+    isa: str | None = None,
+) -> NDArray[Any]: ...
+def attention(
+    q: ArrayLike,
+    k: ArrayLike,
+    v: ArrayLike,
+    *,
+    causal: bool = False,
+    scale: SupportsFloat | None = None,
+    out: NDArray[np.float32] | None = None,
+    threads: int | None = None,
+    profiler: BrickProfiler | None = None,
+    plan: AttentionPlan | None = None,
+    isa: str | None = None,
+) -> NDArray[np.float32]: ...
+def probe_peak(dtype: str, steps: int, isa: str | None = None) -> int: ...
+def probe_load(data: NDArray[np.uint8], steps: int, isa: str | None = None) -> int: ...
+def probe_timer(handle: object, pairs: int) -> tuple[float, float]: ...
