@@ -1,6 +1,6 @@
 """gemm and attention against NumPy and PyTorch, paired in one run.
 
-    python benchmarks/kernels.py [--threads N] [--dtype float32] [--only gemm|attention] [--json F]
+python benchmarks/kernels.py [--threads N] [--dtype float32] [--only gemm|attention] [--json F]
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/roofs.py [--rounds N]
 
 Needs ``likwid-bench`` (Debian's package likwid) on the PATH. Both sides are measured in turns on
-one thread; the ratio is that of their best.
+one thread, on the same working sets; the ratio is that of their best.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import subprocess
 import sys
 
 import brickprof as bp
-
-SIZES = {"L1": "16kB", "L2": "512kB", "L3": "16MB", "DRAM": "1GB"}
 
 
 def likwid(test: str, size: str, field: str) -> float:
@@ -45,9 +43,11 @@ def main() -> None:
         roofs = bp.calibrate(threads=1, store=False)
         ours.setdefault("peak", []).append(roofs.peak_gflops)
         theirs.setdefault("peak", []).append(likwid(peak_test, "16kB", "MFlops/s"))
-        for memory, size in SIZES.items():
+        for memory, nbytes in roofs.working_set_bytes.items():
             ours.setdefault(memory, []).append(roofs.bandwidth_gbs[memory])
-            theirs.setdefault(memory, []).append(likwid(load_test, size, "MByte/s"))
+            theirs.setdefault(memory, []).append(
+                likwid(load_test, f"{nbytes // 1024}kB", "MByte/s")
+            )
     print(f"{'roof':8}{'brickprof':>12}{'likwid':>12}{'ratio':>8}   all, in turns")
     for name, values in ours.items():
         pairs = "  ".join(f"{a:.1f}/{b:.1f}" for a, b in zip(values, theirs[name], strict=True))

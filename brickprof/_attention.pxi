@@ -279,7 +279,7 @@ cdef int attention_run(attention_job *job) except -1 nogil:
     if job.memory == NULL:
         with gil:
             raise MemoryError("no memory for packed keys")
-    if job.threads == 1:
+    if alone(job.threads):
         attention_thread(job, 0, 1)
     else:
         with parallel(num_threads=job.threads):
@@ -295,7 +295,7 @@ cdef int attention_plan_job(attention_job *job, object plan, int threads) except
         blocks = attention_default_blocks(micro, job.dim)
         plan = AttentionPlan(heads, job.rows, job.keys, job.dim, bool(job.causal), micro, blocks,
                              max(min(threads, heads * ceil_div(job.rows, micro.mr)), 1),
-                             bool(job.direct))
+                             bool(job.direct) and values_in_place(job.rows, job.dim, micro))
     elif not isinstance(plan, AttentionPlan):
         raise TypeError(f"plan must be an AttentionPlan or None, got {plan!r}")
     elif (plan.heads, plan.rows, plan.keys, plan.dim, plan.causal) != (

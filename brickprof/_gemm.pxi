@@ -138,7 +138,7 @@ cdef int gemm_run(gemm_job *job) except -1 nogil:
             raise MemoryError("no memory for packed panels")
     job.panel = memory
     job.blocks = memory + panel_bytes
-    if job.threads == 1:
+    if alone(job.threads):
         gemm_thread(job, 0, 1)
     else:
         with parallel(num_threads=job.threads):

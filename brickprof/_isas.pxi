@@ -74,6 +74,23 @@ cdef int checked_threads(object threads) except -1:
     return threads
 
 
+cdef bint forked = False                            # this process is a child of one that forked
+
+
+def _after_fork():
+    """Note in a forked child that OpenMP's threads were left behind in the parent."""
+    global forked
+    forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+cdef inline bint alone(int threads) noexcept nogil:
+    """Tell whether to run without a team: GNU OpenMP hangs in a child of a threaded process."""
+    return threads == 1 or forked
+
+
 cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype):
     """Enter a brick of a profiler that is on; None where nothing is to be recorded."""
     cdef RecorderSet recorders

@@ -21,7 +21,7 @@ from brickprof.tile cimport (
     bp_start, bp_stop,
 )
 
-from brickprof.attention_tiling import AttentionPlan, attention_blocks
+from brickprof.attention_tiling import AttentionPlan, attention_blocks, values_in_place
 from brickprof.budget import default_threads
 from brickprof.machine import detect_machine
 from brickprof.tiling import GemmPlan, MicroKernel, gemm_blocks
@@ -41,7 +41,7 @@ cdef extern from "kernels/dispatch.h" nogil:
         void (*pack_b)(Py_ssize_t count, Py_ssize_t depth, const void *src, Py_ssize_t between,
                        Py_ssize_t along, void *dst) noexcept nogil
         uint64_t (*peak)(uint64_t steps) noexcept nogil
-        uint64_t (*load)(const void *data, size_t bytes, uint64_t steps) noexcept nogil
+        uint64_t (*load)(const void *data, size_t bytes) noexcept nogil
 
     ctypedef struct bp_softmax_block:
         float *scores

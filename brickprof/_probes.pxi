@@ -26,7 +26,7 @@ def probe_load(data, steps, isa=None):
     Parameters
     ----------
     data : ndarray of uint8, contiguous
-        What to load, aligned to 64 bytes for the best speed; a rest shorter than 16 vectors is
+        What to load, aligned to 64 bytes for the best speed; a rest shorter than 4 vectors is
         left out.
     steps : int
         How often.
@@ -35,12 +35,13 @@ def probe_load(data, steps, isa=None):
     """
     cdef const bp_isa *chosen = find_isa(isa)
     cdef cnp.ndarray array = data
-    cdef uint64_t rounds = steps, nbytes
+    cdef uint64_t rounds = steps, nbytes = 0, turn
     cdef size_t size = array.nbytes
     if not cnp.PyArray_IS_C_CONTIGUOUS(array):
         raise ValueError("data must be contiguous")
     with nogil:
-        nbytes = chosen.f32.load(array.data, size, rounds)
+        for turn in range(rounds):
+            nbytes += chosen.f32.load(array.data, size)
     return nbytes
 
 

@@ -47,9 +47,12 @@ def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> Attentio
     width = max(round_up(dim, micro.nr), 1)
     keys = min(l2 // 2 // (2 * width * ITEMSIZE), l1 // 2 // (micro.mr * ITEMSIZE))
     rows = l2 // 4 // (2 * width * ITEMSIZE)
-    return AttentionBlocks(
-        max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr
-    )
+    return AttentionBlocks(max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr)
+
+
+def values_in_place(rows: int, dim: int, micro: MicroKernel) -> bool:
+    """Tell whether to use values where they are: with so few query rows packing does not pay."""
+    return dim % micro.nr == 0 and rows < 8 * micro.mr
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brickprof._kernels import micro_kernel
-from brickprof.attention_tiling import AttentionPlan, attention_blocks
+from brickprof.attention_tiling import AttentionPlan, attention_blocks, values_in_place
 from brickprof.budget import default_threads
 from brickprof.machine import Machine, detect_machine
 from brickprof.tiling import ITEMSIZES, GemmPlan, check_whole, gemm_blocks
@@ -91,5 +91,5 @@ def plan_attention(
     blocks = attention_blocks(machine or detect_machine(), micro, dim)
     team = default_threads() if threads is None else threads
     return AttentionPlan(
-        heads, rows, keys, dim, causal, micro, blocks, team, direct=dim % micro.nr == 0
+        heads, rows, keys, dim, causal, micro, blocks, team, values_in_place(rows, dim, micro)
     )

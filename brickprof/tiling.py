@@ -109,14 +109,15 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
 
     kc: a micro-panel of B takes three quarters of L1, or all of it to reach 256, under which
     the block of C is updated too often; above 512 nothing is won. What does not stay, L2 can feed.
-    mc: the block of A takes half of L2. nc: the panel of B takes half of a core's share of L3.
+    mc: the block of A takes three eighths of L2, the rest is what streams past. nc: the panel of B
+    takes half of a core's share of L3.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     l3 = machine.cache(TileLevel.MACRO)
     row = micro.nr * itemsize
     kc = max(min(max(l1 * 3 // 4 // row, 256), l1 // row, 512), 1)
-    mc = max(l2 // 2 // (kc * itemsize) // micro.mr, 1) * micro.mr
+    mc = max(l2 * 3 // 8 // (kc * itemsize) // micro.mr, 1) * micro.mr
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
     nc = max(min(share // 2 // (kc * itemsize), 4096) // micro.nr, 1) * micro.nr
     return Blocks(mc, nc, kc, l1)

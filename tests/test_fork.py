@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 from doors import MACRO, MICRO, manual, micro
+
+from brickprof import attention, gemm
 
 
 def child_succeeds(work: Callable[[], bool]) -> bool:
@@ -69,3 +73,18 @@ def test_a_child_has_lost_the_other_threads_and_their_open_tiles() -> None:
         done.set()
         thread.join()
     assert prof.tile_stats(MICRO).count == 1
+
+
+def test_kernels_work_in_a_child_of_a_parent_that_used_threads() -> None:
+    a = np.random.default_rng(0).standard_normal((300, 300)).astype(np.float32)
+    heads = np.ascontiguousarray(a.reshape(3, 100, 300)[:, :, :64])
+    product = gemm(a, a, threads=2)
+    attended = attention(heads, heads, heads, threads=2)
+
+    def work() -> bool:
+        signal.alarm(60)  # a hang must fail, not last
+        return np.array_equal(gemm(a, a, threads=2), product) and np.array_equal(
+            attention(heads, heads, heads, threads=2), attended
+        )
+
+    assert child_succeeds(work)

@@ -29,10 +29,10 @@ typedef struct bp_ukr {
     void (*pack_b)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
                    ptrdiff_t along, void *dst);
 
-    /* Probes: `steps` rounds of independent multiply-adds, and of loads of `bytes` bytes. Return
-     * the floating point operations and the bytes of it. */
+    /* Probes: `steps` rounds of independent multiply-adds, and one pass of loads over some bytes.
+     * Return the floating point operations and the bytes of it. */
     uint64_t (*peak)(uint64_t steps);
-    uint64_t (*load)(const void *data, size_t bytes, uint64_t steps);
+    uint64_t (*load)(const void *data, size_t bytes);
 } bp_ukr;
 
 /* Rows of one block of scores in an online softmax (M. Milakov, N. Gimelshein, "Online normalizer

@@ -122,20 +122,20 @@ static uint64_t F(peak)(uint64_t steps) {
     return steps * 2 * CHAINS * LANES;
 }
 
-static uint64_t F(load)(const void *data, size_t bytes, uint64_t steps) {
-    const size_t stride = 16 * VBYTES, rounds = bytes / stride;
-    for (uint64_t s = 0; s < steps; s++) {
-        const T *at = (const T *)data;
-        for (size_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++) {
-                const V v = *(const V *)(at + i * LANES);
-                KEEP_VALUE(v);
-            }
-            at += 16 * LANES;
+/* One pass of four loads a turn: the loop of LIKWID's load benchmarks, called once a pass as there,
+ * so that figures can be held side by side. Nothing is computed, the loads are merely kept. */
+static uint64_t F(load)(const void *data, size_t bytes) {
+    const size_t stride = 4 * VBYTES, turns = bytes / stride;
+    const T *at = (const T *)data;
+    for (size_t turn = 0; turn < turns; turn++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            const V v = *(const V *)(at + i * LANES);
+            KEEP_VALUE(v);
         }
+        at += 4 * LANES;
     }
-    return steps * rounds * stride;
+    return turns * stride;
 }
 
 #undef V
