@@ -21,7 +21,7 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name what; do printf '  %-10s %s\n' "$$name" "$$what"; done
 
-demo: $(INSTALLED)  ## Profile a tiled GEMM and print its report
+demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
 	$(RUN) -m brickprof demo
 
 test: $(INSTALLED)  ## Run all tests

@@ -405,5 +405,3 @@ def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
         yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
     elif machine.isa != roofs.isa:
         yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."
-    if roofs.noisy:
-        yield f"The roofs are not steady ({roofs.verdict}): measure them again on an idle machine."

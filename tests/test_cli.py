@@ -287,35 +287,34 @@ def test_demo_profiles_three_kernels(
 ) -> None:
     monkeypatch.setattr(demo, "GEMM", GemmProblem(64, 64, 64))
     monkeypatch.setattr(demo, "ATTENTION", AttentionProblem(2, 64, 32, 2, 64))
-    monkeypatch.setattr(demo, "GRID", 256)
+    monkeypatch.setattr(demo, "SIZE", 256)
     path = tmp_path / "demo.json"
     told = as_json(capsys, "demo", "--save", str(path))
-    assert {brick["name"] for brick in told["bricks"]} == {"gemm", "attention", "stencil"}
+    assert {brick["name"] for brick in told["bricks"]} == {"gemm", "attention", "NumPy blocks"}
     for brick in told["bricks"]:
+        by_hand = brick["name"] == "NumPy blocks"
+        levels = ["MACRO", "MIDI"] if by_hand else ["MACRO", "MIDI", "MICRO"]
         assert brick["flops_agree"]
-        assert [level["level"] for level in brick["levels"]] == ["MACRO", "MIDI", "MICRO"]
+        assert [level["level"] for level in brick["levels"]] == levels
         assert {level["bytes_basis"] for level in brick["levels"]} == {"declared"}
     assert told["roofs"]["threads"] == 1
     assert main(["demo"]) == 0
     assert "What to look at next" in capsys.readouterr().out
-    assert bp.load_recording(path).brick_info("stencil").calls == demo.REPEATS
+    assert bp.load_recording(path).brick_info("NumPy blocks").calls == demo.REPEATS
 
 
-def test_the_stencil_averages_neighbours_and_counts_its_work() -> None:
+def test_the_product_by_hand_is_right_and_counts_its_work() -> None:
     profiler = bp.BrickProfiler(clock="manual")
     profiler.enable_tile_profiling()
-    found = demo.record_stencil(profiler, 256, 2)
-    grid = np.random.default_rng(0).random((258, 258), np.float32)
-    for _ in range(2):
-        inner = (grid[:-2, 1:-1] + grid[2:, 1:-1] + grid[1:-1, :-2] + grid[1:-1, 2:]) / 4
-        grid[1:-1, 1:-1] = inner
-    np.testing.assert_allclose(found, grid, rtol=1e-6)
+    a, b, c = demo.record_product(profiler, 512, 2)
+    np.testing.assert_allclose(c, a.astype(float) @ b, rtol=1e-5)
     macro, midi, micro = profiler.all_tile_stats()
-    assert (macro.count, midi.count, micro.count) == (2, 2 * 4, 2 * 32)
-    assert macro.flops == midi.flops == micro.flops == 2 * 4 * 256 * 256
-    assert micro.nbytes == 2 * 44 * 256 * 256
-    assert midi.nbytes == 2 * 32 * 4 * (10 * 258 + 8 * 256)
-    assert macro.nbytes == 2 * 4 * 4 * (66 * 258 + 64 * 256)
+    blocks = 2 * (512 // 128) ** 3
+    assert (macro.count, midi.count, micro.count) == (2 * 2, blocks, 0)
+    assert macro.flops == midi.flops == blocks * (2 * 128**3 + 128**2)
+    assert macro.elements == 2 * 512 * 512
+    assert midi.nbytes == blocks * 6 * 4 * 128 * 128
+    assert macro.nbytes == blocks * 4 * 4 * 128 * 128
 
 
 # machine and calibrate.

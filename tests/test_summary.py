@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from made_recordings import (
     FLOPS,
     MACHINE,
-    NOISY_ROOFS,
     ROOFS,
     changed,
     healthy_tiles,
@@ -244,7 +243,6 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
         (made(clock=ClockInfo("mixed", 0.0, "")), "timed by different clocks"),
         (made(roofs=None), "above 10.0 flop/byte counts as compute-bound"),
         (made(roofs=None), "Run `brickprof calibrate`."),
-        (made(roofs=NOISY_ROOFS), "not steady (noisy: L3 spread 31 %)"),
         (made(machine=None), "The run's machine is unknown"),
         (
             made(machine=replace(MACHINE, cpu="Other")),

@@ -17,20 +17,18 @@ if TYPE_CHECKING:
     from brickprof import BrickProfiler
 
 NAME = "demo"
-HELP = "profile a product, attention and a NumPy stencil, and say what to look at next"
+HELP = "profile a product, attention and a product by hand in NumPy, and say what to look at next"
 
 GEMM = GemmProblem(1024, 1024, 1024)
 ATTENTION = AttentionProblem(heads=12, rows=512, dim=64, kv_heads=12, keys=512)
 REPEATS = 3
 
-# Tiles of the stencil in grid points. A tile and its result take 8 bytes a point: 16 KiB, 128 KiB
-# and 8 MiB, which is half of a usual L1, L2 and L3 or less.
-GRID = 2048
-MACRO = 1024
-MIDI_ROWS, MICRO_ROWS, COLUMNS = 64, 8, 256
-ITEMSIZE = 4
-FLOPS_PER_POINT = 4
-UFUNC_BYTES_PER_POINT = (3 * 3 + 2) * ITEMSIZE
+# The product by hand is cut into blocks of BLOCK x BLOCK: the four that a Midi tile works on take
+# 256 KiB of L2. Blocks for L1 would not pay, a call of NumPy takes about as long as one of them.
+SIZE = 768
+PANEL = 384
+BLOCK = 128
+BLOCK_BYTES = BLOCK * BLOCK * 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,87 +51,76 @@ def run(args: argparse.Namespace) -> int:
         kernel(threads, None)
         for _ in range(REPEATS):
             kernel(threads, profiler)
-    record_stencil(profiler, GRID, REPEATS)
+    record_product(profiler, SIZE, REPEATS)
     show(args, with_roofs(profiler.recording(), "float32", args.isa))
     return 0
 
 
-def record_stencil(profiler: BrickProfiler, size: int, sweeps: int) -> NDArray[np.float32]:
-    """Average the four neighbours of each point of a size x size grid, tile by tile.
+def record_product(
+    profiler: BrickProfiler, size: int, repeats: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Multiply two size x size matrices with NumPy, block by block, and return all three."""
+    rng = np.random.default_rng(0)
+    a, b = rng.random((size, size), np.float32), rng.random((size, size), np.float32)
+    c = np.zeros_like(a)
+    for _ in range(repeats):
+        c.fill(0)
+        with profiler.brick("NumPy blocks"):
+            for col in range(0, size, PANEL):
+                _panel(profiler, a, b, c, col)
+    return a, b, c
 
-    The grid's border is kept. A level's bytes are what its tiles read from and write to the
-    level's own cache: every Micro tile's operands in L1, and further out what the tiles inside
-    bring in and write back, halo included.
+
+def _panel(
+    profiler: BrickProfiler,
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    c: NDArray[np.float32],
+    col: int,
+) -> None:
+    """Macro tile: a panel of columns of c, whose share of a and b stays in L3.
+
+    Its bytes are what its Midi tiles bring into L2 and write back: a block of a, one of b, and one
+    of c in both directions.
     """
-    source = np.random.default_rng(0).random((size + 2, size + 2), np.float32)
-    for _ in range(sweeps):
-        target = source.copy()
-        with profiler.brick("stencil"):
-            for row in range(0, size, MACRO):
-                for col in range(0, size, MACRO):
-                    _macro(profiler, source, target, row, col, min(size, MACRO))
-        source = target
-    return source
+    size = a.shape[0]
+    cols = min(PANEL, size - col)
+    blocks = (size // BLOCK) ** 2 * (cols // BLOCK)
+    macro = profiler.start_tile(TileLevel.MACRO, 0, col // PANEL)
+    scratch = np.empty((BLOCK, BLOCK), np.float32)
+    for j in range(col, col + cols, BLOCK):
+        for i in range(0, size, BLOCK):
+            for p in range(0, size, BLOCK):
+                _block(profiler, a, b, c, scratch, (i, j, p))
+    profiler.stop_tile(macro, size * cols, blocks * _block_flops(), blocks * 4 * BLOCK_BYTES)
 
 
-def _macro(
+def _block(
     profiler: BrickProfiler,
-    source: NDArray[np.float32],
-    target: NDArray[np.float32],
-    row: int,
-    col: int,
-    side: int,
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    c: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+    place: tuple[int, int, int],
 ) -> None:
-    """Work through a Macro tile, which stays in L3, Midi tile by Midi tile."""
-    points = side * side
-    midis = points // (MIDI_ROWS * COLUMNS)
-    with profiler.tile(
-        TileLevel.MACRO,
-        row // MACRO,
-        col // MACRO,
-        elements=points,
-        flops=points * FLOPS_PER_POINT,
-        nbytes=midis * _moved(MIDI_ROWS, COLUMNS),
-    ):
-        for i in range(0, side, MIDI_ROWS):
-            for j in range(0, side, COLUMNS):
-                _midi(profiler, source, target, row + i, col + j)
+    """Midi tile: a block of a times one of b, added to one of c, in L2.
 
-
-def _midi(
-    profiler: BrickProfiler,
-    source: NDArray[np.float32],
-    target: NDArray[np.float32],
-    row: int,
-    col: int,
-) -> None:
-    """Work through a Midi tile, which stays in L2, Micro tile by Micro tile."""
-    points = MIDI_ROWS * COLUMNS
+    It reads a, b, its own product and c, and writes the product and c: six blocks.
+    """
+    i, j, p = place
     with profiler.tile(
         TileLevel.MIDI,
-        row // MIDI_ROWS,
-        col // COLUMNS,
-        elements=points,
-        flops=points * FLOPS_PER_POINT,
-        nbytes=MIDI_ROWS // MICRO_ROWS * _moved(MICRO_ROWS, COLUMNS),
+        i // BLOCK,
+        j // BLOCK,
+        elements=BLOCK * BLOCK,
+        flops=_block_flops(),
+        nbytes=6 * BLOCK_BYTES,
     ):
-        for i in range(row, row + MIDI_ROWS, MICRO_ROWS):
-            timer = profiler.start_tile(TileLevel.MICRO, i // MICRO_ROWS, col // COLUMNS)
-            done = _micro(source, target, i, col)
-            profiler.stop_tile(timer, done, done * FLOPS_PER_POINT, done * UFUNC_BYTES_PER_POINT)
+        target = c[i : i + BLOCK, j : j + BLOCK]
+        np.matmul(a[i : i + BLOCK, p : p + BLOCK], b[p : p + BLOCK, j : j + BLOCK], out=scratch)
+        np.add(target, scratch, out=target)
 
 
-def _micro(source: NDArray[np.float32], target: NDArray[np.float32], row: int, col: int) -> int:
-    """Average a Micro tile's neighbours with four ufuncs in L1, and return its points."""
-    rows, cols = slice(row + 1, row + MICRO_ROWS + 1), slice(col + 1, col + COLUMNS + 1)
-    out = target[rows, cols]
-    np.add(source[row : row + MICRO_ROWS, cols], source[row + 2 : rows.stop + 1, cols], out=out)
-    np.add(out, source[rows, col : col + COLUMNS], out=out)
-    np.add(out, source[rows, col + 2 : cols.stop + 1], out=out)
-    np.multiply(out, np.float32(0.25), out=out)
-    return out.size
-
-
-def _moved(rows: int, cols: int) -> int:
-    """Return the bytes of a tile that is read once with its halo and written once."""
-    return ((rows + 2) * (cols + 2) + rows * cols) * ITEMSIZE
+def _block_flops() -> int:
+    """Return the operations of a Midi tile: the product, and one addition an element."""
+    return 2 * BLOCK**3 + BLOCK**2
