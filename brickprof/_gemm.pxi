@@ -131,6 +131,10 @@ cdef int gemm_run(gemm_job *job) except -1 nogil:
     cdef Py_ssize_t panel_bytes = round_up(
         (ceil_div(job.nc, job.ukr.nr) + job.threads) * job.ukr.nr * job.kc * job.itemsize, 4096)
     cdef char *memory
+    if (<double> (job.nc + job.threads * (job.mc + job.ukr.nr)) * job.kc * job.itemsize
+            > 2.0 ** 58):
+        with gil:
+            raise MemoryError("no memory for packed panels")
     job.block_bytes = round_up(job.mc * job.kc * job.itemsize, 4096)
     memory = <char *> bp_workspace(panel_bytes + job.threads * job.block_bytes)
     if memory == NULL:
@@ -178,7 +182,7 @@ cdef int gemm_plan_job(gemm_job *job, object plan, const bp_isa *isa, str dtype,
     return 0
 
 
-def gemm(a, b, *, out=None, threads=None, profiler=None, plan=None, isa=None):
+def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     """Matrix product ``a @ b`` in cache-blocked tiles.
 
     Parameters
@@ -250,21 +254,20 @@ def gemm(a, b, *, out=None, threads=None, profiler=None, plan=None, isa=None):
     job.b_row, job.b_col = step(right, 0), step(right, 1)
     job.c_row = step(target, 0)
     gemm_plan_job(&job, plan, chosen, dtype, team)
+    check_team(job.threads)
     recorders = open_recorders(profiler, "gemm", job.threads, dtype)
-    if job.m == 0 or job.n == 0 or job.k == 0:
-        result[...] = 0
-        if recorders is not None:
-            recorders.close(False)
-        return result
     job.recorders = NULL if recorders is None else recorders.c
     failed = True
     try:
-        with nogil:
-            gemm_run(&job)
+        if job.m == 0 or job.n == 0 or job.k == 0:
+            target[...] = 0
+        else:
+            with nogil:
+                gemm_run(&job)
+        if copied:
+            result[...] = target
         failed = False
     finally:
         if recorders is not None:
             recorders.close(failed)
-    if copied:
-        result[...] = target
     return result

@@ -91,6 +91,13 @@ cdef inline bint alone(int threads) noexcept nogil:
     return threads == 1 or forked
 
 
+cdef int check_team(int threads) except -1:
+    """Raise where so many threads cannot be started; OpenMP would end the process."""
+    if not alone(threads) and not bp_team_can_start(threads):
+        raise RuntimeError(f"threads={threads} cannot be started by this process")
+    return 0
+
+
 cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype):
     """Enter a brick of a profiler that is on; None where nothing is to be recorded."""
     cdef RecorderSet recorders

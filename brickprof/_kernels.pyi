@@ -1,6 +1,6 @@
 """Types of the compiled kernels."""
 
-from typing import Any, SupportsFloat
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,6 @@ def micro_kernel(dtype: str, isa: str | None = None) -> MicroKernel: ...
 def gemm(
     a: ArrayLike,
     b: ArrayLike,
-    *,
     out: NDArray[Any] | None = None,
     threads: int | None = None,
     profiler: BrickProfiler | None = None,
@@ -26,9 +25,8 @@ def attention(
     q: ArrayLike,
     k: ArrayLike,
     v: ArrayLike,
-    *,
     causal: bool = False,
-    scale: SupportsFloat | None = None,
+    scale: float | None = None,
     out: NDArray[np.float32] | None = None,
     threads: int | None = None,
     profiler: BrickProfiler | None = None,

@@ -10,7 +10,7 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, threadid
-from libc.math cimport INFINITY, isfinite
+from libc.math cimport INFINITY, fabs, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
@@ -49,6 +49,7 @@ cdef extern from "kernels/dispatch.h" nogil:
         int rows, keys
         Py_ssize_t visible
         int step
+        float scale
         float *maximum
         float *sum
         float *out
@@ -60,7 +61,7 @@ cdef extern from "kernels/dispatch.h" nogil:
         int (*supported)() noexcept nogil
         bp_ukr f32, f64
         void (*softmax)(const bp_softmax_block *block) noexcept nogil
-        void (*scale)(float *data, Py_ssize_t count, float by) noexcept nogil
+        void (*negate)(float *data, Py_ssize_t count) noexcept nogil
         void (*divide)(const float *acc, float sum, float *out, Py_ssize_t width) noexcept nogil
         int (*all_finite)(const float *data, Py_ssize_t rows, Py_ssize_t ld,
                           Py_ssize_t width) noexcept nogil
@@ -73,9 +74,11 @@ cdef extern from "kernels/workspace.h" nogil:
 cdef extern from "kernels/team.h" nogil:
     int bp_team_size()
     void bp_team_barrier()
+    bint bp_team_can_start(int threads)
 
 
 include "_isas.pxi"
 include "_gemm.pxi"
+include "_attention_loops.pxi"
 include "_attention.pxi"
 include "_probes.pxi"

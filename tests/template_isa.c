@@ -35,15 +35,15 @@ void wide_pack(int doubles, int is_b, ptrdiff_t count, ptrdiff_t depth, const vo
 }
 
 void wide_softmax(float *scores, ptrdiff_t ld, int rows, int keys, ptrdiff_t visible, int step,
-                  float *maximum, float *sum, float *out, ptrdiff_t out_ld, int width) {
+                  float scale, float *maximum, float *sum, float *out, ptrdiff_t out_ld, int width) {
     const bp_softmax_block block = {
         .scores = scores, .ld = ld, .rows = rows, .keys = keys, .visible = visible, .step = step,
-        .maximum = maximum, .sum = sum, .out = out, .out_ld = out_ld, .width = width,
+        .scale = scale, .maximum = maximum, .sum = sum, .out = out, .out_ld = out_ld, .width = width,
     };
     bp_isa_wide.softmax(&block);
 }
 
-void wide_scale(float *data, ptrdiff_t count, float by) { bp_isa_wide.scale(data, count, by); }
+void wide_negate(float *data, ptrdiff_t count) { bp_isa_wide.negate(data, count); }
 
 void wide_divide(const float *acc, float sum, float *out, ptrdiff_t width) {
     bp_isa_wide.divide(acc, sum, out, width);

@@ -328,3 +328,21 @@ def test_an_infinite_value_of_vanishing_weight_is_not_lost_silently(isa: str) ->
         assert np.array_equal(
             np.delete(out, 7, 2), np.broadcast_to(np.delete(v[:, 20], 7, 1), (20, 15))[None]
         )
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_scale_is_applied_to_scores_not_to_queries(isa: str) -> None:
+    """A query near the largest float32 stays finite where its scores are small."""
+    q = np.full((1, 1, 1), 3e38, "float32")
+    k, v = np.float32([[[1e-38], [2e-38]]]), np.float32([[[1], [2]]])
+    assert bp.attention(q, k, v, scale=1.0, isa=isa)[0, 0, 0] == pytest.approx(1.9525741, rel=1e-5)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("scale", [-0.5, 0.0])
+def test_a_scale_that_is_not_positive(isa: str, scale: float) -> None:
+    q, k, v = problem(2, 20, 70, 16)
+    scores = scale * (q.astype("float64") @ k.swapaxes(1, 2).astype("float64"))
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    wanted = weights / weights.sum(-1, keepdims=True) @ v.astype("float64")
+    assert np.allclose(bp.attention(q, k, v, False, scale, isa=isa), wanted, rtol=0, atol=1e-5)

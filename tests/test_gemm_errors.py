@@ -13,6 +13,7 @@ from kernel_checks import ISAS, Array, tiny_plan
 from numpy.lib.stride_tricks import as_strided
 
 import brickprof as bp
+from brickprof.tiling import Blocks
 
 A = np.ones((4, 3), "float32")
 B = np.ones((3, 5), "float32")
@@ -226,3 +227,28 @@ def test_the_environment_cannot_ask_for_what_there_is_not(value: str) -> None:
     assert run.returncode == 1
     assert "ValueError: BRICKPROF_ISA: isa" in run.stderr
     assert repr(value) in run.stderr
+
+
+def test_a_plan_whose_panels_pass_all_memory_is_refused() -> None:
+    k = 121360158379668097
+    row = np.broadcast_to(np.float32(1), (1, k))
+    micro = bp.plan_gemm(1, 1, 1, threads=1).micro
+    plan = bp.GemmPlan(1, 1, k, "float32", micro, Blocks(micro.mr, micro.nr, 2**62))
+    with pytest.raises(MemoryError, match="packed panels"):
+        bp.gemm(row, row.T, plan=plan)
+
+
+def test_threads_that_cannot_be_started_are_an_error() -> None:
+    """OpenMP itself would end the process."""
+    code = (
+        "import resource, numpy as np, brickprof as bp\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        "a, b = np.ones((8000, 4), 'f4'), np.ones((4, 16), 'f4')\n"
+        "try:\n"
+        "    bp.gemm(a, b, threads=1000)\n"
+        "except RuntimeError as error:\n"
+        "    print(error)\n"
+        "print(bp.gemm(a, b, threads=2)[0, 0])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "cannot be started by this process\n4.0" in run.stdout, run.stderr

@@ -267,3 +267,21 @@ def test_two_threads_share_a_profiler() -> None:
         assert_recorded(profiler, "gemm", bp.plan_gemm(120, 120, 120, threads=2), gemms)
     assert_recorded(profiler, "attention", bp.plan_attention(2, 50, 50, 16, threads=2), 40)
     assert max(info.threads for info in profiler.recording().brick_infos) <= 4
+
+
+def test_the_options_are_positional_in_the_documented_order() -> None:
+    a, out = np.eye(4, dtype="float32"), np.empty((4, 4), "float32")
+    assert bp.gemm(a, a, out, 1) is out
+    heads = a[None]
+    assert bp.attention(heads, heads, heads, True, None, out[None], 1).base is out
+
+
+def test_a_copy_into_a_strided_result_is_part_of_the_call() -> None:
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    a = np.ones((400, 4), "float32")
+    out = np.zeros((800, 800), "float32")
+    bp.gemm(a, a.T, out[::2, ::2], 1, prof)
+    assert (out[::2, ::2] == 4).all() and not out[1::2].any()
+    wall, busy = prof.recording().brick_info("gemm").wall_ns, prof.tile_stats(TileLevel.MACRO)
+    assert wall > busy.total_ns

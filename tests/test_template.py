@@ -159,8 +159,6 @@ def test_online_softmax(library: Library, step: int) -> None:
         visible = 2 * nr + 1 - block * nr if step else keys
         given = np.full((rows, ld), np.nan, "float32")
         given[:, :keys] = scores[block, :, :keys]
-        for row in given:
-            library.wide_scale(at(row), size(keys), ctypes.c_float(scale))
         library.wide_softmax(
             at(given),
             size(ld),
@@ -168,6 +166,7 @@ def test_online_softmax(library: Library, step: int) -> None:
             keys,
             size(visible),
             step,
+            ctypes.c_float(scale),
             at(maximum),
             at(total),
             at(out),
@@ -182,12 +181,18 @@ def test_online_softmax(library: Library, step: int) -> None:
     top = seen_scores.max((0, 2))
     weights = np.exp(seen_scores - top[None, :, None])
     weighted = np.einsum("brk,bkw->rw", weights, values)
-    assert np.allclose(maximum, top * math.log2(math.e), rtol=1e-6)
+    assert np.allclose(maximum, top / 0.3, rtol=1e-6)
     assert np.allclose(total, weights.sum((0, 2)), rtol=1e-4)
     assert np.allclose(out, weighted, rtol=1e-4, atol=1e-4)
     divided = np.empty(width, "float32")
     library.wide_divide(at(out[2]), ctypes.c_float(total[2]), at(divided), size(width))
     assert np.array_equal(divided, out[2] / total[2])
+
+
+def test_negate(library: Library) -> None:
+    data = np.arange(-20, 21, dtype="float32")
+    library.wide_negate(at(data), size(data.size - 1))
+    assert np.array_equal(data, [*range(20, -20, -1), 20])
 
 
 def test_powers_of_two(library: Library) -> None:
@@ -212,6 +217,7 @@ def test_powers_of_two(library: Library) -> None:
             1 + some.size,
             size(1 + some.size),
             0,
+            ctypes.c_float(1),
             at(maximum),
             at(total),
             at(np.zeros(nr, "f4")),

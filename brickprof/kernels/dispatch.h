@@ -38,12 +38,13 @@ typedef struct bp_ukr {
 /* Rows of one block of scores in an online softmax (M. Milakov, N. Gimelshein, "Online normalizer
  * calculation for softmax", 2018; T. Dao et al., "FlashAttention", 2022, section 3.1). */
 typedef struct bp_softmax_block {
-    float *scores;              /* rows x padded keys, times log2(e); become the weights */
+    float *scores;              /* rows x padded keys; become the weights, 0 where hidden */
     ptrdiff_t ld;               /* between rows; a multiple of nr */
     int rows, keys;
     ptrdiff_t visible;          /* keys that row 0 sees; each further row sees `step` more */
     int step;
-    float *maximum, *sum;       /* running, by row */
+    float scale;                /* of the scores, times log2(e); not negative */
+    float *maximum, *sum;       /* running, by row; of scores not yet scaled */
     float *out;                 /* running output, rows x width, rescaled here */
     ptrdiff_t out_ld;
     int width;                  /* a multiple of nr */
@@ -54,7 +55,7 @@ typedef struct bp_isa {
     int (*supported)(void);
     bp_ukr f32, f64;
     void (*softmax)(const bp_softmax_block *block);
-    void (*scale)(float *data, ptrdiff_t count, float by);
+    void (*negate)(float *data, ptrdiff_t count);
     /* out[i] = acc[i] / sum for `width` elements. */
     void (*divide)(const float *acc, float sum, float *out, ptrdiff_t width);
     int (*all_finite)(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width);

@@ -87,5 +87,5 @@ const bp_isa JOIN(bp_isa, ISA) = {
     TEXT(ISA), supported, 
     {MR, NV * (int)(VBYTES / sizeof(float)), packed_f32, rows_f32, pack_a_f32, pack_b_f32, peak_f32, load_f32},
     {MR, NV * (int)(VBYTES / sizeof(double)), packed_f64, rows_f64, pack_a_f64, pack_b_f64, peak_f64, load_f64},
-    softmax, scale, divide, all_finite,
+    softmax, negate, divide, all_finite,
 };

@@ -61,21 +61,26 @@ static inline float hide_and_find_largest(float *s, ptrdiff_t visible, ptrdiff_t
 static void softmax(const bp_softmax_block *b) {
     const ptrdiff_t padded = (b->keys + LANES - 1) / LANES * LANES;
     for (int r = 0; r < b->rows; r++) {
-        float *s = b->scores + r * b->ld, *out = b->out + r * b->out_ld;
+        float *s = b->scores + r * b->ld, *out = b->out + r * b->out_ld, scale = b->scale;
         ptrdiff_t visible = b->visible + r * (ptrdiff_t)b->step;
         visible = visible < 0 ? 0 : visible > b->keys ? b->keys : visible;
         if (visible == 0) {
             memset(s, 0, (size_t)padded * sizeof *s);
             continue;
         }
-        const float before = b->maximum[r], here = hide_and_find_largest(s, visible, padded);
-        const float most = here > before ? here : before;
+        if (scale == 0.0f) {
+            /* Zero times the -inf of a hidden key, or of no maximum yet, would be NaN. */
+            for (ptrdiff_t j = 0; j < visible; j++) s[j] *= scale;
+            scale = 1.0f;
+        }
+        const float here = hide_and_find_largest(s, visible, padded);
+        const float before = b->maximum[r], most = here > before ? here : before;
         /* Where all scores are -inf, subtracting their maximum would make NaN of them. */
         const float offset = most == -INFINITY ? 0.0f : most;
-        const float rescale = exp2_of(splat(before - offset))[0];
+        const float rescale = exp2_of(splat((before - offset) * scale))[0];
         V sum = {0};
         for (ptrdiff_t j = 0; j < padded; j += LANES) {
-            const V p = exp2_of(*(V *)(s + j) - offset);
+            const V p = exp2_of((*(V *)(s + j) - offset) * scale);
             *(V *)(s + j) = p;
             sum += p;
         }
@@ -86,8 +91,8 @@ static void softmax(const bp_softmax_block *b) {
     }
 }
 
-static void scale(float *data, ptrdiff_t count, float by) {
-    for (ptrdiff_t i = 0; i < count; i++) data[i] *= by;
+static void negate(float *data, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; i++) data[i] = -data[i];
 }
 
 static void divide(const float *acc, float sum, float *out, ptrdiff_t width) {

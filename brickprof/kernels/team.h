@@ -13,4 +13,8 @@ static inline int bp_team_size(void) { return 1; }
 static inline void bp_team_barrier(void) {}
 #endif
 
+/* Whether this process can start a team of so many threads; GNU OpenMP exits where it cannot.
+ * Answers at once for as many as were started before. */
+int bp_team_can_start(int threads);
+
 #endif
