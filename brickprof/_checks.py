@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import math
+import operator
 
 from brickprof.errors import BrickprofError
+from brickprof.limits import LARGEST_INTEGER
+
+
+def whole(name: str, value: object, wanted: str, error: type[Exception]) -> int:
+    """Return an argument that is an integer, Python's or NumPy's but no bool, as an int.
+
+    Else raise `error`, which names the argument and says what was `wanted`.
+    """
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]  # what is none raises
+    except TypeError:
+        pass
+    raise error(f"{name} must be {wanted}, got {value!r}")
 
 
 def integer(name: str, value: object, least: int, error: type[BrickprofError]) -> int:
     """Return `value` if it is an int of at least `least`, else raise `error` naming it."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise error(f"{name} must be an integer of at least {least}, got {value!r}")
+    if value > LARGEST_INTEGER:
+        raise error(f"{name} must be an integer of at most 2**512, got one that is larger")
     return value
 
 

@@ -20,7 +20,7 @@ from brickprof.tiling import (
     MicroKernel,
     balanced,
     ceil_div,
-    check_whole,
+    keep_whole,
     round_up,
 )
 
@@ -34,6 +34,10 @@ class AttentionBlocks:
 
     rows: int
     keys: int
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "keys"):
+            keep_whole(self, name, 1)
 
 
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:
@@ -100,9 +104,7 @@ class AttentionPlan:
     def __post_init__(self) -> None:
         for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
             most = MOST_THREADS if name == "threads" else None
-            check_whole(name, getattr(self, name), least, most)
-        check_whole("blocks.rows", self.blocks.rows, 1)
-        check_whole("blocks.keys", self.blocks.keys, 1)
+            keep_whole(self, name, least, most)
         if self.blocks.keys % self.micro.nr:
             raise ValueError(
                 f"blocks.keys must be a multiple of the micro-kernel's nr, {self.micro.nr}, "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from brickprof._checks import whole
+from brickprof.limits import MOST_THREADS
 from brickprof.machine import detect_machine
-from brickprof.tiling import MOST_THREADS
 
 VARIABLES = ("BRICKPROF_NUM_THREADS", "OMP_NUM_THREADS")
 """Environment variables that set the number of threads, the first set one wins."""
@@ -67,8 +68,7 @@ def set_default_threads(threads: int | None) -> None:
     """
     global _chosen
     if threads is not None:
-        if isinstance(threads, bool) or not isinstance(threads, int):
-            raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
+        threads = whole("threads", threads, "an integer >= 1 or None", TypeError)
         if not 1 <= threads <= MOST_THREADS:
             raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     _chosen = threads

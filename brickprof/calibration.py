@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from brickprof import units
+from brickprof._checks import whole
 from brickprof._kernels import default_isa, micro_kernel
 from brickprof._probing import (
     Bytes,
@@ -25,23 +26,28 @@ from brickprof._probing import (
 )
 from brickprof._sysfiles import parse_int, read_text
 from brickprof.errors import RoofsError
+from brickprof.limits import DTYPES, MOST_THREADS
 from brickprof.machine import Machine, detect_machine
-from brickprof.roofline import DTYPES, MEMORY, Roofs, load_roofs, store_roofs
+from brickprof.roofline import (
+    MEMORY,
+    ORDER_TOLERANCE,
+    Roofs,
+    better_roofs,
+    load_roofs,
+    roofs_path,
+    store_roofs,
+)
 
 __all__ = ["calibrate", "roofs"]
 
 Progress = Callable[[float, str], None]
 
-MOST_THREADS = 4096
-"""Thread counts above this are taken for a mistake."""
-
 NOISE_LIMIT = 0.20
 """Spread above which a roof is called noisy: a fifth is more than the gap between a tuned kernel
 and its roof, so that an efficiency held against it would mean nothing."""
 
-ORDER_TOLERANCE = 0.10
-"""Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
-equally fast for narrow loads, and then noise decides."""
+_measured_here: dict[tuple[Path | None, str, int, str], Roofs] = {}
+"""What `roofs` measured in this process, by store, machine, threads and instruction set."""
 
 _KIB, _MIB = 1024, 1024**2
 _GRAIN = 4 * _KIB
@@ -110,7 +116,8 @@ def calibrate(
     progress : callable, optional
         Called as ``progress(fraction, what)`` on this thread, from 0.0 to 1.0.
     store : bool
-        Keep the roofs for `roofs` and for recordings.
+        Keep the roofs for `roofs` and for recordings, in place of those that are no better:
+        steady beats noisy, then full beats quick, then newer beats older.
     machine : Machine, optional
         Whose caches give the working sets; by default this one.
 
@@ -129,9 +136,9 @@ def calibrate(
     RoofsError
         If threads or memory are lacking, or the roofs cannot be stored.
     """
-    chosen = _checked(threads, dtype, isa)
+    count, chosen = _checked(threads, dtype, isa)
     host = detect_machine() if machine is None else machine
-    measured = measure_roofs(host, threads, dtype, chosen, QUICK if quick else FULL, progress)
+    measured = measure_roofs(host, count, dtype, chosen, QUICK if quick else FULL, progress)
     if store:
         store_roofs(measured, host)
     return measured
@@ -144,7 +151,9 @@ def roofs(
     *,
     progress: Progress | None = None,
 ) -> Roofs:
-    """Return the stored roofs of this machine or, without any, those of a quick calibration.
+    """Return the stored roofs of this machine or, without steady ones, measure them quickly.
+
+    Noisy roofs are measured again once in a process, and the better ones of both are returned.
 
     Parameters
     ----------
@@ -161,17 +170,25 @@ def roofs(
     TypeError, ValueError
         If an argument is unknown or out of range.
     RoofsError
-        If there are none and threads or memory to measure them are lacking.
+        If there are none or noisy ones, and threads or memory to measure are lacking.
     """
-    chosen = _checked(threads, dtype, isa)
+    count, chosen = _checked(threads, dtype, isa)
     host = detect_machine()
-    stored = load_roofs(host, threads, dtype, chosen)
-    if stored is not None:
+    stored = load_roofs(host, count, dtype, chosen)
+    if stored is not None and not stored.noisy:
         return stored
-    measured = calibrate(threads, dtype, isa=chosen, progress=progress, store=False, machine=host)
+    place = None
     with suppress(RoofsError):
-        store_roofs(measured, host)
-    return measured
+        place = roofs_path(host)
+    key = (place, host.fingerprint(), count, chosen)
+    if key not in _measured_here:
+        _measured_here[key] = calibrate(
+            count, dtype, isa=chosen, progress=progress, store=False, machine=host
+        )
+        with suppress(RoofsError):
+            store_roofs(_measured_here[key], host)
+    measured = _measured_here[key].for_dtype(dtype)
+    return measured if stored is None else better_roofs(stored, measured)
 
 
 def measure_roofs(
@@ -260,15 +277,14 @@ def spread_of(rates: list[float]) -> float:
     return (max(kept) - min(kept)) / statistics.median(kept)
 
 
-def _checked(threads: object, dtype: str, isa: str | None) -> str:
-    """Return the instruction set to use, or raise for an argument that makes no sense."""
-    if isinstance(threads, bool) or not isinstance(threads, int):
-        raise TypeError(f"threads must be an integer, got {threads!r}")
-    if not 1 <= threads <= MOST_THREADS:
+def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str]:
+    """Return the threads and the instruction set to use, or raise for what makes no sense."""
+    count = whole("threads", threads, "an integer", TypeError)
+    if not 1 <= count <= MOST_THREADS:
         raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     chosen: str = default_isa() if isa is None else isa
     micro_kernel(dtype, chosen)
-    return chosen
+    return count, chosen
 
 
 def _instances(machine: Machine, shared_by: int) -> int:

@@ -20,10 +20,9 @@ from brickprof._sysfiles import read_text
 from brickprof._topology import is_real, online_cpus, physical_cores, usable_cpus
 from brickprof.errors import MachineError
 from brickprof.levels import TileLevel
+from brickprof.limits import ISAS
 
 __all__ = ["Cache", "CpuBudget", "Machine", "cpu_budget", "detect_machine"]
-
-_ISAS = ("avx512", "avx2", "neon", "base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +344,8 @@ def _check_tuple(name: str, value: object) -> tuple[str, ...]:
 def _check_isas(isa: object, isas: object) -> None:
     """Raise MachineError unless `isas` are known, without repeats, and hold `isa`."""
     known = _check_tuple("isas", isas)
-    if not known or len(set(known)) < len(known) or not set(known) <= set(_ISAS):
-        raise MachineError(f"isas must be distinct names out of {_ISAS}, got {isas!r}")
+    if not known or len(set(known)) < len(known) or not set(known) <= set(ISAS):
+        raise MachineError(f"isas must be distinct names out of {ISAS}, got {isas!r}")
     if isa not in known:
         raise MachineError(f"isa must be one of isas {known}, got {isa!r}")
 

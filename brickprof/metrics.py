@@ -7,6 +7,7 @@ per nanosecond is GB/s without a rounding step in between.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from numbers import Integral, Real
 
 RULE_OF_THUMB_INTENSITY = 10.0
@@ -31,9 +32,22 @@ def _checked(name: str, value: float) -> float:
     return value
 
 
-def _ratio(above: float, below: float) -> float:
-    """Divide, with 0.0 for a zero denominator: no sample, no rate."""
-    return above / below if below else 0.0
+def _ratio(name: str, above: float, below: float, over: int = 1, under: int = 1) -> float:
+    """Return above * over / (below * under); 0.0 for a zero denominator: no sample, no rate."""
+    if not below:
+        return 0.0
+    try:
+        top, bottom = above * over, below * under
+        value = top / bottom
+        if math.isfinite(value) and math.isfinite(bottom):
+            return value
+    except OverflowError:
+        pass
+    # A step in between may overflow where the result does not.
+    try:
+        return float(Fraction(above) * over / (Fraction(below) * under))
+    except OverflowError:
+        raise ValueError(f"{name} must be within the range of a float") from None
 
 
 def gflops(flops: float, time_ns: float) -> float:
@@ -54,9 +68,9 @@ def gflops(flops: float, time_ns: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("flops", flops), _checked("time_ns", time_ns))
+    return _ratio("flops / time_ns", _checked("flops", flops), _checked("time_ns", time_ns))
 
 
 def bandwidth_gbs(nbytes: float, time_ns: float) -> float:
@@ -65,9 +79,9 @@ def bandwidth_gbs(nbytes: float, time_ns: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("nbytes", nbytes), _checked("time_ns", time_ns))
+    return _ratio("nbytes / time_ns", _checked("nbytes", nbytes), _checked("time_ns", time_ns))
 
 
 def throughput(elements: float, time_ns: float) -> float:
@@ -76,10 +90,10 @@ def throughput(elements: float, time_ns: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
     elements, time_ns = _checked("elements", elements), _checked("time_ns", time_ns)
-    return _ratio(elements * 1_000_000_000, time_ns)
+    return _ratio("elements / time_ns", elements, time_ns, over=1_000_000_000)
 
 
 def average_us(total_ns: float, count: int) -> float:
@@ -88,9 +102,10 @@ def average_us(total_ns: float, count: int) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("total_ns", total_ns), _checked("count", count) * 1000)
+    total, tiles = _checked("total_ns", total_ns), _checked("count", count)
+    return _ratio("total_ns / count", total, tiles, under=1000)
 
 
 def arithmetic_intensity(flops: float, nbytes: float) -> float:
@@ -102,9 +117,9 @@ def arithmetic_intensity(flops: float, nbytes: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("flops", flops), _checked("nbytes", nbytes))
+    return _ratio("flops / nbytes", _checked("flops", flops), _checked("nbytes", nbytes))
 
 
 def cache_efficiency(actual_gflops: float, peak_gflops: float) -> float:
@@ -115,9 +130,10 @@ def cache_efficiency(actual_gflops: float, peak_gflops: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("actual_gflops", actual_gflops), _checked("peak_gflops", peak_gflops))
+    actual, peak = _checked("actual_gflops", actual_gflops), _checked("peak_gflops", peak_gflops)
+    return _ratio("actual_gflops / peak_gflops", actual, peak)
 
 
 def attainable_gflops(peak_gflops: float, intensity: float, bandwidth: float) -> float:
@@ -142,7 +158,13 @@ def attainable_gflops(peak_gflops: float, intensity: float, bandwidth: float) ->
     Williams, Waterman and Patterson 2009, CACM 52(4), section 3.
     """
     peak = _checked("peak_gflops", peak_gflops)
-    return min(peak, _checked("intensity", intensity) * _checked("bandwidth", bandwidth))
+    intensity, bandwidth = _checked("intensity", intensity), _checked("bandwidth", bandwidth)
+    try:
+        return min(peak, intensity * bandwidth)
+    except OverflowError:
+        # An integer beyond every float, times a float.
+        roof = Fraction(intensity) * Fraction(bandwidth)
+        return peak if roof >= peak else float(roof)
 
 
 def ridge_point(peak_gflops: float, bandwidth: float) -> float:
@@ -151,9 +173,10 @@ def ridge_point(peak_gflops: float, bandwidth: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("peak_gflops", peak_gflops), _checked("bandwidth", bandwidth))
+    peak, bandwidth = _checked("peak_gflops", peak_gflops), _checked("bandwidth", bandwidth)
+    return _ratio("peak_gflops / bandwidth", peak, bandwidth)
 
 
 def bound_by(intensity: float, ridge: float = RULE_OF_THUMB_INTENSITY) -> str:
@@ -173,9 +196,9 @@ def share(part: float, whole: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is negative or not finite.
+        If an argument is negative or not finite, or the result beyond the range of a float.
     """
-    return _ratio(_checked("part", part), _checked("whole", whole))
+    return _ratio("part / whole", _checked("part", part), _checked("whole", whole))
 
 
 def tiles_to_batch(

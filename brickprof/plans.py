@@ -86,7 +86,7 @@ def plan_attention(
     ValueError
         If a size is negative, `threads` out of range, or `isa` unknown.
     """
-    check_whole("dim", dim, 0)
+    dim = check_whole("dim", dim, 0)
     micro = micro_kernel("float32", isa)
     blocks = attention_blocks(machine or detect_machine(), micro, dim)
     team = default_threads() if threads is None else threads

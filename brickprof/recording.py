@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from os import PathLike
@@ -15,6 +16,9 @@ from brickprof.tilestats import TileStats, sum_tile_stats
 
 DEFAULT_BRICK = "default"
 """The brick of tiles that were started outside any named brick."""
+
+MIXED = "mixed"
+"""The clock's source after a merge of recordings that were timed by different clocks."""
 
 _T = TypeVar("_T")
 
@@ -209,6 +213,36 @@ def _agreed(values: Iterable[_T], otherwise: _T) -> _T:
     return distinct[0] if all(value == distinct[0] for value in distinct) else otherwise
 
 
+def _merge_clocks(clocks: list[ClockInfo]) -> ClockInfo:
+    """Return the shortest tick of clocks of one source: its length is calibrated anew each time."""
+    sources = {clock.source for clock in clocks}
+    if len(sources) == 1 and MIXED not in sources:
+        return min(clocks, key=lambda clock: (clock.ns_per_tick, clock.reason))
+    return _agreed(clocks, ClockInfo(MIXED, 0.0, "merged recordings"))
+
+
+def _merge_machines(machines: list[Machine | None]) -> Machine | None:
+    """Return one machine's facts, the first by its text; affinity and quota may differ."""
+    known = [machine for machine in machines if machine is not None]
+    if len(known) < len(machines) or len({machine.fingerprint() for machine in known}) > 1:
+        return None
+    return min(known, key=_canonical)
+
+
+def _merge_roofs(roofs: list[Roofs | None]) -> Roofs | None:
+    """Return the latest roofs of one machine, thread count, instruction set and element type."""
+    known = [one for one in roofs if one is not None]
+    kinds = {(one.fingerprint, one.threads, one.isa, one.dtype) for one in known}
+    if len(known) < len(roofs) or len(kinds) > 1:
+        return None
+    return max(known, key=lambda one: (one.measured, _canonical(one)))
+
+
+def _canonical(part: Machine | Roofs) -> str:
+    """Return the one JSON text of a part, by which equals can be put in order."""
+    return json.dumps(part.to_json(), sort_keys=True)
+
+
 def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
     """Add up one brick's information."""
     return BrickInfo(
@@ -229,8 +263,10 @@ def _merge_overheads(overheads: list[Overhead]) -> Overhead:
 def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     """Merge recordings: sums, minima, maxima and histograms; rates are never averaged.
 
-    Associative and commutative bit for bit. What recordings disagree on (machine, roofs, clock)
-    is dropped rather than guessed.
+    Associative and commutative bit for bit. Clocks agree when their source does, machines when
+    their fingerprint does, roofs when machine, threads, instruction set and element type do; of
+    those that agree one stands for all (the shortest tick, the first machine by its JSON text,
+    the latest roofs). What recordings disagree on is dropped rather than guessed.
 
     Parameters
     ----------
@@ -265,17 +301,17 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     return Recording(
         tiles=tuple(sum_tile_stats(tiles[key], key[1], key[0]) for key in sorted(tiles)),
         brick_infos=tuple(_merge_infos(infos[name]) for name in sorted(infos)),
-        clock=_agreed((p.clock for p in parts), ClockInfo("mixed", 0.0, "merged recordings")),
+        clock=_merge_clocks([p.clock for p in parts]),
         overhead=_merge_overheads([p.overhead for p in parts]),
-        machine=_agreed((p.machine for p in parts), None),
-        roofs=_agreed((p.roofs for p in parts), None),
+        machine=_merge_machines([p.machine for p in parts]),
+        roofs=_merge_roofs([p.roofs for p in parts]),
         sample_every=max(p.sample_every for p in parts),
         open_tiles=sum(p.open_tiles for p in parts),
         abandoned_tiles=sum(p.abandoned_tiles for p in parts),
         events=tuple(sorted(event for p in parts for event in p.events)),
         events_dropped=sum(p.events_dropped for p in parts),
         created=min(p.created for p in parts),
-        version=_agreed((p.version for p in parts), "mixed"),
+        version=_agreed((p.version for p in parts), MIXED),
     )
 
 

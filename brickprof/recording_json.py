@@ -13,6 +13,7 @@ import math
 import os
 import reprlib
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 
 from brickprof.errors import MachineError, RecordingError, RoofsError
 from brickprof.levels import TileLevel
+from brickprof.limits import LARGEST_INTEGER
 from brickprof.machine import Machine
 from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TileEvent
 from brickprof.roofline import Roofs
@@ -151,8 +153,12 @@ def save_recording(recording: Recording, path: str | PathLike[str]) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            # The reader knows the target, not the temporary file beside it.
+            raise OSError(error.errno, error.strerror or str(error), str(target)) from error
         raise
     return target
 
@@ -241,6 +247,9 @@ class _Node:
             or (least is not None and value < least)
         ):
             self.fail("an integer" if least is None else f"an integer >= {least}")
+        if abs(value) > LARGEST_INTEGER:
+            # Not shown: Python refuses to write out a number of thousands of digits.
+            raise RecordingError(f"{self.path}: expected an integer of at most 2**512")
         return value
 
     def real(self) -> float:

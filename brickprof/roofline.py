@@ -1,242 +1,36 @@
-"""Roofs: measured peak and bandwidths, the roofline over them, and where they are kept."""
+"""The store of roofs: which are kept for a machine, and which of those can be trusted."""
 
 from __future__ import annotations
 
-import math
-import numbers
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from dataclasses import fields as dataclass_fields
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from brickprof._checks import fields, integer, number, text
+from brickprof._checks import whole
+from brickprof._roofs import MEMORY, Roofs
 from brickprof._roofstore import default_folder, locked, read_entries, write_entries
-from brickprof._table import Table, table
 from brickprof.errors import RoofsError
-from brickprof.levels import TileLevel
+from brickprof.limits import DTYPES
 from brickprof.machine import Machine
 
-__all__ = ["DTYPES", "MEMORY", "Roofs", "load_roofs", "roofs_path", "store_roofs"]
+__all__ = [
+    "DTYPES",
+    "MEMORY",
+    "ORDER_TOLERANCE",
+    "Roofs",
+    "better_roofs",
+    "load_roofs",
+    "roofs_path",
+    "store_roofs",
+    "stored_roofs",
+]
 
-MEMORY = ("L1", "L2", "L3", "DRAM")
-"""The memories that have a bandwidth, nearest to the core first."""
+ORDER_TOLERANCE = 0.10
+"""Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
+equally fast for narrow loads, and then noise decides."""
 
-DTYPES = ("float32", "float64")
-"""The element types that have a peak."""
-
-_METHODS = ("quick", "full")
-
-
-@dataclass(frozen=True, slots=True)
-class Roofs:
-    """What one machine can do at most with a number of threads, as measured.
-
-    Parameters
-    ----------
-    threads : int
-        Threads that ran at once; every rate is that of all of them together.
-    dtype : str
-        "float32" or "float64": the type that `peak_gflops` speaks of.
-    isa, cpu, fingerprint : str
-        Vector ISA of the probes, CPU model and `Machine.fingerprint` of the host.
-    peak_by_dtype : Mapping of str to float
-        GFLOP/s by element type; `dtype` is among them.
-    bandwidth_gbs : Mapping of str to float
-        GB/s (1e9 bytes per second) by "L1", "L2", "L3" and "DRAM".
-    spread : Mapping of str to float
-        (max - min) / median of the repeats, by element type and memory.
-    working_set_bytes : Mapping of str to int
-        Bytes that the probe of each memory went over.
-    measured_at : str
-        ISO 8601 time in UTC, such as "2024-05-01T12:00:00+00:00".
-    method : str
-        "quick" or "full".
-    noisy : bool
-        Whether the spread is too large to trust.
-    verdict : str
-        The same for a reader, such as "steady" or "noisy: L3 spread 31 %".
-
-    Raises
-    ------
-    RoofsError
-        If a field is of the wrong type, out of range or incomplete; the message names it.
-    """
-
-    threads: int
-    dtype: str
-    isa: str
-    cpu: str
-    fingerprint: str
-    peak_by_dtype: Mapping[str, float]
-    bandwidth_gbs: Mapping[str, float]
-    spread: Mapping[str, float]
-    working_set_bytes: Mapping[str, int]
-    measured_at: str
-    method: str
-    noisy: bool
-    verdict: str
-
-    def __post_init__(self) -> None:
-        integer("threads", self.threads, 1, RoofsError)
-        for name in ("isa", "cpu", "fingerprint", "verdict"):
-            text(name, getattr(self, name), RoofsError)
-        for name, known in (("dtype", DTYPES), ("method", _METHODS)):
-            if getattr(self, name) not in known:
-                raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
-        if not isinstance(self.noisy, bool):
-            raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
-        _check_time(self.measured_at)
-        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPES, _positive)
-        probed = (*peaks, *MEMORY)
-        tables: dict[str, Table[float] | Table[int]] = {
-            "peak_by_dtype": peaks,
-            "bandwidth_gbs": table("bandwidth_gbs", self.bandwidth_gbs, MEMORY, MEMORY, _positive),
-            "spread": table("spread", self.spread, probed, (*DTYPES, *MEMORY), _not_negative),
-            "working_set_bytes": table(
-                "working_set_bytes", self.working_set_bytes, MEMORY, MEMORY, _count
-            ),
-        }
-        for name, checked in tables.items():
-            object.__setattr__(self, name, checked)
-
-    @property
-    def peak_gflops(self) -> float:
-        """GFLOP/s of all threads together in this `dtype`."""
-        return self.peak_by_dtype[self.dtype]
-
-    def peak_per_thread(self) -> float:
-        """Return one thread's share of the peak.
-
-        Returns
-        -------
-        float
-            GFLOP/s.
-        """
-        return self.peak_gflops / self.threads
-
-    def for_dtype(self, dtype: str) -> Roofs:
-        """Return the same roofs with the peak of another element type.
-
-        Parameters
-        ----------
-        dtype : str
-            "float32" or "float64".
-
-        Returns
-        -------
-        Roofs
-
-        Raises
-        ------
-        RoofsError
-            If `dtype` is unknown or its peak was not measured.
-        """
-        return replace(self, dtype=dtype)
-
-    def ridge(self, level: TileLevel | str) -> float:
-        """Return the arithmetic intensity at which a memory's roof meets the peak.
-
-        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: peak / bandwidth.
-
-        Parameters
-        ----------
-        level : TileLevel or str
-            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
-
-        Returns
-        -------
-        float
-            flop/byte.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `level` names no memory.
-        """
-        return self.peak_gflops / self.bandwidth_gbs[_memory(level)]
-
-    def attainable(self, level: TileLevel | str, intensity: float) -> float:
-        """Return the rate that the roofline allows at an arithmetic intensity.
-
-        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009:
-        min(peak, intensity x bandwidth).
-
-        Parameters
-        ----------
-        level : TileLevel or str
-            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
-        intensity : float
-            flop/byte, zero or more.
-
-        Returns
-        -------
-        float
-            GFLOP/s of all threads together.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `level` names no memory, or `intensity` is negative or not finite.
-        """
-        bandwidth = self.bandwidth_gbs[_memory(level)]
-        return min(self.peak_gflops, _intensity(intensity) * bandwidth)
-
-    def attainable_per_thread(self, level: TileLevel | str, intensity: float) -> float:
-        """Return one thread's share of `attainable`, with the same parameters and errors.
-
-        Returns
-        -------
-        float
-            GFLOP/s.
-        """
-        return self.attainable(level, intensity) / self.threads
-
-    def bound(self, level: TileLevel | str, intensity: float) -> str:
-        """Return which roof limits: "memory" below the ridge, else "compute".
-
-        Takes the parameters, and raises the errors, of `attainable`.
-
-        Returns
-        -------
-        str
-        """
-        return "memory" if _intensity(intensity) < self.ridge(level) else "compute"
-
-    def to_json(self) -> dict[str, object]:
-        """Return the roofs as a dict of JSON values.
-
-        Returns
-        -------
-        dict
-        """
-        values = {field.name: getattr(self, field.name) for field in dataclass_fields(self)}
-        return {
-            name: dict(value) if isinstance(value, Table) else value
-            for name, value in values.items()
-        }
-
-    @classmethod
-    def from_json(cls, data: object) -> Roofs:
-        """Return the roofs that `to_json` described.
-
-        Parameters
-        ----------
-        data : object
-            What `to_json` returned, after any number of trips through JSON.
-
-        Returns
-        -------
-        Roofs
-
-        Raises
-        ------
-        RoofsError
-            If a field is missing, unknown or damaged; the message names it.
-        """
-        names = tuple(field.name for field in dataclass_fields(cls))
-        given = fields("roofs", data, names, RoofsError)
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+_MOST_GFLOPS = 1e7
+_MOST_GBS = 1e6
+_CLOCK_SKEW = timedelta(days=1)
 
 
 def roofs_path(machine: Machine, folder: str | Path | None = None) -> Path:
@@ -271,7 +65,9 @@ def load_roofs(
 ) -> Roofs | None:
     """Return stored roofs, or None if there are none that can be trusted.
 
-    A file that is missing, unreadable, damaged or another host's counts as none.
+    A file that is missing, unreadable, damaged or another host's counts as none, and so do roofs
+    that no machine has: a peak of 1e7 GFLOP/s or a bandwidth of 1e6 GB/s and more, a DRAM that is
+    over a tenth faster than the L1, a time of measuring that is still to come.
 
     Parameters
     ----------
@@ -295,19 +91,24 @@ def load_roofs(
     RoofsError
         If `threads` or `dtype` makes no sense.
     """
-    integer("threads", threads, 1, RoofsError)
+    count = whole("threads", threads, "an integer of at least 1", RoofsError)
+    if count < 1:
+        raise RoofsError(f"threads must be an integer of at least 1, got {threads!r}")
     if dtype not in DTYPES:
         raise RoofsError(f"dtype must be one of {DTYPES}, got {dtype!r}")
     try:
         path = roofs_path(machine, folder)
     except RoofsError:
         return None
-    found = _trusted(path, machine).get((threads, machine.isa if isa is None else isa))
+    found = _trusted(path, machine).get((count, machine.isa if isa is None else isa))
     return found.for_dtype(dtype) if found and dtype in found.peak_by_dtype else None
 
 
 def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None) -> Path:
-    """Keep roofs for later, in place of those of the same thread count and ISA.
+    """Keep roofs for later, unless better ones of the same thread count and ISA are kept already.
+
+    Steady roofs are better than noisy ones, then full ones than quick ones, then newer ones than
+    older ones.
 
     The file is replaced in one step; a crash leaves the old one. Stored roofs of other thread
     counts and ISAs stay, also those that another process stores at the same time.
@@ -339,11 +140,54 @@ def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(path):
             kept = _trusted(path, machine)
-            kept[roofs.threads, roofs.isa] = roofs
+            key = (roofs.threads, roofs.isa)
+            kept[key] = better_roofs(kept.get(key, roofs), roofs)
             write_entries(path, fingerprint, [kept[key].to_json() for key in sorted(kept)])
     except OSError as error:
         raise RoofsError(f"cannot store roofs in {path}: {error.strerror or error}") from error
     return path
+
+
+def better_roofs(old: Roofs, new: Roofs) -> Roofs:
+    """Return the steady ones of two, then the full ones, then the newer ones, else `new`."""
+    return old if _rank(old) > _rank(new) else new
+
+
+def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Roofs, ...]:
+    """Return all stored roofs of a machine that can be trusted, by thread count and ISA.
+
+    Parameters
+    ----------
+    machine : Machine
+        The host.
+    folder : str or Path, optional
+        As for `roofs_path`.
+
+    Returns
+    -------
+    tuple of Roofs
+    """
+    try:
+        found = _trusted(roofs_path(machine, folder), machine)
+    except RoofsError:
+        return ()
+    return tuple(found[key] for key in sorted(found))
+
+
+def _rank(roofs: Roofs) -> tuple[bool, bool, datetime]:
+    """Return what decides which roofs are better."""
+    return (not roofs.noisy, roofs.method == "full", roofs.measured)
+
+
+def _plausible(roofs: Roofs) -> bool:
+    """Tell whether roofs could be those of a machine of today."""
+    bandwidths = roofs.bandwidth_gbs
+    return (
+        max(roofs.peak_by_dtype.values()) < _MOST_GFLOPS
+        and max(bandwidths.values()) < _MOST_GBS
+        and bandwidths["L1"] * (1 + ORDER_TOLERANCE) >= bandwidths["DRAM"]
+        and roofs.measured <= datetime.now(timezone.utc) + _CLOCK_SKEW
+    )
 
 
 def _trusted(path: Path, machine: Machine) -> dict[tuple[int, str], Roofs]:
@@ -355,53 +199,6 @@ def _trusted(path: Path, machine: Machine) -> dict[tuple[int, str], Roofs]:
             roofs = Roofs.from_json(entry)
         except RoofsError:
             continue
-        if roofs.fingerprint == fingerprint:
+        if roofs.fingerprint == fingerprint and _plausible(roofs):
             sound[roofs.threads, roofs.isa] = roofs
     return sound
-
-
-def _memory(level: object) -> str:
-    """Return the name of the memory that a level of tiling or a name stands for."""
-    if isinstance(level, TileLevel):
-        return level.cache
-    if not isinstance(level, str):
-        raise TypeError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
-    if level not in MEMORY:
-        raise ValueError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
-    return level
-
-
-def _intensity(value: object) -> float:
-    """Return an arithmetic intensity as a float, or raise."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"intensity must be a number, got {type(value).__name__}")
-    intensity = float(value)
-    if not math.isfinite(intensity) or intensity < 0:
-        raise ValueError(f"intensity must be finite and not negative, got {value!r}")
-    return intensity
-
-
-def _positive(name: str, value: object) -> float:
-    """Return a rate, or raise RoofsError naming it."""
-    return number(name, value, RoofsError)
-
-
-def _not_negative(name: str, value: object) -> float:
-    """Return a spread, or raise RoofsError naming it."""
-    return number(name, value, RoofsError, zero=True)
-
-
-def _count(name: str, value: object) -> int:
-    """Return a number of bytes, or raise RoofsError naming it."""
-    return integer(name, value, 1, RoofsError)
-
-
-def _check_time(value: object) -> None:
-    """Raise RoofsError unless `value` is an ISO 8601 time in UTC."""
-    try:
-        # Python 3.10 does not read the "Z" that later versions do.
-        told = datetime.fromisoformat(text("measured_at", value, RoofsError).replace("Z", "+00:00"))
-    except ValueError:
-        told = None
-    if told is None or told.utcoffset() != timedelta(0):
-        raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {value!r}")

@@ -12,14 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from brickprof._checks import whole
 from brickprof.levels import TileLevel
+from brickprof.limits import ITEMSIZES as ITEMSIZES
+from brickprof.limits import MOST_THREADS as MOST_THREADS
 from brickprof.machine import Machine
-
-ITEMSIZES = {"float32": 4, "float64": 8}
-"""Bytes of an element, by dtype."""
-
-MOST_THREADS = 4096
-"""The most threads that a plan may share the work among."""
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -32,11 +29,18 @@ def round_up(a: int, unit: int) -> int:
     return ceil_div(a, unit) * unit
 
 
-def check_whole(name: str, value: object, least: int, most: int | None = None) -> None:
-    """Raise ValueError unless a value is an int, no bool, within its limits."""
-    if type(value) is not int or value < least or (most is not None and value > most):
-        wanted = f">= {least}" if most is None else f"in [{least}, {most}]"
-        raise ValueError(f"{name} must be an integer {wanted}, got {value!r}")
+def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
+    """Return a value as an int; raise ValueError unless it is an integer within its limits."""
+    wanted = f"an integer >= {least}" if most is None else f"an integer in [{least}, {most}]"
+    number = whole(name, value, wanted, ValueError)
+    if number < least or (most is not None and number > most):
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+    return number
+
+
+def keep_whole(plan: object, name: str, least: int, most: int | None = None) -> None:
+    """Check a field of a frozen dataclass, and make it an int: NumPy's would wrap around."""
+    object.__setattr__(plan, name, check_whole(name, getattr(plan, name), least, most))
 
 
 def balanced(extent: int, block: int, unit: int, parts: int = 1) -> int:
@@ -57,8 +61,8 @@ class MicroKernel:
     nr: int
 
     def __post_init__(self) -> None:
-        check_whole("mr", self.mr, 1)
-        check_whole("nr", self.nr, 1)
+        keep_whole(self, "mr", 1)
+        keep_whole(self, "nr", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         for name in ("mc", "nc", "kc", "l1_bytes"):
-            check_whole(name, getattr(self, name), 1)
+            keep_whole(self, name, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +162,14 @@ class GemmPlan:
 
     def __post_init__(self) -> None:
         for name in ("m", "n", "k"):
-            check_whole(name, getattr(self, name), 0)
+            keep_whole(self, name, 0)
         if self.dtype not in ITEMSIZES:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
         if not isinstance(self.micro, MicroKernel):
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
         if not isinstance(self.blocks, Blocks):
             raise TypeError(f"blocks must be Blocks, got {self.blocks!r}")
-        check_whole("threads", self.threads, 1, MOST_THREADS)
+        keep_whole(self, "threads", 1, MOST_THREADS)
 
     @property
     def itemsize(self) -> int:

@@ -133,8 +133,8 @@ def events(draw: st.DrawFn, bricks: list[str]) -> TileEvent:
 
 clocks = st.builds(
     ClockInfo,
-    source=st.sampled_from(["tsc", "manual", "mixed"]),
-    ns_per_tick=st.sampled_from([0.0, 1.0, 0.408]),
+    source=st.sampled_from(["tsc", "tsc", "manual", "mixed"]),
+    ns_per_tick=st.sampled_from([0.0, 1.0, 0.408, 0.4081]),
     reason=st.sampled_from(["", "invariant TSC"]),
 )
 overheads = st.builds(Overhead, costs, costs, costs, costs, costs, costs)

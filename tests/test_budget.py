@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from brickprof import budget
 from brickprof.machine import detect_machine
+from brickprof.plans import plan_gemm
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +82,13 @@ def test_the_choice_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert budget.default_threads() == 3
     budget.set_default_threads(6)
     assert budget.default_threads() == 6
+
+
+def test_numpy_integers_become_ints() -> None:
+    budget.set_default_threads(np.int64(2))  # type: ignore[arg-type]
+    assert type(budget.default_threads()) is int
+    plan = plan_gemm(np.int64(2**31), 2**31, 8, threads=np.int32(1))  # type: ignore[arg-type]
+    assert (type(plan.m), type(plan.threads), plan.flops) == (int, int, 2**66)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 4097])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ from brickprof.calibration import (
 )
 from brickprof.errors import RoofsError
 from brickprof.machine import Cache, Machine
-from brickprof.roofline import DTYPES, MEMORY, load_roofs, roofs_path
+from brickprof.roofline import DTYPES, MEMORY, load_roofs, roofs_path, store_roofs
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 RATES = {"float32": 96, "float64": 48, "L1": 256, "L2": 128, "L3": 64, "DRAM": 16}
@@ -321,6 +322,29 @@ def test_roofs_measures_once_where_none_are_stored(fake: FakeProbes) -> None:
     first = calibration.roofs(isa="base")
     assert first.peak_gflops == RATES["float32"]
     assert load_roofs(SMALL, 1) == first
+
+
+def test_noisy_roofs_are_measured_again_once(fake: FakeProbes) -> None:
+    noisy = replace(calibrate(machine=SMALL, isa="base", store=False), noisy=True)
+    store_roofs(noisy, SMALL)
+    steady = calibration.roofs(isa="base")
+    assert not steady.noisy
+    assert load_roofs(SMALL, isa="base") == steady
+
+
+def test_roofs_that_stay_noisy_are_not_measured_at_each_call(fake: FakeProbes) -> None:
+    fake.rates = {**RATES, "L3": 2 * RATES["L2"]}
+    full = replace(calibrate(machine=SMALL, isa="base", store=False), method="full")
+    store_roofs(full, SMALL)
+    assert full.noisy
+    assert calibration.roofs(isa="base") == full
+    fake.rates = {}
+    assert calibration.roofs(isa="base") == full
+    assert calibration.roofs(dtype="float64", isa="base") == full.for_dtype("float64")
+
+
+def test_numpy_thread_counts(fake: FakeProbes) -> None:
+    assert type(calibrate(np.int64(1), machine=SMALL, isa="base").threads) is int  # type: ignore[arg-type]
 
 
 def test_a_damaged_file_is_measured_anew(fake: FakeProbes) -> None:

@@ -19,7 +19,7 @@ import brickprof as bp
 from brickprof import calibration
 from brickprof._kernels import default_isa
 from brickprof.calibration import Effort
-from brickprof.cli import VERBS, _output, demo, main, report, sweep
+from brickprof.cli import VERBS, _output, _parser, demo, main, report, sweep
 from brickprof.cli._problems import AttentionProblem, GemmProblem
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import render
@@ -225,6 +225,16 @@ def test_gemm_json(stored: Roofs, dtype: str, capsys: pytest.CaptureFixture[str]
     assert (told["roofs"]["isa"], told["roofs"]["dtype"]) == ("base", dtype)
 
 
+def test_a_file_that_cannot_be_saved_costs_no_report(
+    stored: Roofs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "missing" / "run.json"
+    assert main(["gemm", *SMALL, "--threads", "1", "--save", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert "Micro" in captured.out
+    assert captured.err == f"brickprof: {path}: No such file or directory\n"
+
+
 def test_roofs_are_those_of_the_threads_that_worked(
     stored: Roofs, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -355,6 +365,14 @@ def test_calibrate_prints_and_stores(tiny: None, capsys: pytest.CaptureFixture[s
     assert text.splitlines()[-1].startswith("Stored in ")
 
 
+def test_calibrate_tells_that_better_roofs_stay(
+    stored: Roofs, tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", "--threads", "1"]) == 0
+    assert "Better ones of 1 thread stay stored: full, steady" in capsys.readouterr().out
+    assert load_roofs(bp.detect_machine(), 1, isa=default_isa()) == stored
+
+
 def test_calibrate_json_for_one_thread_and_the_default(
     tiny: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -401,7 +419,7 @@ def test_sweep(problem: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--counts", "1,2,2", "--rounds", "2", "--json"]
     assert main(["sweep", *options, *problem]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert [point["threads"] for point in told["points"]] == [1, 2, 2]
+    assert [point["threads"] for point in told["points"]] == [1, 2]
     assert told["points"][0]["speedup"] == 1
     for point in told["points"]:
         assert point["gflops"] == told["flops"] / point["median_ns"]
@@ -409,6 +427,18 @@ def test_sweep(problem: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     best = min(told["points"], key=lambda point: point["median_ns"])
     assert told["best_threads"] == best["threads"]
     assert told["optimal_threads"] == bp.detect_machine().physical_cores
+
+
+def test_sweep_options_before_and_after_the_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    before = ["--counts", "1,1", "--isa", "base"]
+    assert main(["sweep", *before, "gemm", "8", "8", "8", "--rounds", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert ([point["threads"] for point in told["points"]], told["rounds"]) == ([1], 2)
+    parse = _parser().parse_args
+    args = parse(["sweep", *before, "--rounds", "3", "attention", "--counts", "2"])
+    assert (args.counts, args.rounds, args.isa, args.json) == ((2,), 3, "base", False)
+    args = parse(["sweep", "attention"])
+    assert (args.counts, args.rounds, args.isa, args.causal) == (None, 7, None, False)
 
 
 def test_sweep_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -433,8 +463,24 @@ def test_report_merges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     paths = [saved(tmp_path, "a.json", a), saved(tmp_path, "b.json", b)]
     assert main(["report", *paths]) == 0
     assert capsys.readouterr().out == render("text", bp.merge_recordings([a, b]))
-    assert main(["report", paths[0], "--format", "json"]) == 0
-    assert capsys.readouterr().out == render("json", a)
+    for argv in (["--format", "json", paths[0]], ["--json", paths[0]], [paths[0], "--json"]):
+        assert main(["report", *argv]) == 0
+        assert capsys.readouterr().out == render("json", a)
+
+
+def test_report_of_huge_integers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(saved(tmp_path, "a.json", made()))
+    data = json.loads(path.read_text())
+    data["tiles"][0]["flops"] = 10**320
+    path.write_text(json.dumps(data))
+    assert "tiles[0].flops: expected an integer of at most" in failure(capsys, "report", str(path))
+
+
+def test_an_overflow_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "run", lambda args: float(10**400))
+    assert "too large" in failure(capsys, "report", "x")
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"schema": "other"}', "[1, 2]"])

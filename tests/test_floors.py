@@ -16,7 +16,7 @@ FLOORS = (
     {
         "_version", "errors", "levels", "units", "metrics", "stats", "tilestats", "recording",
         "recording_json", "machine", "roofline", "_caches", "_cgroup", "_checks", "_cpuinfo",
-        "_roofstore", "_sysfiles", "_table", "_topology",
+        "_roofs", "_roofstore", "limits", "_sysfiles", "_table", "_topology",
     },
     {"tiling", "attention_tiling", "budget"},
     {"tile", "_pairs", "_recorder", "_profiler", "_arrays", "_kernels", "plans"},
@@ -46,21 +46,64 @@ def module_of(path: Path) -> str:
 
 def imports_of(path: Path) -> set[str]:
     """Return the modules of the package that a file imports, wherever in it."""
-    text = path.read_text()
-    found: set[str] = set()
-    if path.suffix in {".py", ".pyi"}:
+    return imports_in(path.read_text(), path.suffix in {".py", ".pyi"})
+
+
+def imports_in(text: str, python: bool) -> set[str]:
+    """Return the modules of the package that a source text imports.
+
+    A public name counts as the module that is its home. An import that hides where it leads, a
+    relative one or the package as a whole, is an error.
+    """
+    names: list[str] = []
+    if python:
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            if isinstance(node, ast.ImportFrom):
+                module = "." * node.level + (node.module or "")
+                names += [f"{module}.{alias.name}" for alias in node.names]
             elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            else:
-                continue
-            found |= {name.split(".")[1] for name in names if name.startswith("brickprof.")}
+                names += [alias.name for alias in node.names]
     else:
-        for line in re.findall(r"^\s*from\s+(brickprof[\w.]*)\s+c?import\s+\(?(\w+)", text, re.M):
-            found.add(line[0].split(".")[1] if "." in line[0] else line[1])
-    return {name for name in found if (PACKAGE / name).is_dir() or name in FLOOR_OF}
+        pattern = r"^[ \t]*from[ \t]+([\w.]+)[ \t]+c?import[ \t]+(\([^)]*\)|[^\n#]*)"
+        for module, listed in re.findall(pattern, text, re.M):
+            parts = listed.strip("() \t").split(",")
+            names += [f"{module}.{part.split()[0]}" for part in parts if part.split()]
+        names += re.findall(r"^[ \t]*c?import[ \t]+([\w.]+)", text, re.M)
+    own = [name for name in names if name.split(".")[0] in ("brickprof", "")]
+    hidden = [name for name in own if name.count(".") == 0 or name.startswith(".")]
+    assert not hidden, f"import by full name what is meant by {hidden}"
+    seconds = {name.split(".")[1] for name in own}
+    homes = {"__version__": "_version", **brickprof._HOMES}
+    return {second if second in FLOOR_OF else homes.get(second, second) for second in seconds}
+
+
+@pytest.mark.parametrize(
+    ("text", "python", "wanted"),
+    [
+        ("from brickprof import gemm, BrickProfiler", True, {"_kernels", "_profiler"}),
+        ("def f():\n    from brickprof import (\n        gemm)", True, {"_kernels"}),
+        ("from brickprof import units, TileLevel as T", True, {"units", "levels"}),
+        ("import brickprof.cli.demo as x", True, {"cli"}),
+        ("from brickprof.cli import demo", True, {"cli"}),
+        ("import numpy\nfrom os import path", True, set()),
+        ("from brickprof import gemm, units", False, {"_kernels", "units"}),
+        ("from brickprof cimport (\n    tile,\n    gemm)", False, {"tile", "_kernels"}),
+        ("    from brickprof.tile cimport bp_push", False, {"tile"}),
+        ("cimport numpy as cnp\nfrom libc.math cimport exp", False, set()),
+    ],
+)
+def test_imports_are_seen(text: str, python: bool, wanted: set[str]) -> None:
+    assert imports_in(text, python) == wanted
+
+
+@pytest.mark.parametrize("python", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    ["from . import _kernels", "from ._kernels import gemm", "import brickprof"],
+)
+def test_imports_that_hide_where_they_lead(text: str, python: bool) -> None:
+    with pytest.raises(AssertionError, match="by full name"):
+        imports_in(text, python)
 
 
 def test_every_module_has_a_floor() -> None:

@@ -159,6 +159,23 @@ def test_batch_limit_out_of_range(percent: int) -> None:
         metrics.tiles_to_batch(1, 1, percent)
 
 
+@ratios
+@pytest.mark.parametrize("huge", [1e308, 10**400])
+def test_a_result_beyond_floats_is_an_error(
+    ratio: Callable[[float, float], float], top: int, bottom: int, huge: float
+) -> None:
+    with pytest.raises(ValueError, match="must be within the range of a float"):
+        ratio(huge, 1e-300)
+
+
+def test_a_step_that_overflows_is_no_error() -> None:
+    assert metrics.throughput(1e300, 1e10) == pytest.approx(1e299)
+    assert metrics.average_us(1e308, 1e306) == pytest.approx(0.1)  # type: ignore[arg-type]
+    assert metrics.gflops(10**400, 10**399) == 10.0
+    assert metrics.attainable_gflops(7.0, 10**400, 0.5) == 7.0
+    assert metrics.attainable_gflops(7.0, 10**400, 0.0) == 0.0
+
+
 def test_known_values() -> None:
     assert metrics.gflops(2 * 512**3, 2_684_354) == pytest.approx(100.0, rel=1e-6)
     assert metrics.throughput(500, 1000) == 5e8

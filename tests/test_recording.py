@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import machines, recordings, roofs, stats_of
 
 from brickprof.levels import TileLevel
@@ -117,6 +118,48 @@ def test_merge_is_associative_and_commutative(a: Recording, b: Recording, c: Rec
     left = merge_recordings([merge_recordings([a, b]), c])
     right = merge_recordings([a, merge_recordings([b, c])])
     assert left == right == merge_recordings([c, a, b])
+
+
+@st.composite
+def reruns(draw: st.DrawFn) -> list[Recording]:
+    """Three runs that differ in little but what is measured or limited anew each time."""
+    host, measured = draw(machines()), draw(roofs())
+    runs = []
+    for _ in range(3):
+        machine = replace(host, usable_cores=draw(st.integers(1, host.logical_cores)))
+        again = replace(
+            measured,
+            measured_at=draw(st.sampled_from(["2024-05-01T12:00:00Z", "2024-05-02T12:00:00Z"])),
+            noisy=draw(st.booleans()),
+            threads=draw(st.sampled_from([measured.threads] * 5 + [300])),
+        )
+        clock = ClockInfo(draw(st.sampled_from(["tsc"] * 5 + ["mixed"])), draw(ticks), "")
+        runs.append(make(machine=machine, roofs=again, clock=clock))
+    return runs
+
+
+ticks = st.sampled_from([0.4, 0.4001, 0.4002])
+
+
+@given(reruns())
+@SETTINGS
+def test_reruns_merge_in_any_order(runs: list[Recording]) -> None:
+    a, b, c = runs
+    whole = merge_recordings(runs)
+    for one in (
+        merge_recordings([merge_recordings([a, b]), c]),
+        merge_recordings([a, merge_recordings([b, c])]),
+        merge_recordings([c, b, a]),
+    ):
+        assert one == whole
+        assert repr(one) == repr(whole)
+    assert whole.machine in [run.machine for run in runs]
+    if all(run.clock.source == "tsc" for run in runs):
+        assert whole.clock == min((run.clock for run in runs), key=lambda one: one.ns_per_tick)
+    kept = {run.roofs.threads for run in runs if run.roofs}
+    assert (whole.roofs is None) == (len(kept) > 1)
+    if whole.roofs:
+        assert whole.roofs.measured == max(run.roofs.measured for run in runs if run.roofs)
 
 
 @given(recordings())

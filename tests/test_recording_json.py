@@ -166,6 +166,13 @@ def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
     assert loaded.tiles[0].level is TileLevel.MIDI
 
 
+@pytest.mark.parametrize("path", [("tiles", 0, "flops"), ("events", 0, "row"), ("events_dropped",)])
+def test_integers_that_no_float_holds_are_refused(path: Path_) -> None:
+    with pytest.raises(RecordingError) as caught:
+        from_json(damaged(path, 10**320))
+    assert str(caught.value) == f"{spell(path)}: expected an integer of at most 2**512"
+
+
 def test_machine_and_roofs_may_be_missing_facts() -> None:
     bare = replace(SAMPLE, machine=None, roofs=None)
     assert from_json(to_json(bare)) == bare
@@ -349,8 +356,9 @@ def test_save_replaces_the_old_file_in_one_step(
 
 
 def test_save_into_a_folder_that_is_missing_or_onto_one(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         save_recording(SAMPLE, tmp_path / "missing" / "run.json")
+    assert caught.value.filename == str(tmp_path / "missing" / "run.json")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         save_recording(SAMPLE, tmp_path / "folder")

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -265,6 +266,44 @@ def test_storing_again_replaces(tmp_path: Path) -> None:
     newer = replace(ROOFS, verdict="newer")
     store_roofs(newer, MACHINE, tmp_path)
     assert load_roofs(MACHINE, folder=tmp_path) == newer
+
+
+def ranked(noisy: bool, method: str, day: int) -> Roofs:
+    return replace(ROOFS, noisy=noisy, method=method, measured_at=f"2024-05-0{day}T12:00:00Z")
+
+
+def test_the_better_roofs_stay(tmp_path: Path) -> None:
+    order = [
+        ranked(noisy, method, day)
+        for noisy in (True, False)
+        for method in ("quick", "full")
+        for day in (1, 2)
+    ]
+    for place, worse in enumerate(order):
+        for better in order[place:]:
+            for first, second in ((worse, better), (better, worse)):
+                store_roofs(first, MACHINE, tmp_path / f"{place}")
+                store_roofs(second, MACHINE, tmp_path / f"{place}")
+                assert load_roofs(MACHINE, folder=tmp_path / f"{place}") == better
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peak_by_dtype": {"float32": 1e7, "float64": 1.0}},
+        {"bandwidth_gbs": {**ROOFS.bandwidth_gbs, "L2": 1e6}},
+        {"bandwidth_gbs": {**ROOFS.bandwidth_gbs, "DRAM": 220.1}},
+        {"measured_at": "9999-01-01T00:00:00Z"},
+    ],
+)
+def test_implausible_roofs_are_none_and_are_replaced(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    store_roofs(replace(ROOFS, **change), MACHINE, tmp_path)  # type: ignore[arg-type]
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    noisy = replace(ROOFS, noisy=True, method="quick")
+    store_roofs(noisy, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, threads=np.int64(1), folder=tmp_path) == noisy  # type: ignore[arg-type]
 
 
 def test_dtype_that_was_not_measured_is_none(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ __all__ = ["VERBS", "main"]
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
+EXPECTED = (BrickprofError, OSError, ValueError, ArithmeticError, MemoryError, ImportError)
+"""What may go wrong without a bug in here, and is told in one line."""
+
 
 class Verb(Protocol):
     """What a verb's module has."""
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Else the interpreter would complain when it flushes the stream at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except (BrickprofError, OSError, ValueError, MemoryError, ImportError) as error:
+    except EXPECTED as error:
         print(f"brickprof: {_one_line(error)}", file=sys.stderr)
         return FAILED
 

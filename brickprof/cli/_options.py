@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-DTYPES = ("float32", "float64")
-ISAS = ("avx512", "avx2", "neon", "base")
-MOST_THREADS = 4096
+from brickprof.limits import DTYPES, ISAS, MOST_THREADS
 
 
 def positive(text: str) -> int:
@@ -25,8 +23,8 @@ def thread_count(text: str) -> int:
 
 
 def thread_counts(text: str) -> tuple[int, ...]:
-    """Read thread counts with commas between them, such as ``1,2,4``."""
-    return tuple(thread_count(part.strip()) for part in text.split(","))
+    """Read thread counts with commas between them, such as ``1,2,4``, each of them once."""
+    return tuple(dict.fromkeys(thread_count(part.strip()) for part in text.split(",")))
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from brickprof.cli._options import add_dtype, positive
+from brickprof.limits import ITEMSIZES
 
 if TYPE_CHECKING:
     from brickprof import BrickProfiler
 
 Run = Callable[[int | None, "BrickProfiler | None"], object]
 """Runs a problem once, on a number of threads and with a profiler or none."""
-
-_ITEMSIZES = {"float32": 4, "float64": 8}
 
 
 class Problem(Protocol):
@@ -67,7 +66,7 @@ class GemmProblem:
     @property
     def nbytes(self) -> int:
         elements = self.m * self.k + self.k * self.n + self.m * self.n
-        return elements * _ITEMSIZES[self.dtype]
+        return elements * ITEMSIZES[self.dtype]
 
     @property
     def flops(self) -> int:
@@ -121,7 +120,7 @@ class AttentionProblem:
     @property
     def nbytes(self) -> int:
         keys_and_values = 2 * self.batch * self.kv_heads * self.keys * self.dim
-        return (2 * self.elements + keys_and_values) * _ITEMSIZES[self.dtype]
+        return (2 * self.elements + keys_and_values) * ITEMSIZES[self.dtype]
 
     @property
     def flops(self) -> int:

@@ -48,9 +48,13 @@ def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:
 
 
 def show(args: argparse.Namespace, recording: Recording) -> None:
-    """Save a recording where that was asked for, and print its report."""
+    """Print a recording's report, and save it where that was asked for."""
     from brickprof.reports import render
 
-    if args.save is not None:
-        print(f"saved {recording.save(args.save)}", file=sys.stderr)
-    sys.stdout.write(render("json" if args.json else "text", recording))
+    try:
+        sys.stdout.write(render("json" if args.json else "text", recording))
+        sys.stdout.flush()
+    finally:
+        # Neither a closed pipe nor a file that cannot be written costs the other output.
+        if args.save is not None:
+            print(f"saved {recording.save(args.save)}", file=sys.stderr)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from brickprof import units
 from brickprof.cli._options import add_dtype, add_isa, add_json, add_threads
 from brickprof.cli._output import Justify, print_json, print_lines, print_table, progress_bar
-from brickprof.roofline import MEMORY, Roofs, store_roofs
+from brickprof.roofline import MEMORY, Roofs, load_roofs, store_roofs
+from brickprof.summary import threads_text
 
 NAME = "calibrate"
 HELP = "measure this machine's peak and bandwidths, and keep them"
@@ -61,15 +62,22 @@ def run(args: argparse.Namespace) -> int:
     paths = [store_roofs(roofs, machine) for roofs in measured]
     if args.json:
         print_json({"path": str(paths[-1]), "roofs": [roofs.to_json() for roofs in measured]})
-    else:
-        print(f"Stored in {paths[-1]}")
+        return 0
+    for roofs in measured:
+        kept = load_roofs(machine, roofs.threads, roofs.dtype, roofs.isa)
+        if kept is not None and kept != roofs:
+            print(
+                f"Better ones of {threads_text(roofs.threads)} stay stored: {kept.method}, "
+                f"{kept.verdict}"
+            )
+    print(f"Stored in {paths[-1]}")
     return 0
 
 
 def print_roofs(roofs: Roofs) -> None:
     """Print one set of roofs."""
-    threads = f"{roofs.threads} thread{'' if roofs.threads == 1 else 's'}"
-    print_lines(f"{roofs.cpu} · {threads} · {roofs.isa} · {roofs.method} · {roofs.verdict}", "")
+    facts = (roofs.cpu, threads_text(roofs.threads), roofs.isa, roofs.method, roofs.verdict)
+    print_lines(" · ".join(facts), "")
     print_table(_COLUMNS, _rows(roofs))
     print_lines("")
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict
 
 from brickprof import units
-from brickprof._roofstore import read_entries
 from brickprof.cli._options import add_json
 from brickprof.cli._output import Justify, print_json, print_lines, print_table
-from brickprof.errors import RoofsError
+from brickprof.limits import DTYPES
 from brickprof.machine import CpuBudget, Machine, cpu_budget, detect_machine
-from brickprof.roofline import MEMORY, Roofs, roofs_path
+from brickprof.roofline import MEMORY, Roofs, stored_roofs
 
 NAME = "machine"
 HELP = "show this machine's CPU, caches, thread budget and stored roofs"
@@ -30,8 +28,7 @@ _CACHES: tuple[tuple[str, Justify], ...] = (
 _ROOFS: tuple[tuple[str, Justify], ...] = (
     ("Threads", "right"),
     ("ISA", "left"),
-    ("float32", "right"),
-    ("float64", "right"),
+    *((dtype, "right") for dtype in DTYPES),
     *((name, "right") for name in MEMORY),
     ("Measured", "left"),
     ("Verdict", "left"),
@@ -66,16 +63,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_lines("No stored roofs: run `brickprof calibrate`.")
     return 0
-
-
-def stored_roofs(machine: Machine) -> list[Roofs]:
-    """Return all stored roofs of a machine that can be trusted."""
-    found = []
-    with suppress(RoofsError):
-        for entry in read_entries(roofs_path(machine), machine.fingerprint()):
-            with suppress(RoofsError):
-                found.append(Roofs.from_json(entry))
-    return [roofs for roofs in found if roofs.fingerprint == machine.fingerprint()]
 
 
 def _facts(machine: Machine, budget: CpuBudget) -> Iterator[str]:
@@ -113,7 +100,7 @@ def _cache_rows(machine: Machine) -> Iterator[tuple[str, ...]]:
 
 def _roof_row(roofs: Roofs) -> tuple[str, ...]:
     """Return the row of one set of roofs."""
-    peaks = (roofs.peak_by_dtype.get(dtype) for dtype in ("float32", "float64"))
+    peaks = (roofs.peak_by_dtype.get(dtype) for dtype in DTYPES)
     return (
         str(roofs.threads),
         roofs.isa,

@@ -17,6 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=tuple(RENDERERS), default="text", help="output (default: %(default)s)"
     )
+    parser.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="format",
+        default=argparse.SUPPRESS,
+        help="the same as --format json",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from brickprof.cli._problems import (
     gemm_problem,
 )
 from brickprof.cli._runs import prepared
+from brickprof.limits import ITEMSIZES
 from brickprof.machine import detect_machine
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ NAME = "sweep"
 HELP = "time a product or attention at several thread counts"
 
 _DEFAULT = GemmProblem(1024, 1024, 1024)
+_ROUNDS = 7
 
 _COLUMNS: tuple[tuple[str, Justify], ...] = (
     ("Threads", "right"),
@@ -39,7 +41,23 @@ _COLUMNS: tuple[tuple[str, Justify], ...] = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments to its parser."""
+    """Add the verb's arguments to its parser, and the options to those of the problems as well."""
+    _add_options(parser)
+    parser.set_defaults(rounds=_ROUNDS, problem=lambda args: _DEFAULT)
+    # Nothing by default: what was given before the problem would be lost.
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _add_options(options)
+    problems = parser.add_subparsers(title="problem", metavar="PROBLEM", help=_DEFAULT.label)
+    gemm = problems.add_parser("gemm", help="a matrix product", parents=[options])
+    add_gemm_arguments(gemm)
+    gemm.set_defaults(problem=gemm_problem)
+    attention = problems.add_parser("attention", help="attention", parents=[options])
+    add_attention_arguments(attention)
+    attention.set_defaults(problem=attention_problem)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options, which may be given before the problem and after it."""
     parser.add_argument(
         "--counts",
         type=thread_counts,
@@ -49,20 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds",
         type=positive,
-        default=7,
         metavar="R",
-        help="times that each is measured, in turn (default: %(default)s)",
+        help=f"times that each is measured, in turn (default: {_ROUNDS})",
     )
     add_isa(parser)
     add_json(parser)
-    parser.set_defaults(problem=lambda args: _DEFAULT)
-    problems = parser.add_subparsers(title="problem", metavar="PROBLEM", help=_DEFAULT.label)
-    gemm = problems.add_parser("gemm", help="a matrix product")
-    add_gemm_arguments(gemm)
-    gemm.set_defaults(problem=gemm_problem)
-    attention = problems.add_parser("attention", help="attention")
-    add_attention_arguments(attention)
-    attention.set_defaults(problem=attention_problem)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
     work = prepared(problem, args.isa)
     counts = args.counts or default_counts(detect_machine().usable_cores)
     points = sweep_threads(lambda threads: work(threads, None), counts, args.rounds)
-    itemsize = 8 if problem.dtype == "float64" else 4
-    chosen = optimal_threads(problem.elements, itemsize)
+    chosen = optimal_threads(problem.elements, ITEMSIZES[problem.dtype])
     best = min(points, key=lambda point: point.median_ns)
     if args.json:
         print_json(
