@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from brickprof.cli._options import add_isa, add_json, add_save, add_threads
 from brickprof.cli._problems import AttentionProblem, GemmProblem
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
         kernel(threads, None)
         for _ in range(REPEATS):
             kernel(threads, profiler)
-    record_product(profiler, SIZE, REPEATS)
+    # NumPy's own threads would work unseen beside the one that is timed.
+    with threadpool_limits(limits=1):
+        record_product(BrickProfiler(), SIZE, 1)
+        record_product(profiler, SIZE, REPEATS)
     show(args, with_roofs(profiler.recording(), "float32", args.isa))
     return 0
 
