@@ -1,8 +1,85 @@
 # Bricks: recorders handed out to a kernel's threads and taken back.
 
+@cython.final
+@cython.no_gc
+cdef class Use:
+    """Who is in the bricks of one name, and for how long somebody was."""
+    cdef dict held                  # lane of each recorder in it -> how often it entered
+    cdef Py_ssize_t most            # recorders in it at the same time
+    cdef uint64_t since, ticks      # when the first of these entered; time before that
+
+    def __cinit__(self):
+        self.held = {}
+
+    cdef int enter(self, tuple lanes, uint64_t now) except -1:
+        """Let recorders in."""
+        if not self.held:
+            self.since = now
+        for lane in lanes:
+            self.held[lane] = self.held.get(lane, 0) + 1
+        self.most = max(self.most, len(self.held))
+        return 0
+
+    cdef int leave(self, tuple lanes, uint64_t now) except -1:
+        """Let recorders out."""
+        for lane in lanes:
+            self.held[lane] -= 1
+            if not self.held[lane]:
+                del self.held[lane]
+        if not self.held:
+            self.ticks += now - min(self.since, now)
+        return 0
+
+    cdef uint64_t ticks_until(self, uint64_t now):
+        """Return the time that somebody was in it, in ticks."""
+        return self.ticks + (now - min(self.since, now) if self.held else 0)
+
+    cdef void reset(self, uint64_t now):
+        """Forget all but who is in it."""
+        self.most = len(self.held)
+        self.since = now
+        self.ticks = 0
+
+
+@cython.final
+@cython.no_gc
+cdef class Brick:
+    """A brick of one element type."""
+    cdef str name, dtype
+    cdef Use use                    # shared by all of this name
+    cdef uint64_t calls
+
+    def __cinit__(self, str name, str dtype, Use use):
+        self.name, self.dtype, self.use = name, dtype, use
+
+
+@cython.final
+@cython.no_gc
+cdef class Stay:
+    """A thread's stay in a brick, with all the recorders that it took along."""
+    cdef Use use
+    cdef tuple lanes
+
+    cdef int end(self, uint64_t now) except -1:
+        """Leave the brick."""
+        return self.use.leave(self.lanes, now)
+
+
+cdef int end_stays(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:
+    """Leave the bricks that a thread is in, from one on inwards."""
+    ended = recorder.entered[first:]
+    del recorder.entered[first:]
+    for stay in ended:
+        (<Stay> stay).end(now)
+    return 0
+
+
 cdef void free_handle(object capsule) noexcept:
     """Let go of the Recorder that a handle kept alive."""
     Py_DECREF(<object> PyCapsule_GetContext(capsule))
+
+
+cdef const char *CLOSED_CAPSULE = "brickprof.recorder.closed"
 
 
 cdef object handle_of(Recorder recorder):
@@ -24,6 +101,8 @@ cdef class RecorderSet:
         """Take the recorders and enter the brick, for tiles not coarser than a level."""
         cdef Recorder recorder
         cdef BrickProfiler profiler = self.profiler
+        cdef Brick brick
+        cdef Stay stay
         cdef int i
         if profiler is None:
             raise TypeError("recorders are handed out by BrickProfiler.recorders")
@@ -35,7 +114,8 @@ cdef class RecorderSet:
             self.c = <bp_recorder **> PyMem_RawCalloc(self.threads, sizeof(bp_recorder *))
             if self.c == NULL:
                 raise MemoryError(f"no memory for threads={self.threads} recorders")
-        dtype = profiler.bricks[self.brick_id][1]
+        self.brick_id = profiler.brick_id(self.name, self.dtype)
+        brick = profiler.bricks[self.brick_id]
         recorder = recorder_here(profiler)
         check_start(profiler, recorder, level)
         held = [recorder]
@@ -44,7 +124,7 @@ cdef class RecorderSet:
                 if i:
                     held.append(profiler.take_recorder())
                 recorder = held[i]
-                recorder.brick(self.brick_id, ITEMSIZES[dtype])
+                recorder.brick(self.brick_id, ITEMSIZES[self.dtype])
                 self.c[i] = recorder.c
         except MemoryError:
             profiler.idle += held[1:]
@@ -57,36 +137,39 @@ cdef class RecorderSet:
         self.outer_base = recorder.c.base
         recorder.c.brick = recorder.bricks[self.brick_id]
         self.base = recorder.c.base = recorder.c.top
-        recorder.c.serial += 1
-        self.serial = recorder.c.serial
-        recorder.entered.append(self.serial)
+        stay = Stay.__new__(Stay)
+        stay.use = brick.use
+        stay.lanes = tuple([(<Recorder> one).lane for one in held])
+        recorder.entered.append(stay)
+        self.stay = stay
         self.held = held
-        self.entered = bp_now(recorder.c)
-        return 0
+        return stay.use.enter(stay.lanes, profiler.now())
 
     cdef int close(self, bint failed) except -1:
         """Leave the brick and give the recorders back; raise what was done wrong with them."""
         cdef BrickProfiler profiler = self.profiler
         cdef Recorder recorder
+        cdef Brick brick
         cdef uint64_t now
         if not self.held:
             return 0
         recorder = self.held[0]
-        now = bp_now(recorder.c)
-        known = self.serial in recorder.entered
+        brick = profiler.bricks[self.brick_id]
+        now = profiler.now()
+        known = self.stay in recorder.entered
         if known and recorder_here(profiler) is not recorder:
             raise TileNestingError("recorders were taken on another thread")
-        held, self.held = self.held, []
+        held, self.held = self.held, None
+        self.close_handles()
         wrongs = []
         if known:
-            place = recorder.entered.index(self.serial)
+            place = recorder.entered.index(self.stay)
             if place + 1 < len(recorder.entered):
                 wrongs.append("left before a brick that was entered inside it")
-            del recorder.entered[place:]
+            end_stays(recorder, place, now)
             wrongs += self.take_back(recorder, 0, self.base)
             if self.outer.id != self.brick_id:
-                profiler.bricks[self.brick_id][2] += 1
-                profiler.bricks[self.brick_id][3] += now - max(self.entered, profiler.reset_ticks)
+                brick.calls += 1
             recorder.c.brick = self.outer
             recorder.c.base = self.outer_base
         else:
@@ -95,8 +178,14 @@ cdef class RecorderSet:
             wrongs += self.take_back(recorder, number, recorder.c.frames)
             profiler.idle.append(recorder)
         if wrongs and not failed:
-            raise TileNestingError(
-                f"brick {profiler.bricks[self.brick_id][0]!r}: {'; '.join(wrongs)}")
+            raise TileNestingError(f"brick {brick.name!r}: {'; '.join(wrongs)}")
+        return 0
+
+    cdef int close_handles(self) except -1:
+        """Make the handles useless: their recorders may soon be another thread's."""
+        handles, self.handles = self.handles, None
+        for handle in handles or ():
+            PyCapsule_SetName(handle, CLOSED_CAPSULE)
         return 0
 
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base):
@@ -116,7 +205,8 @@ cdef class RecorderSet:
         self.open(BP_MICRO)
         if not self.held:
             return (None,) * self.threads
-        return tuple([handle_of(recorder) for recorder in self.held])
+        self.handles = tuple([handle_of(recorder) for recorder in self.held])
+        return self.handles
 
     def __exit__(self, kind, value, traceback):
         self.close(kind is not None)

@@ -1,4 +1,4 @@
-# What a start/stop pair costs through each door.
+# The length of a tick, and what a start/stop pair costs through each door.
 
 cdef int check_overhead(object overhead) except -1:
     """Raise unless this is None or an Overhead of costs that fit the clock's ticks."""
@@ -38,7 +38,7 @@ cdef uint64_t least_ticks(BrickProfiler profiler, object function):
     """Return the least time of many calls of a function of a profiler, in ticks."""
     cdef uint64_t least = UINT64_MAX, before
     cdef int batch
-    for batch in range(200):
+    for batch in range(1000):
         before = bp_read_clock(profiler.clock)
         function(profiler)
         least = min(least, bp_read_clock(profiler.clock) - before)
@@ -55,7 +55,7 @@ cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
     cost.pair = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
     recorder.c.sample_every = UINT64_MAX
-    recorder.c.passed[<int> BP_MICRO] = 1
+    recorder.c.brick.rows[<int> BP_MICRO].started = 1
     cost.skipped = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
     return cost
 
@@ -63,9 +63,32 @@ cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
 cdef tuple measure_costs(BrickProfiler profiler):
     """Measure what a pair costs through each door, on a profiler of its own."""
     cdef BrickProfiler scratch = BrickProfiler(clock=profiler.clock_name, overhead=Overhead())
-    scratch.prepare()
+    prepare(scratch)
     scratch.on = True
     nogil = measure_nogil_pair(scratch.take_recorder())
     call = measure_python_pair(scratch, _pairs.call_pairs)
     block = measure_python_pair(scratch, _pairs.block_pairs)
     return nogil, call, block
+
+
+cdef int prepare(BrickProfiler profiler) except -1:
+    """Calibrate the clock and the cost of a pair, once in a process for each clock."""
+    cdef double ns
+    if profiler.ns_per_tick > 0:
+        return 0
+    if profiler.clock not in ticks_known:
+        ticks_known[profiler.clock] = bp_clock_ns_per_tick(profiler.clock)
+    ns = ticks_known[profiler.clock]
+    profiler.ns_per_tick_q32 = <uint64_t> (ns * 4294967296.0 + 0.5)
+    profiler.ns_per_tick = ns
+    if profiler.overhead_info is None and profiler.clock != BP_CLOCK_MANUAL:
+        if profiler.clock not in costs_known:
+            costs_known[profiler.clock] = measure_costs(profiler)
+        profiler.c_cost, profiler.call_cost, profiler.block_cost = costs_known[profiler.clock]
+        profiler.overhead_info = overhead_of(profiler)
+    else:
+        profiler.overhead_info = profiler.overhead_info or Overhead()
+        profiler.c_cost = cost_of(profiler, "c")
+        profiler.call_cost = cost_of(profiler, "python")
+        profiler.block_cost = cost_of(profiler, "block")
+    return 0

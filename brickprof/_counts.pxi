@@ -42,7 +42,7 @@ cdef inline uint64_t as_count(object value, str name) except? 0xFEFEFEFEFEFEFEFE
 
 cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
     """Take NumPy integers, whole floats and huge numbers; refuse the rest."""
-    if isinstance(value, bool):
+    if isinstance(value, (bool, bool_)):     # NumPy before 2.3 lets its own be an index
         raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
     try:
         number = operator.index(value)

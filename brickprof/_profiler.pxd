@@ -10,13 +10,13 @@ cdef class BrickProfiler:
     cdef bint on
     cdef uint64_t id
     cdef uint32_t clock
-    cdef uint64_t ns_per_tick_q32, manual_ticks, reset_ticks, abandoned
+    cdef uint64_t ns_per_tick_q32, manual_ticks, abandoned
     cdef double ns_per_tick
     cdef bp_cost c_cost, call_cost, block_cost
     cdef str clock_name, clock_reason
     cdef object overhead_info, local
     cdef list recorders_made, idle, bricks
-    cdef dict brick_ids
+    cdef dict brick_ids, uses       # by name and element type; by name
     cdef readonly object sample_every, events
     cdef object __weakref__
 
@@ -24,20 +24,22 @@ cdef class BrickProfiler:
     cdef Recorder take_recorder(self)
     cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
     cdef uint64_t now(self)
-    cdef int prepare(self) except -1
 
 
 cdef class RecorderSet:
     cdef BrickProfiler profiler
-    cdef uint32_t brick_id
+    cdef str name, dtype
+    cdef uint32_t brick_id          # known when entered
     cdef int threads
-    cdef list held                  # the Recorders, the calling thread's first; empty when off
+    cdef list held                  # the Recorders, the calling thread's first; None when off
+    cdef tuple handles
     cdef bp_recorder **c            # theirs; NULL when off
     cdef bp_brick *outer
     cdef bp_frame *outer_base
     cdef bp_frame *base
-    cdef uint64_t serial, entered
+    cdef object stay                # in `entered` of the calling thread's Recorder
 
+    cdef int close_handles(self) except -1
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
     cdef int open(self, int level) except -1
     cdef int close(self, bint failed) except -1

@@ -11,7 +11,9 @@ from numbers import Rational, Real
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.object cimport PyObject
-from cpython.pycapsule cimport PyCapsule_New, PyCapsule_SetContext, PyCapsule_GetContext
+from cpython.pycapsule cimport (
+    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
+)
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 
@@ -21,6 +23,8 @@ from brickprof.tile cimport (
     BP_MAX_DEPTH, BP_MICRO, BP_UNDECLARED, bp_cost, bp_frame, bp_now, bp_ns, bp_pop, bp_push,
     bp_read_clock, bp_recorder,
 )
+
+from numpy import bool_
 
 from brickprof import _pairs
 from brickprof._version import __version__
@@ -66,6 +70,7 @@ include "_counts.pxi"
 include "_timers.pxi"
 include "_bricks.pxi"
 include "_costs.pxi"
+include "_readout.pxi"
 
 
 cdef class BrickProfiler:
@@ -125,29 +130,8 @@ cdef class BrickProfiler:
         self.idle = []
         self.bricks = []
         self.brick_ids = {}
+        self.uses = {}
         self.brick_id(DEFAULT_BRICK, "float32")
-
-    cdef int prepare(self) except -1:
-        """Calibrate the clock and the cost of a pair, once in a process for each clock."""
-        cdef double ns
-        if self.ns_per_tick > 0:
-            return 0
-        if self.clock not in ticks_known:
-            ticks_known[self.clock] = bp_clock_ns_per_tick(self.clock)
-        ns = ticks_known[self.clock]
-        self.ns_per_tick_q32 = <uint64_t> (ns * 4294967296.0 + 0.5)
-        self.ns_per_tick = ns
-        if self.overhead_info is None and self.clock != BP_CLOCK_MANUAL:
-            if self.clock not in costs_known:
-                costs_known[self.clock] = measure_costs(self)
-            self.c_cost, self.call_cost, self.block_cost = costs_known[self.clock]
-            self.overhead_info = overhead_of(self)
-        else:
-            self.overhead_info = self.overhead_info or Overhead()
-            self.c_cost = cost_of(self, "c")
-            self.call_cost = cost_of(self, "python")
-            self.block_cost = cost_of(self, "block")
-        return 0
 
     cdef Recorder take_recorder(self):
         """Return a recorder that no thread holds."""
@@ -188,7 +172,7 @@ cdef class BrickProfiler:
         dropped = recorder.drop_to(recorder.c.frames)
         recorder.c.base = recorder.c.frames
         recorder.c.misuse = 0
-        recorder.entered.clear()
+        end_stays(recorder, 0, self.now())
         recorder.holder = 0
         self.idle.append(recorder)
         if dropped:
@@ -201,7 +185,7 @@ cdef class BrickProfiler:
         """Return the number of a brick of one element type."""
         number = self.brick_ids.setdefault((name, dtype), len(self.bricks))
         if number == len(self.bricks):
-            self.bricks.append([name, dtype, 0, 0])
+            self.bricks.append(Brick(name, dtype, self.uses.setdefault(name, Use())))
         return number
 
     cdef uint64_t now(self):
@@ -210,7 +194,7 @@ cdef class BrickProfiler:
 
     def enable_tile_profiling(self):
         """Switch on; the first time in a process this calibrates the clock for 20 ms."""
-        self.prepare()
+        prepare(self)
         self.on = True
 
     def disable_tile_profiling(self):
@@ -355,8 +339,8 @@ cdef class BrickProfiler:
             raise ValueError(f"threads must be in [1, 4096], got {threads!r}")
         recorders.profiler = self
         recorders.threads = count
-        recorders.brick_id = self.brick_id(str(brick), str(dtype))
-        recorders.held = []
+        recorders.name = str(brick)
+        recorders.dtype = str(dtype)
         return recorders
 
     def brick(self, name, dtype="float32"):
@@ -377,7 +361,7 @@ cdef class BrickProfiler:
         TypeError
             If `level` is no TileLevel.
         """
-        return summed_tiles(self._tiles(level_of(level)), level, brick)
+        return summed_tiles(tiles_of(self, level_of(level)), level, brick)
 
     def all_tile_stats(self):
         """Return the TileStats of all levels over all bricks, indexed by TileLevel."""
@@ -391,15 +375,18 @@ cdef class BrickProfiler:
         TileNestingError
             If tiles are open on any thread; nothing is forgotten then.
         """
-        opened = self._open_tiles()
+        cdef uint64_t now
+        opened = open_tiles_of(self)
         if opened:
             raise TileNestingError(f"cannot reset with {opened} open tiles")
         for recorder in self.recorders_made:
             (<Recorder> recorder).drop_orphans()
             (<Recorder> recorder).clear()
-        self.reset_ticks = self.now()
+        now = self.now()
         for brick in self.bricks:
-            brick[2:] = [0, 0]
+            (<Brick> brick).calls = 0
+        for use in self.uses.values():
+            (<Use> use).reset(now)
         self.abandoned = 0
 
     def recording(self, roofs=None):
@@ -410,29 +397,13 @@ cdef class BrickProfiler:
         roofs : Roofs, optional
             Roofs to hold it against; by default those stored for this machine at the thread
             count of the run, or none.
-        """
-        from brickprof._kernels import default_isa
-        from brickprof.machine import detect_machine
-        from brickprof.roofline import load_roofs
 
-        tiles = [tile for level in range(BP_LEVELS) for tile in self._tiles(level)]
-        infos = self._brick_infos()
-        machine = detect_machine()
-        if roofs is None and self.clock != BP_CLOCK_MANUAL:
-            threads = max([info.threads for info in infos], default=1)
-            roofs = load_roofs(machine, threads, isa=default_isa())
-        keys = sorted({(tile.brick, tile.level) for tile in tiles})
-        events, dropped = self._events()
-        return Recording(
-            tiles=tuple([summed_tiles(tiles, level, name) for name, level in keys]),
-            brick_infos=infos,
-            clock=ClockInfo(self.clock_name, self.ns_per_tick, self.clock_reason),
-            overhead=self.overhead_info or Overhead(),
-            machine=machine, roofs=roofs, sample_every=self.sample_every,
-            open_tiles=self._open_tiles(), abandoned_tiles=self.abandoned + self._orphans(),
-            events=events, events_dropped=dropped,
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            version=__version__)
+        Raises
+        ------
+        TypeError
+            If `roofs` is something else.
+        """
+        return recording_of(self, roofs)
 
     def tile_summary(self, roofs=None):
         """Return the report as text; `roofs` as of `recording`."""
@@ -443,60 +414,3 @@ cdef class BrickProfiler:
     def __repr__(self):
         state = "on" if self.on else "off"
         return f"<BrickProfiler {state}, clock {self.clock_name}>"
-
-    def _open_tiles(self):
-        """Count the tiles open on all threads that can still be stopped."""
-        return sum([(<Recorder> recorder).depth() for recorder in self.recorders_made]) \
-            - self._orphans()
-
-    def _orphans(self):
-        """Count the tiles open on all threads that nobody can stop any more."""
-        return sum([(<Recorder> recorder).orphans() for recorder in self.recorders_made])
-
-    def _tiles(self, int level):
-        """Return a level's TileStats, one for each recorder and brick."""
-        tiles = [(<Recorder> recorder).stats(number, level, brick[0])
-                 for recorder in self.recorders_made for number, brick in enumerate(self.bricks)]
-        return [tile for tile in tiles if tile is not None]
-
-    def _brick_infos(self):
-        """Return what is known of each brick with tiles or calls, sorted by name."""
-        cdef Recorder recorder
-        found = {}
-        for number, (name, dtype, calls, wall) in enumerate(self.bricks):
-            lanes = [lane for lane, made in enumerate(self.recorders_made)
-                     if any([(<Recorder> made).stats(number, level, name) is not None
-                             for level in range(BP_LEVELS)])]
-            if not lanes and not calls:
-                continue
-            if not calls:
-                for lane in lanes:
-                    recorder = self.recorders_made[lane]
-                    wall += recorder.outer_ticks(number)
-            found.setdefault(name, []).append((calls, wall, set(lanes), dtype))
-        return tuple([
-            BrickInfo(
-                name=name, calls=sum([part[0] for part in parts]),
-                wall_ns=sum([part[1] for part in parts]) * self.ns_per_tick_q32 + (1 << 31) >> 32,
-                threads=max(len(set().union(*[part[2] for part in parts])), 1),
-                dtypes=tuple(sorted({part[3] for part in parts})))
-            for name, parts in sorted(found.items())])
-
-    def _events(self):
-        """Return the events of all threads, by time since the first, and the number dropped."""
-        cdef Recorder recorder
-        cdef uint64_t i, origin = UINT64_MAX
-        events, dropped = [], 0
-        for recorder in self.recorders_made:
-            for i in range(recorder.c.events_used):
-                origin = min(origin, recorder.c.events[i].start)
-        for recorder in self.recorders_made:
-            dropped += recorder.c.events_dropped
-            for i in range(recorder.c.events_used):
-                event = recorder.c.events[i]
-                events.append(TileEvent(
-                    start_ns=bp_ns(recorder.c, event.start - origin),
-                    stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.lane,
-                    level=TileLevel(event.level), row=event.row, col=event.col,
-                    brick=self.bricks[event.brick][0]))
-        return tuple(sorted(events)), dropped

@@ -13,7 +13,7 @@ cdef class Recorder:
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
     cdef readonly int lane
     cdef str thread
-    cdef list entered               # serials of the bricks open on this thread, outermost first
+    cdef list entered               # Stays in the bricks open on this thread, outermost first
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
     cdef Py_ssize_t depth(self)
@@ -21,6 +21,7 @@ cdef class Recorder:
     cdef Py_ssize_t drop_to(self, bp_frame *frame)
     cdef Py_ssize_t drop_orphans(self)
     cdef str open_tiles(self)
+    cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)
     cdef object outer_ticks(self, uint32_t brick_id)
     cdef void clear(self)

@@ -17,6 +17,24 @@ from brickprof.levels import TileLevel
 from brickprof.tilestats import TileStats
 
 
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+
+    /* Zeroed memory that takes up a page when it is first written to; NULL where there is none. */
+    static void *bp_pages(size_t bytes) {
+        void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED) return NULL;
+    #ifdef MADV_NOHUGEPAGE
+        madvise(pages, bytes, MADV_NOHUGEPAGE); /* huge pages would fill all that lies between */
+    #endif
+        return pages;
+    }
+    """
+    void *bp_pages(size_t bytes) noexcept
+    int munmap(void *pages, size_t bytes) noexcept
+
+
 cdef void *zeroed(size_t bytes) noexcept:
     """Return zeroed memory on cache lines of its own, or NULL."""
     cdef void *memory = NULL
@@ -58,13 +76,15 @@ cdef class Recorder:
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
         self.lane = lane
+        seed(self)
         self.thread = ""
         self.entered = []
 
     def __dealloc__(self):
         cdef uint32_t i
         for i in range(self.bricks_len):
-            free(self.bricks[i])
+            if self.bricks[i] != NULL:
+                munmap(self.bricks[i], sizeof(bp_brick))
         PyMem_RawFree(self.bricks)
         if self.c != NULL:
             PyMem_RawFree(self.c.events)
@@ -84,7 +104,7 @@ cdef class Recorder:
             self.bricks = grown
             self.bricks_len = brick_id + 1
         if self.bricks[brick_id] == NULL:
-            brick = <bp_brick *> zeroed(sizeof(bp_brick))
+            brick = <bp_brick *> bp_pages(sizeof(bp_brick))
             if brick == NULL:
                 raise MemoryError("no memory for another brick")
             brick.id = brick_id
@@ -128,15 +148,26 @@ cdef class Recorder:
             f"({self.c.frames[i].row}, {self.c.frames[i].col})"
             for i in range(1, self.depth() + 1))
 
+    cdef bint has_tiles(self, uint32_t brick_id):
+        """Tell whether anything was recorded of a brick."""
+        cdef int level
+        if brick_id < self.bricks_len and self.bricks[brick_id] != NULL:
+            for level in range(BP_LEVELS):
+                if self.bricks[brick_id].rows[level].count:
+                    return True
+        return False
+
     cdef object stats(self, uint32_t brick_id, int level, str name):
         """Return a row as TileStats, or None where nothing was recorded."""
         cdef bp_row *row
+        cdef uint64_t *histogram
         cdef int i
         if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
             return None
         row = &self.bricks[brick_id].rows[level]
         if row.count == 0:
             return None
+        histogram = self.bricks[brick_id].histograms[level]
         q32 = <object> self.c.ns_per_tick_q32
         total = scaled(row.ticks, row.timed, row.count)
         raw_total = scaled(row.raw_ticks, row.timed, row.count)
@@ -158,8 +189,7 @@ cdef class Recorder:
             min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
             elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
             undeclared=row.undeclared,
-            histogram=tuple([(i, row.histogram[i]) for i in range(BP_BUCKETS)
-                             if row.histogram[i]]))
+            histogram=tuple([(i, histogram[i]) for i in range(BP_BUCKETS) if histogram[i]]))
 
     cdef object outer_ticks(self, uint32_t brick_id):
         """Return the raw time of a brick's tiles inside no other tile, in ticks."""
@@ -178,12 +208,20 @@ cdef class Recorder:
             if self.bricks[i] != NULL:
                 clear_rows(self.bricks[i])
         self.c.events_used = self.c.events_dropped = 0
-        memset(self.c.passed, 0, sizeof(self.c.passed))
+        seed(self)
+
+
+cdef void seed(Recorder recorder):
+    """Start drawing which tiles to time: alike in each run, and otherwise on each thread."""
+    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.lane + 1)
 
 
 cdef void clear_rows(bp_brick *brick):
     """Zero a brick's rows."""
     cdef int level
+    for level in range(BP_LEVELS):
+        if brick.rows[level].timed:
+            memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
     memset(brick.outer, 0, BP_LEVELS * sizeof(bp_inner))
     memset(brick.rows, 0, BP_LEVELS * sizeof(bp_row))
     for level in range(BP_LEVELS):
@@ -224,7 +262,7 @@ cdef bp_cost measure_nogil_pair(Recorder recorder):
         recorder.c.sample_every = 1
         timed = min(timed, time_nogil_pairs(recorder.c, pairs))
         recorder.c.sample_every = UINT64_MAX
-        recorder.c.passed[<int> BP_MICRO] = 1
+        recorder.c.brick.rows[<int> BP_MICRO].started = 1
         skipped = min(skipped, time_nogil_pairs(recorder.c, pairs))
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
     cost.pair = max(timed // pairs, cost.inside)

@@ -71,8 +71,8 @@ class BrickInfo:
     calls : int
         How often it was entered; 0 for the default brick.
     wall_ns : int
-        Wall time in nanoseconds between entering and leaving it, summed over calls; for the
-        default brick the summed time of its outermost tiles.
+        Wall time in nanoseconds between entering and leaving it, time that overlaps counted once;
+        for the default brick the summed time of its outermost tiles.
     threads : int
         The most threads that worked on it.
     dtypes : tuple of str

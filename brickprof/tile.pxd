@@ -44,12 +44,13 @@ cdef extern from "brickprof/tile.h" nogil:
         bp_inner *inner
         uint64_t min_ticks, max_ticks
         bp_sum elements, flops, nbytes
-        uint64_t *histogram
+        uint64_t started, chosen
 
     ctypedef struct bp_brick:
         bp_row *rows
         bp_inner *outer
         uint32_t id, itemsize
+        uint64_t histograms[3][1920]    # BP_LEVELS, BP_BUCKETS
 
     ctypedef struct bp_frame:
         uint64_t start, child_raw, child_ticks, overhead
@@ -66,8 +67,7 @@ cdef extern from "brickprof/tile.h" nogil:
 
     ctypedef struct bp_recorder:
         uint32_t abi, clock, misuse, too_deep
-        uint64_t ns_per_tick_q32, manual_ticks, serial, sample_every
-        uint64_t *passed
+        uint64_t ns_per_tick_q32, manual_ticks, serial, sample_every, random
         bp_cost cost
         bp_brick *brick
         bp_frame *top
@@ -89,7 +89,10 @@ cdef extern from "brickprof/tile.h" nogil:
 
 
 cdef inline bp_recorder *bp_recorder_of(object handle) except? NULL:
-    """Return the recorder behind a handle of `BrickProfiler.recorders`; NULL for None (off)."""
+    """Return the recorder behind a handle of `BrickProfiler.recorders`; NULL for None (off).
+
+    ValueError for anything else, and for a handle whose ``with`` block was left.
+    """
     if handle is None:
         return NULL
     return <bp_recorder *> PyCapsule_GetPointer(handle, BP_CAPSULE)

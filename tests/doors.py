@@ -45,7 +45,7 @@ def c_door() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "door.c"), Path(folder, "door.so")
         source.write_text(_SOURCE)
-        warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
         command = [*compiler, "-O1", "-fPIC", "-shared", *warnings, f"-I{include}"]
         subprocess.run([*command, str(source), "-o", str(target)], check=True)
         library = ctypes.CDLL(str(target))

@@ -353,7 +353,7 @@ def compilers() -> list[list[str]]:
     """Return the commands that compile the header here: as C, and as C++ where there is one."""
     strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "header"]
     c = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC"))[0]
-    found = [[c, *strict, "-x", "c", "-std=gnu11"]]
+    found = [[c, *strict, "-x", "c", f"-std={std}"] for std in ("c99", "c11", "gnu11")]
     cxx = next(filter(shutil.which, ["c++", "g++", "clang++"]), None)
     return [*found, [cxx, *strict, "-x", "c++", "-std=c++17"]] if cxx else found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -77,6 +78,22 @@ def test_a_wrong_place_opens_no_tile(wrong: Any, error: type[Exception]) -> None
     with pytest.raises(error, match=r"^ticks must be "):
         prof.advance(wrong)
     assert prof.recording().open_tiles == 0
+
+
+def test_numpys_truth_is_no_count_where_it_passes_for_an_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operator, "index", int)  # as NumPy before 2.3, which only warned
+    with pytest.raises(TypeError, match=r"^row must be "):
+        manual().start_tile(MICRO, np.True_, 0)
+
+
+@pytest.mark.parametrize("wrong", [5, "roofs", Overhead(), object()])
+def test_roofs_are_roofs(wrong: Any) -> None:
+    prof = manual()
+    for method in (prof.recording, prof.tile_summary):
+        with pytest.raises(TypeError, match=r"^roofs must be a Roofs or None"):
+            method(wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, 2, "MICRO", None, 2.0, np.int64(1), BrickProfiler])

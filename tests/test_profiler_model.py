@@ -49,6 +49,8 @@ class Row(Sum):
 
     work: list[Work] = field(default_factory=list)
     inner: dict[TileLevel, Sum] = field(default_factory=lambda: {lv: Sum() for lv in TileLevel})
+    started: int = 0
+    chosen: int = 0
 
     def stats(self, level: TileLevel) -> TileStats:
         """Return it as the profiler should."""
@@ -78,15 +80,26 @@ class Model:
     def __init__(self, cost: Overhead, sample_every: int) -> None:
         self.cost = cost
         self.sample_every = sample_every
-        self.started: Counter[TileLevel] = Counter()
+        self.random = 0x9E3779B97F4A7C15
         self.rows = {level: Row() for level in TileLevel}
+
+    def sampled(self, row: Row) -> bool:
+        """Tell whether a row's next tile is timed: one in each window, drawn by xorshift64."""
+        timed = row.started % self.sample_every == row.chosen
+        row.started += 1
+        if row.started % self.sample_every == 0 and self.sample_every > 1:
+            x = self.random
+            x ^= x << 13 & 2**64 - 1
+            x ^= x >> 7
+            x ^= x << 17 & 2**64 - 1
+            self.random, row.chosen = x, x * self.sample_every >> 64
+        return timed
 
     def record(self, tree: Tree, parent: dict[TileLevel, Sum]) -> tuple[int, int]:
         """Record a tile; return its raw time and what the timing of it cost its parent."""
-        timed = self.started[tree.level] % self.sample_every == 0
-        self.started[tree.level] += 1
         raw, paid = sum(tree.times), 0
         row = self.rows[tree.level]
+        timed = self.sampled(row)
         for child in tree.children:
             child_raw, child_paid = self.record(child, row.inner)
             raw += child_raw

@@ -7,6 +7,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -97,18 +98,19 @@ def test_what_outlives_its_profiler_is_safe() -> None:
     prof = manual()
     brick = prof.recorders("k", 2)
     handles = brick.__enter__()
+    addresses = [pointer_of(handle) for handle in handles]
     timer = prof.start_tile(MACRO, 0, 0)
     alive = weakref.ref(prof)
     brick.__exit__(KeyError, KeyError(), None)
     del prof, brick
     gc.collect()
     assert alive() is None
-    for handle in handles:
-        c_door().start(pointer_of(handle), 2, 0, 0)
-        c_door().stop(pointer_of(handle), 1, 1, 1)
+    for address in addresses:
+        c_door().start(address, 2, 0, 0)
+        c_door().stop(address, 1, 1, 1)
     with pytest.raises(TileNestingError, match="another BrickProfiler"):
         manual().stop_tile(timer, 0, 0)
-    del handles, handle
+    del handles
     gc.collect()
     assert repr(timer) == "<TileTimer open>"
     del timer
@@ -123,6 +125,52 @@ def test_handles_come_and_go() -> None:
     gc.collect()
     micro(prof)
     assert prof.recording().brick_info("k").calls == 50
+
+
+def test_a_handle_is_of_no_use_once_its_block_was_left() -> None:
+    prof = manual()
+    brick = prof.recorders("k", 2)
+    with brick as handles:
+        assert all(pointer_of(handle) for handle in handles)
+    with brick as later:
+        for handle in handles:
+            with pytest.raises(ValueError, match="PyCapsule"):
+                pointer_of(handle)
+        assert all(pointer_of(handle) for handle in later)
+
+
+MEMORY = """
+import psutil
+from brickprof._profiler import BrickProfiler
+prof = BrickProfiler(clock="manual")
+prof.enable_tile_profiling()
+before = psutil.Process().memory_info().rss
+for number in range(2000):
+    with prof.brick(str(number)):
+        pass
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+def test_empty_bricks_take_little_memory() -> None:
+    command = [sys.executable, "-c", MEMORY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 20_000_000
+
+
+def test_a_profiler_that_is_off_keeps_no_bricks() -> None:
+    prof = BrickProfiler(clock="manual")
+    names = [f"brick {number}" for number in range(1000)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for name in names:
+            with prof.brick(name), prof.recorders(name, 4), prof.tile(MICRO, 0, 0):
+                pass
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 10_000
 
 
 class Meddler:

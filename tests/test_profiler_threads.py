@@ -56,7 +56,8 @@ def test_four_threads_lose_no_tile() -> None:
     assert finest.flops == 4 * sum(range(1000))
     assert sum(count for _, count in finest.histogram) == 4000
     rec = prof.recording()
-    assert [(info.threads, info.calls) for info in rec.brick_infos] == [(2, 2), (2, 2)]
+    assert [info.calls for info in rec.brick_infos] == [2, 2]
+    assert all(1 <= info.threads <= 2 for info in rec.brick_infos)
     assert (rec.open_tiles, rec.abandoned_tiles) == (0, 0)
 
 
@@ -202,6 +203,75 @@ def test_recorders_of_one_call_are_used_on_many_threads() -> None:
     assert (finest.count, finest.elements, finest.flops, finest.nbytes) == (4000, 4000, 8000, 12000)
     assert (midi.count, midi.elements, midi.flops, midi.nbytes) == (4000, 16000, 20000, 24000)
     assert prof.recording().brick_info("k").threads == 4
+
+
+def test_threads_are_those_in_a_brick_at_the_same_time() -> None:
+    prof = manual()
+
+    def work() -> None:
+        with prof.recorders("k", 2) as handles:
+            for handle in handles:
+                c_door().start(pointer_of(handle), 2, 0, 0)
+                c_door().stop(pointer_of(handle), 0, 0, 0)
+
+    work()
+    on_thread(work)
+    assert prof.recording().brick_info("k").threads == 2
+    with prof.brick("k"):
+        work()
+        on_thread(work)
+    assert prof.recording().brick_info("k").threads == 3
+
+
+def test_wall_time_is_that_of_all_threads_together() -> None:
+    prof = manual()
+
+    def work() -> None:
+        with prof.brick("k", "float64"):
+            micro(prof, 10)
+
+    with prof.brick("k"):
+        micro(prof, 1)
+        on_thread(work)
+        assert prof.recording().brick_info("k").wall_ns == 11
+        prof.advance(2)
+    prof.advance(1000)
+    with prof.brick("k"):
+        prof.advance(5)
+    info = prof.recording().brick_info("k")
+    assert (info.wall_ns, info.calls, info.threads) == (18, 3, 2)
+    assert info.dtypes == ("float32", "float64")
+
+
+def test_wall_time_of_a_brick_inside_itself_counts_once() -> None:
+    prof = manual()
+    with prof.brick("a"):
+        prof.advance(1)
+        with prof.brick("b"):
+            prof.advance(10)
+            with prof.brick("a"):
+                prof.advance(100)
+    rec = prof.recording()
+    assert (rec.brick_info("a").wall_ns, rec.brick_info("b").wall_ns) == (111, 110)
+    assert rec.brick_info("a").threads == 1
+
+
+def test_a_thread_that_ended_is_no_longer_in_its_bricks() -> None:
+    prof = manual()
+    brick = prof.recorders("k", 3)
+
+    def work() -> None:
+        brick.__enter__()
+        prof.advance(4)
+
+    on_thread(work)
+    prof.advance(1000)
+    with prof.brick("k"):
+        prof.advance(5)
+    info = prof.recording().brick_info("k")
+    assert (info.wall_ns, info.calls, info.threads) == (9, 1, 1)
+    with pytest.raises(TileNestingError, match="its thread ended"):
+        brick.__exit__(None, None, None)
 
 
 def test_open_tiles_of_other_threads_are_counted() -> None:

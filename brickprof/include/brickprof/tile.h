@@ -4,7 +4,7 @@
  * NULL recorder is a profiler that is off, and costs one branch. Start and stop never fail, take
  * no lock and allocate nothing: misuse is noted in the recorder and raised when it is handed back.
  *
- * Needs GCC or Clang on a 64-bit machine (for unsigned __int128).
+ * Needs GCC or Clang, C99 or C++11 or later, on a 64-bit machine (for unsigned __int128).
  */
 #ifndef BRICKPROF_TILE_H
 #define BRICKPROF_TILE_H
@@ -48,7 +48,10 @@ typedef struct bp_inner {
     uint64_t raw_ticks, ticks;                      /* of the timed ones */
 } bp_inner;
 
-/* The tiles of one level. Sums are over timed tiles, but count, undeclared and the work. */
+/* The tiles of one level of a brick. Sums are over timed tiles, but count, undeclared and the
+ * work. When sampling, one tile in each window of sample_every is timed, at a place drawn anew for
+ * each window, so that loops with a period of their own are not always sampled at the same point;
+ * the first is timed in the first window, so that a row with tiles has a time. */
 typedef struct bp_row {
     uint64_t count, timed, undeclared;
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
@@ -56,13 +59,15 @@ typedef struct bp_row {
     uint64_t min_ticks, max_ticks;                  /* corrected */
     bp_sum elements, flops, nbytes;
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
-    uint64_t histogram[BP_BUCKETS];                 /* corrected times in ns */
+    uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
 } __attribute__((aligned(64))) bp_row;
 
+/* The histograms come last: pages of those that stay empty are never touched. */
 typedef struct bp_brick {
     bp_row rows[BP_LEVELS];
     bp_inner outer[BP_LEVELS];                      /* tiles inside no other tile */
     uint32_t id, itemsize;
+    uint64_t histograms[BP_LEVELS][BP_BUCKETS];     /* corrected times in ns */
 } bp_brick;
 
 /* An open tile; on cache lines of its own, so that no load straddles two. */
@@ -93,7 +98,7 @@ typedef struct bp_recorder {
     uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
     uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
     uint64_t serial;                                /* of the last tile started */
-    uint64_t sample_every, passed[BP_LEVELS];       /* tiles since the last one timed */
+    uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_cost cost;                                   /* of a pair through this header */
     bp_brick *brick;                                /* that new tiles belong to */
     bp_frame *top;                                  /* innermost open tile, or base */
@@ -103,9 +108,24 @@ typedef struct bp_recorder {
     bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
 } bp_recorder;
 
+#if defined(CLOCK_MONOTONIC)
+typedef struct timespec bp_timespec;
+#define BP_MONOTONIC CLOCK_MONOTONIC
+#define bp_clock_gettime clock_gettime
+#elif defined(__linux__)
+/* <time.h> hides POSIX under -std=c99 and -std=c11, but the function is there. */
+typedef struct bp_timespec {
+    int64_t tv_sec, tv_nsec;
+} bp_timespec;
+#define BP_MONOTONIC 1
+extern int bp_clock_gettime(int clock, bp_timespec *time) __asm__("clock_gettime");
+#else
+#error "brickprof/tile.h needs clock_gettime: define _POSIX_C_SOURCE as 200112L before <time.h>"
+#endif
+
 static inline uint64_t bp_read_clock_gettime(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    bp_timespec t;
+    bp_clock_gettime(BP_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
@@ -139,6 +159,24 @@ static inline uint32_t bp_bucket(uint64_t ns) {
     return shift * 32 + (uint32_t)(ns >> shift);
 }
 
+/* Draw a whole number below a bound: xorshift64 of G. Marsaglia, Xorshift RNGs, 2003, scaled. */
+static inline uint64_t bp_draw(bp_recorder *r, uint64_t bound) {
+    r->random ^= r->random << 13;
+    r->random ^= r->random >> 7;
+    r->random ^= r->random << 17;
+    return (uint64_t)((bp_u128)r->random * bound >> 64);
+}
+
+/* Count a tile in its row's window and tell whether it is the one to time. */
+static inline int bp_sampled(bp_recorder *r, bp_row *row) {
+    int timed = row->started == row->chosen;
+    if (++row->started == r->sample_every) {
+        row->started = 0;
+        row->chosen = bp_draw(r, r->sample_every);
+    }
+    return timed;
+}
+
 /* Open a tile whose clock is still to be read: the caller sets top->start last of all. */
 static inline void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
     bp_frame *f = r->top + 1;
@@ -156,8 +194,7 @@ static inline void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col
     f->orphan = 0;
     f->timed = 1;
     if (__builtin_expect(r->sample_every > 1, 0)) {
-        f->timed = r->passed[level] == 0;
-        if (++r->passed[level] == r->sample_every) r->passed[level] = 0;
+        f->timed = (uint8_t)bp_sampled(r, &r->brick->rows[level]);
         memset(f->inner, 0, sizeof f->inner);
     }
     r->top = f;
@@ -184,7 +221,7 @@ static inline void bp_record_time(bp_recorder *r, bp_frame *f, uint64_t now, uin
     row->self_ticks += (int64_t)(ticks - f->child_ticks);
     if (ticks < row->min_ticks) row->min_ticks = ticks;
     if (ticks > row->max_ticks) row->max_ticks = ticks;
-    row->histogram[bp_bucket(bp_ns(r, ticks))]++;
+    f->brick->histograms[f->level][bp_bucket(bp_ns(r, ticks))]++;
     parent->child_raw += raw;
     parent->child_ticks += ticks;
     if (parent == r->frames) bp_add_inner(&f->brick->outer[f->level], 1, 1, raw, ticks);

@@ -1,0 +1,105 @@
+# What was recorded, read out: tiles, bricks, events and the Recording of all.
+
+cdef Py_ssize_t orphans_of(BrickProfiler profiler) except -1:
+    """Count the tiles open on all threads that nobody can stop any more."""
+    return sum([(<Recorder> recorder).orphans() for recorder in profiler.recorders_made])
+
+
+cdef Py_ssize_t open_tiles_of(BrickProfiler profiler) except -1:
+    """Count the tiles open on all threads that can still be stopped."""
+    depths = [(<Recorder> recorder).depth() for recorder in profiler.recorders_made]
+    return sum(depths) - orphans_of(profiler)
+
+
+cdef list tiles_of(BrickProfiler profiler, int level):
+    """Return a level's TileStats, one for each recorder and brick."""
+    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name)
+             for recorder in profiler.recorders_made
+             for number, brick in enumerate(profiler.bricks)]
+    return [tile for tile in tiles if tile is not None]
+
+
+cdef list lanes_of(BrickProfiler profiler, uint32_t brick_id):
+    """Return the recorders that hold tiles of a brick."""
+    return [made for made in profiler.recorders_made
+            if (<Recorder> made).has_tiles(brick_id)]
+
+
+cdef object brick_info(BrickProfiler profiler, str name, list numbers):
+    """Return what is known of the bricks of a name, of which numbers are those in use."""
+    cdef Use use = profiler.uses[name]
+    cdef Recorder recorder
+    cdef uint32_t number
+    calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
+    ticks, lanes = 0, set()
+    for number in numbers:
+        for recorder in lanes_of(profiler, number):
+            ticks += recorder.outer_ticks(number)
+            lanes.add(recorder.lane)
+    if calls or use.held:
+        ticks = use.ticks_until(profiler.now())
+    # Of the recorders in it at once some may have had no work. Outside any brick, threads come
+    # and go unseen: all that left tiles are counted.
+    threads = len(lanes) if name == DEFAULT_BRICK else min(use.most, len(lanes))
+    return BrickInfo(
+        name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
+        threads=max(threads, 1),
+        dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])))
+
+
+cdef tuple brick_infos_of(BrickProfiler profiler):
+    """Return what is known of each brick with tiles or calls, sorted by name."""
+    found = {}
+    for number, brick in enumerate(profiler.bricks):
+        if (<Brick> brick).calls or lanes_of(profiler, number):
+            found.setdefault((<Brick> brick).name, []).append(number)
+    return tuple([brick_info(profiler, name, found[name]) for name in sorted(found)])
+
+
+cdef tuple events_of(BrickProfiler profiler):
+    """Return the events of all threads, by time since the first, and the number dropped."""
+    cdef Recorder recorder
+    cdef uint64_t i, origin = UINT64_MAX
+    events, dropped = [], 0
+    for recorder in profiler.recorders_made:
+        for i in range(recorder.c.events_used):
+            origin = min(origin, recorder.c.events[i].start)
+    for recorder in profiler.recorders_made:
+        dropped += recorder.c.events_dropped
+        for i in range(recorder.c.events_used):
+            event = recorder.c.events[i]
+            events.append(TileEvent(
+                start_ns=bp_ns(recorder.c, event.start - origin),
+                stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.lane,
+                level=TileLevel(event.level), row=event.row, col=event.col,
+                brick=(<Brick> profiler.bricks[event.brick]).name))
+    return tuple(sorted(events)), dropped
+
+
+cdef object recording_of(BrickProfiler profiler, object roofs):
+    """Return all that was recorded so far as a Recording."""
+    from brickprof._kernels import default_isa
+    from brickprof.machine import detect_machine
+    from brickprof.roofline import Roofs, load_roofs
+
+    if roofs is not None and not isinstance(roofs, Roofs):
+        raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
+    tiles = [tile for level in range(BP_LEVELS) for tile in tiles_of(profiler, level)]
+    infos = brick_infos_of(profiler)
+    machine = detect_machine()
+    if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
+        threads = max([info.threads for info in infos], default=1)
+        roofs = load_roofs(machine, threads, isa=default_isa())
+    keys = sorted({(tile.brick, tile.level) for tile in tiles})
+    events, dropped = events_of(profiler)
+    return Recording(
+        tiles=tuple([summed_tiles(tiles, level, name) for name, level in keys]),
+        brick_infos=infos,
+        clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason),
+        overhead=profiler.overhead_info or Overhead(),
+        machine=machine, roofs=roofs, sample_every=profiler.sample_every,
+        open_tiles=open_tiles_of(profiler),
+        abandoned_tiles=profiler.abandoned + orphans_of(profiler),
+        events=events, events_dropped=dropped,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        version=__version__)
