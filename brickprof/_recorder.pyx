@@ -3,9 +3,7 @@
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memset
-from posix.stdlib cimport posix_memalign
 
 from brickprof.tile cimport (
     BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_MICRO, BP_NO_SUCH_LEVEL,
@@ -35,12 +33,16 @@ cdef extern from *:
     int munmap(void *pages, size_t bytes) noexcept
 
 
-cdef void *zeroed(size_t bytes) noexcept:
-    """Return zeroed memory on cache lines of its own, or NULL."""
-    cdef void *memory = NULL
-    if posix_memalign(&memory, 64, bytes) != 0:
-        return NULL
-    return memset(memory, 0, bytes)
+cdef enum:
+    # Bricks begin on a page and a recorder in the middle of one: a load whose address agrees with
+    # that of a store just before in its low 12 bits would wait for it in vain.
+    MIDDLE = 2048
+
+
+cdef bp_recorder *new_recorder() noexcept:
+    """Return a zeroed recorder, or NULL."""
+    cdef char *page = <char *> bp_pages(MIDDLE + sizeof(bp_recorder))
+    return <bp_recorder *> (page + MIDDLE) if page != NULL else NULL
 
 
 cdef object as_int(bp_sum total):
@@ -61,7 +63,7 @@ cdef class Recorder:
 
     def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
                   uint64_t sample_every, uint64_t events_capacity):
-        self.c = <bp_recorder *> zeroed(sizeof(bp_recorder))
+        self.c = new_recorder()
         if self.c == NULL:
             raise MemoryError("no memory for a recorder")
         if events_capacity:
@@ -88,7 +90,7 @@ cdef class Recorder:
         PyMem_RawFree(self.bricks)
         if self.c != NULL:
             PyMem_RawFree(self.c.events)
-            free(self.c)
+            munmap(<char *> self.c - MIDDLE, MIDDLE + sizeof(bp_recorder))
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
         """Return this recorder's rows of a brick, making them where there are none."""
