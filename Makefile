@@ -53,7 +53,7 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 		--exclude='*.so' $(patsubst %,--exclude=./%,$(CYTHON:.pyx=.c)) . | tar -xf - -C $(CHECKED)
 	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
-		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/test_packaging.py
 
 clean:  ## Remove all that was built, but .venv

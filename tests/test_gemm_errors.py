@@ -238,6 +238,9 @@ def test_a_plan_whose_panels_pass_all_memory_is_refused() -> None:
         bp.gemm(row, row.T, plan=plan)
 
 
+@pytest.mark.skipif(
+    "asan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer needs the address space"
+)
 def test_threads_that_cannot_be_started_are_an_error() -> None:
     """OpenMP itself would end the process."""
     code = (

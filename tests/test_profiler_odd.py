@@ -155,7 +155,7 @@ print(psutil.Process().memory_info().rss - before)
 def test_empty_bricks_take_little_memory() -> None:
     command = [sys.executable, "-c", MEMORY]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 20_000_000
+    assert int(done.stdout) < 45_000_000  # with full rows, and without a sanitizer, 90 MB
 
 
 def test_a_profiler_that_is_off_keeps_no_bricks() -> None:
