@@ -69,8 +69,8 @@ cdef int checked_threads(object threads) except -1:
         return default_threads()
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
         raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
-    if not 1 <= threads <= 4096:
-        raise ValueError(f"threads must be in [1, 4096], got {threads!r}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     return threads
 
 

@@ -23,6 +23,7 @@ from brickprof.tile cimport (
 
 from brickprof.attention_tiling import AttentionPlan, attention_blocks, values_in_place
 from brickprof.budget import default_threads
+from brickprof.limits import MOST_THREADS
 from brickprof.machine import detect_machine
 from brickprof.tiling import GemmPlan, MicroKernel, gemm_blocks
 

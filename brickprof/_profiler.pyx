@@ -30,6 +30,7 @@ from brickprof import _pairs
 from brickprof._version import __version__
 from brickprof.errors import TileNestingError
 from brickprof.levels import TileLevel
+from brickprof.limits import ITEMSIZES, MOST_THREADS
 from brickprof.recording import (
     DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TileEvent, summed_tiles,
 )
@@ -60,7 +61,6 @@ cdef dict CLOCKS = {
     "tsc": BP_CLOCK_TSC, "cntvct": BP_CLOCK_CNTVCT, "clock_gettime": BP_CLOCK_GETTIME,
     "manual": BP_CLOCK_MANUAL,
 }
-cdef dict ITEMSIZES = {"float32": 4, "float64": 8}
 cdef dict ticks_known = {}          # clock -> ns per tick, measured once in a process
 cdef dict costs_known = {}          # clock -> the three doors' costs, likewise
 cdef uint64_t last_profiler = 0, last_holder = 0
@@ -335,8 +335,8 @@ cdef class BrickProfiler:
         if not isinstance(dtype, str) or dtype not in ITEMSIZES:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         count = as_count(threads, "threads")
-        if not 1 <= count <= 4096:
-            raise ValueError(f"threads must be in [1, 4096], got {threads!r}")
+        if not 1 <= count <= MOST_THREADS:
+            raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
         recorders.profiler = self
         recorders.threads = count
         recorders.name = str(brick)
