@@ -199,7 +199,10 @@ def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
 @SETTINGS
 def test_merge_across_machines_knows_no_machine(one: Machine, other: Machine) -> None:
     merged = merge_recordings([make(machine=one), make(machine=other)])
-    assert merged.machine == (one if one == other else None)
+    if one.fingerprint() == other.fingerprint():
+        assert merged.machine in (one, other)
+    else:
+        assert merged.machine is None
     assert merge_recordings([make(machine=one), make()]).machine is None
 
 
