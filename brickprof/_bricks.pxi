@@ -168,7 +168,7 @@ cdef class RecorderSet:
                 wrongs.append("left before a brick that was entered inside it")
             end_stays(recorder, place, now)
             wrongs += self.take_back(recorder, 0, self.base)
-            if self.outer.id != self.brick_id:
+            if self.outer.rows.brick != self.brick_id:
                 brick.calls += 1
             recorder.c.brick = self.outer
             recorder.c.base = self.outer_base

@@ -51,10 +51,10 @@ cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
     cdef uint64_t idle = least_ticks(profiler, _pairs.no_pairs)
     cdef bp_cost cost
     recorder.clear()
-    recorder.c.sample_every = 1
+    recorder.sample(1)
     cost.pair = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
-    recorder.c.sample_every = UINT64_MAX
+    recorder.sample(UINT64_MAX)
     recorder.c.brick.rows[<int> BP_MICRO].started = 1
     cost.skipped = (least_ticks(profiler, pairs) - idle) // _pairs.PAIRS
     return cost

@@ -21,7 +21,7 @@ from brickprof._recorder cimport Recorder, measure_nogil_pair, misuse_text
 from brickprof.tile cimport (
     BP_CAPSULE, BP_CLOCK_CNTVCT, BP_CLOCK_GETTIME, BP_CLOCK_MANUAL, BP_CLOCK_TSC, BP_LEVELS,
     BP_MAX_DEPTH, BP_MICRO, BP_UNDECLARED, bp_cost, bp_frame, bp_now, bp_ns, bp_pop, bp_push,
-    bp_read_clock, bp_recorder,
+    bp_read_clock, bp_recorder, bp_settle,
 )
 
 from numpy import bool_
@@ -252,7 +252,7 @@ cdef class BrickProfiler:
         timer.recorder = recorder
         bp_push(recorder.c, number, tile_row, tile_col)
         timer.frame = recorder.c.top
-        timer.serial = timer.frame.serial
+        timer.serial = number_tile(recorder.c)
         timer.live = True
         if timer.frame.timed:
             timer.frame.start = bp_now(recorder.c)
@@ -290,6 +290,7 @@ cdef class BrickProfiler:
         n_bytes = as_nbytes(nbytes)
         check_stop(self, timer)
         timer.live = False
+        bp_settle(timer.recorder.c)
         bp_pop(timer.recorder.c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None):

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder
+from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder, bp_row
 
 
 cdef class Recorder:
@@ -16,6 +16,7 @@ cdef class Recorder:
     cdef list entered               # Stays in the bricks open on this thread, outermost first
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
+    cdef void sample(self, uint64_t every)
     cdef Py_ssize_t depth(self)
     cdef Py_ssize_t orphans(self)
     cdef Py_ssize_t drop_to(self, bp_frame *frame)
@@ -23,6 +24,7 @@ cdef class Recorder:
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)
+    cdef tuple histogram(self, bp_row *row)
     cdef object outer_ticks(self, uint32_t brick_id)
     cdef void clear(self)
 

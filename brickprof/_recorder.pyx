@@ -2,13 +2,14 @@
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
-from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.tile cimport (
-    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_MICRO, BP_NO_SUCH_LEVEL,
-    BP_NOTHING_OPEN, BP_TOO_DEEP, BP_MAX_DEPTH, bp_brick, bp_cost, bp_event, bp_frame, bp_inner,
-    bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop, bp_sum,
+    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH, BP_MICRO,
+    BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, bp_brick, bp_bucket,
+    bp_cost, bp_event, bp_frame, bp_ns, bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop,
+    bp_sum,
 )
 
 from brickprof.levels import TileLevel
@@ -73,8 +74,10 @@ cdef class Recorder:
         self.c.abi = BP_ABI
         self.c.clock = clock
         self.c.ns_per_tick_q32 = ns_per_tick_q32
-        self.c.sample_every = sample_every
         self.c.events_capacity = events_capacity
+        if events_capacity:
+            self.c.detour |= BP_LISTS
+        self.sample(sample_every)
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
         self.lane = lane
@@ -109,11 +112,17 @@ cdef class Recorder:
             brick = <bp_brick *> bp_pages(sizeof(bp_brick))
             if brick == NULL:
                 raise MemoryError("no memory for another brick")
-            brick.id = brick_id
-            brick.itemsize = itemsize
             self.bricks[brick_id] = brick
-            clear_rows(brick)
+            clear_rows(brick, brick_id, itemsize)
         return self.bricks[brick_id]
+
+    cdef void sample(self, uint64_t every):
+        """Time one tile in this many from now on."""
+        self.c.sample_every = every
+        if every > 1:
+            self.c.detour |= BP_SAMPLES
+        else:
+            self.c.detour &= ~<uint32_t> BP_SAMPLES
 
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
@@ -137,6 +146,7 @@ cdef class Recorder:
         """Forget the open tiles inside a frame and return their number."""
         cdef Py_ssize_t dropped = self.c.top - frame
         self.c.too_deep = 0
+        self.c.detour &= ~<uint32_t> BP_OVERFULL
         if dropped > 0:
             self.c.top = frame
             return dropped
@@ -152,28 +162,31 @@ cdef class Recorder:
 
     cdef bint has_tiles(self, uint32_t brick_id):
         """Tell whether anything was recorded of a brick."""
+        cdef bp_row *row
         cdef int level
         if brick_id < self.bricks_len and self.bricks[brick_id] != NULL:
             for level in range(BP_LEVELS):
-                if self.bricks[brick_id].rows[level].count:
+                row = &self.bricks[brick_id].rows[level]
+                if row.timed or row.passed:
                     return True
         return False
 
     cdef object stats(self, uint32_t brick_id, int level, str name):
         """Return a row as TileStats, or None where nothing was recorded."""
         cdef bp_row *row
-        cdef uint64_t *histogram
+        cdef uint64_t count
         cdef int i
         if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
             return None
         row = &self.bricks[brick_id].rows[level]
-        if row.count == 0:
+        count = row.timed + row.passed
+        if count == 0:
             return None
-        histogram = self.bricks[brick_id].histograms[level]
         q32 = <object> self.c.ns_per_tick_q32
-        total = scaled(row.ticks, row.timed, row.count)
-        raw_total = scaled(row.raw_ticks, row.timed, row.count)
-        own, raw_own = <object> row.self_ticks, <object> row.raw_self_ticks
+        total = scaled(row.ticks, row.timed, count)
+        raw_total = scaled(row.raw_ticks, row.timed, count)
+        own = <object> <int64_t> (row.ticks - row.child_ticks)
+        raw_own = <object> <int64_t> (row.raw_ticks - row.child_raw)
         if self.c.sample_every > 1:
             own = total - sum([scaled(row.inner[i].ticks, row.inner[i].timed, row.inner[i].count)
                                for i in range(BP_LEVELS)])
@@ -185,30 +198,47 @@ cdef class Recorder:
             return max(0, ticks * q32 + 0x80000000 >> 32)
 
         return TileStats(
-            level=TileLevel(level), brick=name, count=row.count, timed=row.timed,
+            level=TileLevel(level), brick=name, count=count, timed=row.timed,
             total_ns=ns(total), self_ns=ns(own), raw_total_ns=ns(raw_total),
             raw_self_ns=ns(raw_own),
             min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
             elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
             undeclared=row.undeclared,
-            histogram=tuple([(i, histogram[i]) for i in range(BP_BUCKETS) if histogram[i]]))
+            histogram=self.histogram(row))
+
+    cdef tuple histogram(self, bp_row *row):
+        """Return the buckets of a row that are not empty, with its latest tile."""
+        cdef uint64_t count
+        cdef uint32_t i, late = BP_BUCKETS
+        if self.c.late == row:
+            late = bp_bucket(bp_ns(self.c, self.c.late_ticks))
+        buckets = []
+        for i in range(BP_BUCKETS):
+            count = row.histogram[i] + (i == late)
+            if count:
+                buckets.append((i, count))
+        return tuple(buckets)
 
     cdef object outer_ticks(self, uint32_t brick_id):
         """Return the raw time of a brick's tiles inside no other tile, in ticks."""
-        cdef bp_inner *outer
+        cdef bp_row *rows
         cdef int level
         if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
             return 0
-        outer = self.bricks[brick_id].outer
-        return sum([scaled(outer[level].raw_ticks, outer[level].timed, outer[level].count)
+        rows = self.bricks[brick_id].rows
+        return sum([scaled(rows[level].outer_raw, rows[level].outer_timed,
+                           rows[level].outer_timed + rows[level].outer_passed)
                     for level in range(BP_LEVELS)])
 
     cdef void clear(self):
         """Forget all that was recorded."""
+        cdef bp_row *row
         cdef uint32_t i
+        self.c.late = NULL
         for i in range(self.bricks_len):
             if self.bricks[i] != NULL:
-                clear_rows(self.bricks[i])
+                row = self.bricks[i].rows
+                clear_rows(self.bricks[i], row.brick, row.itemsize)
         self.c.events_used = self.c.events_dropped = 0
         seed(self)
 
@@ -218,16 +248,17 @@ cdef void seed(Recorder recorder):
     recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.lane + 1)
 
 
-cdef void clear_rows(bp_brick *brick):
-    """Zero a brick's rows."""
+cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
+    """Make a brick's rows those of no tile."""
+    cdef bp_row *row
     cdef int level
     for level in range(BP_LEVELS):
-        if brick.rows[level].timed:
-            memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
-    memset(brick.outer, 0, BP_LEVELS * sizeof(bp_inner))
-    memset(brick.rows, 0, BP_LEVELS * sizeof(bp_row))
-    for level in range(BP_LEVELS):
-        brick.rows[level].min_ticks = UINT64_MAX
+        row = &brick.rows[level]
+        # A histogram that nothing was added to has no memory yet, and zeroing would give it some.
+        memset(row, 0, sizeof(bp_row) if row.timed else <char *> row.histogram - <char *> row)
+        row.min_ticks = UINT64_MAX
+        row.brick = brick_id
+        row.itemsize = itemsize
 
 
 cdef str misuse_text(uint32_t misuse):
@@ -261,9 +292,9 @@ cdef bp_cost measure_nogil_pair(Recorder recorder):
     cdef int batch, pairs = 64
     recorder.c.brick = recorder.brick(0, 4)
     for batch in range(200):
-        recorder.c.sample_every = 1
+        recorder.sample(1)
         timed = min(timed, time_nogil_pairs(recorder.c, pairs))
-        recorder.c.sample_every = UINT64_MAX
+        recorder.sample(UINT64_MAX)
         recorder.c.brick.rows[<int> BP_MICRO].started = 1
         skipped = min(skipped, time_nogil_pairs(recorder.c, pairs))
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks

@@ -10,6 +10,13 @@ cdef inline Recorder recorder_here(BrickProfiler profiler):
     return profiler.adopt()
 
 
+cdef inline uint64_t number_tile(bp_recorder *c) noexcept:
+    """Give the innermost tile a number, by which its timer knows it again."""
+    c.serial += 1
+    c.top.serial = c.serial
+    return c.serial
+
+
 cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level) except -1:
     """Raise where a tile of this level may not be started."""
     cdef bp_recorder *c = recorder.c
@@ -98,7 +105,7 @@ cdef class TileBlock:
         c = self.recorder.c
         bp_push(c, self.level, self.row, self.col)
         self.frame = c.top
-        self.serial = c.top.serial
+        self.serial = number_tile(c)
         self.live = True
         if c.top.timed:
             c.top.start = bp_now(c)
@@ -135,4 +142,5 @@ cdef class TileBlock:
                     f"tile was left with others open inside it; all are abandoned. "
                     f"They were, outermost first: {inside}")
             return
+        bp_settle(c)
         bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)

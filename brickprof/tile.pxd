@@ -6,7 +6,7 @@ Compile with ``brickprof.get_include()`` among the include directories, take rec
 """
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "brickprof/tile.h" nogil:
@@ -31,6 +31,10 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_NOTHING_OPEN
         BP_COARSER_INSIDE
         BP_NO_SUCH_LEVEL
+    enum:
+        BP_SAMPLES
+        BP_LISTS
+        BP_OVERFULL
 
     ctypedef struct bp_sum:
         uint64_t low, carry
@@ -39,23 +43,22 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t count, timed, raw_ticks, ticks
 
     ctypedef struct bp_row:
-        uint64_t count, timed, undeclared, raw_ticks, ticks
-        int64_t raw_self_ticks, self_ticks
-        bp_inner *inner
+        uint64_t timed, passed, undeclared, raw_ticks, ticks, child_raw, child_ticks
         uint64_t min_ticks, max_ticks
         bp_sum elements, flops, nbytes
+        uint64_t outer_raw, outer_timed, outer_passed
+        bp_inner *inner
         uint64_t started, chosen
+        uint32_t brick, itemsize
+        uint64_t *histogram
 
     ctypedef struct bp_brick:
         bp_row *rows
-        bp_inner *outer
-        uint32_t id, itemsize
-        uint64_t histograms[3][1920]    # BP_LEVELS, BP_BUCKETS
 
     ctypedef struct bp_frame:
-        uint64_t start, child_raw, child_ticks, overhead
-        bp_brick *brick
-        uint64_t row, col, serial
+        uint64_t child_raw, child_ticks, overhead, serial, start
+        bp_row *sums
+        uint64_t row, col
         uint8_t level, timed, orphan
 
     ctypedef struct bp_event:
@@ -66,12 +69,14 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t inside, pair, skipped
 
     ctypedef struct bp_recorder:
-        uint32_t abi, clock, misuse, too_deep
-        uint64_t ns_per_tick_q32, manual_ticks, serial, sample_every, random
+        uint32_t abi, clock, misuse, too_deep, detour
+        uint64_t ns_per_tick_q32
         bp_cost cost
         bp_brick *brick
         bp_frame *top
         bp_frame *base
+        bp_row *late
+        uint64_t late_ticks, manual_ticks, serial, sample_every, random
         bp_event *events
         uint64_t events_capacity, events_used, events_dropped
         bp_frame *frames
@@ -81,6 +86,7 @@ cdef extern from "brickprof/tile.h" nogil:
     uint64_t bp_ns(const bp_recorder *recorder, uint64_t ticks) noexcept
     uint32_t bp_bucket(uint64_t ns) noexcept
     void bp_push(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept
+    void bp_settle(bp_recorder *recorder) noexcept
     void bp_pop(bp_recorder *recorder, uint64_t now, uint64_t elements, uint64_t flops,
                 uint64_t nbytes, const bp_cost *cost) noexcept
     void bp_start(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept

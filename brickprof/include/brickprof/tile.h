@@ -18,8 +18,8 @@
 extern "C" {
 #endif
 
-#define BP_ABI 1                                    /* of bp_recorder; part of BP_CAPSULE */
-#define BP_CAPSULE "brickprof.recorder.1"
+#define BP_ABI 2                                    /* of bp_recorder; part of BP_CAPSULE */
+#define BP_CAPSULE "brickprof.recorder.2"
 #define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
 #define BP_BUCKETS 1920                             /* brickprof.stats.BUCKETS */
 #define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
@@ -32,13 +32,18 @@ enum { BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_L
 
 __extension__ typedef unsigned __int128 bp_u128;
 
+#define BP_LIKELY(x) __builtin_expect(!!(x), 1)
+#define BP_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define BP_HOT static inline __attribute__((always_inline))
+#define BP_COLD static __attribute__((noinline, cold, unused))
+
 /* A sum that may pass 64 bits; the carry is apart because it hardly ever moves. */
 typedef struct bp_sum {
     uint64_t low, carry;
 } bp_sum;
 
-static inline void bp_add(bp_sum *sum, uint64_t x) {
-    if (__builtin_expect(__builtin_add_overflow(sum->low, x, &sum->low), 0)) sum->carry++;
+BP_HOT void bp_add(bp_sum *sum, uint64_t x) {
+    if (BP_UNLIKELY(__builtin_add_overflow(sum->low, x, &sum->low))) sum->carry++;
 }
 
 /* Tiles directly inside others, when sampling: what those that were not timed took is estimated
@@ -48,37 +53,39 @@ typedef struct bp_inner {
     uint64_t raw_ticks, ticks;                      /* of the timed ones */
 } bp_inner;
 
-/* The tiles of one level of a brick. Sums are over timed tiles, but count, undeclared and the
- * work. When sampling, one tile in each window of sample_every is timed, at a place drawn anew for
- * each window, so that loops with a period of their own are not always sampled at the same point;
- * the first is timed in the first window, so that a row with tiles has a time. */
+/* The tiles of one level of a brick. Sums are over timed tiles, but the work is of all. When
+ * sampling, one tile in each window of sample_every is timed, at a place drawn anew for each
+ * window, so that loops with a period of their own are not always sampled at the same point; the
+ * first is timed in the first window, so that a row with tiles has a time.
+ *
+ * Pages of the histogram that stay empty are never touched. */
 typedef struct bp_row {
-    uint64_t count, timed, undeclared;
+    uint64_t timed, passed, undeclared;             /* passed over by sampling */
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
-    int64_t raw_self_ticks, self_ticks;             /* unused when sampling: see inner */
+    uint64_t child_raw, child_ticks;                /* of tiles directly inside */
     uint64_t min_ticks, max_ticks;                  /* corrected */
     bp_sum elements, flops, nbytes;
+    uint64_t outer_raw, outer_timed, outer_passed;  /* those inside no other tile */
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
+    uint32_t brick, itemsize;
+    uint64_t histogram[BP_BUCKETS];                 /* corrected times in ns */
 } __attribute__((aligned(64))) bp_row;
 
-/* The histograms come last: pages of those that stay empty are never touched. */
 typedef struct bp_brick {
     bp_row rows[BP_LEVELS];
-    bp_inner outer[BP_LEVELS];                      /* tiles inside no other tile */
-    uint32_t id, itemsize;
-    uint64_t histograms[BP_LEVELS][BP_BUCKETS];     /* corrected times in ns */
 } bp_brick;
 
 /* An open tile; on cache lines of its own, so that no load straddles two. */
 typedef struct bp_frame {
-    uint64_t start;
     uint64_t child_raw, child_ticks;                /* of direct children */
     uint64_t overhead;                              /* cost of the pairs inside, in ticks */
-    bp_brick *brick;
-    uint64_t row, col, serial;
-    uint8_t level, timed, orphan;
+    uint64_t serial;                                /* of its Python timer, or 0 */
+    uint64_t start;
+    bp_row *sums;                                   /* where it is added up */
+    uint64_t row, col;
     bp_inner inner[BP_LEVELS];                      /* kept when sampling */
+    uint8_t level, timed, orphan;
 } __attribute__((aligned(64))) bp_frame;
 
 typedef struct bp_event {
@@ -93,16 +100,22 @@ typedef struct bp_cost {
     uint64_t skipped;                               /* in all, when sampling passes the tile over */
 } bp_cost;
 
+/* Why a recorder takes the long way, as bits of bp_recorder.detour. */
+enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4 };
+
 typedef struct bp_recorder {
     uint32_t abi, clock, misuse, too_deep;
+    uint32_t detour;                                /* 0 on the short way; see bp_stop */
     uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
-    uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
-    uint64_t serial;                                /* of the last tile started */
-    uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_cost cost;                                   /* of a pair through this header */
     bp_brick *brick;                                /* that new tiles belong to */
     bp_frame *top;                                  /* innermost open tile, or base */
     bp_frame *base;                                 /* tiles up to here are somebody else's */
+    bp_row *late;                                   /* of the tile not yet in its histogram */
+    uint64_t late_ticks;                            /* that tile's corrected time */
+    uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
+    uint64_t serial;                                /* of the last timer made */
+    uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_event *events;
     uint64_t events_capacity, events_used, events_dropped;
     bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
@@ -143,9 +156,17 @@ static inline uint64_t bp_read_clock(uint32_t clock) {
     return clock == BP_CLOCK_GETTIME ? bp_read_clock_gettime() : 0;
 }
 
-static inline uint64_t bp_now(const bp_recorder *r) {
-    if (__builtin_expect(r->clock == BP_CLOCK_MANUAL, 0)) return r->manual_ticks;
-    return bp_read_clock(r->clock);
+BP_COLD uint64_t bp_now_rare(const bp_recorder *r) {
+    return r->clock == BP_CLOCK_MANUAL ? r->manual_ticks : bp_read_clock(r->clock);
+}
+
+BP_HOT uint64_t bp_now(const bp_recorder *r) {
+#if defined(__x86_64__)
+    if (BP_LIKELY(r->clock == BP_CLOCK_TSC)) return bp_read_clock(BP_CLOCK_TSC);
+#elif defined(__aarch64__)
+    if (BP_LIKELY(r->clock == BP_CLOCK_CNTVCT)) return bp_read_clock(BP_CLOCK_CNTVCT);
+#endif
+    return bp_now_rare(r);
 }
 
 /* Ticks to nanoseconds, rounded to nearest. */
@@ -177,27 +198,36 @@ static inline int bp_sampled(bp_recorder *r, bp_row *row) {
     return timed;
 }
 
+BP_COLD void bp_push_sampled(bp_recorder *r, bp_frame *f) {
+    f->timed = (uint8_t)bp_sampled(r, f->sums);
+    memset(f->inner, 0, sizeof f->inner);
+}
+
 /* Open a tile whose clock is still to be read: the caller sets top->start last of all. */
-static inline void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
+BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
     bp_frame *f = r->top + 1;
-    if (__builtin_expect((unsigned)level >= BP_LEVELS, 0)) {
+    if (BP_UNLIKELY((unsigned)level >= BP_LEVELS)) {
         r->misuse |= BP_NO_SUCH_LEVEL;
         level = BP_MICRO;
     }
-    if (__builtin_expect(level < r->top->level, 0)) r->misuse |= BP_COARSER_INSIDE;
-    f->child_raw = f->child_ticks = f->overhead = 0;
-    f->brick = r->brick;
+    if (BP_UNLIKELY(level < r->top->level)) r->misuse |= BP_COARSER_INSIDE;
+    f->child_raw = f->child_ticks = f->overhead = f->serial = 0;
+    f->sums = &r->brick->rows[level];
     f->row = row;
     f->col = col;
-    f->serial = ++r->serial;
     f->level = (uint8_t)level;
-    f->orphan = 0;
     f->timed = 1;
-    if (__builtin_expect(r->sample_every > 1, 0)) {
-        f->timed = (uint8_t)bp_sampled(r, &r->brick->rows[level]);
-        memset(f->inner, 0, sizeof f->inner);
-    }
+    f->orphan = 0;
+    if (BP_UNLIKELY(r->detour & BP_SAMPLES)) bp_push_sampled(r, f);
     r->top = f;
+}
+
+/* Put the tile that was stopped last into its histogram. That is done a tile late because its
+ * bucket hangs on the clock's reading, and a store to an address that is not known yet holds up
+ * the next reading. The caller then sets `late` anew. */
+BP_HOT void bp_settle(bp_recorder *r) {
+    bp_row *late = r->late;
+    if (BP_LIKELY(late != NULL)) late->histogram[bp_bucket(bp_ns(r, r->late_ticks))]++;
 }
 
 static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
@@ -208,95 +238,130 @@ static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, u
     sum->ticks += ticks;
 }
 
-/* Add a tile's time to its own row, to its parent and to the event list. */
-static inline void bp_record_time(bp_recorder *r, bp_frame *f, uint64_t now, uint64_t inside) {
-    bp_row *row = &f->brick->rows[f->level];
+/* Add a tile's time to its own row and to its parent; return its corrected time. */
+BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_cost *cost) {
+    bp_row *sums = f->sums;
     bp_frame *parent = f - 1;
-    uint64_t raw = now - f->start, cost = inside + f->overhead;
-    uint64_t ticks = raw > cost ? raw - cost : 0;
-    row->timed++;
-    row->raw_ticks += raw;
-    row->ticks += ticks;
-    row->raw_self_ticks += (int64_t)(raw - f->child_raw);
-    row->self_ticks += (int64_t)(ticks - f->child_ticks);
-    if (ticks < row->min_ticks) row->min_ticks = ticks;
-    if (ticks > row->max_ticks) row->max_ticks = ticks;
-    f->brick->histograms[f->level][bp_bucket(bp_ns(r, ticks))]++;
+    uint64_t spent = cost->inside + f->overhead;
+    uint64_t ticks = raw > spent ? raw - spent : 0;
+    sums->timed++;
+    sums->raw_ticks += raw;
+    sums->ticks += ticks;
+    sums->child_raw += f->child_raw;
+    sums->child_ticks += f->child_ticks;
+    if (ticks < sums->min_ticks) sums->min_ticks = ticks;
+    if (ticks > sums->max_ticks) sums->max_ticks = ticks;
     parent->child_raw += raw;
     parent->child_ticks += ticks;
-    if (parent == r->frames) bp_add_inner(&f->brick->outer[f->level], 1, 1, raw, ticks);
-    if (__builtin_expect(r->sample_every > 1, 0))
-        bp_add_inner(&parent->inner[f->level], 1, 1, raw, ticks);
-    if (__builtin_expect(r->events_capacity != 0, 0)) {
-        if (r->events_used < r->events_capacity) {
-            bp_event *e = &r->events[r->events_used++];
-            e->start = f->start, e->stop = now, e->row = f->row, e->col = f->col;
-            e->brick = f->brick->id, e->level = f->level;
-        } else {
-            r->events_dropped++;
-        }
+    parent->overhead += f->overhead + cost->pair;
+    if (parent == r->frames) sums->outer_raw += raw;
+    r->late = sums;
+    r->late_ticks = ticks;
+    return ticks;
+}
+
+static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t stop) {
+    bp_event *e = &r->events[r->events_used];
+    if (r->events_used == r->events_capacity) {
+        r->events_dropped++;
+        return;
+    }
+    e->start = f->start, e->stop = stop, e->row = f->row, e->col = f->col;
+    e->brick = f->sums->brick, e->level = f->level;
+    r->events_used++;
+}
+
+/* Add a tile's time when sampling or when keeping single tiles. */
+BP_COLD void bp_add_time_rare(bp_recorder *r, bp_frame *f, uint64_t now, const bp_cost *cost) {
+    bp_inner *inner = &f[-1].inner[f->level];
+    int outermost = f - 1 == r->frames;
+    if (f->timed) {
+        uint64_t raw = now - f->start, ticks = bp_add_time(r, f, raw, cost);
+        bp_add_inner(inner, 1, 1, raw, ticks);
+        f->sums->outer_timed += outermost;
+        if (r->events_capacity) bp_add_event(r, f, now);
+    } else {
+        r->late = NULL;
+        f->sums->passed++;
+        f->sums->outer_passed += outermost;
+        f[-1].overhead += f->overhead + cost->skipped;
+        bp_add_inner(inner, 1, 0, 0, 0);
+    }
+    if (!(r->detour & BP_SAMPLES)) return;
+    for (int level = 0; level < BP_LEVELS; level++) {
+        const bp_inner *own = &f->inner[level];
+        bp_add_inner(&f->sums->inner[level], own->count, own->timed, own->raw_ticks, own->ticks);
     }
 }
 
-/* Close the innermost tile at a time that was read already; cost is that of its door. */
-static inline void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
-                          uint64_t nbytes, const bp_cost *cost) {
+/* Count the bytes of a tile that does not know them and return those still to be added. */
+BP_COLD uint64_t bp_assume(bp_row *sums, uint64_t elements) {
+    bp_u128 assumed = (bp_u128)elements * sums->itemsize;
+    sums->undeclared++;
+    sums->nbytes.carry += (uint64_t)(assumed >> 64);
+    return (uint64_t)assumed;
+}
+
+/* Close the innermost tile at a time that was read already, after bp_settle; cost is that of its
+ * door. */
+BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
+                   uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
-    bp_row *row = &f->brick->rows[f->level];
-    row->count++;
-    bp_add(&row->elements, elements);
-    bp_add(&row->flops, flops);
-    if (__builtin_expect(nbytes == BP_UNDECLARED, 0)) {
-        bp_u128 assumed = (bp_u128)elements * f->brick->itemsize;
-        row->undeclared++;
-        row->nbytes.carry += (uint64_t)(assumed >> 64);
-        nbytes = (uint64_t)assumed;
-    }
-    bp_add(&row->nbytes, nbytes);
-    if (__builtin_expect(f->timed, 1)) {
-        bp_record_time(r, f, now, cost->inside);
-        f[-1].overhead += f->overhead + cost->pair;
+    bp_row *sums = f->sums;
+    bp_add(&sums->elements, elements);
+    bp_add(&sums->flops, flops);
+    if (BP_UNLIKELY(nbytes == BP_UNDECLARED)) nbytes = bp_assume(sums, elements);
+    bp_add(&sums->nbytes, nbytes);
+    if (BP_UNLIKELY(r->detour)) {
+        bp_add_time_rare(r, f, now, cost);
     } else {
-        f[-1].overhead += f->overhead + cost->skipped;
-        bp_add_inner(&f[-1].inner[f->level], 1, 0, 0, 0);
-        if (f - 1 == r->frames) bp_add_inner(&f->brick->outer[f->level], 1, 0, 0, 0);
-    }
-    if (__builtin_expect(r->sample_every > 1, 0)) {
-        for (int level = 0; level < BP_LEVELS; level++) {
-            const bp_inner *inner = &f->inner[level];
-            bp_add_inner(&row->inner[level], inner->count, inner->timed, inner->raw_ticks,
-                         inner->ticks);
-        }
+        bp_add_time(r, f, now - f->start, cost);
     }
     r->top = f - 1;
 }
 
+BP_COLD void bp_start_overfull(bp_recorder *r) {
+    r->misuse |= BP_TOO_DEEP;
+    r->detour |= BP_OVERFULL;
+    r->too_deep++;
+}
+
 /* Start a tile; row and col are its place in the parent tile. */
-static inline void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
+BP_HOT void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
     if (r == NULL) return;
-    if (__builtin_expect(r->top == r->frames + BP_MAX_DEPTH, 0)) {
-        r->misuse |= BP_TOO_DEEP;
-        r->too_deep++;
+    if (BP_UNLIKELY(r->top == r->frames + BP_MAX_DEPTH)) {
+        bp_start_overfull(r);
         return;
     }
     bp_push(r, level, row, col);
-    if (__builtin_expect(r->top->timed, 1)) r->top->start = bp_now(r);
+    if (BP_UNLIKELY(r->detour & BP_SAMPLES) && !r->top->timed) return;
+    r->top->start = bp_now(r);
+}
+
+/* Stop a tile, or note that none can be: the way of all that bp_stop does not do itself. */
+BP_COLD void bp_stop_rare(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    uint64_t now = r->top->timed ? bp_now(r) : 0;
+    if (r->too_deep != 0) {
+        if (--r->too_deep == 0) r->detour &= ~(uint32_t)BP_OVERFULL;
+    } else if (r->top == r->base) {
+        r->misuse |= BP_NOTHING_OPEN;
+    } else {
+        bp_settle(r);
+        bp_pop(r, now, elements, flops, nbytes, &r->cost);
+    }
 }
 
 /* Stop the innermost tile, declaring its work; nbytes are those between its cache and the core,
  * or BP_UNDECLARED. */
-static inline void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now;
     if (r == NULL) return;
-    now = __builtin_expect(r->top->timed, 1) ? bp_now(r) : 0;
-    if (__builtin_expect(r->too_deep != 0, 0)) {
-        r->too_deep--;
+    if (BP_UNLIKELY(r->detour) || BP_UNLIKELY(r->top == r->base)) {
+        bp_stop_rare(r, elements, flops, nbytes);
         return;
     }
-    if (__builtin_expect(r->top == r->base, 0)) {
-        r->misuse |= BP_NOTHING_OPEN;
-        return;
-    }
+    bp_settle(r);
+    now = bp_now(r);
     bp_pop(r, now, elements, flops, nbytes, &r->cost);
 }
 
