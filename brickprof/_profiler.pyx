@@ -10,7 +10,7 @@ from numbers import Rational, Real
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
 from cpython.pycapsule cimport (
     PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
 )
@@ -68,6 +68,7 @@ cdef uint64_t last_profiler = 0, last_holder = 0
 
 include "_counts.pxi"
 include "_timers.pxi"
+include "_shortcuts.pxi"
 include "_bricks.pxi"
 include "_costs.pxi"
 include "_readout.pxi"
@@ -415,3 +416,7 @@ cdef class BrickProfiler:
     def __repr__(self):
         state = "on" if self.on else "off"
         return f"<BrickProfiler {state}, clock {self.clock_name}>"
+
+
+start_method = bp_shortcut(BrickProfiler, b"start_tile", start_entry)
+stop_method = bp_shortcut(BrickProfiler, b"stop_tile", stop_entry)

@@ -1,0 +1,102 @@
+# The short way of start_tile and stop_tile: no keywords, no object that is not needed.
+#
+# Cython's wrappers take references to all arguments and set up for exceptions, which is a fifth of
+# what a pair costs. These entries stand before them and do what the methods do where nothing is
+# out of the ordinary; they decide that before they change anything, and else call the methods.
+
+cdef extern from *:
+    """
+    typedef PyObject *(*bp_method)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+
+    /* Put an entry before a method of a class; return the method, or NULL where it is not called
+     * as expected and stays as it is. */
+    static bp_method bp_shortcut(PyObject *type, const char *name, bp_method entry) {
+        PyObject *method = PyDict_GetItemString(((PyTypeObject *)type)->tp_dict, name);
+        PyMethodDef *def;
+        bp_method before;
+        if (method == NULL || Py_TYPE(method) != &PyMethodDescr_Type) return NULL;
+        def = ((PyMethodDescrObject *)method)->d_method;
+        if (def->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) return NULL;
+        before = (bp_method)(void (*)(void))def->ml_meth;
+        def->ml_meth = (PyCFunction)(void (*)(void))entry;
+        return before;
+    }
+    """
+    ctypedef PyObject *(*bp_method)(
+        PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names) except NULL
+    bp_method bp_shortcut(object type, const char *name, bp_method entry) noexcept
+
+
+cdef inline bp_recorder *recorder_at_hand(BrickProfiler profiler) noexcept:
+    """Return the calling thread's recorder of a profiler where it is the one used last."""
+    if bp_last.profiler != profiler.id:
+        return NULL
+    if (<Recorder> bp_last.recorder).holder != bp_last.holder:
+        return NULL
+    return (<Recorder> bp_last.recorder).c
+
+
+cdef PyObject *start_entry(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                           PyObject *names) except NULL:
+    """Do what start_tile does."""
+    cdef bp_recorder *c
+    cdef TileTimer timer
+    cdef uint64_t row, col
+    cdef int level
+    if names != NULL or nargs != 3:
+        return start_method(self, args, nargs, names)
+    if not (<BrickProfiler> self).on:
+        Py_INCREF(OFF)
+        return <PyObject *> OFF
+    level = 2 if args[0] == MICRO else 1 if args[0] == MIDI else 0
+    c = recorder_at_hand(<BrickProfiler> self)
+    if (c == NULL or (level == 0 and args[0] != MACRO)
+            or not bp_small_int(<object> args[1], &row)
+            or not bp_small_int(<object> args[2], &col)
+            or c.top.orphan or c.top.level > level or c.top == &c.frames[BP_MAX_DEPTH]):
+        return start_method(self, args, nargs, names)
+    timer = TileTimer.__new__(TileTimer)
+    timer.recorder = <Recorder> bp_last.recorder
+    timer.live = True
+    bp_push(c, level, row, col)
+    timer.frame = c.top
+    timer.serial = number_tile(c)
+    Py_INCREF(timer)
+    if c.top.timed:
+        c.top.start = bp_now(c)
+    return <PyObject *> timer
+
+
+cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *names) except NULL:
+    """Do what stop_tile does."""
+    cdef bp_recorder *c
+    cdef bp_frame *frame
+    cdef uint64_t stop, elements, flops, nbytes = BP_UNDECLARED
+    if names != NULL or nargs < 3 or nargs > 4 or Py_TYPE(<object> args[0]) != TIMER:
+        return stop_method(self, args, nargs, names)
+    if args[0] == <PyObject *> OFF:
+        Py_INCREF(None)
+        return <PyObject *> None
+    c = recorder_at_hand(<BrickProfiler> self)
+    if c == NULL or not (<TileTimer> args[0]).live:
+        return stop_method(self, args, nargs, names)
+    stop = bp_now(c)
+    frame = c.top
+    if (not bp_small_int(<object> args[1], &elements)
+            or not bp_small_int(<object> args[2], &flops)
+            or (nargs == 4 and args[3] != <PyObject *> None
+                and not bp_small_int(<object> args[3], &nbytes))
+            or <PyObject *> (<TileTimer> args[0]).recorder != bp_last.recorder
+            or (<TileTimer> args[0]).frame != frame
+            or (<TileTimer> args[0]).serial != frame.serial or frame == c.base or frame.orphan):
+        return stop_method(self, args, nargs, names)
+    (<TileTimer> args[0]).live = False
+    bp_settle(c)
+    bp_pop(c, stop, elements, flops, nbytes, &(<BrickProfiler> self).call_cost)
+    Py_INCREF(None)
+    return <PyObject *> None
+
+
+cdef PyTypeObject *TIMER = <PyTypeObject *> TileTimer
+cdef bp_method start_method, stop_method
