@@ -44,8 +44,14 @@ cdef extern from "clock.h":
 
 cdef extern from *:
     """
+    #if defined(__GLIBC__)      /* others cannot load a module at run time that asks for this */
+    #define BP_TLS_MODEL __attribute__((tls_model("initial-exec")))
+    #else
+    #define BP_TLS_MODEL
+    #endif
+
     /* The recorder that this thread used last: saves a look-up for each tile. */
-    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last;
+    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last BP_TLS_MODEL;
     """
     ctypedef struct bp_last_t:
         uint64_t profiler, holder

@@ -295,7 +295,7 @@ BP_COLD void bp_add_time_rare(bp_recorder *r, bp_frame *f, uint64_t now, const b
 }
 
 /* Count the bytes of a tile that does not know them and return those still to be added. */
-BP_COLD uint64_t bp_assume(bp_row *sums, uint64_t elements) {
+static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     bp_u128 assumed = (bp_u128)elements * sums->itemsize;
     sums->undeclared++;
     sums->nbytes.carry += (uint64_t)(assumed >> 64);
@@ -310,7 +310,7 @@ BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flo
     bp_row *sums = f->sums;
     bp_add(&sums->elements, elements);
     bp_add(&sums->flops, flops);
-    if (BP_UNLIKELY(nbytes == BP_UNDECLARED)) nbytes = bp_assume(sums, elements);
+    if (nbytes == BP_UNDECLARED) nbytes = bp_assume(sums, elements);
     bp_add(&sums->nbytes, nbytes);
     if (BP_UNLIKELY(r->detour)) {
         bp_add_time_rare(r, f, now, cost);
