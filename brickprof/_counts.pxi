@@ -29,13 +29,13 @@ cdef extern from *:
     #endif
     }
     """
-    bint bp_small_int(object x, uint64_t *value)
+    bint bp_small_int(PyObject *x, uint64_t *value)
 
 
 cdef inline uint64_t as_count(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
     """Return a whole number in [0, 2**64), or raise an error that names the argument."""
     cdef uint64_t number
-    if bp_small_int(value, &number):
+    if bp_small_int(<PyObject *> value, &number):
         return number
     return as_count_slow(value, name)
 

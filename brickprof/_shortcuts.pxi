@@ -51,8 +51,8 @@ cdef PyObject *start_entry(PyObject *self, PyObject *const *args, Py_ssize_t nar
     level = 2 if args[0] == MICRO else 1 if args[0] == MIDI else 0
     c = recorder_at_hand(<BrickProfiler> self)
     if (c == NULL or (level == 0 and args[0] != MACRO)
-            or not bp_small_int(<object> args[1], &row)
-            or not bp_small_int(<object> args[2], &col)
+            or not bp_small_int(args[1], &row)
+            or not bp_small_int(args[2], &col)
             or c.top.orphan or c.top.level > level or c.top == &c.frames[BP_MAX_DEPTH]):
         return start_method(self, args, nargs, names)
     timer = TileTimer.__new__(TileTimer)
@@ -83,10 +83,10 @@ cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
         return stop_method(self, args, nargs, names)
     stop = bp_now(c)
     frame = c.top
-    if (not bp_small_int(<object> args[1], &elements)
-            or not bp_small_int(<object> args[2], &flops)
+    if (not bp_small_int(args[1], &elements)
+            or not bp_small_int(args[2], &flops)
             or (nargs == 4 and args[3] != <PyObject *> None
-                and not bp_small_int(<object> args[3], &nbytes))
+                and not bp_small_int(args[3], &nbytes))
             or <PyObject *> (<TileTimer> args[0]).recorder != bp_last.recorder
             or (<TileTimer> args[0]).frame != frame
             or (<TileTimer> args[0]).serial != frame.serial or frame == c.base or frame.orphan):
