@@ -10,7 +10,7 @@ from numbers import Rational, Real
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.object cimport PyObject, PyTypeObject, Py_TYPE
+from cpython.object cimport PyObject, Py_TYPE
 from cpython.pycapsule cimport (
     PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
 )
@@ -256,7 +256,8 @@ cdef class BrickProfiler:
         recorder = recorder_here(self)
         check_start(self, recorder, number)
         timer = TileTimer.__new__(TileTimer)
-        timer.recorder = recorder
+        Py_INCREF(recorder)
+        timer.recorder = <PyObject *> recorder
         bp_push(recorder.c, number, tile_row, tile_col)
         timer.frame = recorder.c.top
         timer.serial = number_tile(recorder.c)
@@ -290,15 +291,15 @@ cdef class BrickProfiler:
             if timer is OFF:
                 return
             raise TileNestingError("timer was stopped already")
-        stop = bp_now(timer.recorder.c)
+        stop = bp_now((<Recorder> timer.recorder).c)
         # A count may be an object whose __index__ comes back here, so counts are read first.
         n_elements = as_count(elements, "elements")
         n_flops = as_count(flops, "flops")
         n_bytes = as_nbytes(nbytes)
         check_stop(self, timer)
         timer.live = False
-        bp_settle(timer.recorder.c)
-        bp_pop(timer.recorder.c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
+        bp_settle((<Recorder> timer.recorder).c)
+        bp_pop((<Recorder> timer.recorder).c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None):
         """Return a context manager that is one tile; arguments as of start_tile and stop_tile."""

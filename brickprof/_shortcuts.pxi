@@ -22,6 +22,10 @@ cdef extern from *:
         return before;
     }
     """
+    ctypedef void (*destructor)(PyObject *) noexcept
+    ctypedef struct PyTypeObject:
+        destructor tp_dealloc
+    PyObject *PyObject_Init(PyObject *memory, PyTypeObject *type) noexcept
     ctypedef PyObject *(*bp_method)(
         PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *names) except NULL
     bp_method bp_shortcut(object type, const char *name, bp_method entry) noexcept
@@ -36,11 +40,44 @@ cdef inline bp_recorder *recorder_at_hand(BrickProfiler profiler) noexcept:
     return (<Recorder> bp_last.recorder).c
 
 
+cdef enum:
+    MOST_SPARES = 8
+
+cdef PyTypeObject *TIMER = <PyTypeObject *> TileTimer
+cdef PyObject *spares[MOST_SPARES]
+cdef int spares_len = 0
+cdef destructor end_timer
+
+
+cdef inline PyObject *new_timer() except NULL:
+    """Return a timer, of one that ended if there is any."""
+    global spares_len
+    if spares_len:
+        spares_len -= 1
+        return <PyObject *> PyObject_Init(spares[spares_len], TIMER)
+    timer = TileTimer.__new__(TileTimer)
+    Py_INCREF(timer)
+    return <PyObject *> timer
+
+
+cdef void keep_timer(PyObject *timer) noexcept:
+    """Keep the memory of a timer that ended for the next one."""
+    global spares_len
+    if spares_len == MOST_SPARES or (<TileTimer> timer).live:
+        end_timer(timer)
+        return
+    if (<TileTimer> timer).recorder != NULL:
+        Py_DECREF(<Recorder> (<TileTimer> timer).recorder)
+        (<TileTimer> timer).recorder = NULL
+    spares[spares_len] = timer
+    spares_len += 1
+
+
 cdef PyObject *start_entry(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *names) except NULL:
     """Do what start_tile does."""
     cdef bp_recorder *c
-    cdef TileTimer timer
+    cdef PyObject *timer
     cdef uint64_t row, col
     cdef int level
     if names != NULL or nargs != 3:
@@ -55,16 +92,16 @@ cdef PyObject *start_entry(PyObject *self, PyObject *const *args, Py_ssize_t nar
             or not bp_small_int(args[2], &col)
             or c.top.orphan or c.top.level > level or c.top == &c.frames[BP_MAX_DEPTH]):
         return start_method(self, args, nargs, names)
-    timer = TileTimer.__new__(TileTimer)
-    timer.recorder = <Recorder> bp_last.recorder
-    timer.live = True
+    timer = new_timer()
+    Py_INCREF(<Recorder> bp_last.recorder)
+    (<TileTimer> timer).recorder = bp_last.recorder
+    (<TileTimer> timer).live = True
     bp_push(c, level, row, col)
-    timer.frame = c.top
-    timer.serial = number_tile(c)
-    Py_INCREF(timer)
+    (<TileTimer> timer).frame = c.top
+    (<TileTimer> timer).serial = number_tile(c)
     if c.top.timed:
         c.top.start = bp_now(c)
-    return <PyObject *> timer
+    return timer
 
 
 cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
@@ -87,7 +124,7 @@ cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
             or not bp_small_int(args[2], &flops)
             or (nargs == 4 and args[3] != <PyObject *> None
                 and not bp_small_int(args[3], &nbytes))
-            or <PyObject *> (<TileTimer> args[0]).recorder != bp_last.recorder
+            or (<TileTimer> args[0]).recorder != bp_last.recorder
             or (<TileTimer> args[0]).frame != frame
             or (<TileTimer> args[0]).serial != frame.serial or frame == c.base or frame.orphan):
         return stop_method(self, args, nargs, names)
@@ -98,5 +135,7 @@ cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
     return <PyObject *> None
 
 
-cdef PyTypeObject *TIMER = <PyTypeObject *> TileTimer
 cdef bp_method start_method, stop_method
+
+end_timer = TIMER.tp_dealloc
+TIMER.tp_dealloc = keep_timer

@@ -36,7 +36,7 @@ cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level
 @cython.freelist(64)
 cdef class TileTimer:
     """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-    cdef Recorder recorder
+    cdef PyObject *recorder
     cdef bp_frame *frame
     cdef uint64_t serial
     cdef bint live
@@ -47,6 +47,8 @@ cdef class TileTimer:
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
             self.frame.orphan = 1
+        if self.recorder != NULL:
+            Py_DECREF(<Recorder> self.recorder)
 
     def __repr__(self):
         return f"<TileTimer {'open' if self.live else 'stopped'}>"
@@ -57,7 +59,7 @@ cdef TileTimer OFF = TileTimer.__new__(TileTimer)
 
 cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
     """Raise unless this timer's tile is the innermost one open on the calling thread."""
-    cdef Recorder recorder = timer.recorder
+    cdef Recorder recorder = <Recorder> timer.recorder
     cdef bp_recorder *c = recorder.c
     if recorder.owner != profiler.id:
         raise TileNestingError("timer belongs to another BrickProfiler")
