@@ -1,5 +1,10 @@
 # Arguments from Python: levels and whole numbers.
 
+cdef PyObject *MACRO = <PyObject *> TileLevel.MACRO
+cdef PyObject *MIDI = <PyObject *> TileLevel.MIDI
+cdef PyObject *MICRO = <PyObject *> TileLevel.MICRO
+
+
 cdef inline int level_of(object level) except -1:
     """Return a TileLevel's number."""
     if <PyObject *> level == MICRO:

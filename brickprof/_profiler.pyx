@@ -20,8 +20,8 @@ from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from brickprof._recorder cimport Recorder, measure_nogil_pair, misuse_text
 from brickprof.tile cimport (
     BP_CAPSULE, BP_CLOCK_CNTVCT, BP_CLOCK_GETTIME, BP_CLOCK_MANUAL, BP_CLOCK_TSC, BP_LEVELS,
-    BP_MAX_DEPTH, BP_MICRO, BP_UNDECLARED, bp_cost, bp_frame, bp_now, bp_ns, bp_pop, bp_push,
-    bp_read_clock, bp_recorder, bp_settle,
+    BP_MACRO, BP_MAX_DEPTH, BP_MICRO, BP_MIDI, BP_UNDECLARED, bp_cost, bp_frame, bp_now, bp_ns,
+    bp_pop, bp_push, bp_read_clock, bp_recorder, bp_settle,
 )
 
 from numpy import bool_
@@ -42,27 +42,6 @@ cdef extern from "clock.h":
     double bp_clock_ns_per_tick(uint32_t clock)
 
 
-cdef extern from *:
-    """
-    #if defined(__GLIBC__)      /* others cannot load a module at run time that asks for this */
-    #define BP_TLS_MODEL __attribute__((tls_model("initial-exec")))
-    #else
-    #define BP_TLS_MODEL
-    #endif
-
-    /* The recorder that this thread used last: saves a look-up for each tile. */
-    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last BP_TLS_MODEL;
-    """
-    ctypedef struct bp_last_t:
-        uint64_t profiler, holder
-        PyObject *recorder
-    bp_last_t bp_last
-
-
-cdef PyObject *MACRO = <PyObject *> TileLevel.MACRO
-cdef PyObject *MIDI = <PyObject *> TileLevel.MIDI
-cdef PyObject *MICRO = <PyObject *> TileLevel.MICRO
-
 cdef dict CLOCKS = {
     "tsc": BP_CLOCK_TSC, "cntvct": BP_CLOCK_CNTVCT, "clock_gettime": BP_CLOCK_GETTIME,
     "manual": BP_CLOCK_MANUAL,
@@ -74,7 +53,6 @@ cdef uint64_t last_profiler = 0, last_holder = 0
 
 include "_counts.pxi"
 include "_timers.pxi"
-include "_shortcuts.pxi"
 include "_bricks.pxi"
 include "_costs.pxi"
 include "_readout.pxi"
@@ -425,5 +403,4 @@ cdef class BrickProfiler:
         return f"<BrickProfiler {state}, clock {self.clock_name}>"
 
 
-start_method = bp_shortcut(BrickProfiler, b"start_tile", start_entry)
-stop_method = bp_shortcut(BrickProfiler, b"stop_tile", stop_entry)
+include "_shortcuts.pxi"

@@ -1,5 +1,22 @@
 # Tiles from Python: timers and blocks, and the checks that both make.
 
+cdef extern from *:
+    """
+    #if defined(__GLIBC__)      /* others cannot load a module at run time that asks for this */
+    #define BP_TLS_MODEL __attribute__((tls_model("initial-exec")))
+    #else
+    #define BP_TLS_MODEL
+    #endif
+
+    /* The recorder that this thread used last: saves a look-up for each tile. */
+    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last BP_TLS_MODEL;
+    """
+    ctypedef struct bp_last_t:
+        uint64_t profiler, holder
+        PyObject *recorder
+    bp_last_t bp_last
+
+
 cdef inline Recorder recorder_here(BrickProfiler profiler):
     """Return the calling thread's recorder of a profiler."""
     cdef Recorder recorder
@@ -32,11 +49,9 @@ cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level
 
 
 @cython.final
-@cython.no_gc
-@cython.freelist(64)
 cdef class TileTimer:
     """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-    cdef PyObject *recorder
+    cdef PyObject *recorder         # a Recorder, kept alive by hand; NULL in OFF
     cdef bp_frame *frame
     cdef uint64_t serial
     cdef bint live
