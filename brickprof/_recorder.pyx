@@ -255,8 +255,11 @@ cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
     for level in range(BP_LEVELS):
         row = &brick.rows[level]
         # A histogram that nothing was added to has no memory yet, and zeroing would give it some.
-        memset(row, 0, sizeof(bp_row) if row.timed else <char *> row.histogram - <char *> row)
+        if row.timed:
+            memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
+        memset(row, 0, sizeof(bp_row))
         row.min_ticks = UINT64_MAX
+        row.histogram = brick.histograms[level]
         row.brick = brick_id
         row.itemsize = itemsize
 

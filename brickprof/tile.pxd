@@ -49,11 +49,12 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t outer_raw, outer_timed, outer_passed
         bp_inner *inner
         uint64_t started, chosen
-        uint32_t brick, itemsize
         uint64_t *histogram
+        uint32_t brick, itemsize
 
     ctypedef struct bp_brick:
         bp_row *rows
+        uint64_t histograms[3][1920]    # BP_LEVELS, BP_BUCKETS
 
     ctypedef struct bp_frame:
         uint64_t child_raw, child_ticks, overhead, serial, start

@@ -56,9 +56,7 @@ typedef struct bp_inner {
 /* The tiles of one level of a brick. Sums are over timed tiles, but the work is of all. When
  * sampling, one tile in each window of sample_every is timed, at a place drawn anew for each
  * window, so that loops with a period of their own are not always sampled at the same point; the
- * first is timed in the first window, so that a row with tiles has a time.
- *
- * Pages of the histogram that stay empty are never touched. */
+ * first is timed in the first window, so that a row with tiles has a time. */
 typedef struct bp_row {
     uint64_t timed, passed, undeclared;             /* passed over by sampling */
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
@@ -68,12 +66,14 @@ typedef struct bp_row {
     uint64_t outer_raw, outer_timed, outer_passed;  /* those inside no other tile */
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
+    uint64_t *histogram;                            /* corrected times in ns */
     uint32_t brick, itemsize;
-    uint64_t histogram[BP_BUCKETS];                 /* corrected times in ns */
 } __attribute__((aligned(64))) bp_row;
 
+/* The histograms come last: pages of those that stay empty are never touched. */
 typedef struct bp_brick {
     bp_row rows[BP_LEVELS];
+    uint64_t histograms[BP_LEVELS][BP_BUCKETS];
 } bp_brick;
 
 /* An open tile; on cache lines of its own, so that no load straddles two. */
