@@ -117,16 +117,16 @@ cdef PyObject *stop_entry(PyObject *self, PyObject *const *args, Py_ssize_t narg
         Py_INCREF(None)
         return <PyObject *> None
     c = recorder_at_hand(<BrickProfiler> self)
-    if (c == NULL or not (<TileTimer> args[0]).live
-            or (<TileTimer> args[0]).recorder != bp_last.recorder):
+    if c == NULL:
         return stop_method(self, args, nargs, names)
     stop = bp_now(c)
     frame = c.top
+    # Only the timer of the innermost open tile of this recorder has that frame and its number.
     if (not bp_small_int(args[1], &elements) or not bp_small_int(args[2], &flops)
             or (nargs == 4 and args[3] != <PyObject *> None
                 and not bp_small_int(args[3], &nbytes))
             or (<TileTimer> args[0]).frame != frame
-            or (<TileTimer> args[0]).serial != frame.serial or frame == c.base or frame.orphan):
+            or (<TileTimer> args[0]).serial != frame.serial or frame == c.base):
         return stop_method(self, args, nargs, names)
     (<TileTimer> args[0]).live = False
     bp_settle(c)

@@ -169,6 +169,13 @@ def test_the_default_brick_takes_as_long_as_its_outermost_tiles() -> None:
     assert (info.calls, info.wall_ns, info.threads) == (0, 37, 1)
 
 
+@pytest.mark.parametrize("sample_every", [1, 2])
+def test_wall_time_is_not_corrected(sample_every: int) -> None:
+    prof = manual(overhead=overhead(), sample_every=sample_every)
+    micro(prof, 37)
+    assert prof.recording().brick_info("default").wall_ns == 37
+
+
 def test_assumed_bytes_follow_the_element_type() -> None:
     prof = manual()
     with prof.brick("k"):

@@ -309,6 +309,15 @@ def test_a_dropped_timer_abandons_its_tile() -> None:
     assert (rec.open_tiles, rec.abandoned_tiles) == (0, 4)
 
 
+def test_a_tile_started_after_a_dropped_timer_is_not_inside_its_tile() -> None:
+    prof = manual()
+    prof.start_tile(MICRO, 0, 0)
+    timer = prof.start_tile(MICRO, 0, 0)
+    prof.advance(5)
+    prof.stop_tile(timer, 0, 0)
+    assert prof.recording().brick_info("default").wall_ns == 5
+
+
 def test_a_dropped_block_abandons_its_tile() -> None:
     prof = manual()
     prof.tile(MICRO, 0, 0).__enter__()

@@ -58,7 +58,8 @@ typedef struct bp_inner {
  * window, so that loops with a period of their own are not always sampled at the same point; the
  * first is timed in the first window, so that a row with tiles has a time. */
 typedef struct bp_row {
-    uint64_t timed, passed, undeclared;             /* passed over by sampling */
+    uint64_t timed, passed;                         /* passed over by sampling */
+    uint64_t undeclared;                            /* bytes */
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
     uint64_t child_raw, child_ticks;                /* of tiles directly inside */
     uint64_t min_ticks, max_ticks;                  /* corrected */
