@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from doors import MACRO, MICRO, MIDI, figures, manual
+from doors import MACRO, MICRO, MIDI, figures, manual, tile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +118,32 @@ def test_too_few_and_too_many_arguments(number: int) -> None:
         prof.start_tile(MICRO, 0, 0, col=1)
     prof.stop_tile(timer, 0, flops=0)
     assert prof.tile_stats(MICRO).count == 1
+
+
+def test_timers_of_the_same_number_are_told_apart() -> None:
+    prof, other, made = manual(), manual(), []
+    made.append(other.start_tile(MICRO, 0, 0))
+
+    def elsewhere() -> None:
+        thread = threading.Thread(target=lambda: made.append(prof.start_tile(MICRO, 0, 0)))
+        thread.start()
+        thread.join()
+
+    with pytest.warns(RuntimeWarning, match="ended with tiles open"):
+        elsewhere()
+    mine = prof.start_tile(MICRO, 0, 0)
+    for timer in (*made, TileTimer.__new__(TileTimer)):
+        with pytest.raises(TileNestingError, match="another|stopped already|abandoned"):
+            prof.stop_tile(timer, 0, 0)
+    with (
+        prof.recorders("k") as (handle,),
+        tile(prof, "c", MICRO, handle=handle),
+        pytest.raises(TileNestingError, match="stopped already"),
+    ):
+        prof.stop_tile(TileTimer.__new__(TileTimer), 0, 0)
+    prof.stop_tile(mine, 0, 0)
+    other.stop_tile(made[0], 0, 0)
+    assert (prof.tile_stats(MICRO).count, other.tile_stats(MICRO).count) == (2, 1)
 
 
 def test_only_a_profiler_starts_and_stops() -> None:
