@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from brickprof.threads import optimal_threads as optimal_threads
     from brickprof.threads import sweep_threads as sweep_threads
     from brickprof.tilestats import TileStats as TileStats
-    from brickprof.tiling import GemmPlan as GemmPlan
+    from brickprof.gemm_tiling import GemmPlan as GemmPlan
 
 _HOMES = {
     "AttentionPlan": "attention_tiling",
     "BrickProfiler": "_profiler",
     "BrickprofError": "errors",
-    "GemmPlan": "tiling",
+    "GemmPlan": "gemm_tiling",
     "Machine": "machine",
     "MachineError": "errors",
     "Overhead": "recording",

@@ -34,7 +34,7 @@ cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims,
     """
     cdef cnp.ndarray result
     cdef int kind, dims
-    if isinstance(array, np.ndarray):
+    if isinstance(array, cnp.ndarray):
         result = array
     else:
         try:
@@ -73,24 +73,31 @@ cdef bint overlaps_itself(cnp.ndarray array):
     return False
 
 
-cdef cnp.ndarray as_output(object out, cnp.ndarray like, tuple shape):
+cdef cnp.ndarray as_output(object out, cnp.ndarray like, int dims, const cnp.npy_intp *shape):
     """Return `out` once it is fit to be written, or a new C-contiguous array for None."""
     cdef cnp.ndarray result
+    cdef bint same
+    cdef int axis
     if out is None:
-        return np.empty(shape, like.dtype.newbyteorder("="))
-    if not isinstance(out, np.ndarray):
+        return cnp.PyArray_EMPTY(dims, <cnp.npy_intp *> shape, cnp.PyArray_TYPE(like), 0)
+    if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be a numpy array or None, got {type(out).__name__}")
     result = out
-    if np.shape(result) != shape:
-        raise ValueError(f"out must have shape {shape}, got {np.shape(result)}")
-    if cnp.PyArray_TYPE(result) != cnp.PyArray_TYPE(like) or not result.dtype.isnative:
+    same = cnp.PyArray_NDIM(result) == dims
+    if same:
+        for axis in range(dims):
+            same = same and cnp.PyArray_DIM(result, axis) == shape[axis]
+    if not same:
+        wanted = tuple([shape[axis] for axis in range(dims)])
+        raise ValueError(f"out must have shape {wanted}, got {np.shape(result)}")
+    if cnp.PyArray_TYPE(result) != cnp.PyArray_TYPE(like) or not cnp.PyArray_ISNOTSWAPPED(result):
         raise TypeError(f"out must be {like.dtype.newbyteorder('=')}, got dtype {result.dtype}")
     if not cnp.PyArray_ISWRITEABLE(result):
         raise ValueError("out must be writeable, got a read-only array")
     if not is_regular(result):
         raise ValueError("out must be aligned, its strides whole elements, got strides "
                          f"{strides_of(result)}")
-    if overlaps_itself(result):
+    if not cnp.PyArray_IS_C_CONTIGUOUS(result) and overlaps_itself(result):
         raise ValueError(f"out must not overlap itself, got strides {strides_of(result)}")
     return result
 

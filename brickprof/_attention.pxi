@@ -2,44 +2,57 @@
 
 cdef int attention_plan_job(attention_job *job, object plan, int threads) except -1:
     """Fill in the tiling, from a plan or from this machine's blocks."""
-    micro = micro_kernel("float32", job.isa.name.decode())
-    heads = job.batches * job.heads
+    cdef Py_ssize_t heads = job.batches * job.heads
+    cdef bint near = job.k_step[3] == 1 or job.dim <= 1
     if plan is None:
-        blocks = attention_default_blocks(micro, job.dim)
-        plan = AttentionPlan(heads, job.rows, job.keys, job.dim, bool(job.causal), micro, blocks,
-                             max(min(threads, heads * ceil_div(job.rows, micro.mr)), 1),
-                             bool(job.direct) and values_in_place(job.rows, job.dim, micro))
-    elif not isinstance(plan, AttentionPlan):
+        (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
+         job.split_keys) = attention_default_tiling(
+            job.isa.name, heads, job.rows, job.keys, job.dim, bool(job.causal),
+            attention_team(job, threads), bool(near))
+        return 0
+    micro = micro_kernel("float32", job.isa.name.decode())
+    if not isinstance(plan, AttentionPlan):
         raise TypeError(f"plan must be an AttentionPlan or None, got {plan!r}")
-    elif (plan.heads, plan.rows, plan.keys, plan.dim, plan.causal) != (
+    if (plan.heads, plan.rows, plan.keys, plan.dim, plan.causal) != (
             heads, job.rows, job.keys, job.dim, bool(job.causal)):
         raise ValueError(
             f"plan must be of this problem: {heads} heads, {job.rows} rows, {job.keys} keys, "
             f"dim {job.dim}, causal {bool(job.causal)}")
-    elif plan.micro != micro:
+    if plan.micro != micro:
         raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
-    elif plan.direct and not job.direct:
-        raise ValueError("plan must be made with direct=False for these values")
-    job.chunk, job.row_block, job.threads = plan.chunk, plan.row_block, plan.threads
-    job.key_block = min(plan.blocks.keys, max(round_up(job.keys, micro.nr), micro.nr))
-    job.direct = plan.direct
+    if plan.dots and not near:
+        raise ValueError("plan must be made with near_keys=False for these keys")
+    (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
+     job.split_keys) = tiling_of(plan)
     return 0
 
 
-cdef dict attention_defaults = {}                   # (micro-kernel, dim) -> AttentionBlocks
+cdef int attention_team(const attention_job *job, int threads) noexcept:
+    """Return how many threads there is work for."""
+    cdef double flops = 4.0 * job.dim * job.batches * job.heads * attention_pairs(job, job.rows)
+    cdef Py_ssize_t units = job.batches * job.heads * max(
+        ceil_div(job.rows, job.isa.f32.mr), job.keys // LEAST_KEYS)
+    return <int> max(min(min(<double> threads, flops / LEAST_FLOPS), <double> units), 1)
 
 
-cdef object attention_default_blocks(micro, dim):
-    """Return the blocks for this machine, worked out once in a process."""
-    key = (micro, dim)
-    if key not in attention_defaults:
-        attention_defaults[key] = attention_blocks(detect_machine(), micro, dim)
-    return attention_defaults[key]
+cdef tuple tiling_of(object plan):
+    """Return what the loops take from a plan."""
+    return (plan.chunk, plan.row_block, plan.threads, plan.key_block, plan.dots, plan.splits,
+            plan.split_keys)
 
 
-cdef tuple attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v):
+@functools.lru_cache(maxsize=1024)
+def attention_default_tiling(isa, heads, rows, keys, dim, causal, threads, near):
+    """Return the tiling for this machine; a decoder asks for the same in each of its layers."""
+    micro = micro_kernel("float32", isa.decode())
+    blocks = attention_blocks(detect_machine(), micro, dim)
+    return tiling_of(
+        AttentionPlan(heads, rows, keys, dim, causal, micro, blocks, threads, near))
+
+
+cdef int attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v) except -1:
     """Check that shapes agree."""
-    cdef int axis, dims = q.ndim
+    cdef int dims = q.ndim
     for array, name in ((k, "k"), (v, "v")):
         if array.ndim != dims:
             raise ValueError(f"{name} must be {dims}-D as q is, got shape {np.shape(array)}")
@@ -55,7 +68,7 @@ cdef tuple attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v):
         raise ValueError(
             f"k must have a number of heads that divides q's {q.shape[dims - 3]}, "
             f"got {k.shape[dims - 3]}")
-    return np.shape(q)
+    return 0
 
 
 cdef void attention_steps(cnp.ndarray array, Py_ssize_t *steps):
@@ -67,11 +80,11 @@ cdef void attention_steps(cnp.ndarray array, Py_ssize_t *steps):
 
 
 cdef int attention_geometry(attention_job *job, cnp.ndarray q, cnp.ndarray k, cnp.ndarray v,
-                            bint causal) except -1:
-    """Fill in sizes, strides and pointers of the inputs."""
+                            bint causal, bint join) except -1:
+    """Fill in sizes, strides and pointers; `join` the single rows of heads that share keys."""
     cdef int dims = q.ndim
     job.rows, job.keys, job.dim = q.shape[dims - 2], k.shape[dims - 2], q.shape[dims - 1]
-    job.width = round_up(job.dim, job.isa.f32.nr)
+    job.width = round_up(job.dim, job.isa.f32.lanes)
     job.batches = q.shape[0] if dims == 4 else 1
     job.heads = q.shape[dims - 3]
     job.group = max(job.heads // max(k.shape[dims - 3], 1), 1)
@@ -79,8 +92,13 @@ cdef int attention_geometry(attention_job *job, cnp.ndarray q, cnp.ndarray k, cn
     attention_steps(q, job.q_step)
     attention_steps(k, job.k_step)
     attention_steps(v, job.v_step)
-    job.direct = job.width == job.dim and job.v_step[3] == 1
+    job.direct = job.v_step[3] == 1 or job.dim <= 1
     job.q, job.k, job.v = <float *> q.data, <float *> k.data, <float *> v.data
+    if join and job.rows == 1 and job.group > 1:
+        # As rows of one head they read its keys once.
+        job.rows, job.heads, job.group = job.group, job.heads // job.group, 1
+        job.q_step[2], job.q_step[1] = job.q_step[1], job.q_step[1] * job.rows
+        job.causal = False
     return 0
 
 
@@ -107,8 +125,8 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
               plan=None, isa=None):
     """Scaled dot-product attention, ``softmax(scale * q @ k.T) @ v`` for each head.
 
-    No array of rows x keys is ever made: memory beyond the output is a few blocks and the packed
-    keys and values of one head for each thread.
+    No array of rows x keys is ever made: memory beyond the output is a few blocks and, unless there
+    are only a few rows, the packed keys of one head for each thread.
 
     Parameters
     ----------
@@ -156,35 +174,37 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     cdef cnp.ndarray values = as_input(v, "v", 3, 4, cnp.NPY_FLOAT32)
     cdef cnp.ndarray result, target
     cdef RecorderSet recorders
-    cdef int team
-    result = as_output(out, queries, attention_shapes(queries, keys, values))
+    cdef bp_team *team
+    attention_shapes(queries, keys, values)
+    result = as_output(out, queries, queries.ndim, cnp.PyArray_DIMS(queries))
     if out is not None:
         check_overlap(result, queries, "q")
         check_overlap(result, keys, "k")
         check_overlap(result, values, "v")
     job.isa = find_isa(isa)
-    attention_geometry(&job, queries, keys, values, bool(causal))
+    attention_geometry(&job, queries, keys, values, bool(causal),
+                       plan is None or getattr(plan, "rows", 1) != 1)
     attention_scale(&job, scale)
-    team = checked_threads(threads)
-    attention_plan_job(&job, plan, team)
-    check_team(job.threads)
+    attention_plan_job(&job, plan, checked_threads(threads))
     target = result
     if not cnp.PyArray_IS_C_CONTIGUOUS(result):
         target = np.empty(np.shape(result), np.float32)
     job.out = <float *> target.data
-    recorders = open_recorders(profiler, "attention", job.threads, "float32")
-    job.recorders = NULL if recorders is None else recorders.c
-    failed = True
+    team = take_team(job.threads)
+    failed, recorders = True, None
     try:
+        recorders = open_recorders(profiler, "attention", job.threads, "float32")
+        job.recorders = NULL if recorders is None else recorders.c
         if cnp.PyArray_SIZE(result) == 0 or job.keys == 0:
             target[...] = 0
         else:
             with nogil:
-                attention_run(&job)
+                attention_run(&job, team)
         if target is not result:
             result[...] = target
         failed = False
     finally:
+        give_team(team)
         if recorders is not None:
             recorders.close(failed)
     return result

@@ -59,14 +59,16 @@ def micro_kernel(dtype, isa=None):
     cdef const bp_ukr *ukr
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    ukr = &chosen.f32 if dtype == "float32" else &chosen.f64
-    return MicroKernel(chosen.name.decode(), ukr.mr, ukr.nr)
+    ukr = chosen.f32 if dtype == "float32" else chosen.f64
+    return MicroKernel(chosen.name.decode(), ukr.mr, ukr.nr, ukr.lanes, ukr.wide, ukr.dots)
 
 
 cdef int checked_threads(object threads) except -1:
     """Return the number of threads to use."""
     if threads is None:
         return default_threads()
+    if type(threads) is int and 1 <= threads <= MOST_THREADS:
+        return threads
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
         raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
     if not 1 <= threads <= MOST_THREADS:
@@ -74,28 +76,21 @@ cdef int checked_threads(object threads) except -1:
     return threads
 
 
-cdef bint forked = False                            # this process is a child of one that forked
-
-
-def _after_fork():
-    """Note in a forked child that OpenMP's threads were left behind in the parent."""
-    global forked
-    forked = True
-
-
-os.register_at_fork(after_in_child=_after_fork)
-
-
-cdef inline bint alone(int threads) noexcept nogil:
-    """Tell whether to run without a team: GNU OpenMP hangs in a child of a threaded process."""
-    return threads == 1 or forked
-
-
-cdef int check_team(int threads) except -1:
-    """Raise where so many threads cannot be started; OpenMP would end the process."""
-    if not alone(threads) and not bp_team_can_start(threads):
+cdef bp_team *take_team(int threads) except? NULL:
+    """Return a team of so many threads, NULL for one; raise where they cannot be started."""
+    cdef bp_team *team
+    if threads == 1:
+        return NULL
+    team = bp_team_take(threads)
+    if team == NULL:
         raise RuntimeError(f"threads={threads} cannot be started by this process")
-    return 0
+    return team
+
+
+cdef inline void give_team(bp_team *team) noexcept:
+    """Give a team back, if there is one."""
+    if team != NULL:
+        bp_team_give(team)
 
 
 cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype):
@@ -116,18 +111,3 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
 cdef inline bp_recorder *recorder_of(bp_recorder **recorders, int thread) noexcept nogil:
     """Return a thread's recorder, NULL when off."""
     return NULL if recorders == NULL else recorders[thread]
-
-
-cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef inline Py_ssize_t round_up(Py_ssize_t a, Py_ssize_t unit) noexcept nogil:
-    return ceil_div(a, unit) * unit
-
-
-cdef inline Py_ssize_t balanced(Py_ssize_t extent, Py_ssize_t block, Py_ssize_t unit,
-                                Py_ssize_t parts) noexcept nogil:
-    """Shrink a block as `brickprof.tiling.balanced` does."""
-    cdef Py_ssize_t blocks = max(ceil_div(extent, block), 1)
-    return max(round_up(ceil_div(extent, round_up(blocks, parts)), unit), unit)

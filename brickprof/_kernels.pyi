@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from brickprof._profiler import BrickProfiler
 from brickprof.attention_tiling import AttentionPlan
-from brickprof.tiling import GemmPlan, MicroKernel
+from brickprof.gemm_tiling import GemmPlan
+from brickprof.tiling import MicroKernel
 
 def isas() -> tuple[str, ...]: ...
 def default_isa() -> str: ...

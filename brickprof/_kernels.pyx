@@ -4,15 +4,15 @@ The arithmetic is in kernels/: here is what is blocked, packed, shared out and t
 order that `brickprof.tiling` plans.
 """
 
+import functools
 import os
 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport parallel, threadid
-from libc.math cimport INFINITY, fabs, isfinite
+from libc.math cimport INFINITY, exp2f, fabs, isfinite
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from brickprof._arrays cimport as_input, as_output, check_overlap, step
 from brickprof._profiler cimport BrickProfiler, RecorderSet
@@ -21,28 +21,57 @@ from brickprof.tile cimport (
     bp_start, bp_stop,
 )
 
-from brickprof.attention_tiling import AttentionPlan, attention_blocks, values_in_place
+from brickprof.attention_tiling import AttentionPlan, attention_blocks
 from brickprof.budget import default_threads
 from brickprof.limits import MOST_THREADS
 from brickprof.machine import detect_machine
-from brickprof.tiling import GemmPlan, MicroKernel, gemm_blocks
+from brickprof.gemm_tiling import GemmPlan, gemm_blocks
+from brickprof.tiling import MicroKernel
 
 cnp.import_array()
 
 
 cdef extern from "kernels/dispatch.h" nogil:
+    ctypedef struct bp_tile:
+        Py_ssize_t k
+        const void *a
+        Py_ssize_t lda
+        const void *b
+        Py_ssize_t ldb, ahead
+        void *c
+        Py_ssize_t ldc
+        void *keep
+        int n, add, in_place
+
+    ctypedef struct bp_dot:
+        Py_ssize_t k
+        const void *x
+        Py_ssize_t ldx
+        const void *rows
+        Py_ssize_t ldr, count
+        void *c
+        Py_ssize_t cx, cr
+        int add
+
+    ctypedef struct bp_axpy:
+        Py_ssize_t k
+        const void *x
+        Py_ssize_t along
+        const void *b
+        Py_ssize_t ldb, n
+        void *c
+
     ctypedef struct bp_ukr:
-        int mr, nr
-        void (*packed)(Py_ssize_t k, const void *a, const void *b, Py_ssize_t ldb, void *c,
-                       Py_ssize_t ldc, int m, int n, int add) noexcept nogil
-        void (*rows)(Py_ssize_t k, const void *a, Py_ssize_t lda, const void *b, Py_ssize_t ldb,
-                     void *c, Py_ssize_t ldc, int m, int n, int add) noexcept nogil
-        void (*pack_a)(Py_ssize_t count, Py_ssize_t depth, const void *src, Py_ssize_t between,
-                       Py_ssize_t along, void *dst) noexcept nogil
-        void (*pack_b)(Py_ssize_t count, Py_ssize_t depth, const void *src, Py_ssize_t between,
-                       Py_ssize_t along, void *dst) noexcept nogil
+        int mr, nr, lanes, wide, dots
+        void (*axpy)(const bp_axpy *sum) noexcept nogil
+        void (*pack)(Py_ssize_t width, Py_ssize_t count, Py_ssize_t depth, const void *src,
+                     Py_ssize_t between, Py_ssize_t along, void *dst) noexcept nogil
         uint64_t (*peak)(uint64_t steps) noexcept nogil
         uint64_t (*load)(const void *data, size_t bytes) noexcept nogil
+
+    void bp_run_tile(const bp_ukr *ukr, int rows, int vectors, bint by_rows,
+                     const bp_tile *tile) noexcept
+    void bp_run_dot(const bp_ukr *ukr, int across, const bp_dot *dot) noexcept
 
     ctypedef struct bp_softmax_block:
         float *scores
@@ -60,7 +89,8 @@ cdef extern from "kernels/dispatch.h" nogil:
     ctypedef struct bp_isa:
         const char *name
         int (*supported)() noexcept nogil
-        bp_ukr f32, f64
+        const bp_ukr *f32
+        const bp_ukr *f64
         void (*softmax)(const bp_softmax_block *block) noexcept nogil
         void (*negate)(float *data, Py_ssize_t count) noexcept nogil
         void (*divide)(const float *acc, float sum, float *out, Py_ssize_t width) noexcept nogil
@@ -73,13 +103,24 @@ cdef extern from "kernels/workspace.h" nogil:
     void *bp_workspace(size_t bytes)
 
 cdef extern from "kernels/team.h" nogil:
-    int bp_team_size()
-    void bp_team_barrier()
-    bint bp_team_can_start(int threads)
+    ctypedef struct bp_team:
+        pass
+    bp_team *bp_team_take(int threads)
+    void bp_team_run(bp_team *team, int threads, void (*work)(void *job, int thread) noexcept nogil,
+                     void *job) noexcept
+    void bp_team_give(bp_team *team) noexcept
+    Py_ssize_t bp_team_next(Py_ssize_t *counter) noexcept
 
 
 include "_isas.pxi"
+include "_gemm_shape.pxi"
+include "_gemm_bytes.pxi"
+include "_gemm_dots.pxi"
+include "_gemm_axpy.pxi"
+include "_gemm_loops.pxi"
+include "_gemm_packed.pxi"
 include "_gemm.pxi"
+include "_attention_splits.pxi"
 include "_attention_loops.pxi"
 include "_attention.pxi"
 include "_probes.pxi"

@@ -13,7 +13,7 @@ def probe_peak(dtype, steps, isa=None):
         Instruction set.
     """
     cdef const bp_isa *chosen = find_isa(isa)
-    cdef const bp_ukr *ukr = &chosen.f32 if dtype == "float32" else &chosen.f64
+    cdef const bp_ukr *ukr = chosen.f32 if dtype == "float32" else chosen.f64
     cdef uint64_t rounds = steps, flops
     with nogil:
         flops = ukr.peak(rounds)

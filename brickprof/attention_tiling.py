@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 
 from brickprof.levels import TileLevel
 from brickprof.machine import Machine
@@ -54,19 +55,26 @@ def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> Attentio
     return AttentionBlocks(max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr)
 
 
-def values_in_place(rows: int, dim: int, micro: MicroKernel) -> bool:
-    """Tell whether to use values where they are: with so few query rows packing does not pay."""
-    return dim % micro.nr == 0 and rows < 8 * micro.mr
+LEAST_FLOPS = 2**20
+"""Work for which another thread is worth waking."""
+
+LEAST_KEYS = 256
+"""Keys for which it is worth cutting a head's keys in parts."""
+
+DOT_ROWS = 4
+"""Keys that share a load of a query in dot products, as declared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Rows of one head that one thread works on: a Macro tile."""
+    """Rows of one head, and the part of its keys, that one thread works on: a Macro tile."""
 
     thread: int
     head: int
     first: int
     last: int
+    key0: int
+    key1: int
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,8 @@ class AttentionPlan:
         Blocks that fit the machine; `row_block` is made even for the problem.
     threads : int
         Threads that share the work.
-    direct : bool
-        Whether values are used where they are; otherwise they are packed.
+    near_keys : bool
+        Whether the elements of a key are adjacent, so that few rows need not pack them.
     """
 
     heads: int
@@ -99,7 +107,7 @@ class AttentionPlan:
     micro: MicroKernel
     blocks: AttentionBlocks
     threads: int = 1
-    direct: bool = True
+    near_keys: bool = True
 
     def __post_init__(self) -> None:
         for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
@@ -128,9 +136,33 @@ class AttentionPlan:
         return seeing * first + seeing * (seeing - 1) // 2
 
     @property
+    def worth(self) -> int:
+        """Threads, of those given, that there is work for."""
+        units = self.heads * max(ceil_div(self.rows, self.micro.mr), self.keys // LEAST_KEYS)
+        return max(min(self.threads, self.flops // LEAST_FLOPS, units), 1)
+
+    @property
+    def dots(self) -> bool:
+        """Whether scores are dot products with keys where they are: packing pays for more rows."""
+        return self.near_keys and self.rows <= self.micro.dots
+
+    @property
+    def splits(self) -> int:
+        """Parts that a head's keys are cut into, where there are not enough heads to share."""
+        if not self.dots or self.threads == 1 or not self.heads or self.heads >= 4 * self.threads:
+            return 1
+        parts = self.threads // gcd(self.heads, self.threads)
+        return max(min(parts, self.keys // LEAST_KEYS), 1)
+
+    @property
+    def split_keys(self) -> int:
+        """Keys of a part."""
+        return ceil_div(self.keys, self.splits)
+
+    @property
     def chunk(self) -> int:
         """Rows that are never split between threads."""
-        if self.heads >= 4 * self.threads or self.heads % self.threads == 0:
+        if self.heads >= 4 * self.threads or self.heads % self.threads == 0 or self.splits > 1:
             return max(self.rows, 1)
         chunks = ceil_div(8 * self.threads, max(self.heads, 1))
         return balanced(self.rows, max(ceil_div(self.rows, chunks), 1), self.micro.mr)
@@ -138,7 +170,14 @@ class AttentionPlan:
     @property
     def row_block(self) -> int:
         """Query rows of a Midi tile."""
+        if self.splits > 1:
+            return max(self.rows, 1)
         return balanced(self.chunk, self.blocks.rows, self.micro.mr)
+
+    @property
+    def key_block(self) -> int:
+        """Keys of a Micro tile."""
+        return min(self.blocks.keys, round_up(max(self.keys, 1), self.micro.nr))
 
     @property
     def flops(self) -> int:
@@ -147,10 +186,13 @@ class AttentionPlan:
 
     def shares(self) -> Iterator[Share]:
         """Yield the Macro tiles; each thread's are adjacent and of about equal work."""
-        per_head = ceil_div(self.rows, self.chunk)
-        total = self.heads * self.pairs(self.rows)
         if not self.flops:
             return
+        if self.splits > 1:
+            yield from self._split_shares()
+            return
+        per_head = ceil_div(self.rows, self.chunk)
+        total = self.heads * self.pairs(self.rows)
         current: Share | None = None
         for unit in range(self.heads * per_head):
             head, first = unit // per_head, unit % per_head * self.chunk
@@ -158,30 +200,38 @@ class AttentionPlan:
             done = head * self.pairs(self.rows) + self.pairs(first)
             thread = min(done * self.threads // total, self.threads - 1)
             if current and (current.thread, current.head) == (thread, head):
-                current = Share(thread, head, current.first, last)
+                current = Share(thread, head, current.first, last, 0, self.keys)
                 continue
             if current:
                 yield current
-            current = Share(thread, head, first, last)
+            current = Share(thread, head, first, last, 0, self.keys)
         if current:
             yield current
+
+    def _split_shares(self) -> Iterator[Share]:
+        """Yield the Macro tiles where the keys of a head are cut."""
+        units = self.heads * self.splits
+        for thread in range(self.threads):
+            for unit in range(units * thread // self.threads, units * (thread + 1) // self.threads):
+                key0 = unit % self.splits * self.split_keys
+                key1 = min(key0 + self.split_keys, self.keys)
+                yield Share(thread, unit // self.splits, 0, self.rows, key0, key1)
 
     @cached_property
     def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
         """Totals by level, coarsest first; what a profiled run declares, to the byte."""
-        totals = [[0, 0, 0] for _ in TileLevel]
+        totals = [[0, 0] for _ in TileLevel]
         for share in self.shares():
             self._add_share(share, totals)
-        width = round_up(self.dim, self.micro.nr)
-        key_block = min(self.blocks.keys, round_up(max(self.keys, 1), self.micro.nr))
+        width = round_up(self.dim, self.micro.lanes)
         footprints = (
-            self.keys * (self.dim + width),
-            self.row_block * (self.dim + width) + key_block * (self.dim + width),
-            self.micro.mr * (key_block + self.dim + width),
+            2 * self.keys * self.dim,
+            self.row_block * (self.dim + width) + self.key_block * (self.dim + width),
+            self.micro.mr * (self.key_block + self.dim + width),
         )
         macro, midi, micro = (
-            LevelPlan(level, tiles, flops, elements * ITEMSIZE, footprint * ITEMSIZE)
-            for level, (tiles, flops, elements), footprint in zip(
+            LevelPlan(level, tiles, self.flops, elements * ITEMSIZE, footprint * ITEMSIZE)
+            for level, (tiles, elements), footprint in zip(
                 TileLevel, totals, footprints, strict=True
             )
         )
@@ -192,45 +242,44 @@ class AttentionPlan:
         return self.levels[level]
 
     def _add_share(self, share: Share, totals: list[list[int]]) -> None:
-        """Add one Macro tile and what is in it: tiles, flops, elements that pass."""
-        width, mr = round_up(self.dim, self.micro.nr), self.micro.mr
-        seen = self.visible(share.last - 1)
-        flops = 4 * self.dim * (self.pairs(share.last) - self.pairs(share.first))
-        packed = self._packed(seen)
-        macro = packed
+        """Add one Macro tile and what is in it: tiles, and elements that pass."""
+        width = round_up(self.dim, self.micro.lanes)
+        macro = 0 if self.dots else 2 * self.visible(share.last - 1) * self.dim
         for first in range(share.first, share.last, self.row_block):
             last = min(first + self.row_block, share.last)
-            rows, padded = last - first, round_up(last - first, mr)
-            reach = self.visible(last - 1)
-            macro += 2 * rows * self.dim + reach * (self.dim + width)
-            midi = rows * self.dim + padded * self.dim + rows * (width + self.dim)
-            for row in range(first, last, mr):
-                tiles, flow, inner = self._panel(self.visible(min(row + mr, last) - 1))
-                midi += flow
-                totals[2][0] += tiles
-                totals[2][2] += inner
+            rows = last - first
+            reach = min(self.visible(last - 1), share.key1)
+            macro += 2 * rows * self.dim + 2 * max(reach - share.key0, 0) * self.dim
+            midi = rows * (3 * self.dim + width)
+            for row, high in self._panels(first, last):
+                seen = min(self.visible(row + high - 1), share.key1) - share.key0
+                for begin in range(0, max(seen, 0), self.key_block):
+                    keys = min(self.key_block, seen - begin)
+                    midi += keys * (self.dim + width)
+                    midi += high * (self.dim + (2 if begin else 1) * width)
+                    totals[2][0] += 1
+                    totals[2][1] += self._micro(high, keys, begin == 0)
             totals[1][0] += 1
-            totals[1][2] += midi
+            totals[1][1] += midi
         totals[0][0] += 1
-        totals[0][2] += macro
-        for total in totals:
-            total[1] += flops
+        totals[0][1] += macro
 
-    def _packed(self, seen: int) -> int:
-        """Elements read and written to pack a head's keys, and its values unless direct."""
-        width, nr = round_up(self.dim, self.micro.nr), self.micro.nr
-        keys = seen * self.dim + round_up(seen, nr) * self.dim
-        return keys + (0 if self.direct else seen * (self.dim + width))
+    def _panels(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Yield the first row and the height of each panel of a Midi tile."""
+        rows, row = last - first, first
+        panels = ceil_div(rows, self.micro.mr)
+        for panel in range(panels):
+            high = rows // panels + (panel < rows % panels)
+            yield row, high
+            row += high
 
-    def _panel(self, seen: int) -> tuple[int, int, int]:
-        """Micro tiles of one panel of rows: their number, elements from L2, and from L1."""
-        width, mr, nr = round_up(self.dim, self.micro.nr), self.micro.mr, self.micro.nr
-        if seen == 0:
-            return 0, 0, 0
-        tiles = ceil_div(seen, self.blocks.keys)
-        padded = round_up(seen, nr)
-        flow = padded * self.dim + seen * width + tiles * mr * (self.dim + 2 * width)
-        scores = padded // nr * (mr + nr) * self.dim + mr * padded
-        softmax = 4 * mr * padded
-        values = width // nr * (mr + nr) * seen + 2 * tiles * mr * width
-        return tiles, flow, scores + softmax + values
+    def _micro(self, rows: int, keys: int, begins: bool) -> int:
+        """Elements that a Micro tile loads and stores: scores, softmax, values."""
+        width, nr = round_up(self.dim, self.micro.lanes), self.micro.nr
+        if self.dots:
+            moved = keys * self.dim + ceil_div(keys, DOT_ROWS) * rows * self.dim
+        else:
+            moved = ceil_div(keys, nr) * (rows + nr) * self.dim
+        moved += 5 * rows * round_up(keys, self.micro.lanes)
+        moved += (ceil_div(self.dim, nr) * rows + width) * keys
+        return moved + (1 if begins else 4) * rows * width

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from brickprof._kernels import micro_kernel
-from brickprof.attention_tiling import AttentionPlan, attention_blocks, values_in_place
+from brickprof.attention_tiling import AttentionPlan, attention_blocks
 from brickprof.budget import default_threads
 from brickprof.machine import Machine, detect_machine
-from brickprof.tiling import ITEMSIZES, GemmPlan, check_whole, gemm_blocks
+from brickprof.gemm_tiling import GemmPlan, gemm_blocks
+from brickprof.limits import ITEMSIZES
+from brickprof.tiling import check_whole
 
 
 def plan_gemm(
@@ -17,6 +21,8 @@ def plan_gemm(
     machine: Machine | None = None,
     threads: int | None = None,
     isa: str | None = None,
+    a_layout: str = "rows",
+    b_layout: str = "rows",
 ) -> GemmPlan:
     """Plan the tiles of an (m x k) by (k x n) product.
 
@@ -29,9 +35,11 @@ def plan_gemm(
     machine : Machine, optional
         Whose caches to tile for; this one by default.
     threads : int, optional
-        Threads that share the work; by default what `gemm` would use.
+        Threads that share the work at most; by default what `gemm` would use.
     isa : str, optional
         Instruction set whose micro-kernel is used; by default the best that this CPU has.
+    a_layout, b_layout : {"rows", "columns", "strided"}
+        What lies adjacent in memory; ``"columns"`` for a transposed array.
 
     Returns
     -------
@@ -43,14 +51,14 @@ def plan_gemm(
     TypeError
         If `dtype` is no string.
     ValueError
-        If a size is negative, `threads` out of range, or `dtype` or `isa` unknown.
+        If a size is negative, `threads` out of range, or `dtype`, `isa` or a layout unknown.
     """
     if not isinstance(dtype, str):
         raise TypeError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
     micro = micro_kernel(dtype, isa)
     blocks = gemm_blocks(machine or detect_machine(), micro, ITEMSIZES[dtype])
     team = default_threads() if threads is None else threads
-    return GemmPlan(m, n, k, dtype, micro, blocks, team)
+    return GemmPlan(m, n, k, dtype, micro, blocks, team, a_layout, b_layout)
 
 
 def plan_attention(
@@ -62,6 +70,7 @@ def plan_attention(
     machine: Machine | None = None,
     threads: int | None = None,
     isa: str | None = None,
+    key_heads: int | None = None,
 ) -> AttentionPlan:
     """Plan the tiles of attention.
 
@@ -75,6 +84,9 @@ def plan_attention(
         Whether later keys are hidden.
     machine, threads, isa
         As for `plan_gemm`.
+    key_heads : int, optional
+        Heads of keys and values, over all batches, that divide `heads`; as many by default. With
+        a single query row the heads that share keys are planned as rows of one.
 
     Returns
     -------
@@ -84,12 +96,18 @@ def plan_attention(
     Raises
     ------
     ValueError
-        If a size is negative, `threads` out of range, or `isa` unknown.
+        If a size is negative, `threads` out of range, `isa` unknown, or `key_heads` does not
+        divide `heads`.
     """
     dim = check_whole("dim", dim, 0)
     micro = micro_kernel("float32", isa)
     blocks = attention_blocks(machine or detect_machine(), micro, dim)
     team = default_threads() if threads is None else threads
-    return AttentionPlan(
-        heads, rows, keys, dim, causal, micro, blocks, team, values_in_place(rows, dim, micro)
-    )
+    if key_heads is not None:
+        shared = check_whole("key_heads", key_heads, 1)
+        if check_whole("heads", heads, 0) % shared:
+            raise ValueError(f"key_heads must divide heads, {heads}, got {key_heads}")
+        if rows == 1 and heads > shared:
+            heads, rows, causal = shared, heads // shared, False
+    plan = AttentionPlan(heads, rows, keys, dim, causal, micro, blocks, team)
+    return replace(plan, threads=plan.worth)

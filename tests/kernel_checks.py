@@ -9,7 +9,7 @@ import numpy as np
 
 import brickprof as bp
 from brickprof.attention_tiling import AttentionBlocks
-from brickprof.tiling import Blocks
+from brickprof.gemm_tiling import Blocks
 
 Array = np.ndarray[Any, Any]
 
@@ -54,11 +54,11 @@ def tiny_plan(
 ) -> bp.GemmPlan:
     """Plan a product in blocks so small that each loop takes several turns."""
     micro = bp.plan_gemm(1, 1, 1, dtype, threads=1, isa=isa).micro
-    return bp.GemmPlan(m, n, k, dtype, micro, Blocks(2 * micro.mr, 2 * micro.nr, deep), threads)
+    return bp.GemmPlan(m, n, k, dtype, micro, Blocks(2 * micro.mr, 2 * micro.nr, deep, 2 * micro.mr), threads)
 
 
 def tiny_attention_plan(
-    q: Array, k: Array, causal: bool, isa: str, threads: int = 1, direct: bool | None = None
+    q: Array, k: Array, causal: bool, isa: str, threads: int = 1, near: bool | None = None
 ) -> bp.AttentionPlan:
     """Plan attention in blocks so small that each loop takes several turns."""
     micro = bp.plan_attention(1, 1, 1, 1, threads=1, isa=isa).micro
@@ -72,7 +72,7 @@ def tiny_attention_plan(
         micro,
         AttentionBlocks(2 * micro.mr, 2 * micro.nr),
         threads,
-        dim % micro.nr == 0 if direct is None else direct,
+        near is not False,
     )
 
 

@@ -108,7 +108,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         "^plan must be for the micro-kernel",
         {
             "plan": bp.AttentionPlan(
-                2, 4, 6, 3, False, type(MICRO)("base", 3, 7), AttentionBlocks(3, 7), 1, False
+                2, 4, 6, 3, False, type(MICRO)("base", 3, 7, 4, 2, 4), AttentionBlocks(3, 7), 1, False
             )
         },
     ),

@@ -21,7 +21,7 @@ from kernel_checks import (
 )
 
 import brickprof as bp
-from brickprof.tiling import Blocks
+from brickprof.gemm_tiling import Blocks
 
 each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)

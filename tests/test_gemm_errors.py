@@ -13,7 +13,7 @@ from kernel_checks import ISAS, Array, tiny_plan
 from numpy.lib.stride_tricks import as_strided
 
 import brickprof as bp
-from brickprof.tiling import Blocks
+from brickprof.gemm_tiling import Blocks
 
 A = np.ones((4, 3), "float32")
 B = np.ones((3, 5), "float32")
@@ -123,7 +123,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
                 5,
                 3,
                 "float32",
-                type(bp.plan_gemm(1, 1, 1).micro)("base", 3, 7),
+                type(bp.plan_gemm(1, 1, 1).micro)("base", 3, 7, 4, 2, 4),
                 bp.plan_gemm(1, 1, 1).blocks,
             )
         },

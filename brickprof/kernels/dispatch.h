@@ -9,25 +9,68 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The micro-kernel of one element type: C (mr x nr) = or += A (mr x k) B (k x nr). */
+enum { BP_MOST_ROWS = 14, BP_MOST_DOTS = 8, BP_MOST_SUMS = 32 };
+
+/* One register tile: C (rows x n) = or += A (rows x k) B (k x n), where the function that is called
+ * fixes the rows, the vectors of a row and the layout of A. */
+typedef struct bp_tile {
+    ptrdiff_t k;
+    const void *a;              /* by columns: a[i + p * lda]; by rows: a[i * lda + p] */
+    ptrdiff_t lda;
+    const void *b;              /* b[p * ldb + j] */
+    ptrdiff_t ldb, ahead;       /* ahead: how far to fetch, unless near */
+    void *c;                    /* c[i * ldc + j] */
+    ptrdiff_t ldc;
+    void *keep;                 /* where to leave a copy of B in full vectors, or NULL */
+    int n;
+    int add;                    /* add to C, or write it */
+    int in_place;               /* B ends where n does; otherwise it is padded to full vectors */
+} bp_tile;
+
+typedef void (*bp_tile_fn)(const bp_tile *tile);
+
+/* Dot products: c[x * cx + r * cr] = or += sum over p of xs[x * ldx + p] * rows[r * ldr + p], for
+ * as many x as the function that is called is for. */
+typedef struct bp_dot {
+    ptrdiff_t k;
+    const void *x;
+    ptrdiff_t ldx;
+    const void *rows;
+    ptrdiff_t ldr, count;       /* of rows */
+    void *c;
+    ptrdiff_t cx, cr;
+    int add;
+} bp_dot;
+
+typedef void (*bp_dot_fn)(const bp_dot *dot);
+
+/* A sum of rows times factors: c[j] = sum over p of x[p * along] * b[p * ldb + j]. */
+typedef struct bp_axpy {
+    ptrdiff_t k;
+    const void *x;
+    ptrdiff_t along;
+    const void *b;
+    ptrdiff_t ldb, n;
+    void *c;
+} bp_axpy;
+
+/* The kernels of one element type. */
 typedef struct bp_ukr {
-    int mr, nr;
+    int mr, nr, lanes;
+    int wide;                   /* tiles of 4 vectors have up to so many rows */
+    int dots;                   /* dot products are taken for up to so many vectors */
 
-    /* A packed in columns of mr, B in rows of ldb >= nr. Writes the first m x n of C, whose rows
-     * are ldc apart; adds to what is there if `add`. Reads A and B in full blocks. */
-    void (*packed)(ptrdiff_t k, const void *a, const void *b, ptrdiff_t ldb, void *c,
-                   ptrdiff_t ldc, int m, int n, int add);
+    /* By rows (1 to mr), vectors less one (0, 1, or 3 for up to `wide` rows), and layout of A
+     * (0 by columns, 1 by rows). */
+    const bp_tile_fn (*tiles)[4][2];
+    const bp_dot_fn *dot;
+    void (*axpy)(const bp_axpy *sum);
 
-    /* The same with A in mr rows that are lda apart. */
-    void (*rows)(ptrdiff_t k, const void *a, ptrdiff_t lda, const void *b, ptrdiff_t ldb, void *c,
-                 ptrdiff_t ldc, int m, int n, int add);
-
-    /* Pack `count` vectors of `depth` elements into panels mr (or nr) wide, depth-major, the
-     * last one filled with zeros: dst[p * width + i] = src[i * between + p * along]. */
-    void (*pack_a)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
-                   ptrdiff_t along, void *dst);
-    void (*pack_b)(ptrdiff_t count, ptrdiff_t depth, const void *src, ptrdiff_t between,
-                   ptrdiff_t along, void *dst);
+    /* Pack `count` vectors of `depth` elements depth-major: dst[p * width + i] = src[i * between +
+     * p * along]. What lies behind `count` in each width, and up to a vector behind the end, is
+     * undefined. */
+    void (*pack)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *src,
+                 ptrdiff_t between, ptrdiff_t along, void *dst);
 
     /* Probes: `steps` rounds of independent multiply-adds, and one pass of loads over some bytes.
      * Return the floating point operations and the bytes of it. */
@@ -53,13 +96,22 @@ typedef struct bp_softmax_block {
 typedef struct bp_isa {
     const char *name;
     int (*supported)(void);
-    bp_ukr f32, f64;
+    const bp_ukr *f32, *f64;
     void (*softmax)(const bp_softmax_block *block);
     void (*negate)(float *data, ptrdiff_t count);
     /* out[i] = acc[i] / sum for `width` elements. */
     void (*divide)(const float *acc, float sum, float *out, ptrdiff_t width);
     int (*all_finite)(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width);
 } bp_isa;
+
+static inline void bp_run_tile(const bp_ukr *ukr, int rows, int vectors, int by_rows,
+                               const bp_tile *tile) {
+    ukr->tiles[rows][vectors - 1][by_rows](tile);
+}
+
+static inline void bp_run_dot(const bp_ukr *ukr, int across, const bp_dot *dot) {
+    ukr->dot[across](dot);
+}
 
 extern const bp_isa bp_isa_avx512, bp_isa_avx2, bp_isa_neon, bp_isa_base;
 

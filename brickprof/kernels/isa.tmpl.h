@@ -2,7 +2,11 @@
  *   ISA        its name,
  *   TARGET     the compiler's target for it, undefined for the baseline,
  *   SUPPORTED  an expression: does this CPU have it,
- *   VBYTES, MR, NV, CHAINS as of ukr.tmpl.h.
+ *   VBYTES, MR, NV, WIDE, CHAINS as of ukr.tmpl.h and probe.tmpl.h,
+ *   FOR_EACH_WIDE(X), FOR_EACH_NARROW(X)  the heights 1 to WIDE and on to MR,
+ *   FOR_EACH_DOT(X)  for 1 to DOTS vectors, the rows that dot products take at once and the chains
+ *              of each sum,
+ *   and, where it has them, masks and a multiply-add that takes its sum in place.
  */
 #include <math.h>
 #include <string.h>
@@ -27,15 +31,22 @@
 #define KEEP_VALUE(v) __asm__ volatile("" : : "m"(v))
 #endif
 
-/* Vectors a and b, their lanes picked by number; those of b count on from a's. */
-#if defined(__clang__) || __GNUC__ >= 12
-#define PICK(I, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define PICK(I, a, b, ...) __builtin_shuffle(a, b, (I){__VA_ARGS__})
+#define FOR_EACH_HEIGHT(X) FOR_EACH_WIDE(X) FOR_EACH_NARROW(X)
+
+/* An instruction set without masks goes the long way for the part of a vector. */
+#ifndef MASK_LOAD
+#define NO_MASKS
+#define MASK_f32 int
+#define MASK_f64 int
+#define MASK_OF(n) (n)
+#define MASK_LOAD(p, mask) F(load_part)(p, mask)
+#define MASK_STORE(p, mask, v) F(store_part)(p, mask, v)
+#endif
+#ifndef FMA
+#define FMA(c, a, b) ((c) += (a) * (b))
 #endif
 
-typedef int32_t lanes4 __attribute__((vector_size(16)));
-typedef int64_t lanes2 __attribute__((vector_size(16)));
+#include "lanes.h"
 
 #if defined(TARGET) && defined(__clang__)
 #define TARGET_CLANG(t) PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
@@ -47,32 +58,15 @@ TARGET_GCC(TARGET)
 #endif
 
 #define T float
-#define F(name) JOIN(name, f32)
-#define TRANSPOSE(row, out)                                          \
-    do {                                                             \
-        const quad_f32 ab = PICK(lanes4, row[0], row[1], 0, 4, 1, 5); \
-        const quad_f32 AB = PICK(lanes4, row[0], row[1], 2, 6, 3, 7); \
-        const quad_f32 cd = PICK(lanes4, row[2], row[3], 0, 4, 1, 5); \
-        const quad_f32 CD = PICK(lanes4, row[2], row[3], 2, 6, 3, 7); \
-        out[0] = PICK(lanes4, ab, cd, 0, 1, 4, 5);                   \
-        out[1] = PICK(lanes4, ab, cd, 2, 3, 6, 7);                   \
-        out[2] = PICK(lanes4, AB, CD, 0, 1, 4, 5);                   \
-        out[3] = PICK(lanes4, AB, CD, 2, 3, 6, 7);                   \
-    } while (0)
+#define TYPE f32
 #include "ukr.tmpl.h"
 #undef T
-#undef F
-#undef TRANSPOSE
+#undef TYPE
 #define T double
-#define F(name) JOIN(name, f64)
-#define TRANSPOSE(row, out)                            \
-    do {                                               \
-        out[0] = PICK(lanes2, row[0], row[1], 0, 2);   \
-        out[1] = PICK(lanes2, row[0], row[1], 1, 3);   \
-    } while (0)
+#define TYPE f64
 #include "ukr.tmpl.h"
 #undef T
-#undef F
+#undef TYPE
 #include "softmax.tmpl.h"
 
 #if defined(TARGET) && defined(__clang__)
@@ -84,8 +78,5 @@ TARGET_GCC(TARGET)
 static int supported(void) { return SUPPORTED; }
 
 const bp_isa JOIN(bp_isa, ISA) = {
-    TEXT(ISA), supported, 
-    {MR, NV * (int)(VBYTES / sizeof(float)), packed_f32, rows_f32, pack_a_f32, pack_b_f32, peak_f32, load_f32},
-    {MR, NV * (int)(VBYTES / sizeof(double)), packed_f64, rows_f64, pack_a_f64, pack_b_f64, peak_f64, load_f64},
-    softmax, negate, divide, all_finite,
+    TEXT(ISA), supported, &ukr_f32, &ukr_f64, softmax, negate, divide, all_finite,
 };

@@ -1,20 +1,29 @@
-/* team.h: the little of OpenMP that loops in Cython need besides the parallel region. */
+/* team.h: threads that work together on one call, kept from call to call.
+ *
+ * A caller takes a team, runs work on it and gives it back; callers on several threads have a team
+ * each. A child of fork() starts with no teams and makes its own.
+ */
 #ifndef BRICKPROF_TEAM_H
 #define BRICKPROF_TEAM_H
 
-#ifdef _OPENMP
-#include <omp.h>
-static inline int bp_team_size(void) { return omp_get_num_threads(); }
-static inline void bp_team_barrier(void) {
-#pragma omp barrier
-}
-#else
-static inline int bp_team_size(void) { return 1; }
-static inline void bp_team_barrier(void) {}
-#endif
+#include <stddef.h>
 
-/* Whether this process can start a team of so many threads; GNU OpenMP exits where it cannot.
- * Answers at once for as many as were started before. */
-int bp_team_can_start(int threads);
+typedef struct bp_team bp_team;
+
+typedef void (*bp_work)(void *job, int thread);
+
+/* Take a team of at least so many threads, the caller's among them; NULL where they cannot be
+ * started. */
+bp_team *bp_team_take(int threads);
+
+/* Run work(job, 0 .. threads - 1), the first on the calling thread, and wait for all. */
+void bp_team_run(bp_team *team, int threads, bp_work work, void *job);
+
+void bp_team_give(bp_team *team);
+
+/* The next number of a counter that a team shares. */
+static inline ptrdiff_t bp_team_next(ptrdiff_t *counter) {
+    return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
 
 #endif

@@ -1,5 +1,7 @@
 /* AVX-512: 28 of 32 registers hold a 14 x 2-vector block of C. */
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #define ISA avx512
 #define TARGET "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"
 #define SUPPORTED                                                                         \
@@ -9,6 +11,26 @@
 #define VBYTES 64
 #define MR 14
 #define NV 2
+#define WIDE 6
 #define CHAINS 24
+#define FOR_EACH_WIDE(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define FOR_EACH_NARROW(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define DOTS 8
+#define FOR_EACH_DOT(X) \
+    X(1, 2, 4) X(2, 4, 2) X(3, 4, 2) X(4, 4, 1) X(5, 4, 1) X(6, 4, 1) X(7, 3, 1) X(8, 3, 1)
+
+#define MASK_f32 __mmask16
+#define MASK_f64 __mmask8
+#define MASK_OF(n) ((M(MASK))((1u << (n)) - 1))
+#define LOAD_f32(p, mask) _mm512_maskz_loadu_ps(mask, p)
+#define LOAD_f64(p, mask) _mm512_maskz_loadu_pd(mask, p)
+#define STORE_f32(p, mask, v) _mm512_mask_storeu_ps(p, mask, (__m512)(v))
+#define STORE_f64(p, mask, v) _mm512_mask_storeu_pd(p, mask, (__m512d)(v))
+#define MASK_LOAD(p, mask) ((V)JOIN(LOAD, TYPE)(p, mask))
+#define MASK_STORE(p, mask, v) JOIN(STORE, TYPE)(p, mask, v)
+/* In the compiler's hands, which would rather overwrite a factor, sums are spilled. */
+#define FMA_f32(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b))
+#define FMA_f64(c, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b))
+#define FMA(c, a, b) JOIN(FMA, TYPE)(c, a, b)
 #include "isa.tmpl.h"
 #endif

@@ -4,5 +4,11 @@
 #define VBYTES 16
 #define MR 6
 #define NV 2
+#define WIDE 2
 #define CHAINS 12
+#define FOR_EACH_WIDE(X) X(1) X(2)
+#define FOR_EACH_NARROW(X) X(3) X(4) X(5) X(6)
+#define DOTS 4
+#define FOR_EACH_DOT(X) \
+    X(1, 2, 4) X(2, 4, 1) X(3, 3, 1) X(4, 2, 1)
 #include "isa.tmpl.h"

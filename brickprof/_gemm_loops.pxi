@@ -1,0 +1,205 @@
+# GEMM: the loops around the micro-kernel, for one thread of a team.
+
+cdef struct gemm_step:
+    Py_ssize_t j0, j1, p0, kb                       # columns of C, and depth, of a Macro tile
+    Py_ssize_t i0, mb                               # rows of a Midi tile
+    const char *a                                   # its block of A, packed or where it is
+    Py_ssize_t lda
+    bint packed, by_rows
+    char *strip                                     # memory for a strip of B
+
+
+cdef inline Py_ssize_t share_of(Py_ssize_t extent, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    """Return where a part of an extent begins."""
+    return extent * part // parts
+
+
+cdef bint gemm_packs_a(const gemm_job *job, Py_ssize_t strips) noexcept nogil:
+    """Tell whether to pack blocks of A that so many strips of B go over.
+
+    Rows a multiple of 4096 bytes apart share the ways of one set of L1.
+    """
+    cdef Py_ssize_t stride
+    if job.a_layout == STRIDED:
+        return True
+    stride = (job.a_row if job.a_layout == ROWS else job.a_col) * job.itemsize
+    if strips <= 2 or job.m == 1:
+        return False
+    if job.a_layout == ROWS:
+        return strips >= 16 or stride % 4096 == 0
+    return stride >= 1024
+
+
+cdef bint gemm_strip_is_near(const gemm_job *job) noexcept nogil:
+    """Tell whether a strip of B is best used where it is, again and again."""
+    return 2 * job.kc * job.b_row * job.itemsize <= job.blocks.l2_bytes
+
+
+cdef inline void gemm_strip(const gemm_job *job, const gemm_step *at, Py_ssize_t j,
+                            Py_ssize_t width, bp_tile *tile, bint alone_here) noexcept nogil:
+    """Point a tile at a strip of B, packing it if it lies the other way."""
+    cdef Py_ssize_t size = job.itemsize, padded = round_up(width, job.ukr.lanes)
+    cdef const char *b = job.b + (at.p0 * job.b_row + j * job.b_col) * size
+    tile.keep = NULL
+    tile.in_place = False
+    tile.ahead = 0
+    tile.ldb = padded
+    if job.prepacked:
+        tile.b = job.b + (at.p0 * round_up(job.n, job.ukr.lanes) + j * at.kb) * size
+    elif job.b_layout == ROWS:
+        tile.b = b
+        tile.ldb = job.b_row
+        if alone_here or job.streams:
+            tile.in_place = True
+            tile.ahead = 2 * padded
+            if not alone_here:
+                tile.keep = at.strip
+        elif gemm_strip_is_near(job):
+            tile.in_place = width < padded
+        else:
+            tile.in_place = True
+            tile.ahead = 16 * job.b_row
+            tile.keep = at.strip
+    else:
+        job.ukr.pack(padded, width, at.kb, b, job.b_col, job.b_row, at.strip)
+        tile.b = at.strip
+
+
+cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_ssize_t width,
+                     bp_recorder *recorder) noexcept nogil:
+    """Micro tile: sweep one strip of B down a block of A, in panels of even height."""
+    cdef const bp_ukr *ukr = job.ukr
+    cdef Py_ssize_t size = job.itemsize, row = at.i0, u
+    cdef Py_ssize_t panels = ceil_div(at.mb, ukr.mr)
+    cdef Py_ssize_t least = at.mb // panels, taller = at.mb % panels
+    cdef int vectors = <int> ceil_div(width, ukr.lanes), rows
+    cdef bp_tile tile
+    bp_start(recorder, BP_MICRO, at.i0 // job.mc, j // ukr.nr)
+    tile.k = at.kb
+    tile.n = <int> width
+    tile.add = at.p0 > 0
+    tile.ldc = job.c_row
+    tile.lda = at.lda
+    gemm_strip(job, at, j, width, &tile, panels == 1)
+    for u in range(panels):
+        rows = <int> (least + (u < taller))
+        tile.a = at.a + (row - at.i0) * (at.kb if at.packed else job.a_row) * size
+        if at.packed:
+            tile.lda = rows
+        tile.c = job.c + (row * job.c_row + j) * size
+        bp_run_tile(ukr, rows, vectors, at.by_rows, &tile)
+        if tile.keep != NULL:
+            tile.b, tile.ldb = tile.keep, vectors * ukr.lanes
+            tile.keep = NULL
+            tile.in_place = False
+        row += rows
+    bp_stop(recorder, at.mb * width, 2 * at.mb * width * at.kb,
+            gemm_micro_bytes(job, at, panels, width))
+
+
+cdef void gemm_pack_a(const gemm_job *job, gemm_step *at, char *block) noexcept nogil:
+    """Pack a block of A in panels of even height, depth-major."""
+    cdef Py_ssize_t panels = ceil_div(at.mb, job.ukr.mr), row = at.i0, u, rows
+    cdef Py_ssize_t least = at.mb // panels, taller = at.mb % panels
+    for u in range(panels):
+        rows = least + (u < taller)
+        job.ukr.pack(rows, rows, at.kb,
+                     job.a + (row * job.a_row + at.p0 * job.a_col) * job.itemsize, job.a_row,
+                     job.a_col, block + (row - at.i0) * at.kb * job.itemsize)
+        row += rows
+    at.a = block
+
+
+cdef void gemm_midi(const gemm_job *job, gemm_step *at, char *block,
+                    bp_recorder *recorder) noexcept nogil:
+    """Midi tile: take a block of A, then sweep all strips of B over it."""
+    cdef const bp_ukr *ukr = job.ukr
+    cdef Py_ssize_t wide = ukr.nr, width, j
+    if at.mb <= ukr.wide and job.b_layout == ROWS and not job.prepacked:
+        wide = 4 * ukr.lanes
+    bp_start(recorder, BP_MIDI, at.i0 // job.mc, at.p0 // job.kc)
+    at.packed = gemm_packs_a(job, ceil_div(at.j1 - at.j0, ukr.nr))
+    at.by_rows = not at.packed and job.a_layout == ROWS
+    if at.packed:
+        gemm_pack_a(job, at, block)
+    else:
+        at.a = job.a + (at.i0 * job.a_row + at.p0 * job.a_col) * job.itemsize
+        at.lda = job.a_row if at.by_rows else job.a_col
+    j = at.j0
+    while j < at.j1:
+        width = wide if at.j1 - j >= wide else min(ukr.nr, at.j1 - j)
+        gemm_micro(job, at, j, width, recorder)
+        j += width
+    bp_stop(recorder, at.mb * (at.j1 - at.j0), 2 * at.mb * (at.j1 - at.j0) * at.kb,
+            gemm_midi_bytes(job, at, wide))
+
+
+cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
+                    bp_recorder *recorder) noexcept nogil:
+    """Work through one part of C: a Macro tile for each step of k."""
+    cdef Py_ssize_t nr = job.ukr.nr, strips = ceil_div(job.n, nr), p, i, rows, i1
+    cdef Py_ssize_t i0 = share_of(job.m, part // job.across, job.down)
+    cdef gemm_step at
+    i1 = share_of(job.m, part // job.across + 1, job.down)
+    at.j0 = share_of(strips, part % job.across, job.across) * nr
+    at.j1 = min(share_of(strips, part % job.across + 1, job.across) * nr, job.n)
+    at.strip = arena
+    for p in range(ceil_div(job.k, job.kc)):
+        at.p0 = p * job.kc
+        at.kb = min(job.kc, job.k - at.p0)
+        bp_start(recorder, BP_MACRO, p, part)
+        for i in range(ceil_div(i1 - i0, job.mc)):
+            at.i0 = i0 + i * job.mc
+            at.mb = min(job.mc, i1 - at.i0)
+            gemm_midi(job, &at, arena + gemm_strip_bytes(job), recorder)
+        rows = i1 - i0
+        bp_stop(recorder, rows * (at.j1 - at.j0), 2 * rows * (at.j1 - at.j0) * at.kb,
+                gemm_macro_bytes(job, &at, rows))
+
+
+cdef inline Py_ssize_t gemm_strip_bytes(const gemm_job *job) noexcept nogil:
+    """Return the room that a packed strip takes, with a vector to spare."""
+    return round_up((job.ukr.nr * job.kc + job.ukr.lanes) * job.itemsize, 64)
+
+
+cdef void gemm_work(void *given, int thread) noexcept nogil:
+    """Do a thread's share: the part of its number, then whatever is left."""
+    cdef gemm_job *job = <gemm_job *> given
+    cdef bp_recorder *recorder = recorder_of(job.recorders, thread)
+    cdef Py_ssize_t part = thread
+    while part < job.down * job.across:
+        if job.kind == AXPY:
+            axpy_part(job, part, recorder)
+        elif job.kind == TILES:
+            gemm_part(job, part, job.memory + thread * job.arena_bytes, recorder)
+        else:
+            dots_part(job, part, recorder)
+        part = bp_team_next(&job.next_part)
+
+
+cdef int gemm_run(gemm_job *job, bp_team *team) except -1 nogil:
+    """Take the workspace and run the team."""
+    cdef double wanted
+    job.memory = NULL
+    job.arena_bytes = 0
+    job.next_part = job.threads
+    if job.kind == TILES:
+        wanted = <double> (job.mc + job.ukr.nr) * job.kc * job.itemsize * job.threads
+        if wanted > 2.0 ** 58:
+            with gil:
+                raise MemoryError("no memory for packed panels")
+        job.arena_bytes = round_up(
+            gemm_strip_bytes(job) + (job.mc * job.kc + job.ukr.lanes) * job.itemsize, 4096)
+        job.memory = <char *> bp_workspace(job.threads * job.arena_bytes)
+    elif dots_need_copy(job):
+        job.memory = <char *> bp_workspace(job.vectors * job.k * job.itemsize)
+    if job.memory == NULL and (job.kind == TILES or dots_need_copy(job)):
+        with gil:
+            raise MemoryError("no memory for packed panels")
+    if dots_need_copy(job):
+        dots_vectors(job)
+    if team == NULL:
+        gemm_work(job, 0)
+    else:
+        bp_team_run(team, job.threads, gemm_work, job)
+    return 0
