@@ -9,7 +9,6 @@ SOURCES := setup.py pyproject.toml $(CYTHON) $(wildcard brickprof/*.px[di]) \
 	$(filter-out $(CYTHON:.pyx=.c),$(wildcard brickprof/*.[ch] brickprof/kernels/*.[ch])) \
 	$(wildcard brickprof/include/brickprof/*.h)
 EXAMPLES := $(sort $(wildcard examples/*.py))
-BENCHMARKS := $(shell grep -ls __main__ benchmarks/*.py)
 CHECKED := build/sanitize
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,9 +37,8 @@ smoke: demo  ## Run the demo and every example
 	@set -e; for example in $(EXAMPLES); do \
 		echo "$(RUN) $$example"; $(RUN) "$$example"; done
 
-bench: $(INSTALLED)  ## Measure; against PyTorch too where .venv has it
-	@set -e; for benchmark in $(BENCHMARKS); do \
-		echo "$(RUN) $$benchmark"; $(RUN) "$$benchmark"; done
+bench: $(INSTALLED)  ## Race against NumPy, PyTorch and BLIS; ARGS=--quick for a smoke run
+	$(RUN) -m benchmarks $(ARGS)
 
 build: $(INSTALLED)  ## Make dist/ with the sdist and the wheel
 	rm -rf dist

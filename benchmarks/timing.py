@@ -1,0 +1,231 @@
+"""The profiler itself: what a pair costs, what profiling slows down, whether the cost comes out."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+import brickprof as bp
+from benchmarks import shapes
+from benchmarks.ratios import Case
+from benchmarks.rivals import Rivals, heads_of, operands
+from benchmarks.turns import Effort, outcome, quartiles, rounded, summary, take_turns
+from brickprof import TileLevel
+from brickprof._kernels import probe_timer
+
+REPEATS = 500
+"""Pairs, or ten spellings, in one call of what is timed."""
+
+
+class Plain:
+    """A class with a plain attribute, the least that spelling a level could cost."""
+
+    MICRO = 2
+
+
+def _two_reads() -> None:
+    for _ in range(REPEATS):
+        time.perf_counter_ns()
+        time.perf_counter_ns()
+
+
+def _pairs(prof: bp.BrickProfiler) -> Callable[[], None]:
+    def run() -> None:
+        for _ in range(REPEATS):
+            timer = prof.start_tile(TileLevel.MICRO, 0, 0)
+            prof.stop_tile(timer, 64, 128)
+
+    return run
+
+
+def _spelled(owner: type) -> Callable[[], None]:
+    """Return a function that reads an attribute ten times in each turn of the usual loop."""
+    lines = ["def run():", f"    for _ in range({REPEATS}):", *["        owner.MICRO"] * 10]
+    made: dict[str, object] = {"owner": owner}
+    exec("\n".join(lines), made)
+    return made["run"]  # type: ignore[return-value]
+
+
+def _nothing() -> None:
+    for _ in range(REPEATS):
+        pass
+
+
+def timer_races(rivals: Rivals) -> Iterator[Case]:
+    """Race pairs against clock reads, and the level's name against a plain attribute."""
+    on, off = bp.BrickProfiler(), bp.BrickProfiler()
+    on.enable_tile_profiling()
+    runners = {
+        "on": _pairs(on),
+        "off": _pairs(off),
+        "reads": _two_reads,
+        "level": _spelled(TileLevel),
+        "attribute": _spelled(Plain),
+        "loop": _nothing,
+    }
+    times = take_turns(runners, Effort(0.3 if rivals.quick else 4.0))
+
+    loop = min(times["loop"])
+
+    def net(name: str, each: int = REPEATS) -> list[float]:
+        """Take the loop out: its best, for a disturbance of the loop must not shorten a pair."""
+        return [(taken - loop) / each for taken in times[name]]
+
+    reads = net("reads")
+    yield _costs("start_tile/stop_tile, on", net("on"), "two perf_counter_ns", reads)
+    yield _costs("start_tile/stop_tile, off", net("off"), "two perf_counter_ns", reads)
+    bare, pairs = _nogil_times(100 if rivals.quick else 2000)
+    yield _costs("bp_start/bp_stop without the GIL", pairs, "two raw clock reads", bare)
+    level, attribute = net("level", 10 * REPEATS), net("attribute", 10 * REPEATS)
+    yield _costs("spelling TileLevel.MICRO", level, "a plain class attribute", attribute)
+
+
+def _nogil_times(rounds: int) -> tuple[list[float], list[float]]:
+    """Return the seconds of two clock reads and those of a pair, in turns."""
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    with prof.recorders("timer") as (handle,):
+        taken = [probe_timer(handle, 1000) for _ in range(rounds)]
+    return [reads * 1e-9 for reads, _ in taken], [pair * 1e-9 for _, pair in taken]
+
+
+def _costs(title: str, ours: Sequence[float], against: str, theirs: Sequence[float]) -> Case:
+    """Return what something costs next to what it is held against."""
+    return {
+        "title": title,
+        "against": against,
+        "cost": summary(ours),
+        "reference": summary(theirs),
+        "ratio": quartiles([a / b for a, b in zip(ours, theirs, strict=True)]),
+        "ratio of best": rounded(min(ours) / min(theirs)),
+    }
+
+
+def slowdown_races(rivals: Rivals) -> Iterator[Case]:
+    """Race the kernels with all three levels on against the same without a profiler."""
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    problem = shapes.SLOWDOWN_GEMM
+    a, b = operands(problem, "float32")
+    gemm = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+    heads = shapes.SLOWDOWN_ATTENTION
+    q, k, v = heads_of(heads)
+    attention = functools.partial(bp.attention, q, k, v, out=np.empty_like(q), threads=1)
+    effort = Effort(0.3 if rivals.quick else 5.0)
+    for title, call in (("gemm", gemm), ("attention", attention)):
+        size = problem.title if title == "gemm" else heads.title
+        times = take_turns({"off": call, "on": functools.partial(call, profiler=prof)}, effort)
+        yield {"title": f"{title} {size}", **outcome(times)}
+
+
+def corrected_races(rivals: Rivals) -> Iterator[Case]:
+    """Hold the corrected time of Micro tiles against the same work timed in bulk, in turns."""
+    for problem in shapes.CORRECTED:
+        a, b = operands(problem, "float32")
+        work = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+        tiles = max(20, min(500, int(5e8 / problem.work)))
+        yield _corrected(
+            f"Python tiles around gemm {problem.title}",
+            functools.partial(_tiled, work, tiles),
+            functools.partial(_bulk, work, tiles),
+            rivals,
+        )
+    problem = shapes.SLOWDOWN_GEMM
+    a, b = operands(problem, "float32")
+    product = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+    yield _corrected(
+        f"gemm {problem.title}, its Macro tiles",
+        functools.partial(_profiled, product),
+        functools.partial(_bulk, product, 1),
+        rivals,
+    )
+
+
+def _corrected(
+    title: str,
+    tiled: Callable[[bp.BrickProfiler], tuple[int, int]],
+    bulk: Callable[[], int],
+    rivals: Rivals,
+) -> Case:
+    """Take turns and return corrected and raw time over bulk time."""
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    corrected, raw = [], []
+    tiled(prof)
+    bulk()
+    until = time.perf_counter() + (0.2 if rivals.quick else 2.0)
+    while len(raw) < 5 or time.perf_counter() < until:
+        less_cost, with_cost = tiled(prof)
+        plain = bulk()
+        corrected.append(less_cost / plain)
+        raw.append(with_cost / plain)
+    return {"title": title, "corrected": quartiles(corrected), "raw": quartiles(raw)}
+
+
+def _tiled(work: Callable[[], object], tiles: int, prof: bp.BrickProfiler) -> tuple[int, int]:
+    """Return corrected and raw nanoseconds of so many Micro tiles around the work."""
+    prof.reset_tile_stats()
+    for i in range(tiles):
+        timer = prof.start_tile(TileLevel.MICRO, i, 0)
+        work()
+        prof.stop_tile(timer, 1, 1)
+    stats = prof.tile_stats(TileLevel.MICRO)
+    return stats.total_ns, stats.raw_total_ns
+
+
+def _profiled(product: Callable[..., object], prof: bp.BrickProfiler) -> tuple[int, int]:
+    """Return corrected and raw nanoseconds of a profiled product's Macro tiles."""
+    prof.reset_tile_stats()
+    product(profiler=prof)
+    stats = prof.tile_stats(TileLevel.MACRO)
+    return stats.total_ns, stats.raw_total_ns
+
+
+def _bulk(work: Callable[[], object], count: int) -> int:
+    """Return the nanoseconds of so many calls, timed together; an empty loop's are taken out."""
+    before = time.perf_counter_ns()
+    for _ in range(count):
+        work()
+    middle = time.perf_counter_ns()
+    for _ in range(count):
+        pass
+    return 2 * middle - before - time.perf_counter_ns()
+
+
+def gain_races(rivals: Rivals) -> Iterator[Case]:
+    """Race all threads against one, in a process that has all."""
+    several = f"{rivals.threads} threads"
+    runs: dict[str, Mapping[str, Callable[[], object]]] = {}
+    for dtype in shapes.DTYPES:
+        problem = shapes.GAIN_GEMM
+        a, b = operands(problem, dtype)
+        call = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), dtype))
+        runs[f"gemm {problem.title} {dtype}"] = _by_threads(call, rivals.threads)
+    q, k, v = heads_of(shapes.GAIN_ATTENTION)
+    for causal in (False, True):
+        call = functools.partial(bp.attention, q, k, v, causal=causal, out=np.empty_like(q))
+        title = shapes.GAIN_ATTENTION._replace(causal=causal).title
+        runs[f"attention {title}"] = _by_threads(call, rivals.threads)
+    effort = Effort(0.2 if rivals.quick else 3.0, pause=rivals.effort.pause)
+    for title, calls in runs.items():
+        times = take_turns(calls, effort)
+        gain = statistics.median(times["1 thread"]) / statistics.median(times[several])
+        yield {
+            "title": title,
+            "threads": rivals.threads,
+            "gain": rounded(min(times["1 thread"]) / min(times[several])),
+            "median gain": rounded(gain),
+            **outcome(times),
+        }
+
+
+def _by_threads(call: functools.partial, threads: int) -> dict[str, Callable[[], object]]:
+    """Return the call on all threads and on one."""
+    return {
+        f"{threads} threads": functools.partial(call, threads=threads),
+        "1 thread": functools.partial(call, threads=1),
+    }

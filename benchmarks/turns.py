@@ -1,0 +1,119 @@
+"""Paired timing: rivals take turns in one run, so that a drift of the machine hits all alike."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+Times = Mapping[str, Sequence[float]]
+
+TURN = 2e-4
+"""Seconds that a turn of short calls fills."""
+
+SETTLED = 5e-3
+"""Seconds of a call beside which waking a worker does not show."""
+
+LONGEST_PAUSE = 15e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a race goes on, in seconds and rounds, and the pause before each turn."""
+
+    seconds: float
+    least_rounds: int = 5
+    pause: float = 0.0
+
+
+def take_turns(rivals: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
+    """Time callables in turns, in a new order each round, and return each one's seconds a call."""
+    counts = {name: _calls_of_a_turn(rival) for name, rival in rivals.items()}
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    shuffle, order = random.Random(0).shuffle, list(rivals)
+    collecting = gc.isenabled()
+    gc.disable()
+    until = time.perf_counter() + effort.seconds
+    try:
+        while len(times[order[0]]) < effort.least_rounds or time.perf_counter() < until:
+            shuffle(order)
+            for name in order:
+                if effort.pause:
+                    # Each library's idle workers spin for a while after a call, and here there
+                    # are as many as cores: without a pause those of the last rival would take
+                    # a core from this one. An untimed turn then wakes this one's own.
+                    time.sleep(effort.pause)
+                    if not times[name] or times[name][-1] < SETTLED:
+                        _time(rivals[name], counts[name])
+                times[name].append(_time(rivals[name], counts[name]))
+    finally:
+        if collecting:
+            gc.enable()
+    return times
+
+
+def _time(rival: Call, count: int) -> float:
+    """Return the mean seconds of so many calls."""
+    before = time.perf_counter()
+    for _ in itertools.repeat(None, count):
+        rival()
+    return (time.perf_counter() - before) / count
+
+
+def _calls_of_a_turn(rival: Call) -> int:
+    """Warm a rival up and return how many calls fill a turn."""
+    rival()
+    if _time(rival, 1) > SETTLED:
+        return 1
+    return max(1, int(TURN / max(min(_time(rival, 1), _time(rival, 1)), 1e-7)))
+
+
+def outcome(times: Times) -> dict[str, object]:
+    """Reduce times to best, quartiles and turns, and to quartiles of each other's over the first's.
+
+    A quotient is taken in each round, so that its quartiles tell the spread of the ratio itself.
+    """
+    first, *others = times
+    return {
+        "times": {name: summary(taken) for name, taken in times.items()},
+        "paired": {
+            name: quartiles([b / a for a, b in zip(times[first], times[name], strict=True)])
+            for name in others
+        },
+    }
+
+
+def summary(taken: Sequence[float]) -> dict[str, float]:
+    """Return the best and the quartiles of some times."""
+    low, middle, high = quartiles(taken)
+    return {"best": rounded(min(taken)), "q1": low, "median": middle, "q3": high,
+            "turns": len(taken)}  # fmt: skip
+
+
+def quartiles(values: Sequence[float]) -> list[float]:
+    """Return the three quartiles, none beyond the values themselves."""
+    return [rounded(value) for value in statistics.quantiles(values, n=4, method="inclusive")]
+
+
+def rounded(value: float) -> float:
+    """Return a figure to five digits, which is more than any measurement here holds."""
+    return float(f"{value:.5g}")
+
+
+def spinning(rivals: Mapping[str, Call], rounds: int = 3) -> float:
+    """Return for how many seconds after a call some rival's workers keep a core busy, at most."""
+    longest = 0.0
+    for rival in rivals.values():
+        rival()
+        for _ in range(rounds):
+            time.sleep(LONGEST_PAUSE)
+            rival()
+            before = time.process_time()
+            time.sleep(LONGEST_PAUSE)
+            longest = max(longest, time.process_time() - before)
+    return longest

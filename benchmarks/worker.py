@@ -1,0 +1,125 @@
+"""One process of a run: everything at one thread count, one line printed for each result.
+
+python -m benchmarks.worker JSON, as the command starts it in an environment that is pinned.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import brickprof as bp
+from benchmarks import ratios, setting, shapes
+from benchmarks.errors import error_cases
+from benchmarks.races import attention_races, gemm_races
+from benchmarks.ratios import Case
+from benchmarks.rivals import Rivals, torch
+from benchmarks.roofs import roof_cases
+from benchmarks.timing import corrected_races, gain_races, slowdown_races, timer_races
+
+
+def main() -> None:
+    """Run what was asked for and write it to the file that was named."""
+    asked = json.loads(sys.argv[1])
+    threads, names = asked["threads"], asked["names"]
+    rivals = Rivals.here(threads, asked["seconds"], asked["quick"])
+    pools = setting.pools(threads)
+    show_setting(rivals, pools)
+    done: dict[str, object] = {
+        "threads": threads,
+        "pools": pools,
+        "pause": rivals.effort.pause,
+        "machine": bp.detect_machine().to_json(),
+        "fingerprint": bp.detect_machine().fingerprint(),
+        "versions": setting.versions(),
+        "cases": [*raced(names, rivals)],
+    }
+    for name, run in others_than_races(rivals, asked["first"]).items():
+        if name in names:
+            print(f"\n{name}")
+            done[name] = [*shown(run(), lambda case: plain_line(case))]
+    Path(asked["file"]).write_text(json.dumps(done))
+
+
+def others_than_races(rivals: Rivals, first: bool) -> dict[str, Callable[[], Iterable[Case]]]:
+    """Return what is measured besides the races: once, or where there are several threads."""
+    single: dict[str, Callable[[], Iterable[Case]]] = {
+        "timer": lambda: timer_races(rivals),
+        "slowdown": lambda: slowdown_races(rivals),
+        "corrected": lambda: corrected_races(rivals),
+        "errors": lambda: error_cases(rivals),
+        "roofs": lambda: roof_cases(rivals.quick),
+    }
+    several = {"gain": lambda: gain_races(rivals)} if rivals.threads > 1 else {}
+    return (single if first else {}) | several
+
+
+def raced(names: list[str], rivals: Rivals) -> Iterable[Case]:
+    """Run the families that were asked for."""
+    for race, families in ((gemm_races, shapes.GEMM), (attention_races, shapes.ATTENTION)):
+        for family in families:
+            if family in names:
+                started = time.perf_counter()
+                cases = [*shown(race(family, rivals), race_line)]
+                yield from cases
+                show_summary(family, cases, time.perf_counter() - started)
+
+
+def shown(cases: Iterable[Case], line: Callable[[Case], str]) -> Iterable[Case]:
+    """Print each result as it comes."""
+    for case in cases:
+        print(line(case), flush=True)
+        yield case
+
+
+def show_setting(rivals: Rivals, pools: list[dict[str, object]]) -> None:
+    """Print the libraries, their kernels and their threads."""
+    threads = rivals.threads
+    print(f"\n{threads} thread{'s' if threads > 1 else ''} in every library:")
+    for pool in pools:
+        facts = (f"{name} {value}" for name, value in pool.items() if name != "library")
+        print(f"  {pool['library']}: {', '.join(facts)}")
+    if torch:
+        print(f"  PyTorch {torch.__version__}: {torch.get_num_threads()} by its own account")
+    print(f"  brickprof {bp.__version__}: {', '.join(bp.isas())}, best first")
+    if rivals.effort.pause:
+        print(f"  {rivals.effort.pause * 1e3:.1f} ms of sleep before each turn: idle workers spin")
+
+
+def race_line(case: Case) -> str:
+    """Return a race as a line: GFLOP/s of all, and the ratio to the best of the others."""
+    rates = "  ".join(f"{name} {ratios.rate(case, name):.4g}" for name in case["times"])
+    low, high = ratios.spread(case)
+    return (
+        f"{case['family']:15.15} {case['dtype'][5:]}-bit {case['title']:34.34} "
+        f"{ratios.ratio(case):6.3f} median {ratios.ratio(case, 'median'):6.3f} "
+        f"({low:.3f}-{high:.3f})  {rates} GF/s"
+    )
+
+
+def show_summary(family: str, cases: list[Case], seconds: float) -> None:
+    """Print a family's means, against the best of the others and against each."""
+    parts = []
+    names = ratios.values(cases, lambda case: tuple(ratios.others(case)))
+    for name in (None, *names[0]) if names else ():
+        best = ratios.summarize(cases, "best", name)
+        middle = ratios.summarize(cases, "median", name)
+        if best and middle:
+            parts.append(
+                f"{name or 'best of the others'} {best.mean:.3f} (least {best.least:.3f}, "
+                f"of medians {middle.mean:.3f})"
+            )
+    print(f"  {family}, {seconds:.0f} s: {'; '.join(parts) or 'nobody to race'}\n")
+
+
+def plain_line(case: Case) -> str:
+    """Return any other result as a line."""
+    facts = {name: value for name, value in case.items() if name not in ("title", "times")}
+    return f"  {case['title']}: " + ", ".join(f"{name} {value}" for name, value in facts.items())
+
+
+if __name__ == "__main__":
+    main()
