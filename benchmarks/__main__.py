@@ -110,6 +110,7 @@ def main() -> None:
     stamp = document["date"][:19].replace(":", "")
     name = f"results/{stamp}-{document['fingerprint'][:8]}.json"
     (args.out / name).write_text(page.to_json(document))
+    print(page.overview(document["cases"]), end="\n\n")
     print(f"figures in {args.out / name}, page in {page.write(document, args.out, name)}")
 
 

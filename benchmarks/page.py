@@ -73,10 +73,7 @@ def render(document: Document, pictures: Sequence[str] = (), name: str = "") -> 
         shown.get("ratios", ""),
         *gemm(document["cases"], shown.get("squares", "")),
         *attention(document["cases"], shown.get("attention", "")),
-        *tables.gain(document["gain"]),
-        *tables.profiler(document),
-        *tables.errors(document["errors"]),
-        *tables.roofs(document["roofs"]),
+        *(text for name, show in tables.MEASURED.items() for text in show(document[name])),
         *losing(document["cases"]),
         *tables.every_case(document["cases"]),
     ]
@@ -139,9 +136,7 @@ def gemm(cases: Sequence[Case], picture: str) -> list[str]:
         if any(case["family"] == shapes.PACKED for case in cases)
         else ""
     )
-    return [
-        "## GEMM", tables.families(cases), packed, picture, *tables.peaks(cases)
-    ]  # fmt: skip
+    return ["## GEMM", tables.families(cases), packed, picture, *tables.peaks(cases)]
 
 
 def attention(cases: Sequence[Case], picture: str) -> list[str]:

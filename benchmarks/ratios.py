@@ -76,6 +76,14 @@ def summarize(cases: Iterable[Case], of: str = "best", other: str | None = None)
     return Summary(len(ratios), statistics.geometric_mean(ratios), min(ratios), won)
 
 
+def shares(cases: Iterable[Case], name: str) -> Summary | None:
+    """Sum up a rival's shares of the peak; none is won."""
+    found = [peak_fraction(case, name) for case in cases if name in case["times"]]
+    if not found:
+        return None
+    return Summary(len(found), statistics.geometric_mean(found), min(found), 0.0)
+
+
 def losses(cases: Iterable[Case], of: str = "best", below: float = 1.0) -> list[Case]:
     """Return the cases in which the fastest of the others is faster, the worst first."""
     lost = [case for case in cases if len(case["times"]) > 1 and ratio(case, of) < below]

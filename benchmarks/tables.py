@@ -84,7 +84,14 @@ def peaks(cases: Sequence[Case]) -> list[str]:
         f"Share of the multiply-add peak, for products of {shapes.PEAK_FROM} and up; the peak is "
         "measured between the turns, and both are best times."
     )
-    return ["### Share of the peak", note, folded("Products", table(head, rows))]
+    means = []
+    for dtype, count in ratios.values(large, lambda case: (case["dtype"], case["threads"])):
+        group = pick(large, dtype=dtype, threads=count)
+        shares = [ratios.shares(group, name) for name in (OURS, *RIVALS)]
+        cells = [f"{found.mean:.1%}, least {found.least:.1%}" if found else "" for found in shares]
+        means.append([f"{dtype}, {threads(count)}", *cells])
+    summary = table(["geometric mean", OURS, *RIVALS], means)
+    return ["### Share of the peak", note, summary, folded("Products", table(head, rows))]
 
 
 def _share(case: Case, name: str) -> str:
@@ -105,41 +112,45 @@ def gain(cases: Sequence[Case]) -> list[str]:
         for case in cases
     ]
     note = "One thread's time over that of several, in turns in one process."
-    return [
-        "## What threads gain", note, table(["", "threads", "of best", "of medians"], rows)
+    shown = table(["", "threads", "of best", "of medians"], rows)
+    return ["## What threads gain", note, shown]
+
+
+def timer(cases: Sequence[Case]) -> list[str]:
+    """Return what a pair costs next to what it is held against."""
+    rows = [
+        [
+            case["title"], f"{case['cost']['best'] * 1e9:.3g} ns", case["against"],
+            f"{case['reference']['best'] * 1e9:.3g} ns", f"{case['ratio of best']:.2f}",
+            _quartiles(case["ratio"], "{:.2f}"),
+        ]
+        for case in cases
     ]  # fmt: skip
+    note = "Each loop's own time is taken out. Here a ratio below 1 is cheaper than the other."
+    head = ["", "costs", "against", "which costs", "ratio of best", "median (quartiles)"]
+    return ["## What the timer costs", note, table(head, rows)] if cases else []
 
 
-def profiler(document: Mapping[str, Any]) -> list[str]:
-    """Return what the profiler costs, and whether its cost is taken out."""
-    sections = []
-    if document["timer"]:
-        rows = [
-            [
-                case["title"], f"{case['cost']['best'] * 1e9:.3g} ns", case["against"],
-                f"{case['reference']['best'] * 1e9:.3g} ns", f"{case['ratio of best']:.2f}",
-                _quartiles(case["ratio"], "{:.2f}"),
-            ]
-            for case in document["timer"]
-        ]  # fmt: skip
-        head = ["", "costs", "against", "which costs", "ratio of best", "median (quartiles)"]
-        sections += ["### One pair", table(head, rows)]
-    if document["slowdown"]:
-        rows = [
-            [case["title"], _quartiles([value - 1 for value in case["paired"]["on"]], "{:+.2%}")]
-            for case in document["slowdown"]
-        ]
-        note = "All three levels on, against the same without a profiler, in turns on one thread."
-        sections += ["### Slowdown", note, table(["", "median (quartiles)"], rows)]
-    if document["corrected"]:
-        rows = [
-            [case["title"], *(_quartiles(case[name], "{:.3f}") for name in ("corrected", "raw"))]
-            for case in document["corrected"]
-        ]
-        note = "Time of tiles over that of the same work without any, timed as a whole: 1 is exact."
-        head = ["", "corrected, median (quartiles)", "raw"]
-        sections += ["### Is the timer's cost taken out?", note, table(head, rows)]
-    return ["## The profiler", *sections] if sections else []
+def slowdown(cases: Sequence[Case]) -> list[str]:
+    """Return by how much profiling slows the kernels."""
+    rows = [
+        [case["title"], _quartiles([value - 1 for value in case["paired"]["on"]], "{:+.2%}")]
+        for case in cases
+    ]
+    note = "All three levels on, against the same without a profiler, in turns on one thread."
+    shown = table(["", "median (quartiles)"], rows)
+    return ["## What profiling slows down", note, shown] if cases else []
+
+
+def corrected(cases: Sequence[Case]) -> list[str]:
+    """Return corrected times next to those of the same work in bulk."""
+    rows = [
+        [case["title"], *(_quartiles(case[name], "{:.3f}") for name in ("corrected", "raw"))]
+        for case in cases
+    ]
+    note = "Time of tiles over that of the same work without any, timed as a whole: 1 is exact."
+    head = ["", "corrected, median (quartiles)", "raw"]
+    return ["## Is the timer's cost taken out?", note, table(head, rows)] if cases else []
 
 
 def _quartiles(found: Sequence[float], form: str) -> str:
@@ -214,3 +225,14 @@ def every_case(cases: Sequence[Case]) -> list[str]:
 
 def _rate(case: Case, name: str) -> str:
     return f"{ratios.rate(case, name):.3g}" if name in case["times"] else ""
+
+
+MEASURED = {
+    "gain": gain,
+    "timer": timer,
+    "slowdown": slowdown,
+    "corrected": corrected,
+    "errors": errors,
+    "roofs": roofs,
+}
+"""What makes the section of each part that is no race of kernels."""

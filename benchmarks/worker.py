@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import brickprof as bp
-from benchmarks import ratios, setting, shapes
+from benchmarks import ratios, setting, shapes, tables
 from benchmarks.errors import error_cases
 from benchmarks.races import attention_races, gemm_races
 from benchmarks.ratios import Case
@@ -39,8 +39,8 @@ def main() -> None:
     }
     for name, run in others_than_races(rivals, asked["first"]).items():
         if name in names:
-            print(f"\n{name}")
-            done[name] = [*shown(run(), lambda case: plain_line(case))]
+            done[name] = cases = [*run()]
+            print("\n" + "\n\n".join(tables.MEASURED[name](cases)), flush=True)
     Path(asked["file"]).write_text(json.dumps(done))
 
 
@@ -63,15 +63,15 @@ def raced(names: list[str], rivals: Rivals) -> Iterable[Case]:
         for family in families:
             if family in names:
                 started = time.perf_counter()
-                cases = [*shown(race(family, rivals), race_line)]
+                cases = [*shown(race(family, rivals))]
                 yield from cases
                 show_summary(family, cases, time.perf_counter() - started)
 
 
-def shown(cases: Iterable[Case], line: Callable[[Case], str]) -> Iterable[Case]:
-    """Print each result as it comes."""
+def shown(cases: Iterable[Case]) -> Iterable[Case]:
+    """Print each race as it comes."""
     for case in cases:
-        print(line(case), flush=True)
+        print(race_line(case), flush=True)
         yield case
 
 
@@ -90,13 +90,18 @@ def show_setting(rivals: Rivals, pools: list[dict[str, object]]) -> None:
 
 
 def race_line(case: Case) -> str:
-    """Return a race as a line: GFLOP/s of all, and the ratio to the best of the others."""
-    rates = "  ".join(f"{name} {ratios.rate(case, name):.4g}" for name in case["times"])
-    low, high = ratios.spread(case)
+    """Return a race as a line: the ratio to the best of the others, and to each with its rate."""
+    rates = [f"{ratios.rate(case, ratios.OURS):.4g}"]
+    for name in ratios.others(case):
+        low, high = ratios.spread(case, name)
+        rates.append(
+            f"{name} {ratios.rate(case, name):.4g} "
+            f"({ratios.ratio(case, other=name):.3f}, {low:.3f}-{high:.3f})"
+        )
     return (
-        f"{case['family']:15.15} {case['dtype'][5:]}-bit {case['title']:34.34} "
-        f"{ratios.ratio(case):6.3f} median {ratios.ratio(case, 'median'):6.3f} "
-        f"({low:.3f}-{high:.3f})  {rates} GF/s"
+        f"{case['family']:14.14} {case['dtype'][0]}{case['dtype'][5:]} {case['title']:33.33} "
+        f"{ratios.ratio(case):6.3f} median {ratios.ratio(case, 'median'):6.3f}  "
+        f"GF/s {'  '.join(rates)}"
     )
 
 
@@ -109,16 +114,10 @@ def show_summary(family: str, cases: list[Case], seconds: float) -> None:
         middle = ratios.summarize(cases, "median", name)
         if best and middle:
             parts.append(
-                f"{name or 'best of the others'} {best.mean:.3f} (least {best.least:.3f}, "
-                f"of medians {middle.mean:.3f})"
+                f"{name or 'best of the others'} {best.mean:.3f} (least {best.least:.3f}; "
+                f"of medians {middle.mean:.3f}, least {middle.least:.3f})"
             )
     print(f"  {family}, {seconds:.0f} s: {'; '.join(parts) or 'nobody to race'}\n")
-
-
-def plain_line(case: Case) -> str:
-    """Return any other result as a line."""
-    facts = {name: value for name, value in case.items() if name not in ("title", "times")}
-    return f"  {case['title']}: " + ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 if __name__ == "__main__":

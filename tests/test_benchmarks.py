@@ -86,6 +86,9 @@ def test_the_share_of_the_peak() -> None:
     race = case(ours=0.5, NumPy=1.0) | {"peak": {"best": 4.0, "median": 2.0}}
     assert ratios.peak_fraction(race, "brickprof") == 0.5
     assert ratios.peak_fraction(race, "NumPy", "median") == 0.25
+    both = ratios.shares([race, case(ours=2.0) | {"peak": {"best": 4.0}}], "brickprof")
+    assert both == ratios.Summary(2, pytest.approx(0.25), 0.125, 0.0)
+    assert ratios.shares([race], "PyTorch") is None
 
 
 def test_outcomes_keep_quotients_of_each_round() -> None:
