@@ -112,7 +112,7 @@ cdef void attention_values(const attention_job *job, const attention_arena *aren
     cdef bp_tile tile
     tile.k, tile.a, tile.lda = keys, weights, job.key_block
     tile.ldb, tile.ldc, tile.keep, tile.add = at.v_ld, job.width, NULL, add
-    tile.ahead = 16 * at.v_ld if job.dots else 0
+    tile.ahead = (2 if job.dots else 1) * FETCH_STEPS * at.v_ld
     while column < job.dim:
         columns = wide if job.dim - column >= wide else min(ukr.nr, job.dim - column)
         tile.n = <int> columns
@@ -150,7 +150,7 @@ cdef void attention_scores(const attention_job *job, const attention_arena *aren
         bp_run_dot(ukr, at.rows, &dot)
         return
     tile.k, tile.a, tile.lda = job.dim, arena.q + at.first * job.dim, at.rows
-    tile.ldb, tile.ldc, tile.ahead = ukr.nr, job.key_block, 0
+    tile.ldb, tile.ldc, tile.ahead = ukr.nr, job.key_block, FETCH_STEPS * ukr.nr
     tile.keep, tile.add, tile.in_place = NULL, False, False
     for j in range(ceil_div(at.keys, ukr.nr)):
         tile.n = <int> round_up(min(at.keys - j * ukr.nr, ukr.nr), ukr.lanes)

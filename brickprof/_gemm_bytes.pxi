@@ -1,26 +1,15 @@
 # The bytes that a tile of GEMM moves; mirrors brickprof.gemm_traffic, whose docstrings say why.
 
-cdef inline Py_ssize_t strip_copies(const gemm_job *job, Py_ssize_t panels) noexcept nogil:
-    """Return the stores of a strip's packed copy, 0 where there is none."""
-    if job.prepacked:
-        return 0
-    if job.b_layout == ROWS:
-        return panels > 1 and (job.streams or not gemm_strip_is_near(job))
-    return 1
-
-
 cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at, Py_ssize_t panels,
                                Py_ssize_t width) noexcept nogil:
     """Loads and stores of a strip's sweep."""
-    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes), b
-    cdef Py_ssize_t copies = strip_copies(job, panels)
-    if job.prepacked:
-        b = panels * padded
-    elif job.b_layout != ROWS:
-        b = width + padded + panels * padded
-    elif copies:
-        b = width + panels * padded
-    else:
+    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes), b = panels * padded
+    cdef int mode = gemm_b_mode(job, panels)
+    if mode == TURNED:
+        b += width + padded
+    elif mode == COPIED:
+        b += width
+    elif mode != PANEL:
         b = panels * width
     return job.itemsize * (at.mb * at.kb + b * at.kb + (2 if at.p0 else 1) * at.mb * width)
 
@@ -28,17 +17,15 @@ cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at, Py_ssiz
 cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
                               Py_ssize_t wide) noexcept nogil:
     """What L2 gives and takes: A for each strip unless it stays in L1, each strip, and C."""
-    cdef Py_ssize_t columns = at.j1 - at.j0, lanes = job.ukr.lanes
-    cdef Py_ssize_t panels = ceil_div(at.mb, job.ukr.mr), full = columns // wide
-    cdef Py_ssize_t rest = columns - full * wide
+    cdef Py_ssize_t columns = at.j1 - at.j0, panels = ceil_div(at.mb, job.ukr.mr)
+    cdef Py_ssize_t full = columns // wide, rest = columns % wide
     cdef Py_ssize_t sweeps = full + ceil_div(rest, job.ukr.nr)
-    cdef Py_ssize_t padded = full * wide + round_up(rest, lanes)
-    cdef Py_ssize_t b = columns, a = at.mb
-    if job.prepacked:
-        b = padded
+    cdef Py_ssize_t padded = full * wide + round_up(rest, job.ukr.lanes)
+    cdef int mode = gemm_b_mode(job, panels)
+    cdef Py_ssize_t b = padded if mode == PANEL else columns, a = at.mb
     if at.kb * (job.ukr.nr + 2 * job.ukr.mr) * job.itemsize > job.blocks.l1_bytes:
-        b += (panels - 1 + strip_copies(job, panels)) * (
-            padded if job.prepacked or strip_copies(job, panels) else columns)
+        b += (panels - 1 + (mode == COPIED or mode == TURNED)) * (
+            columns if mode == NEAR or mode == IN_PLACE else padded)
     if 2 * at.mb * at.kb * job.itemsize > job.blocks.l1_bytes:
         a *= sweeps
     if at.packed:
@@ -48,11 +35,14 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
 
 cdef uint64_t gemm_macro_bytes(const gemm_job *job, const gemm_step *at,
                                Py_ssize_t rows) noexcept nogil:
-    """What L3 gives and takes: A once, B for each block of A, and C."""
-    cdef Py_ssize_t columns = at.j1 - at.j0
-    cdef Py_ssize_t b = round_up(columns, job.ukr.lanes) if job.prepacked else columns
-    return job.itemsize * ((rows + ceil_div(rows, job.mc) * b) * at.kb
-                           + (2 if at.p0 else 1) * rows * columns)
+    """What L3 gives and takes: A once, B for each block of A, once more to pack it, and C."""
+    cdef Py_ssize_t columns = at.j1 - at.j0, b = columns, blocks = ceil_div(rows, job.mc)
+    if job.prepacked or job.in_panels:
+        b = round_up(columns, job.ukr.lanes)
+    b *= blocks
+    if job.in_panels:
+        b += columns + round_up(columns, job.ukr.lanes)
+    return job.itemsize * ((rows + b) * at.kb + (2 if at.p0 else 1) * rows * columns)
 
 
 cdef uint64_t dots_micro_bytes(const gemm_job *job, Py_ssize_t vectors, Py_ssize_t count,

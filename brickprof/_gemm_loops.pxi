@@ -7,6 +7,8 @@ cdef struct gemm_step:
     Py_ssize_t lda
     bint packed, by_rows
     char *strip                                     # memory for a strip of B
+    char *panel                                     # packed strips, from this column on
+    Py_ssize_t panel_j0
 
 
 cdef inline Py_ssize_t share_of(Py_ssize_t extent, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
@@ -30,39 +32,41 @@ cdef bint gemm_packs_a(const gemm_job *job, Py_ssize_t strips) noexcept nogil:
     return stride >= 1024
 
 
-cdef bint gemm_strip_is_near(const gemm_job *job) noexcept nogil:
-    """Tell whether a strip of B is best used where it is, again and again."""
-    return 2 * job.kc * job.b_row * job.itemsize <= job.blocks.l2_bytes
-
-
 cdef inline void gemm_strip(const gemm_job *job, const gemm_step *at, Py_ssize_t j,
-                            Py_ssize_t width, bp_tile *tile, bint alone_here) noexcept nogil:
+                            Py_ssize_t width, int mode, bp_tile *tile) noexcept nogil:
     """Point a tile at a strip of B, packing it if it lies the other way."""
-    cdef Py_ssize_t size = job.itemsize, padded = round_up(width, job.ukr.lanes)
-    cdef const char *b = job.b + (at.p0 * job.b_row + j * job.b_col) * size
+    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes)
+    cdef const char *b = job.b + (at.p0 * job.b_row + j * job.b_col) * job.itemsize
     tile.keep = NULL
-    tile.in_place = False
-    tile.ahead = 0
-    tile.ldb = padded
-    if job.prepacked:
-        tile.b = job.b + (at.p0 * round_up(job.n, job.ukr.lanes) + j * at.kb) * size
-    elif job.b_layout == ROWS:
-        tile.b = b
-        tile.ldb = job.b_row
-        if alone_here or job.streams:
-            tile.in_place = True
-            tile.ahead = 2 * padded
-            if not alone_here:
-                tile.keep = at.strip
-        elif gemm_strip_is_near(job):
-            tile.in_place = width < padded
-        else:
-            tile.in_place = True
-            tile.ahead = 16 * job.b_row
-            tile.keep = at.strip
-    else:
+    tile.in_place = mode == IN_PLACE or mode == COPIED or (mode == NEAR and width < padded)
+    tile.b, tile.ldb = b, job.b_row
+    if mode == PANEL:
+        tile.b, tile.ldb = at.panel + (j - at.panel_j0) * at.kb * job.itemsize, padded
+    elif mode == TURNED:
         job.ukr.pack(padded, width, at.kb, b, job.b_col, job.b_row, at.strip)
-        tile.b = at.strip
+        tile.b, tile.ldb = at.strip, padded
+    tile.ahead = FETCH_STEPS * tile.ldb
+    if mode == IN_PLACE or mode == COPIED:
+        # A few rows take the strips beside one another, more rows the steps of one.
+        tile.ahead = 2 * padded if mode == IN_PLACE or job.streams else 2 * tile.ahead
+        if mode == COPIED:
+            tile.keep = at.strip
+
+
+cdef void gemm_panel(const gemm_job *job, gemm_step *at) noexcept nogil:
+    """Pack the part of B that a Macro tile uses, reading its rows front to back."""
+    cdef Py_ssize_t size = job.itemsize, nr = job.ukr.nr, j, width, padded, p = 0, deep
+    while p < at.kb:
+        deep = min(PACK_DEPTH, at.kb - p) if job.b_layout == ROWS else at.kb
+        j = at.j0
+        while j < at.j1:
+            width = min(nr, at.j1 - j)
+            padded = round_up(width, job.ukr.lanes)
+            job.ukr.pack(padded, width, deep,
+                         job.b + ((at.p0 + p) * job.b_row + j * job.b_col) * size, job.b_col,
+                         job.b_row, at.panel + ((j - at.j0) * at.kb + p * padded) * size)
+            j += width
+        p += deep
 
 
 cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_ssize_t width,
@@ -80,7 +84,7 @@ cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_
     tile.add = at.p0 > 0
     tile.ldc = job.c_row
     tile.lda = at.lda
-    gemm_strip(job, at, j, width, &tile, panels == 1)
+    gemm_strip(job, at, j, width, gemm_b_mode(job, panels), &tile)
     for u in range(panels):
         rows = <int> (least + (u < taller))
         tile.a = at.a + (row - at.i0) * (at.kb if at.packed else job.a_row) * size
@@ -90,6 +94,7 @@ cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_
         bp_run_tile(ukr, rows, vectors, at.by_rows, &tile)
         if tile.keep != NULL:
             tile.b, tile.ldb = tile.keep, vectors * ukr.lanes
+            tile.ahead = FETCH_STEPS * tile.ldb
             tile.keep = NULL
             tile.in_place = False
         row += rows
@@ -144,10 +149,16 @@ cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
     at.j0 = share_of(strips, part % job.across, job.across) * nr
     at.j1 = min(share_of(strips, part % job.across + 1, job.across) * nr, job.n)
     at.strip = arena
+    at.panel, at.panel_j0 = arena + gemm_strip_bytes(job) + gemm_block_bytes(job), at.j0
     for p in range(ceil_div(job.k, job.kc)):
         at.p0 = p * job.kc
         at.kb = min(job.kc, job.k - at.p0)
         bp_start(recorder, BP_MACRO, p, part)
+        if job.prepacked:
+            at.panel = job.b + at.p0 * round_up(job.n, job.ukr.lanes) * job.itemsize
+            at.panel_j0 = 0
+        elif job.in_panels:
+            gemm_panel(job, &at)
         for i in range(ceil_div(i1 - i0, job.mc)):
             at.i0 = i0 + i * job.mc
             at.mb = min(job.mc, i1 - at.i0)
@@ -159,7 +170,20 @@ cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
 
 cdef inline Py_ssize_t gemm_strip_bytes(const gemm_job *job) noexcept nogil:
     """Return the room that a packed strip takes, with a vector to spare."""
-    return round_up((job.ukr.nr * job.kc + job.ukr.lanes) * job.itemsize, 64)
+    return round_up((job.ukr.nr * job.kc + job.ukr.lanes) * job.itemsize, 4096)
+
+
+cdef inline Py_ssize_t gemm_block_bytes(const gemm_job *job) noexcept nogil:
+    """Return the room that a packed block of A takes, with a vector to spare."""
+    return round_up((job.mc * job.kc + job.ukr.lanes) * job.itemsize, 4096)
+
+
+cdef inline Py_ssize_t gemm_panel_bytes(const gemm_job *job) noexcept nogil:
+    """Return the room that the widest part's packed strips take."""
+    cdef Py_ssize_t strips = ceil_div(ceil_div(job.n, job.ukr.nr), job.across)
+    if not job.in_panels:
+        return 0
+    return round_up((strips * job.ukr.nr * job.kc + job.ukr.lanes) * job.itemsize, 4096)
 
 
 cdef void gemm_work(void *given, int thread) noexcept nogil:
@@ -184,12 +208,11 @@ cdef int gemm_run(gemm_job *job, bp_team *team) except -1 nogil:
     job.arena_bytes = 0
     job.next_part = job.threads
     if job.kind == TILES:
-        wanted = <double> (job.mc + job.ukr.nr) * job.kc * job.itemsize * job.threads
+        wanted = (<double> job.mc + job.ukr.nr + (job.n if job.in_panels else 0)) * job.kc * job.itemsize * job.threads
         if wanted > 2.0 ** 58:
             with gil:
                 raise MemoryError("no memory for packed panels")
-        job.arena_bytes = round_up(
-            gemm_strip_bytes(job) + (job.mc * job.kc + job.ukr.lanes) * job.itemsize, 4096)
+        job.arena_bytes = gemm_strip_bytes(job) + gemm_block_bytes(job) + gemm_panel_bytes(job)
         job.memory = <char *> bp_workspace(job.threads * job.arena_bytes)
     elif dots_need_copy(job):
         job.memory = <char *> bp_workspace(job.vectors * job.k * job.itemsize)

@@ -3,8 +3,11 @@
 cdef enum:
     ROWS, COLUMNS, STRIDED                          # layouts: what is adjacent
     TILES, DOTS_OF_ROWS, DOTS_OF_COLUMNS, AXPY      # kinds
+    NEAR, IN_PLACE, COPIED, TURNED, PANEL           # how strips of B are taken
     STREAM_DEPTH = 64
     STREAM_PANELS = 4
+    FETCH_STEPS = 8                                 # of k, how far ahead B is fetched into L1
+    PACK_DEPTH = 8                                  # rows of B that are read side by side
     LEAST_FLOPS = 1 << 20
     MUCH_WORK = 1 << 26
     AXPY_ROWS = 4                                   # rows that share a pass over the sum
@@ -27,6 +30,7 @@ cdef struct gemm_job:
     gemm_blocks_t blocks
     Py_ssize_t mc, kc
     bint streams                                    # B comes from memory for few rows
+    bint in_panels                                  # B is packed a part at a time
     Py_ssize_t down, across                         # parts of C
     int threads
     # Dot products: few vectors against many rows.
@@ -83,11 +87,33 @@ cdef void gemm_kind(gemm_job *job) noexcept nogil:
         job.vectors, job.count = job.n, job.m
 
 
+cdef void gemm_cut(gemm_job *job, Py_ssize_t pieces) noexcept nogil:
+    """Cut C so that its parts fit L3, and in so many more that threads have theirs.
+
+    Of the ways to cut, that with the least traffic: B is read for each part down, A for each
+    across.
+    """
+    cdef Py_ssize_t panels = ceil_div(job.m, job.ukr.mr), strips = ceil_div(job.n, job.ukr.nr)
+    cdef Py_ssize_t down = max(ceil_div(job.m, job.blocks.rows), 1), more, d
+    cdef Py_ssize_t across = max(ceil_div(job.n, job.blocks.nc), 1)
+    cdef double cost, least = -1
+    more = ceil_div(pieces, down * across)
+    job.down = max(min(down * more, panels), 1)
+    job.across = max(min(ceil_div(down * across * more, job.down), strips), 1)
+    for d in range(1, more + 1):
+        if more % d or down * d > panels or across * (more // d) > strips:
+            continue
+        cost = <double> d * down * job.n + <double> (more // d) * across * job.m
+        if least < 0 or cost < least:
+            least = cost
+            job.down, job.across = down * d, across * (more // d)
+
+
 cdef void gemm_grid(gemm_job *job, int threads) noexcept nogil:
     """Cut C into parts and choose how many threads work on them."""
     cdef double flops = 2.0 * job.m * job.n * job.k
     cdef Py_ssize_t team = <Py_ssize_t> max(min(<double> threads, flops / LEAST_FLOPS), 1)
-    cdef Py_ssize_t pieces = 1, panels, strips, more
+    cdef Py_ssize_t pieces = 1
     if team > 1:
         pieces = 2 * team if flops >= <double> team * MUCH_WORK else team
     if job.kind == AXPY:
@@ -95,24 +121,13 @@ cdef void gemm_grid(gemm_job *job, int threads) noexcept nogil:
     elif job.kind != TILES:
         job.down, job.across = max(min(pieces, ceil_div(job.count, 8)), 1), 1
     else:
-        panels, strips = ceil_div(job.m, job.ukr.mr), ceil_div(job.n, job.ukr.nr)
-        job.down = max(ceil_div(job.m, job.blocks.rows), 1)
-        job.across = max(ceil_div(job.n, job.blocks.nc), 1)
-        more = ceil_div(pieces, job.down * job.across)
-        if more > 1 and panels >= strips:
-            job.down = max(min(job.down * more, panels), 1)
-            more = ceil_div(pieces, job.down * job.across)
-        if more > 1:
-            job.across = max(min(job.across * more, strips), 1)
-            more = ceil_div(pieces, job.down * job.across)
-        if more > 1:
-            job.down = max(min(job.down * more, panels), 1)
+        gemm_cut(job, pieces)
     job.threads = <int> max(min(team, job.down * job.across), 1)
 
 
 cdef void gemm_shape(gemm_job *job, int threads) noexcept nogil:
     """Fill in the tiling of a problem for some blocks."""
-    cdef Py_ssize_t deep = job.blocks.kc
+    cdef Py_ssize_t deep = job.blocks.kc, rows
     gemm_kind(job)
     if job.kind == AXPY:
         job.kc = max(job.k, 1)
@@ -132,7 +147,26 @@ cdef void gemm_shape(gemm_job *job, int threads) noexcept nogil:
         deep = min(deep, STREAM_DEPTH)
     job.kc = balanced(job.k, deep, 4)
     gemm_grid(job, threads)
-    job.mc = balanced(ceil_div(job.m, job.down), job.blocks.mc, job.ukr.mr)
-    if (job.k <= STREAM_DEPTH and job.b_layout == ROWS and not job.prepacked
-            and 2 * job.k * job.n * job.itemsize <= job.blocks.l2_bytes):
-        job.mc = job.ukr.mr
+    rows = ceil_div(job.m, job.down)
+    job.mc = balanced(rows, job.blocks.mc, job.ukr.mr)
+    job.in_panels = False
+    if job.b_layout != ROWS:
+        job.in_panels = rows > job.mc
+    elif not job.prepacked and not job.streams:
+        if (job.k <= STREAM_DEPTH
+                and 2 * job.k * job.n * job.itemsize <= job.blocks.l2_bytes):
+            job.mc = job.ukr.mr
+        job.in_panels = job.k * job.n * job.itemsize > job.blocks.l2_bytes
+
+
+cdef int gemm_b_mode(const gemm_job *job, Py_ssize_t panels) noexcept nogil:
+    """Tell how strips of B are taken for a block of so many panels of A."""
+    if job.prepacked or job.in_panels:
+        return PANEL
+    if job.b_layout != ROWS:
+        return TURNED
+    if panels == 1:
+        return IN_PLACE
+    if job.streams or 2 * job.kc * job.b_row * job.itemsize > job.blocks.l2_bytes:
+        return COPIED
+    return NEAR

@@ -1,10 +1,10 @@
 """Tile plans of GEMM: what is blocked for which cache, and the work and traffic of each level.
 
-The loop nest is that of GotoBLAS and BLIS without a packed panel of B: a Macro tile is a part of C
-that stays in L3 for a step of k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro
-tile sweeps the micro-kernel down that block with one strip of B (kc x nr). The first panel of a
-sweep leaves a packed copy of the strip for the others, so that packing B costs a store beside
-multiply-adds. Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
+The loop nest is that of GotoBLAS and BLIS: a Macro tile is a part of C that stays in L3 for a step of
+k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro tile sweeps the micro-kernel
+down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at a time. Of a
+smaller one the first panel of A in a sweep leaves a packed copy of the strip for the others, so
+that packing costs a store beside multiply-adds, or it is used where it is. Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
 "Analytical modeling is enough for high-performance BLIS", ACM TOMS 43(2), 2016.
 
 Few vectors against many rows whose elements are adjacent are dot products instead: nothing is
@@ -78,7 +78,7 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
     kc: a strip of B takes L1 and a third more, since L2 feeds what does not stay, in [256, 512]:
-    below, C is updated too often, above nothing is won. mc: a block of A takes half of L2. nc and
+    below, C is updated too often, above nothing is won. mc: a block of A takes a quarter of L2. nc and
     rows: a strip-wise panel of B takes a quarter of a core's share of L3, a part of C half of it.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
@@ -86,7 +86,7 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     l3 = machine.cache(TileLevel.MACRO)
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
     kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 512)
-    mc = max(l2 // 2 // (kc * itemsize) // micro.mr, 1) * micro.mr
+    mc = max(l2 // 4 // (kc * itemsize) // micro.mr, 1) * micro.mr
     nc = max(min(share // 4 // (kc * itemsize), 2048) // micro.nr, 1) * micro.nr
     rows = max(share // 2 // (nc * itemsize), mc)
     return Blocks(mc, nc, kc, rows, l1, l2)
@@ -230,18 +230,26 @@ class GemmPlan:
             rows = self.m if self.kind == "dots of rows" else self.n
             parts = max(min(self.pieces, ceil_div(rows, DOT_GRAIN)), 1)
             return (parts, 1) if self.kind == "dots of rows" else (1, parts)
+        return self._cut(panels, strips)
+
+    def _cut(self, panels: int, strips: int) -> tuple[int, int]:
+        """Cut C so that its parts fit L3, and in so many more that threads have theirs.
+
+        Of the ways to cut, that with the least traffic: B is read for each part down, A for each
+        across.
+        """
         down = max(ceil_div(self.m, self.blocks.rows), 1)
         across = max(ceil_div(self.n, self.blocks.nc), 1)
         more = ceil_div(self.pieces, down * across)
-        if more > 1 and panels >= strips:
-            down = max(min(down * more, panels), 1)
-            more = ceil_div(self.pieces, down * across)
-        if more > 1:
-            across = max(min(across * more, strips), 1)
-            more = ceil_div(self.pieces, down * across)
-        if more > 1:
-            down = max(min(down * more, panels), 1)
-        return down, across
+        ways = [
+            (down * d, across * (more // d))
+            for d in range(1, more + 1)
+            if more % d == 0 and down * d <= panels and across * (more // d) <= strips
+        ]
+        if ways:
+            return min(ways, key=lambda way: way[0] * self.n + way[1] * self.m)
+        rows = max(min(down * more, panels), 1)
+        return rows, max(min(ceil_div(down * across * more, rows), strips), 1)
 
     def parts(self) -> Iterator[Part]:
         """Yield the parts of C: whole strips of columns, or groups of rows of dot products."""
@@ -263,13 +271,19 @@ class GemmPlan:
         )
 
     @property
-    def mc(self) -> int:
-        """Rows of a Midi tile; a panel where so little is done to C that it had better go by rows."""
-        if (
-            self.k <= STREAM_DEPTH
-            and self.b_layout == "rows"
+    def by_panels(self) -> bool:
+        """Whether so little is done to C that it had better go by single panels of rows."""
+        return (
+            self.b_layout == "rows"
+            and not self.streams
+            and self.k <= STREAM_DEPTH
             and 2 * self.k * self.n * self.itemsize <= self.blocks.l2_bytes
-        ):
+        )
+
+    @property
+    def mc(self) -> int:
+        """Rows of a Midi tile."""
+        if self.by_panels:
             return self.micro.mr
         return balanced(ceil_div(self.m, self.grid[0]), self.blocks.mc, self.micro.mr)
 
@@ -306,13 +320,29 @@ class GemmPlan:
         stride = self.m if self.a_stride is None else self.a_stride
         return stride * self.itemsize >= 1024
 
-    def copies_strips(self, panels: int) -> bool:
-        """Tell whether strips of B are packed: on the way, or before where B lies across."""
+    @property
+    def in_panels(self) -> bool:
+        """Whether B is packed a part at a time, before it is used."""
         if self.b_layout != "rows":
-            return True
+            return ceil_div(self.m, self.grid[0]) > self.mc
+        return not self.streams and self.k * self.n * self.itemsize > self.blocks.l2_bytes
+
+    def b_mode(self, rows: int) -> str:
+        """Tell how a block of so many rows takes strips of B.
+
+        ``"panel"``: packed before; ``"turned"``: packed each time, since B lies across; ``"in
+        place"``: by the only panel of A; ``"copied"``: packed by the first panel for the others;
+        ``"near"``: where it is, by all.
+        """
+        if self.in_panels:
+            return "panel"
+        if self.b_layout != "rows":
+            return "turned"
+        if rows <= self.micro.mr:
+            return "in place"
         stride = self.n if self.b_stride is None else self.b_stride
-        near = 2 * self.kc * stride * self.itemsize <= self.blocks.l2_bytes
-        return panels > 1 and (self.streams or not near)
+        far = 2 * self.kc * stride * self.itemsize > self.blocks.l2_bytes
+        return "copied" if self.streams or far else "near"
 
     def strips(self, rows: int, columns: int) -> list[int]:
         """Return the widths of the strips that a block of some rows goes over."""

@@ -56,8 +56,10 @@ def _tiles(plan: GemmPlan, totals: tuple[Totals, Totals, Totals]) -> None:
     for part in plan.parts():
         for deep, touches in _steps(plan):
             blocks = range(0, part.rows, block)
+            padded = round_up(part.columns, plan.micro.lanes) if plan.in_panels else part.columns
+            packed = part.columns + padded if plan.in_panels else 0
             macro.add(
-                (part.rows + len(blocks) * part.columns) * deep
+                (part.rows + len(blocks) * padded + packed) * deep
                 + touches * part.rows * part.columns
             )
             for first in blocks:
@@ -81,23 +83,25 @@ def _midi(
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
     panels = ceil_div(rows, kernel.mr)
-    copied = plan.copies_strips(panels)
+    mode = plan.b_mode(rows)
     widths = plan.strips(rows, columns)
-    a, b = rows, columns
+    padded = round_up(columns, kernel.lanes)
+    a, b = rows, padded if mode == "panel" else columns
     if deep * (kernel.nr + 2 * kernel.mr) * plan.itemsize > l1:
-        padded = sum(round_up(width, kernel.lanes) for width in widths)
-        b += (panels - 1 + copied) * (padded if copied else columns)
+        again = columns if mode in ("near", "in place") else padded
+        b += (panels - 1 + (mode in ("copied", "turned"))) * again
     if 2 * rows * deep * plan.itemsize > l1:
         a *= len(widths)
     if plan.packs_a(columns):
         a += 2 * rows
     midi.add((a + b) * deep + touches * rows * columns)
     for width in widths:
-        padded = round_up(width, kernel.lanes)
-        if plan.b_layout != "rows":
-            b = width + padded + panels * padded
-        else:
-            b = width + panels * padded if copied else panels * width
+        swept = panels * round_up(width, kernel.lanes)
+        b = {
+            "panel": swept,
+            "turned": width + round_up(width, kernel.lanes) + swept,
+            "copied": width + swept,
+        }.get(mode, panels * width)
         micro.add((rows + b) * deep + touches * rows * width)
 
 

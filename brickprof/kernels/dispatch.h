@@ -18,7 +18,7 @@ typedef struct bp_tile {
     const void *a;              /* by columns: a[i + p * lda]; by rows: a[i * lda + p] */
     ptrdiff_t lda;
     const void *b;              /* b[p * ldb + j] */
-    ptrdiff_t ldb, ahead;       /* ahead: how far to fetch, unless near */
+    ptrdiff_t ldb, ahead;       /* ahead: how far to fetch */
     void *c;                    /* c[i * ldc + j] */
     ptrdiff_t ldc;
     void *keep;                 /* where to leave a copy of B in full vectors, or NULL */

@@ -6,6 +6,7 @@
  */
 
 #define QUAD ((int)(16 / sizeof(T)))
+#define AHEAD 6 /* lines to fetch ahead of those that are packed */
 
 /* Turn LANES vectors: v[i][j] becomes v[j][i]. */
 INLINE void F(turn)(units *v) {
@@ -29,7 +30,10 @@ INLINE void F(pack_turned)(ptrdiff_t width, int count, ptrdiff_t depth, const T 
     for (; p + LANES <= depth; p += LANES) {
         units square[LANES];
 #pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) square[i] = (units)*(const V *)(row[i] + p);
+        for (int i = 0; i < LANES; i++) {
+            square[i] = (units)*(const V *)(row[i] + p);
+            __builtin_prefetch(row[i] + p + AHEAD * LINE);
+        }
         F(turn)(square);
 #pragma GCC unroll 16
         for (int j = 0; j < LANES; j++) *(V *)(dst + (p + j) * width) = (V)square[j];
@@ -43,7 +47,10 @@ INLINE void F(pack_copied)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, co
                            ptrdiff_t along, T *dst) {
     const ptrdiff_t whole = count / LANES * LANES;
     for (ptrdiff_t p = 0; p < depth; p++, src += along, dst += width) {
-        for (ptrdiff_t i = 0; i < whole; i += LANES) *(V *)(dst + i) = *(const V *)(src + i);
+        for (ptrdiff_t i = 0; i < whole; i += LANES) {
+            *(V *)(dst + i) = *(const V *)(src + i);
+            __builtin_prefetch(src + i + AHEAD * LINE);
+        }
         if (whole < count) {
             const M(MASK) mask = MASK_OF((int)(count - whole));
             *(V *)(dst + whole) = MASK_LOAD(src + whole, mask);
@@ -70,3 +77,4 @@ static void F(pack)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const voi
 }
 
 #undef QUAD
+#undef AHEAD

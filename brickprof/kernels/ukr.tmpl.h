@@ -37,7 +37,7 @@ static void F(store_part)(T *to, int n, V v) { memcpy(to, &v, (size_t)n * sizeof
 #endif
 
 /* How a pass goes over B: NEAR takes full vectors of what is near; FIRST takes B where it is,
- * its edge masked, and fetches ahead; COPY also leaves a packed copy for the passes to come. */
+ * its edge masked; COPY also leaves a packed copy for the passes to come. */
 enum { F(NEAR), F(FIRST), F(COPY) };
 
 /* Where a micro-kernel is in A, B and the copy of B. Rows of A are reached from every third one,
@@ -63,10 +63,8 @@ INLINE void F(step)(const int mr, const int nv, const int by_rows, const int pas
 #pragma GCC unroll 4
         for (int j = 0; j < nv; j++) *(V *)(at->kept + j * LANES) = b[j];
     }
-    if (pass != F(NEAR)) {
 #pragma GCC unroll 4
-        for (int j = 0; j < nv * LANES; j += LINE) __builtin_prefetch(at->b + t->ahead + j);
-    }
+    for (int j = 0; j < nv * LANES; j += LINE) __builtin_prefetch(at->b + t->ahead + j);
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++) {
         const char *from = by_rows ? at->a[i / 3] + i % 3 * lda : at->a[0] + i * (int)sizeof(T);
@@ -85,9 +83,10 @@ INLINE void F(advance)(const int mr, const int by_rows, const bp_tile *t, F(plac
 }
 
 /* Fetch one row of C: all at once they would hold up the loads of A and B. */
-INLINE void F(fetch_row)(const bp_tile *t, F(place) *at) {
-    __builtin_prefetch(at->c, 1, 1);
-    __builtin_prefetch(at->c + t->n - 1, 1, 1);
+INLINE void F(fetch_row)(const int nv, const bp_tile *t, F(place) *at) {
+#pragma GCC unroll 4
+    for (int j = 0; j < nv * LANES; j += LINE) __builtin_prefetch(at->c + j, 1, 2);
+    __builtin_prefetch(at->c + t->n - 1, 1, 2);
     if (--at->rows_to_fetch > 0) at->c += t->ldc;
 }
 
@@ -104,7 +103,7 @@ INLINE void F(body)(const int mr, const int nv, const int by_rows, const int pas
     at.c = (const T *)t->c;
     at.rows_to_fetch = mr;
     for (; p + UNROLL <= t->k; p += UNROLL) {
-        F(fetch_row)(t, &at);
+        F(fetch_row)(nv, t, &at);
 #pragma GCC unroll 8
         for (int u = 0; u < UNROLL; u++) {
             F(step)(mr, nv, by_rows, pass, t, &at, by_rows ? u : 0, mask, acc);
@@ -139,19 +138,28 @@ INLINE void F(tile)(const int mr, const int nv, const int by_rows, const bp_tile
         F(body)(mr, nv, by_rows, F(FIRST), t, mask, acc);
     else
         F(body)(mr, nv, by_rows, F(NEAR), t, mask, acc);
+    /* All loads go before the stores: rows of C may be a multiple of 4096 bytes apart, and a load
+     * waits for a store before it whose address agrees in the low 12 bits. */
+    if (t->add) {
+#pragma GCC unroll 16
+        for (int i = 0; i < mr; i++) {
+            const T *c = (const T *)t->c + i * t->ldc;
+#pragma GCC unroll 4
+            for (int j = 0; j < nv; j++)
+                acc[i * nv + j] += j == nv - 1 && tail < LANES
+                                       ? MASK_LOAD(c + j * LANES, mask)
+                                       : *(const V *)(c + j * LANES);
+        }
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < mr; i++) {
         T *c = (T *)t->c + i * t->ldc;
 #pragma GCC unroll 4
-        for (int j = 0; j < nv; j++, c += LANES) {
-            V sum = acc[i * nv + j];
-            if (j == nv - 1 && tail < LANES) {
-                if (t->add) sum += MASK_LOAD(c, mask);
-                MASK_STORE(c, mask, sum);
-            } else {
-                if (t->add) sum += *(V *)c;
-                *(V *)c = sum;
-            }
+        for (int j = 0; j < nv; j++) {
+            if (j == nv - 1 && tail < LANES)
+                MASK_STORE(c + j * LANES, mask, acc[i * nv + j]);
+            else
+                *(V *)(c + j * LANES) = acc[i * nv + j];
         }
     }
 }

@@ -3,8 +3,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 4096 };
+enum { PAGE = 4096, HUGE_PAGE = 1 << 21 };
 
 typedef struct {
     void *memory;
@@ -37,7 +38,11 @@ void *bp_workspace(size_t bytes) {
         }
     }
     if (bytes <= mine->bytes) return mine->memory;
-    if (posix_memalign(&memory, ALIGNMENT, bytes) != 0) return NULL;
+    if (posix_memalign(&memory, bytes < HUGE_PAGE ? PAGE : HUGE_PAGE, bytes) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+    /* Packed blocks are gone over again and again: small pages would miss the TLB each time. */
+    if (bytes >= HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
     free(mine->memory);
     mine->memory = memory;
     mine->bytes = bytes;
