@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from brickprof._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from brickprof._kernels import PackedMatrix as PackedMatrix
     from brickprof._kernels import attention as attention
     from brickprof._kernels import gemm as gemm
     from brickprof._kernels import isas as isas
+    from brickprof._kernels import pack as pack
     from brickprof._profiler import BrickProfiler as BrickProfiler
     from brickprof.attention_tiling import AttentionPlan as AttentionPlan
     from brickprof.calibration import calibrate as calibrate
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from brickprof.errors import RecordingError as RecordingError
     from brickprof.errors import RoofsError as RoofsError
     from brickprof.errors import TileNestingError as TileNestingError
+    from brickprof.gemm_tiling import GemmPlan as GemmPlan
     from brickprof.levels import TileLevel as TileLevel
     from brickprof.machine import Machine as Machine
     from brickprof.machine import detect_machine as detect_machine
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from brickprof.threads import optimal_threads as optimal_threads
     from brickprof.threads import sweep_threads as sweep_threads
     from brickprof.tilestats import TileStats as TileStats
-    from brickprof.gemm_tiling import GemmPlan as GemmPlan
 
 _HOMES = {
     "AttentionPlan": "attention_tiling",
@@ -47,6 +49,7 @@ _HOMES = {
     "Machine": "machine",
     "MachineError": "errors",
     "Overhead": "recording",
+    "PackedMatrix": "_kernels",
     "Recording": "recording",
     "RecordingError": "errors",
     "Roofs": "roofline",
@@ -62,6 +65,7 @@ _HOMES = {
     "load_recording": "recording",
     "merge_recordings": "recording",
     "optimal_threads": "threads",
+    "pack": "_kernels",
     "plan_attention": "plans",
     "plan_gemm": "plans",
     "roofs": "calibration",
