@@ -7,9 +7,9 @@ from dataclasses import replace
 from brickprof._kernels import micro_kernel
 from brickprof.attention_tiling import AttentionPlan, attention_blocks
 from brickprof.budget import default_threads
-from brickprof.machine import Machine, detect_machine
 from brickprof.gemm_tiling import GemmPlan, gemm_blocks
 from brickprof.limits import ITEMSIZES
+from brickprof.machine import Machine, detect_machine
 from brickprof.tiling import check_whole
 
 
