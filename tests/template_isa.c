@@ -1,9 +1,11 @@
 /* The kernels' template at any vector width, for no instruction set: the compiler splits vectors
- * that the machine lacks. Needs VBYTES, MR, NV and CHAINS; see isa.tmpl.h. */
+ * that the machine lacks. Needs a shape.h with what isa.tmpl.h asks for, but for masks. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "shape.h"
 
 /* The probes' inline assembly wants registers of the full width; without these they use memory. */
 #undef __x86_64__
@@ -13,25 +15,31 @@
 #define SUPPORTED 1
 #include "isa.tmpl.h"
 
-static const bp_ukr *ukr_of(int doubles) { return doubles ? &bp_isa_wide.f64 : &bp_isa_wide.f32; }
+static const bp_ukr *ukr_of(int doubles) { return doubles ? bp_isa_wide.f64 : bp_isa_wide.f32; }
 
 int wide_mr(int doubles) { return ukr_of(doubles)->mr; }
 int wide_nr(int doubles) { return ukr_of(doubles)->nr; }
+int wide_lanes(int doubles) { return ukr_of(doubles)->lanes; }
+int wide_wide(int doubles) { return ukr_of(doubles)->wide; }
+int wide_dots(int doubles) { return ukr_of(doubles)->dots; }
 
-void wide_packed(int doubles, ptrdiff_t k, const void *a, const void *b, ptrdiff_t ldb, void *c,
-                 ptrdiff_t ldc, int m, int n, int add) {
-    ukr_of(doubles)->packed(k, a, b, ldb, c, ldc, m, n, add);
+int wide_has_tile(int doubles, int rows, int vectors, int by_rows) {
+    return ukr_of(doubles)->tiles[rows][vectors - 1][by_rows] != NULL;
 }
 
-void wide_rows(int doubles, ptrdiff_t k, const void *a, ptrdiff_t lda, const void *b,
-               ptrdiff_t ldb, void *c, ptrdiff_t ldc, int m, int n, int add) {
-    ukr_of(doubles)->rows(k, a, lda, b, ldb, c, ldc, m, n, add);
+void wide_tile(int doubles, int rows, int vectors, int by_rows, const bp_tile *tile) {
+    bp_run_tile(ukr_of(doubles), rows, vectors, by_rows, tile);
 }
 
-void wide_pack(int doubles, int is_b, ptrdiff_t count, ptrdiff_t depth, const void *src,
+void wide_dot(int doubles, int across, const bp_dot *dot) {
+    bp_run_dot(ukr_of(doubles), across, dot);
+}
+
+void wide_axpy(int doubles, const bp_axpy *sum) { ukr_of(doubles)->axpy(sum); }
+
+void wide_pack(int doubles, ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *src,
                ptrdiff_t between, ptrdiff_t along, void *dst) {
-    const bp_ukr *ukr = ukr_of(doubles);
-    (is_b ? ukr->pack_b : ukr->pack_a)(count, depth, src, between, along, dst);
+    ukr_of(doubles)->pack(width, count, depth, src, between, along, dst);
 }
 
 void wide_softmax(float *scores, ptrdiff_t ld, int rows, int keys, ptrdiff_t visible, int step,

@@ -18,7 +18,7 @@ FLOORS = (
         "recording_json", "machine", "roofline", "_caches", "_cgroup", "_checks", "_cpuinfo",
         "_roofs", "_roofstore", "limits", "_sysfiles", "_table", "_topology",
     },
-    {"tiling", "attention_tiling", "budget"},
+    {"tiling", "gemm_tiling", "gemm_traffic", "attention_tiling", "budget"},
     {"tile", "_pairs", "_recorder", "_profiler", "_arrays", "_kernels", "plans"},
     {"summary", "diagnose", "threads"},
     {"calibration", "_probing"},

@@ -1,244 +1,223 @@
-"""The kernels' template at vector widths that this CPU may lack, called directly."""
+"""The kernels' template at vector widths that this CPU may lack: tiles, dot products, packing."""
 
 from __future__ import annotations
 
 import ctypes
 import itertools
-import math
-import os
-import re
 import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from kernel_checks import Array
-
-KERNELS = Path(__file__).parents[1] / "brickprof" / "kernels"
-COMPILER = os.environ.get("CC", "cc")
-
-
-def shipped(isa: str) -> list[int]:
-    """Read an instruction set's vector width in bytes, and its rows and vectors of a block."""
-    source = (KERNELS / f"ukr_{isa}.c").read_text()
-    return [int(re.findall(rf"#define {name} (\d+)", source)[0]) for name in ("VBYTES", "MR", "NV")]
-
-
-BLOCKS = {isa: shipped(isa) for isa in ("avx512", "avx2", "neon")}
-
-Library = ctypes.CDLL
+from template_library import (
+    COMPILER,
+    SHIPPED,
+    Axpy,
+    Dot,
+    Library,
+    Tile,
+    at,
+    compiled,
+    number_of,
+    size,
+)
 
 pytestmark = pytest.mark.skipif(
     shutil.which(COMPILER.split()[0]) is None, reason="there is no C compiler"
 )
+each_type = pytest.mark.parametrize("doubles", [0, 1])
+each_order = pytest.mark.parametrize("add", [0, 1])
+DEPTHS = (0, 1, 3, 4, 5, 13)
 
 
-@pytest.fixture(scope="module", params=BLOCKS)
-def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Library:
+@pytest.fixture(scope="module", params=SHIPPED)
+def library(request: pytest.FixtureRequest) -> Library:
     """Compile the template for one register block."""
-    vbytes, mr, nv = BLOCKS[request.param]
-    built = tmp_path_factory.mktemp("template") / f"{request.param}.so"
-    command = [
-        *COMPILER.split(),
-        "-O1",
-        "-shared",
-        "-fPIC",
-        "-w",
-        "-fno-math-errno",
-        f"-I{KERNELS}",
-        f"-DVBYTES={vbytes}",
-        f"-DMR={mr}",
-        f"-DNV={nv}",
-        "-DCHAINS=2",
-        str(Path(__file__).with_name("template_isa.c")),
-        "-o",
-        str(built),
-        "-lm",
-    ]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(built))
+    return compiled(request.param)
 
 
-def at(array: Array) -> ctypes.c_void_p:
-    """Return the address of an array's first element."""
-    return ctypes.c_void_p(array.ctypes.data)
+def type_of(doubles: int) -> str:
+    """Return the element type's name."""
+    return "float64" if doubles else "float32"
 
 
-def size(number: int) -> ctypes.c_ssize_t:
-    """Return a number as a ptrdiff_t."""
-    return ctypes.c_ssize_t(number)
+def whole(rng: np.random.Generator, shape: tuple[int, ...], doubles: int) -> Array:
+    """Return small whole numbers, whose products and sums are exact."""
+    return rng.integers(-4, 5, shape).astype(type_of(doubles))
 
 
-def packed_panels(vectors: Array, width: int) -> Array:
-    """Return vectors (one a row) in panels of `width`, depth-major, padded with zeros."""
-    count, depth = vectors.shape
-    panels = -(-count // width)
-    padded = np.zeros((panels * width, depth), vectors.dtype)
-    padded[:count] = vectors
-    return padded.reshape(panels, width, depth).swapaxes(1, 2).flatten()
+@each_type
+def test_the_register_blocks_are_those_of_the_tables(library: Library, doubles: int) -> None:
+    lanes = number_of(library.isa, "VBYTES") // (8 if doubles else 4)
+    assert library.wide_lanes(doubles) == lanes
+    assert library.wide_nr(doubles) == lanes * number_of(library.isa, "NV")
+    assert library.wide_mr(doubles) == number_of(library.isa, "MR")
+    assert library.wide_wide(doubles) == number_of(library.isa, "WIDE")
+    assert library.wide_dots(doubles) == number_of(library.isa, "DOTS")
 
 
-def test_the_register_blocks_are_those_of_the_tables(library: Library) -> None:
-    blocks = []
-    for doubles, itemsize in ((0, 4), (1, 8)):
-        blocks.append((library.wide_mr(doubles), library.wide_nr(doubles) * itemsize))
-    assert blocks[0] == blocks[1]
-    assert blocks[0] in [(mr, vbytes * nv) for vbytes, mr, nv in BLOCKS.values()]
+def tile_functions(library: Library, doubles: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the height, the vectors and the layout of A of every tile function there must be."""
+    for rows in range(1, library.wide_mr(doubles) + 1):
+        for vectors in (1, 2, 4) if rows <= library.wide_wide(doubles) else (1, 2):
+            for by_rows in (0, 1):
+                yield rows, vectors, by_rows
 
 
-@pytest.mark.parametrize("doubles", [0, 1])
-@pytest.mark.parametrize("is_b", [0, 1])
-def test_packing(library: Library, doubles: int, is_b: int) -> None:
-    dtype = "float64" if doubles else "float32"
-    width = (library.wide_nr if is_b else library.wide_mr)(doubles)
-    rng = np.random.default_rng(1)
-    for count, depth in itertools.product((0, 1, width - 1, width, 2 * width + 1), (0, 1, 3, 17)):
-        room = rng.integers(-9, 9, (2 * count + 1, 3 * depth + 1)).astype(dtype)
-        for vectors in (
-            room[:count, :depth],
-            room[: 2 * count : 2, : 3 * depth : 3],
-            room[:count, :depth][::-1, ::-1],
-            room[:1, :depth].repeat(count, 0),
-        ):
-            between, along = (stride // vectors.itemsize for stride in vectors.strides)
-            columns = np.asfortranarray(vectors)
-            wanted = packed_panels(vectors, width)
-            for source, steps in ((vectors, (between, along)), (columns, (1, max(count, 1)))):
-                out = np.full(wanted.size + 5, 7, dtype)
-                library.wide_pack(
-                    doubles,
-                    is_b,
-                    size(count),
-                    size(depth),
-                    at(source),
-                    size(steps[0]),
-                    size(steps[1]),
-                    at(out),
-                )
-                assert np.array_equal(out[: wanted.size], wanted)
-                assert (out[wanted.size :] == 7).all()
+@each_type
+def test_there_are_tiles_of_every_height(library: Library, doubles: int) -> None:
+    there = {
+        (rows, vectors, by_rows)
+        for rows in range(1, library.wide_mr(doubles) + 1)
+        for vectors in (1, 2, 3, 4)
+        for by_rows in (0, 1)
+        if library.wide_has_tile(doubles, rows, vectors, by_rows)
+    }
+    assert there == set(tile_functions(library, doubles))
 
 
-@pytest.mark.parametrize("doubles", [0, 1])
-@pytest.mark.parametrize("add", [0, 1])
-def test_micro_kernels(library: Library, doubles: int, add: int) -> None:
-    dtype = "float64" if doubles else "float32"
-    mr, nr = library.wide_mr(doubles), library.wide_nr(doubles)
+def fenced_off(values: Array, spare: int) -> Array:
+    """Copy to rows that are followed by NaNs, which poison whatever takes them in."""
+    room = np.full((values.shape[0], values.shape[1] + spare), np.nan, values.dtype)
+    room[:, : values.shape[1]] = values
+    return room
+
+
+def run_tile(
+    library: Library,
+    doubles: int,
+    place: tuple[int, int, int],
+    a: Array,
+    b: Array,
+    how: str,
+    add: int,
+) -> None:
+    """Run one tile function in one way and check C, all around C, and the copy of B."""
+    rows, vectors, by_rows = place
+    k, n, lanes = a.shape[1], b.shape[1], library.wide_lanes(doubles)
+    padded = vectors * lanes
+    left = fenced_off(a if by_rows else np.ascontiguousarray(a.T), 3)
+    # Where it is taken in place B ends where C does; otherwise numbers pad it to full vectors.
+    right = fenced_off(b, padded - n + 2)
+    if how == "packed":
+        right[:, n:padded] = 1
+    kept = np.full(k * padded + 1, np.nan, a.dtype)
+    c = np.full((rows + 1, padded + 3), 7, a.dtype)
+    wanted = c.copy()
+    wanted[:rows, :n] = a @ b + (7 if add else 0)
+    tile = Tile(
+        k=k, a=at(left), lda=left.shape[1], b=at(right), ldb=right.shape[1], ahead=0, c=at(c),
+        ldc=c.shape[1], keep=at(kept) if how == "keep" else None, n=n, add=add,
+        in_place=how == "in place",
+    )  # fmt: skip
+    library.wide_tile(doubles, rows, vectors, by_rows, ctypes.byref(tile))
+    assert np.array_equal(c, wanted), (place, n, k, how)
+    if how == "keep":
+        copy = kept[:-1].reshape(k, padded)
+        assert np.array_equal(copy[:, :n], b)
+        assert not copy[:, n:].any()
+    assert np.isnan(kept[-1])
+
+
+@each_type
+@each_order
+@pytest.mark.parametrize("how", ["packed", "in place", "keep"])
+def test_tiles(library: Library, doubles: int, add: int, how: str) -> None:
     rng = np.random.default_rng(2)
-    for m, n, k in itertools.product((1, mr - 1, mr), (1, nr - 1, nr), (0, 1, 13)):
-        a = rng.integers(-4, 5, (mr, k)).astype(dtype)
-        b = rng.integers(-4, 5, (k, nr + 3)).astype(dtype)
-        before = rng.integers(-4, 5, (mr, nr + 2)).astype(dtype)
-        wanted = before.copy()
-        wanted[:m, :n] = a[:m] @ b[:, :n] + (before[:m, :n] if add else 0)
-        by_step = np.ascontiguousarray(a.T)
-        c = before.copy()
-        library.wide_packed(
-            doubles, size(k), at(by_step), at(b), size(nr + 3), at(c), size(nr + 2), m, n, add
-        )
-        assert np.array_equal(c, wanted)
-        c = before.copy()
-        library.wide_rows(
-            doubles, size(k), at(a), size(k), at(b), size(nr + 3), at(c), size(nr + 2), m, n, add
-        )
-        assert np.array_equal(c, wanted)
+    lanes = library.wide_lanes(doubles)
+    for place in tile_functions(library, doubles):
+        rows, vectors, _ = place
+        for edge, k in itertools.product(sorted({1, lanes // 2 + 1, lanes - 1, lanes}), DEPTHS):
+            n = (vectors - 1) * lanes + edge
+            a, b = whole(rng, (rows, k), doubles), whole(rng, (k, n), doubles)
+            run_tile(library, doubles, place, a, b, how, add)
 
 
-@pytest.mark.parametrize("step", [0, 1])
-def test_online_softmax(library: Library, step: int) -> None:
-    nr, rows, width = library.wide_nr(0), 9, library.wide_nr(0) * 2
+@each_type
+@each_order
+def test_dot_products(library: Library, doubles: int, add: int) -> None:
     rng = np.random.default_rng(3)
-    ld, scale = 4 * nr, 0.3 * math.log2(math.e)
-    maximum, total = np.full(rows, -np.inf, "float32"), np.zeros(rows, "float32")
-    out = np.zeros((rows, width), "float32")
-    values = rng.standard_normal((4, 4 * nr, width)).astype("float32")
-    scores = 20 * rng.standard_normal((4, rows, 4 * nr)).astype("float32")
-    weighted, seen_scores = np.zeros((rows, width)), np.full((4, rows, 4 * nr), -np.inf)
-    for block, keys in enumerate((4 * nr, 3 * nr + 1, nr, 1)):
-        visible = 2 * nr + 1 - block * nr if step else keys
-        given = np.full((rows, ld), np.nan, "float32")
-        given[:, :keys] = scores[block, :, :keys]
-        library.wide_softmax(
-            at(given),
-            size(ld),
-            rows,
-            keys,
-            size(visible),
-            step,
-            ctypes.c_float(scale),
-            at(maximum),
-            at(total),
-            at(out),
-            size(width),
-            width,
-        )
-        for row in range(rows):
-            seen = min(max(visible + row * step, 0), keys)
-            seen_scores[block, row, :seen] = 0.3 * scores[block, row, :seen].astype("float64")
-            assert not given[row, seen:keys].any()
-        out += given[:, :keys] @ values[block, :keys]
-    top = seen_scores.max((0, 2))
-    weights = np.exp(seen_scores - top[None, :, None])
-    weighted = np.einsum("brk,bkw->rw", weights, values)
-    assert np.allclose(maximum, top / 0.3, rtol=1e-6)
-    assert np.allclose(total, weights.sum((0, 2)), rtol=1e-4)
-    assert np.allclose(out, weighted, rtol=1e-4, atol=1e-4)
-    divided = np.empty(width, "float32")
-    library.wide_divide(at(out[2]), ctypes.c_float(total[2]), at(divided), size(width))
-    assert np.array_equal(divided, out[2] / total[2])
+    lanes = library.wide_lanes(doubles)
+    depths = sorted({0, 1, lanes - 1, lanes, lanes + 1, 4 * lanes, 9 * lanes + 3})
+    for across, k in itertools.product(range(1, library.wide_dots(doubles) + 1), depths):
+        for count in (0, 1, 2, 3, 4, 5, 8, 11):
+            x, rows = whole(rng, (across, k), doubles), whole(rng, (count, k), doubles)
+            wanted = x.astype("float64") @ rows.T.astype("float64") + (7 if add else 0)
+            for by_vector in (True, False):
+                shape = (across + 1, count + 2) if by_vector else (count + 1, across + 2)
+                c = np.full(shape, 7, type_of(doubles))
+                steps = (shape[1], 1) if by_vector else (1, shape[1])
+                left, right = fenced_off(x, 2), fenced_off(rows, 5)
+                dot = Dot(
+                    k, at(left), left.shape[1], at(right), right.shape[1], count, at(c), *steps, add
+                )
+                library.wide_dot(doubles, across, ctypes.byref(dot))
+                got = c if by_vector else c.T
+                assert np.array_equal(got[:across, :count], wanted), (across, k, count)
+                assert (got[across:] == 7).all() and (got[:, count:] == 7).all()
 
 
-def test_negate(library: Library) -> None:
-    data = np.arange(-20, 21, dtype="float32")
-    library.wide_negate(at(data), size(data.size - 1))
-    assert np.array_equal(data, [*range(20, -20, -1), 20])
+@each_type
+def test_sums_of_rows(library: Library, doubles: int) -> None:
+    rng = np.random.default_rng(4)
+    lanes = library.wide_lanes(doubles)
+    for n, k in itertools.product((1, lanes - 1, lanes, lanes + 1, 3 * lanes + 2), DEPTHS[1:]):
+        for along in (1, 3, -2):
+            x, b = whole(rng, (1, k), doubles), whole(rng, (k, n), doubles)
+            room = np.full(3 * k + 1, np.nan, x.dtype)
+            factors = room[:: abs(along)][:k] if along > 0 else room[:: abs(along)][:k][::-1]
+            factors[...] = x[0]
+            right, c = fenced_off(b, 4), np.full(n + lanes, 7, x.dtype)
+            sums = Axpy(k, at(factors), along, at(right), right.shape[1], n, at(c))
+            library.wide_axpy(doubles, ctypes.byref(sums))
+            assert np.array_equal(c[:n], (x @ b)[0]), (n, k, along)
+            assert (c[n:] == 7).all()
 
 
-def test_powers_of_two(library: Library) -> None:
-    nr = library.wide_nr(0)
-    exponents = np.concatenate(
-        [
-            -np.geomspace(2.0**-30, 125.9, 4000),
-            -np.arange(126.0),
-            -np.arange(126.0) - 0.5,
-            [-126.5, -127, -200, -1e9, -3e38, -np.inf, np.nan, 0],
-        ]
-    ).astype("float32")
-    for first in range(0, exponents.size, nr - 1):
-        some = exponents[first : first + nr - 1]
-        row = np.zeros(nr, "float32")
-        row[1 : 1 + some.size] = some
-        maximum, total = np.array([-np.inf], "float32"), np.zeros(1, "float32")
-        library.wide_softmax(
-            at(row),
-            size(nr),
-            1,
-            1 + some.size,
-            size(1 + some.size),
-            0,
-            ctypes.c_float(1),
-            at(maximum),
-            at(total),
-            at(np.zeros(nr, "f4")),
-            size(nr),
-            nr,
-        )
-        wanted = np.exp2(some.astype("float64"))
-        wanted[some < -126] = 0
-        got = row[1 : 1 + some.size]
-        good = abs(got - wanted) <= 5 * 2.0**-24 * wanted
-        assert (good | (np.isnan(got) & np.isnan(some))).all()
+def strided_copies(vectors: Array) -> Iterator[tuple[Array, int, int]]:
+    """Yield the vectors (one a row) in memory of several strides, given in elements."""
+    count, depth = vectors.shape
+    yield np.ascontiguousarray(vectors), depth, 1
+    yield np.asfortranarray(vectors), 1, count
+    room = np.full((2 * count + 1, 3 * depth + 2), np.nan, vectors.dtype)
+    for view in (room[:count, :depth], room[: 2 * count : 2, : 3 * depth : 3]):
+        for turned in (view, view[::-1, ::-1]):
+            turned[...] = vectors
+            between, along = (stride // vectors.itemsize for stride in turned.strides)
+            yield turned, between, along
 
 
-def test_all_finite(library: Library) -> None:
-    data = np.zeros((5, 40), "float32")
-    data[:, 33:] = np.nan
-    assert library.wide_all_finite(at(data), size(5), size(40), size(33))
-    for bad in (np.nan, np.inf, -np.inf):
-        for row, column in ((0, 0), (4, 32), (2, 17)):
-            spoilt = data.copy()
-            spoilt[row, column] = bad
-            assert not library.wide_all_finite(at(spoilt), size(5), size(40), size(33))
-    data[0, 0], data[1, 1] = 3e38, 3e38
-    assert library.wide_all_finite(at(data), size(5), size(40), size(33))
+@each_type
+def test_packing(library: Library, doubles: int) -> None:
+    rng = np.random.default_rng(1)
+    lanes, nr = library.wide_lanes(doubles), library.wide_nr(doubles)
+    widths = sorted({1, 3, lanes, library.wide_mr(doubles), nr, 4 * lanes})
+    for width, depth in itertools.product(widths, (0, 1, 3, lanes, 2 * lanes + 1)):
+        for count in sorted({1, max(width - 1, 1), width // 2 + 1, width}):
+            vectors = whole(rng, (count, depth), doubles)
+            for source, between, along in strided_copies(vectors):
+                out = np.full(width * depth + lanes + 3, 7, vectors.dtype)
+                library.wide_pack(
+                    doubles, size(width), size(count), size(depth), at(source), size(between),
+                    size(along), at(out),
+                )  # fmt: skip
+                panel = out[: width * depth].reshape(depth, width)
+                assert np.array_equal(panel[:, :count], vectors.T), (width, count, depth)
+                assert (out[width * depth + lanes :] == 7).all()
+
+
+@each_type
+def test_packing_of_repeated_vectors(library: Library, doubles: int) -> None:
+    width, depth = library.wide_nr(doubles), 7
+    numbers = np.arange(depth).astype(type_of(doubles))
+    for between, along in ((0, 1), (1, 0), (0, 0)):
+        if (between, along) == (1, 0):
+            numbers = np.arange(width).astype(type_of(doubles))
+        out = np.zeros((depth + 1, width), numbers.dtype)
+        library.wide_pack(
+            doubles, size(width), size(width), size(depth), at(numbers), size(between),
+            size(along), at(out),
+        )  # fmt: skip
+        places = np.arange(depth)[:, None] * along + np.arange(width) * between
+        assert np.array_equal(out[:depth], numbers[places])
