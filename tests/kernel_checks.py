@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import mmap
 from typing import Any
 
 import numpy as np
@@ -50,11 +52,54 @@ def assert_product(c: Array, a: Array, b: Array) -> None:
 
 
 def tiny_plan(
-    m: int, n: int, k: int, dtype: str, isa: str, threads: int = 1, deep: int = 5
+    m: int, n: int, k: int, dtype: str, isa: str, threads: int = 1, deep: int = 5, **more: Any
 ) -> bp.GemmPlan:
     """Plan a product in blocks so small that each loop takes several turns."""
     micro = bp.plan_gemm(1, 1, 1, dtype, threads=1, isa=isa).micro
-    return bp.GemmPlan(m, n, k, dtype, micro, Blocks(2 * micro.mr, 2 * micro.nr, deep, 2 * micro.mr), threads)
+    caches = {name: more.pop(name) for name in ("l1_bytes", "l2_bytes") if name in more}
+    blocks = Blocks(2 * micro.mr, 2 * micro.nr, deep, 2 * micro.mr, **caches)
+    return bp.GemmPlan(m, n, k, dtype, micro, blocks, threads, **more)
+
+
+def layout_of(array: Array) -> tuple[str, int | None]:
+    """Return what a plan calls a matrix's layout, and its stride between rows or columns."""
+    rows, columns = array.shape
+    row, column = (
+        stride // array.itemsize if extent > 1 else 0
+        for stride, extent in zip(array.strides, array.shape, strict=True)
+    )
+    if column == 1 or columns == 1:
+        return "rows", row
+    if row == 1 or rows == 1:
+        return "columns", column
+    return "strided", None
+
+
+def layouts_of(a: Array, b: Array) -> dict[str, Any]:
+    """Return what a plan has to be told of how two matrices lie."""
+    (a_layout, a_stride), (b_layout, b_stride) = layout_of(a), layout_of(b)
+    return {
+        "a_layout": a_layout,
+        "b_layout": b_layout,
+        "a_stride": a_stride,
+        "b_stride": b_stride,
+    }
+
+
+def fenced(values: Array, after: bool = True) -> Array:
+    """Copy to memory whose end, or start, no access may pass: the page behind is not mapped."""
+    page = mmap.PAGESIZE
+    pages = -(-max(values.nbytes, 1) // page)
+    room = mmap.mmap(-1, (pages + 2) * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(room))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for fence in (address, address + (pages + 1) * page):
+        assert libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(page), mmap.PROT_NONE) == 0
+    first = page if not after else (pages + 1) * page - values.nbytes
+    order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else "C"
+    copy = np.ndarray(values.shape, values.dtype, room, first, order=order)
+    copy[...] = values
+    return copy
 
 
 def tiny_attention_plan(
