@@ -12,6 +12,7 @@ import numpy as np
 import brickprof as bp
 from brickprof.attention_tiling import AttentionBlocks
 from brickprof.gemm_tiling import Blocks
+from brickprof.levels import TileLevel
 
 Array = np.ndarray[Any, Any]
 
@@ -189,3 +190,27 @@ def assert_attention(
     error = abs(out.astype(np.float64) - wanted)
     agree = (error <= bound) | (np.isnan(out) & np.isnan(wanted))
     assert agree.all(), f"error is up to {np.nanmax(error / bound):.2f} of the bound"
+
+
+Plan = bp.GemmPlan | bp.AttentionPlan
+
+
+def running(**options: int) -> bp.BrickProfiler:
+    """Return a profiler that is on."""
+    profiler = bp.BrickProfiler(**options)
+    profiler.enable_tile_profiling()
+    return profiler
+
+
+def assert_recorded(profiler: bp.BrickProfiler, brick: str, plan: Plan, calls: int = 1) -> None:
+    """Check that each level recorded exactly what the plan says, for so many runs."""
+    elements = set()
+    for level in TileLevel:
+        stats, planned = profiler.tile_stats(level, brick), plan.level(level)
+        assert stats.count == calls * planned.tiles, level
+        assert stats.flops == calls * planned.flops == calls * plan.flops, level
+        assert stats.nbytes == calls * planned.nbytes, level
+        assert stats.nbytes_declared
+        elements.add(stats.elements)
+    if isinstance(plan, bp.GemmPlan):
+        assert len(elements) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from hypothesis import strategies as st
 from kernel_checks import (
     DTYPES,
     ISAS,
+    Array,
+    assert_recorded,
+    exact_product,
+    integers,
+    layouts_of,
     normals,
-    tiny_attention_plan,
+    running,
     tiny_plan,
-    visible_keys,
 )
 
 import brickprof as bp
@@ -23,29 +28,6 @@ from brickprof.levels import TileLevel
 
 each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
-
-Plan = bp.GemmPlan | bp.AttentionPlan
-
-
-def running(**options: int) -> bp.BrickProfiler:
-    """Return a profiler that is on."""
-    profiler = bp.BrickProfiler(**options)
-    profiler.enable_tile_profiling()
-    return profiler
-
-
-def assert_recorded(profiler: bp.BrickProfiler, brick: str, plan: Plan, calls: int = 1) -> None:
-    """Check that each level recorded exactly what the plan says, for so many runs."""
-    elements = set()
-    for level in TileLevel:
-        stats, planned = profiler.tile_stats(level, brick), plan.level(level)
-        assert stats.count == calls * planned.tiles, level
-        assert stats.flops == calls * planned.flops == calls * plan.flops, level
-        assert stats.nbytes == calls * planned.nbytes, level
-        assert stats.nbytes_declared
-        elements.add(stats.elements)
-    if isinstance(plan, bp.GemmPlan):
-        assert len(elements) == 1
 
 
 @each_dtype
@@ -72,23 +54,103 @@ def test_gemm_records_its_plan(isa: str, dtype: str, threads: int) -> None:
     assert info.threads == plan.workers
 
 
+KINDS: dict[str, tuple[tuple[int, int, int], str, str]] = {
+    "tiles": ((70, 90, 23), "C", "C"),
+    "A by columns": ((70, 90, 23), "F", "C"),
+    "B by columns": ((70, 90, 23), "C", "F"),
+    "small k": ((200, 40, 6), "C", "C"),
+    "few rows": ((5, 900, 300), "C", "C"),
+    "a sum of rows": ((1, 900, 203), "C", "C"),
+    "dots of rows": ((900, 3, 203), "C", "C"),
+    "dots of columns": ((3, 900, 203), "C", "F"),
+    "many dots of columns": ((20, 200, 1030), "C", "F"),
+    "one number": ((1, 1, 2000), "C", "C"),
+    "an outer product": ((90, 120, 1), "C", "C"),
+}
+
+
+@each_dtype
 @each_isa
-@settings(max_examples=50, deadline=None)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_records_its_plan(isa: str, dtype: str, kind: str) -> None:
+    rng = np.random.default_rng(1)
+    (m, n, k), a_order, b_order = KINDS[kind]
+    a = np.asarray(integers(rng, (m, k), dtype), order=a_order)
+    b = np.asarray(integers(rng, (k, n), dtype), order=b_order)
+    lies = layouts_of(a, b)
+    for threads in (1, 2, 3):
+        for sizes in ({}, {"l1_bytes": 4000}, {"l2_bytes": 9000}):
+            plan = tiny_plan(m, n, k, dtype, isa, threads, 37, **lies, **sizes)
+            profiler = running()
+            c = bp.gemm(a, b, isa=isa, plan=plan, profiler=profiler)
+            assert np.array_equal(c, exact_product(a, b))
+            assert_recorded(profiler, "gemm", plan)
+        if n == 1:
+            continue
+        profiler = running()
+        bp.gemm(a, b, threads=threads, isa=isa, profiler=profiler)
+        default = bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa)
+        assert_recorded(profiler, "gemm", replace(default, **lies))
+
+
+def laid_out(values: Array, how: str) -> Array:
+    """Copy to memory that lies one way or another, with gaps."""
+    m, n = values.shape
+    if how == "C":
+        return np.ascontiguousarray(values)
+    if how == "F":
+        return np.asfortranarray(values)
+    if how == "wide":
+        view = np.zeros((m, n + 1000), values.dtype)[:, 5 : 5 + n]
+    elif how == "4096 bytes":
+        view = np.zeros((m, -(-n * values.itemsize // 4096) * 4096), "u1")
+        view = view.view(values.dtype)[:, :n]
+    elif how == "tall":
+        view = np.zeros((n, m + 300), values.dtype)[:, :m].T
+    else:
+        view = np.zeros((2 * m, 3 * n), values.dtype)[::2, ::3]
+    view[...] = values
+    return view
+
+
+layouts = st.sampled_from(["C", "F", "wide", "4096 bytes", "tall", "steps"])
+
+
+@each_isa
+@settings(max_examples=120, deadline=None)
 @given(
-    m=st.integers(0, 150),
-    n=st.integers(0, 150),
-    k=st.integers(0, 60),
+    m=st.integers(0, 12) | st.integers(0, 150),
+    n=st.integers(0, 12) | st.integers(0, 150),
+    k=st.integers(0, 12) | st.integers(0, 150),
     threads=st.integers(1, 3),
-    deep=st.integers(1, 20),
+    deep=st.integers(1, 80),
     dtype=st.sampled_from(DTYPES),
+    a_how=layouts,
+    b_how=layouts,
+    l1_bytes=st.sampled_from([100, 3000, 32000]),
+    l2_bytes=st.sampled_from([1000, 20000, 10**6]),
 )
 def test_any_gemm_records_its_plan(
-    isa: str, m: int, n: int, k: int, threads: int, deep: int, dtype: str
+    isa: str,
+    m: int,
+    n: int,
+    k: int,
+    threads: int,
+    deep: int,
+    dtype: str,
+    a_how: str,
+    b_how: str,
+    l1_bytes: int,
+    l2_bytes: int,
 ) -> None:
-    a, b = np.ones((m, k), dtype), np.ones((k, n), dtype)
+    rng = np.random.default_rng(m * n * k)
+    a = laid_out(integers(rng, (m, k), dtype), a_how)
+    b = laid_out(integers(rng, (k, n), dtype), b_how)
     profiler = running()
-    plan = tiny_plan(m, n, k, dtype, isa, threads, deep)
-    bp.gemm(a, b, plan=plan, isa=isa, profiler=profiler)
+    caches = {"l1_bytes": l1_bytes, "l2_bytes": l2_bytes}
+    plan = tiny_plan(m, n, k, dtype, isa, threads, deep, **layouts_of(a, b), **caches)
+    c = bp.gemm(a, b, plan=plan, isa=isa, profiler=profiler)
+    assert np.array_equal(c, exact_product(a, b))
     info = profiler.recording().brick_infos[0]
     assert info.calls == 1
     if plan.flops:
@@ -98,12 +160,24 @@ def test_any_gemm_records_its_plan(
         assert profiler.tile_stats(TileLevel.MACRO).count == 0
 
 
-def test_both_ways_to_share_a_product_are_tried() -> None:
-    wide, tall = (bp.plan_gemm(*sizes, threads=4) for sizes in [(9, 400, 11), (300, 20, 7)])
-    assert wide.by_columns
-    assert not tall.by_columns
-    assert wide.workers > 1
-    assert tall.workers > 1
+@each_dtype
+@each_isa
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_packed_matrix_is_declared_in_full(isa: str, dtype: str, threads: int) -> None:
+    rng = np.random.default_rng(5)
+    for m, n, k in [(1, 500, 300), (3, 5, 7), (200, 90, 40), (30, 1, 700), (90, 400, 1100)]:
+        a, b = integers(rng, (m, k), dtype), integers(rng, (k, n), dtype)
+        profiler = running()
+        c = bp.gemm(a, bp.pack(b, isa), threads=threads, isa=isa, profiler=profiler)
+        assert np.array_equal(c, exact_product(a, b))
+        elements = set()
+        for level in TileLevel:
+            stats = profiler.tile_stats(level, "gemm")
+            assert stats.flops == 2 * m * n * k
+            assert stats.nbytes >= (m * k + k * n + m * n) * a.itemsize
+            assert stats.nbytes_declared
+            elements.add(stats.elements)
+        assert len(elements) == 1
 
 
 @each_isa
@@ -111,82 +185,10 @@ def test_a_fortran_ordered_out_is_planned_transposed(isa: str) -> None:
     rng = np.random.default_rng(2)
     a, b = normals(rng, (40, 30)), normals(rng, (30, 200))
     profiler = running()
-    bp.gemm(
-        a, b, out=np.empty((40, 200), "float32", order="F"), threads=1, isa=isa, profiler=profiler
-    )
-    assert_recorded(profiler, "gemm", bp.plan_gemm(200, 40, 30, threads=1, isa=isa))
-
-
-@pytest.mark.parametrize("causal", [False, True])
-@each_isa
-@pytest.mark.parametrize("threads", [1, 2, 3, 4])
-def test_attention_records_its_plan(isa: str, causal: bool, threads: int) -> None:
-    rng = np.random.default_rng(threads)
-    for heads, rows, keys, dim in [
-        (1, 1, 1, 1),
-        (1, 150, 150, 16),
-        (3, 40, 100, 31),
-        (8, 1, 70, 64),
-        (2, 90, 20, 32),
-        (4, 33, 65, 8),
-    ]:
-        q, k, v = (normals(rng, (heads, size, dim)) for size in (rows, keys, keys))
-        for tiny in (True, False):
-            if tiny:
-                plan = tiny_attention_plan(q, k, causal, isa, threads)
-            else:
-                plan = bp.plan_attention(heads, rows, keys, dim, causal, threads=threads, isa=isa)
-            profiler = running()
-            out = bp.attention(q, k, v, causal=causal, isa=isa, plan=plan, profiler=profiler)
-            assert np.array_equal(out, bp.attention(q, k, v, causal=causal, isa=isa, plan=plan))
-            pairs = int(visible_keys(rows, keys, causal).sum())
-            assert plan.flops == 4 * dim * pairs * heads
-            assert_recorded(profiler, "attention", plan)
-            (info,) = profiler.recording().brick_infos
-            assert info.threads == len({share.thread for share in plan.shares()})
-
-
-@each_isa
-@settings(max_examples=50, deadline=None)
-@given(
-    data=st.data(),
-    heads=st.integers(1, 4),
-    rows=st.integers(1, 90),
-    keys=st.integers(0, 90),
-    dim=st.integers(1, 40),
-    causal=st.booleans(),
-    threads=st.integers(1, 3),
-)
-def test_any_attention_records_its_plan(
-    isa: str,
-    data: st.DataObject,
-    heads: int,
-    rows: int,
-    keys: int,
-    dim: int,
-    causal: bool,
-    threads: int,
-) -> None:
-    q, k = np.ones((heads, rows, dim), "float32"), np.ones((heads, keys, dim), "float32")
-    direct = data.draw(st.sampled_from([False, None]), "direct")
-    plan = tiny_attention_plan(q, k, causal, isa, threads, direct)
-    profiler = running()
-    bp.attention(q, k, k, causal=causal, plan=plan, isa=isa, profiler=profiler)
-    if keys:
-        assert_recorded(profiler, "attention", plan)
-    else:
-        assert profiler.tile_stats(TileLevel.MACRO).count == 0
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_default_tiling_is_the_planned_one(threads: int) -> None:
-    rng = np.random.default_rng(3)
-    for heads, rows, keys, dim in [(2, 300, 300, 64), (6, 50, 400, 40)]:
-        q, k, v = (normals(rng, (heads, size, dim)) for size in (rows, keys, keys))
-        profiler = running()
-        bp.attention(q, k, v, causal=True, threads=threads, profiler=profiler)
-        plan = bp.plan_attention(heads, rows, keys, dim, True, threads=threads)
-        assert_recorded(profiler, "attention", plan)
+    out = np.empty((40, 200), "float32", order="F")
+    bp.gemm(a, b, out=out, threads=1, isa=isa, profiler=profiler)
+    plan = bp.plan_gemm(200, 40, 30, threads=1, isa=isa, a_layout="columns", b_layout="columns")
+    assert_recorded(profiler, "gemm", plan)
 
 
 def test_a_profiler_that_is_off_records_nothing() -> None:
@@ -228,12 +230,12 @@ def test_sampling_counts_everything(every: int) -> None:
 
 
 def test_many_calls_use_the_same_recorders() -> None:
-    a = np.ones((64, 40), "float32")
+    a = np.ones((640, 40), "float32")
     profiler = running(events=10)
-    plan = bp.plan_gemm(64, 64, 40, threads=2)
+    plan = bp.plan_gemm(640, 64, 40, threads=2, b_layout="columns")
     assert plan.workers == 2
     for _ in range(300):
-        bp.gemm(a, a.T, threads=2, profiler=profiler)
+        bp.gemm(a, a[:64].T, threads=2, profiler=profiler)
     assert_recorded(profiler, "gemm", plan, 300)
     (info,) = profiler.recording().brick_infos
     assert (info.calls, info.threads) == (300, 2)
