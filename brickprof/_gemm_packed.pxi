@@ -20,6 +20,11 @@ cdef class PackedMatrix:
     cdef bint single
     cdef Py_ssize_t k, n, kc
 
+    def __cinit__(self):
+        # One made without `pack` is empty.
+        self.chosen = best_isa
+        self.memory = np.empty(0, np.uint8)
+
     def __init__(self):
         raise TypeError("packed matrices are made by brickprof.pack")
 
@@ -63,6 +68,8 @@ def pack(b, isa=None):
     ------
     TypeError, ValueError
         If `b` is no matrix of such a dtype, or `isa` unknown or not supported.
+    MemoryError
+        If there is no memory for the copy.
     """
     cdef cnp.ndarray array = as_input(b, "b", 2, 2, -1)
     cdef const bp_isa *chosen = find_isa(isa)
@@ -78,6 +85,8 @@ def pack(b, isa=None):
     packed.k, packed.n = cnp.PyArray_DIM(array, 0), cnp.PyArray_DIM(array, 1)
     packed.kc = balanced(packed.k, blocks.kc, 4)
     padded = round_up(packed.n, ukr.lanes)
+    if <double> padded * packed.k * itemsize > 2.0 ** 62:
+        raise MemoryError("no memory for a packed matrix")
     packed.memory = np.empty((padded * packed.k + 2 * ukr.lanes) * itemsize + 64, np.uint8)
     packed.strips = <char *> cnp.PyArray_DATA(<cnp.ndarray> packed.memory)
     packed.strips += (64 - <size_t> packed.strips % 64) % 64
