@@ -93,9 +93,9 @@ def fenced(values: Array, after: bool = True) -> Array:
     pages = -(-max(values.nbytes, 1) // page)
     room = mmap.mmap(-1, (pages + 2) * page)
     address = ctypes.addressof(ctypes.c_char.from_buffer(room))
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc, no_access = ctypes.CDLL(None), 0
     for fence in (address, address + (pages + 1) * page):
-        assert libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(page), mmap.PROT_NONE) == 0
+        assert libc.mprotect(ctypes.c_void_p(fence), ctypes.c_size_t(page), no_access) == 0
     first = page if not after else (pages + 1) * page - values.nbytes
     order = "F" if values.flags.f_contiguous and not values.flags.c_contiguous else "C"
     copy = np.ndarray(values.shape, values.dtype, room, first, order=order)

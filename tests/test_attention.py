@@ -153,11 +153,17 @@ def test_threads_do_not_change_a_bit(isa: str, causal: bool) -> None:
 @each_isa
 def test_a_decode_step_is_the_last_row(isa: str) -> None:
     q, k, v = problem(4, 50, 50, 32)
-    full = bp.attention(q, k, v, causal=True, isa=isa)
-    for rows in (1, 2, 7, 33):
-        assert np.array_equal(
-            bp.attention(q[:, -rows:], k, v, causal=True, isa=isa), full[:, -rows:]
-        )
+    full, bound = attention_reference(q, k, v, True)
+    dots = bp.plan_attention(1, 1, 1, 1, isa=isa).micro.dots
+    alike: dict[bool, Array] = {}
+    for rows in (1, 2, 3, 7, 9, 33, 50):
+        out = bp.attention(q[:, -rows:], k, v, causal=True, isa=isa)
+        assert (abs(out - full[:, -rows:]) <= bound[:, -rows:]).all()
+        # Many rows go the same way; few are multiplied in as many chains as there is room for.
+        if rows > dots:
+            before = alike.setdefault(True, out)
+            common = min(before.shape[1], rows)
+            assert np.array_equal(out[:, -common:], before[:, -common:])
 
 
 @each_isa

@@ -108,14 +108,25 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         "^plan must be for the micro-kernel",
         {
             "plan": bp.AttentionPlan(
-                2, 4, 6, 3, False, type(MICRO)("base", 3, 7, 4, 2, 4), AttentionBlocks(3, 7), 1, False
+                2,
+                4,
+                6,
+                3,
+                False,
+                type(MICRO)("base", 3, 7, 4, 2, 4),
+                AttentionBlocks(3, 7),
+                1,
+                False,
             )
         },
     ),
-    "plan that packs no values": (
+    "plan that takes keys where they are": (
         ValueError,
-        "^plan must be made with direct=False",
-        {"plan": tiny_attention_plan(Q, K, False, ISAS[0], 1, True)},
+        "^plan must be made with near_keys=False",
+        {
+            "k": np.asfortranarray(K),
+            "plan": tiny_attention_plan(Q, K, False, ISAS[0], 1, True),
+        },
     ),
     "profiler text": (TypeError, "^profiler must be a BrickProfiler", {"profiler": "on"}),
 }

@@ -230,10 +230,12 @@ def test_the_environment_cannot_ask_for_what_there_is_not(value: str) -> None:
 
 
 def test_a_plan_whose_panels_pass_all_memory_is_refused() -> None:
-    k = 121360158379668097
-    row = np.broadcast_to(np.float32(1), (1, k))
+    m, k = 60, 2**50
+    row = np.broadcast_to(np.float32(1), (m, k))
     micro = bp.plan_gemm(1, 1, 1, threads=1).micro
-    plan = bp.GemmPlan(1, 1, k, "float32", micro, Blocks(micro.mr, micro.nr, 2**62))
+    blocks = Blocks(micro.mr, micro.nr, 2**62, micro.mr)
+    plan = bp.GemmPlan(m, m, k, "float32", micro, blocks)
+    assert plan.kc >= k
     with pytest.raises(MemoryError, match="packed panels"):
         bp.gemm(row, row.T, plan=plan)
 
@@ -242,16 +244,20 @@ def test_a_plan_whose_panels_pass_all_memory_is_refused() -> None:
     "asan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer needs the address space"
 )
 def test_threads_that_cannot_be_started_are_an_error() -> None:
-    """OpenMP itself would end the process."""
     code = (
         "import resource, numpy as np, brickprof as bp\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
-        "a, b = np.ones((8000, 4), 'f4'), np.ones((4, 16), 'f4')\n"
+        "a, b = np.ones((16000, 256), 'f4'), np.ones((256, 512), 'f4')\n"
+        "plan = bp.plan_gemm(16000, 512, 256, threads=1000)\n"
+        "assert plan.workers == 1000, plan.workers\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "most = pages * resource.getpagesize() + (300 << 20)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "out = np.zeros((16000, 512), 'f4')\n"
         "try:\n"
-        "    bp.gemm(a, b, threads=1000)\n"
+        "    bp.gemm(a, b, threads=1000, out=out)\n"
         "except RuntimeError as error:\n"
-        "    print(error)\n"
-        "print(bp.gemm(a, b, threads=2)[0, 0])\n"
+        "    print(error, out.any())\n"
+        "print(bp.gemm(a, b, threads=2, out=out)[0, 0])\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "cannot be started by this process\n4.0" in run.stdout, run.stderr
+    assert "cannot be started by this process False\n256.0" in run.stdout, run.stderr
