@@ -33,9 +33,9 @@ cdef void attention_join_row(const attention_job *job, Py_ssize_t head,
         if maximum[s * apart] > most:
             most = maximum[s * apart]
     for s in range(job.splits):
-        # A part in which the row sees nothing has left no output.
-        if maximum[s * apart] == -INFINITY and sums[s * apart] == 0:
-            continue
+        # The row sees nothing of this part and the ones behind it.
+        if attention_visible(job, row) <= s * job.split_keys:
+            break
         factor = exp2f((maximum[s * apart] - most) * job.scale)
         part = parts + s * apart + row * job.width
         for j in range(job.dim):
