@@ -3,7 +3,7 @@
 cdef int attention_plan_job(attention_job *job, object plan, int threads) except -1:
     """Fill in the tiling, from a plan or from this machine's blocks."""
     cdef Py_ssize_t heads = job.batches * job.heads
-    cdef bint near = job.k_step[3] == 1 or job.dim <= 1
+    cdef bint near = job.k_step[3] == 1 or job.dim <= 1 or job.keys == 0
     if plan is None:
         (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
          job.split_keys) = attention_default_tiling(
