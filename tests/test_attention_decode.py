@@ -190,3 +190,10 @@ def test_memory_around_the_arguments_is_not_touched(isa: str, causal: bool, afte
             for threads in (1, 3):
                 bp.attention(*given_arrays, causal, out=out, threads=threads, isa=isa)
                 assert_attention(np.array(out), q, k, v, causal)
+
+
+def test_no_keys_lie_near_whatever_their_strides() -> None:
+    q, k, _ = problem((1, 1, 2), 0)
+    far = np.lib.stride_tricks.as_strided(k, k.shape, (4, 4, 64))
+    plan = bp.plan_attention(1, 1, 0, 2, threads=1)
+    assert not bp.attention(q, far, far, plan=plan).any()
