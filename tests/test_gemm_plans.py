@@ -167,9 +167,8 @@ def test_gemm_levels_are_consistent(plan: bp.GemmPlan) -> None:
     assert macro.nbytes <= midi.nbytes <= micro.nbytes or plan.kind == "tiles"
 
 
-@settings(deadline=None)
-@given(gemm_plans())
-def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
+def assert_parts_cover(plan: bp.GemmPlan) -> None:
+    """Check that the parts of C are a grid that covers it, each with something in it."""
     down, across = plan.grid
     parts = list(plan.parts())
     assert len(parts) == down * across
@@ -189,6 +188,33 @@ def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
         shared = across if plan.kind == "dots of rows" else down
         assert shared == 1
     assert max(columns) == plan.nc
+
+
+@settings(deadline=None)
+@given(gemm_plans())
+def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
+    assert_parts_cover(plan)
+
+
+@given(
+    st.sampled_from(MICROS),
+    st.sampled_from(["axpy", "dots of rows", "dots of columns"]),
+    st.integers(2, 4000),
+    st.integers(500, 90000),
+    st.integers(2, 64),
+)
+def test_parts_of_few_vectors_on_many_threads(
+    micro: MicroKernel, kind: str, count: int, k: int, threads: int
+) -> None:
+    sizes = {
+        "axpy": (1, count + 1),
+        "dots of rows": (count, micro.dots),
+        "dots of columns": (micro.dots, count),
+    }[kind]
+    layout = "columns" if kind == "dots of columns" else "rows"
+    plan = bp.GemmPlan(*sizes, k, "float32", micro, Blocks(6, 8, 256), threads, "rows", layout)
+    assert plan.kind == kind
+    assert_parts_cover(plan)
 
 
 @settings(deadline=None)

@@ -64,6 +64,9 @@ KINDS: dict[str, tuple[tuple[int, int, int], str, str]] = {
     "dots of rows": ((900, 3, 203), "C", "C"),
     "dots of columns": ((3, 900, 203), "C", "F"),
     "many dots of columns": ((20, 200, 1030), "C", "F"),
+    "shared sums of rows": ((1, 3003, 700), "C", "C"),
+    "shared dots of rows": ((2003, 4, 700), "C", "C"),
+    "shared dots of columns": ((4, 2003, 700), "C", "F"),
     "one number": ((1, 1, 2000), "C", "C"),
     "an outer product": ((90, 120, 1), "C", "C"),
 }
@@ -85,6 +88,7 @@ def test_every_kind_records_its_plan(isa: str, dtype: str, kind: str) -> None:
             c = bp.gemm(a, b, isa=isa, plan=plan, profiler=profiler)
             assert np.array_equal(c, exact_product(a, b))
             assert_recorded(profiler, "gemm", plan)
+            assert plan.workers == threads or not kind.startswith("shared")
         if n == 1:
             continue
         profiler = running()
