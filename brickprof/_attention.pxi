@@ -6,7 +6,7 @@ cdef int attention_plan_job(attention_job *job, object plan, int threads) except
     cdef bint near = job.k_step[3] == 1 or job.dim <= 1 or job.keys == 0
     if plan is None:
         (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
-         job.split_keys) = attention_default_tiling(
+         job.split_keys, job.near_elements) = attention_default_tiling(
             job.isa.name, heads, job.rows, job.keys, job.dim, bool(job.causal),
             attention_team(job, threads), bool(near))
         return 0
@@ -23,7 +23,7 @@ cdef int attention_plan_job(attention_job *job, object plan, int threads) except
     if plan.dots and not near:
         raise ValueError("plan must be made with near_keys=False for these keys")
     (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
-     job.split_keys) = tiling_of(plan)
+     job.split_keys, job.near_elements) = tiling_of(plan)
     return 0
 
 
@@ -38,7 +38,7 @@ cdef int attention_team(const attention_job *job, int threads) noexcept:
 cdef tuple tiling_of(object plan):
     """Return what the loops take from a plan."""
     return (plan.chunk, plan.row_block, plan.threads, plan.key_block, plan.dots, plan.splits,
-            plan.split_keys)
+            plan.split_keys, plan.near_elements)
 
 
 @functools.lru_cache(maxsize=1024)

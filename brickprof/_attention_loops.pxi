@@ -22,10 +22,12 @@ cdef struct attention_job:
     float scale                                     # times log2(e), without its sign
     bint negative                                   # the sign of the scale
     Py_ssize_t chunk, row_block, key_block
+    Py_ssize_t near_elements                        # of L1
     Py_ssize_t splits, split_keys                   # parts of the keys of a head, and their length
     int threads
     char *memory                                    # arena_bytes for each thread
     Py_ssize_t arena_bytes
+    Py_ssize_t next_share
     float *partial                                  # of each split: output, maximum, sum by row
     bp_recorder **recorders
 
@@ -285,6 +287,8 @@ cdef void attention_midi(const attention_job *job, const attention_arena *arena,
                 attention_micro(job, arena, at, recorder)
                 at.flow += (at.keys * (job.dim + job.width) + at.rows * (
                     job.dim + (1 if at.begins else 2) * job.width))
+                if at.keys * job.dim > job.near_elements:
+                    at.flow += at.rows * at.keys * (1 + ceil_div(job.dim, ukr.nr))
             at.first += at.rows
         at.j0 += job.key_block
     bp_stop(recorder, rows * job.dim, attention_flops(job, first, last, key0, key1),
@@ -343,20 +347,29 @@ cdef void attention_macro(const attention_job *job, const attention_arena *arena
 
 
 cdef void attention_work(void *given, int thread) noexcept nogil:
-    """Do one thread's share: adjacent chunks of rows, joined where they are of one head."""
-    cdef const attention_job *job = <const attention_job *> given
+    """Do a thread's shares: whatever is left, but one of its own for each that is timed."""
+    cdef attention_job *job = <attention_job *> given
     cdef attention_arena arena
+    cdef bp_recorder *recorder = recorder_of(job.recorders, thread)
+    cdef Py_ssize_t share = thread if recorder != NULL else bp_team_next(&job.next_share)
+    attention_carve(job, job.memory + thread * job.arena_bytes, &arena)
+    while share < job.threads:
+        attention_share(job, &arena, share, recorder)
+        share = bp_team_next(&job.next_share)
+
+
+cdef void attention_share(const attention_job *job, const attention_arena *arena,
+                          Py_ssize_t thread, bp_recorder *recorder) noexcept nogil:
+    """Do one share: adjacent chunks of rows, joined where they are of one head."""
     cdef Py_ssize_t per_head = ceil_div(job.rows, job.chunk), unit, head, first = -1, at
     cdef Py_ssize_t units = job.batches * job.heads * per_head
     cdef uint64_t each = attention_pairs(job, job.rows)
     cdef uint64_t total = each * job.batches * job.heads
-    cdef bp_recorder *recorder = recorder_of(job.recorders, thread)
-    attention_carve(job, job.memory + thread * job.arena_bytes, &arena)
     if job.splits > 1:
         units = job.batches * job.heads * job.splits
         for unit in range(share_of(units, thread, job.threads),
                           share_of(units, thread + 1, job.threads)):
-            attention_macro(job, &arena, unit // job.splits, 0, job.rows, unit % job.splits,
+            attention_macro(job, arena, unit // job.splits, 0, job.rows, unit % job.splits,
                             recorder)
         return
     for unit in range(units):
@@ -371,7 +384,7 @@ cdef void attention_work(void *given, int thread) noexcept nogil:
             if min((head * each + attention_pairs(job, at + job.chunk)) * job.threads // total,
                    <uint64_t> job.threads - 1) == <uint64_t> thread:
                 continue
-        attention_macro(job, &arena, head, first, min(at + job.chunk, job.rows), 0, recorder)
+        attention_macro(job, arena, head, first, min(at + job.chunk, job.rows), 0, recorder)
         first = -1
 
 
@@ -390,10 +403,11 @@ cdef int attention_run(attention_job *job, bp_team *team) except -1 nogil:
         with gil:
             raise MemoryError("no memory for packed keys")
     job.partial = <float *> (job.memory + job.threads * job.arena_bytes)
+    job.next_share = 0 if job.recorders == NULL else job.threads
     if team == NULL:
         attention_work(job, 0)
     else:
-        bp_team_run(team, job.threads, attention_work, job)
+        bp_team_run(team, job.threads, job.recorders != NULL, attention_work, job)
     if job.splits > 1:
         attention_join(job)
     return 0

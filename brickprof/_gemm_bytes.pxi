@@ -1,5 +1,11 @@
 # The bytes that a tile of GEMM moves; mirrors brickprof.gemm_traffic, whose docstrings say why.
 
+cdef inline Py_ssize_t lost(Py_ssize_t elements, Py_ssize_t footprint,
+                            Py_ssize_t cache) noexcept nogil:
+    """Return how many of some elements a cache loses before they are used again."""
+    return elements * min(max(20 * footprint - 17 * cache, 0), 6 * cache) // (6 * cache)
+
+
 cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at, Py_ssize_t panels,
                                Py_ssize_t width) noexcept nogil:
     """Loads and stores of a strip's sweep."""
@@ -23,11 +29,11 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     cdef Py_ssize_t padded = full * wide + round_up(rest, job.ukr.lanes)
     cdef int mode = gemm_b_mode(job, panels)
     cdef Py_ssize_t b = padded if mode == PANEL else columns, a = at.mb
-    if at.kb * (job.ukr.nr + 2 * job.ukr.mr) * job.itemsize > job.blocks.l1_bytes:
-        b += (panels - 1 + (mode == COPIED or mode == TURNED)) * (
-            columns if mode == NEAR or mode == IN_PLACE else padded)
-    if 2 * at.mb * at.kb * job.itemsize > job.blocks.l1_bytes:
-        a *= sweeps
+    b += lost((panels - 1 + (mode == COPIED or mode == TURNED)) * (
+        columns if mode == NEAR or mode == IN_PLACE else padded),
+        at.kb * (job.ukr.nr + job.ukr.mr) * job.itemsize, job.blocks.l1_bytes)
+    a += lost((sweeps - 1) * at.mb, at.kb * (at.mb + job.ukr.nr) * job.itemsize,
+              job.blocks.l1_bytes)
     if at.packed:
         a += 2 * at.mb
     return job.itemsize * ((a + b) * at.kb + (2 if at.p0 else 1) * at.mb * columns)
@@ -35,13 +41,13 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
 
 cdef uint64_t gemm_macro_bytes(const gemm_job *job, const gemm_step *at,
                                Py_ssize_t rows) noexcept nogil:
-    """What L3 gives and takes: A once, B for each block of A, once more to pack it, and C."""
-    cdef Py_ssize_t columns = at.j1 - at.j0, b = columns, blocks = ceil_div(rows, job.mc)
+    """What L3 gives and takes: A once, B for each block of A unless it stays in L2, and C."""
+    cdef Py_ssize_t columns = at.j1 - at.j0, b = columns, block = min(job.mc, rows), again
     if job.prepacked or job.in_panels:
         b = round_up(columns, job.ukr.lanes)
-    b *= blocks
-    if job.in_panels:
-        b += columns + round_up(columns, job.ukr.lanes)
+    again = lost((ceil_div(rows, job.mc) - (not job.in_panels)) * b,
+                 ((2 * block + b) * at.kb + block * columns) * job.itemsize, job.blocks.l2_bytes)
+    b = (columns if job.in_panels else b) + again
     return job.itemsize * ((rows + b) * at.kb + (2 if at.p0 else 1) * rows * columns)
 
 

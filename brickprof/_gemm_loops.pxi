@@ -187,10 +187,10 @@ cdef inline Py_ssize_t gemm_panel_bytes(const gemm_job *job) noexcept nogil:
 
 
 cdef void gemm_work(void *given, int thread) noexcept nogil:
-    """Do a thread's share: the part of its number, then whatever is left."""
+    """Do a thread's share: whatever part is left, but one of its own for each that is timed."""
     cdef gemm_job *job = <gemm_job *> given
     cdef bp_recorder *recorder = recorder_of(job.recorders, thread)
-    cdef Py_ssize_t part = thread
+    cdef Py_ssize_t part = thread if recorder != NULL else bp_team_next(&job.next_part)
     while part < job.down * job.across:
         if job.kind == AXPY:
             axpy_part(job, part, recorder)
@@ -206,7 +206,7 @@ cdef int gemm_run(gemm_job *job, bp_team *team) except -1 nogil:
     cdef double wanted
     job.memory = NULL
     job.arena_bytes = 0
-    job.next_part = job.threads
+    job.next_part = 0 if job.recorders == NULL else job.threads
     if job.kind == TILES:
         wanted = (<double> job.mc + job.ukr.nr + (job.n if job.in_panels else 0)) * job.kc * job.itemsize * job.threads
         if wanted > 2.0 ** 58:
@@ -224,5 +224,5 @@ cdef int gemm_run(gemm_job *job, bp_team *team) except -1 nogil:
     if team == NULL:
         gemm_work(job, 0)
     else:
-        bp_team_run(team, job.threads, gemm_work, job)
+        bp_team_run(team, job.threads, job.recorders != NULL, gemm_work, job)
     return 0

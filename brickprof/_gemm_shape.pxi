@@ -94,8 +94,8 @@ cdef void gemm_cut(gemm_job *job, Py_ssize_t pieces) noexcept nogil:
     across.
     """
     cdef Py_ssize_t panels = ceil_div(job.m, job.ukr.mr), strips = ceil_div(job.n, job.ukr.nr)
-    cdef Py_ssize_t down = max(ceil_div(job.m, job.blocks.rows), 1), more, d
-    cdef Py_ssize_t across = max(ceil_div(job.n, job.blocks.nc), 1)
+    cdef Py_ssize_t down = max(min(ceil_div(job.m, job.blocks.rows), panels), 1), more, d
+    cdef Py_ssize_t across = max(min(ceil_div(job.n, job.blocks.nc), strips), 1)
     cdef double cost, least = -1
     more = ceil_div(pieces, down * across)
     job.down = max(min(down * more, panels), 1)

@@ -106,8 +106,8 @@ cdef extern from "kernels/team.h" nogil:
     ctypedef struct bp_team:
         pass
     bp_team *bp_team_take(int threads)
-    void bp_team_run(bp_team *team, int threads, void (*work)(void *job, int thread) noexcept nogil,
-                     void *job) noexcept
+    void bp_team_run(bp_team *team, int threads, bint all,
+                     void (*work)(void *job, int thread) noexcept nogil, void *job) noexcept
     void bp_team_give(bp_team *team) noexcept
     Py_ssize_t bp_team_next(Py_ssize_t *counter) noexcept
 

@@ -175,6 +175,11 @@ class AttentionPlan:
         return balanced(self.chunk, self.blocks.rows, self.micro.mr)
 
     @property
+    def near_elements(self) -> int:
+        """Elements of L1: twice the scores of a full block."""
+        return 2 * self.micro.mr * self.blocks.keys
+
+    @property
     def key_block(self) -> int:
         """Keys of a Micro tile."""
         return min(self.blocks.keys, round_up(max(self.keys, 1), self.micro.nr))
@@ -241,6 +246,10 @@ class AttentionPlan:
         """Return the totals of one level."""
         return self.levels[level]
 
+    def stored_again(self, level: TileLevel) -> int:
+        """Return the bytes of a level that are stored where they were loaded."""
+        return 0
+
     def _add_share(self, share: Share, totals: list[list[int]]) -> None:
         """Add one Macro tile and what is in it: tiles, and elements that pass."""
         width = round_up(self.dim, self.micro.lanes)
@@ -257,6 +266,7 @@ class AttentionPlan:
                     keys = min(self.key_block, seen - begin)
                     midi += keys * (self.dim + width)
                     midi += high * (self.dim + (2 if begin else 1) * width)
+                    midi += self._scores_again(high, keys)
                     totals[2][0] += 1
                     totals[2][1] += self._micro(high, keys, begin == 0)
             totals[1][0] += 1
@@ -272,6 +282,16 @@ class AttentionPlan:
             high = rows // panels + (panel < rows % panels)
             yield row, high
             row += high
+
+    def _scores_again(self, rows: int, keys: int) -> int:
+        """Elements of scores that pass again: keys and values that stream past drive them out.
+
+        A full block's scores take half of L1; they pass once more for the softmax and for each
+        strip of values.
+        """
+        if keys * self.dim <= self.near_elements:
+            return 0
+        return rows * keys * (1 + ceil_div(self.dim, self.micro.nr))
 
     def _micro(self, rows: int, keys: int, begins: bool) -> int:
         """Elements that a Micro tile loads and stores: scores, softmax, values."""

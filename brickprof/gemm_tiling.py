@@ -195,7 +195,8 @@ class GemmPlan:
     @property
     def dot_block(self) -> int:
         """Rows of a Midi tile of dot products, which take a quarter of L2."""
-        return max(self.blocks.l2_bytes // 4 // (self.kc * self.itemsize) // DOT_GRAIN, 1) * DOT_GRAIN
+        rows = self.blocks.l2_bytes // 4 // (self.kc * self.itemsize)
+        return max(rows // DOT_GRAIN, 1) * DOT_GRAIN
 
     @property
     def axpy_block(self) -> int:
@@ -238,8 +239,8 @@ class GemmPlan:
         Of the ways to cut, that with the least traffic: B is read for each part down, A for each
         across.
         """
-        down = max(ceil_div(self.m, self.blocks.rows), 1)
-        across = max(ceil_div(self.n, self.blocks.nc), 1)
+        down = max(min(ceil_div(self.m, self.blocks.rows), panels), 1)
+        across = max(min(ceil_div(self.n, self.blocks.nc), strips), 1)
         more = ceil_div(self.pieces, down * across)
         ways = [
             (down * d, across * (more // d))
@@ -382,6 +383,11 @@ class GemmPlan:
     def level(self, level: TileLevel) -> LevelPlan:
         """Return the totals of one level."""
         return self.levels[level]
+
+    def stored_again(self, level: TileLevel) -> int:
+        """Return the bytes of a level that are stored where they were loaded: updates of C."""
+        steps = ceil_div(self.k, self.kc) if self.flops else 1
+        return (steps - 1) * self.m * self.n * self.itemsize
 
 
 def _cuts(extent: int, parts: int, grain: int) -> list[int]:

@@ -22,6 +22,15 @@ AXPY_ROWS = 4
 """Rows that share a pass over their sum."""
 
 
+def lost(elements: int, footprint_bytes: int, cache_bytes: int) -> int:
+    """Return how many of some elements a cache loses before they are used again.
+
+    None up to 0.85 of its size, all from 1.15 on: sets fill unevenly.
+    """
+    share = 20 * footprint_bytes - 17 * cache_bytes
+    return elements * min(max(share, 0), 6 * cache_bytes) // (6 * cache_bytes)
+
+
 @dataclass(slots=True)
 class Totals:
     """Tiles, and elements that they move."""
@@ -57,11 +66,14 @@ def _tiles(plan: GemmPlan, totals: tuple[Totals, Totals, Totals]) -> None:
         for deep, touches in _steps(plan):
             blocks = range(0, part.rows, block)
             padded = round_up(part.columns, plan.micro.lanes) if plan.in_panels else part.columns
-            packed = part.columns + padded if plan.in_panels else 0
-            macro.add(
-                (part.rows + len(blocks) * padded + packed) * deep
-                + touches * part.rows * part.columns
-            )
+            packed = part.columns if plan.in_panels else 0
+            # Beside B there are a block of A, packed and as it was, and its rows of C.
+            rows = min(block, part.rows)
+            footprint = ((2 * rows + padded) * deep + rows * part.columns) * plan.itemsize
+            passes = len(blocks) - (not plan.in_panels)
+            again = lost(passes * padded, footprint, plan.blocks.l2_bytes)
+            first = packed or padded
+            macro.add((part.rows + first + again) * deep + touches * part.rows * part.columns)
             for first in blocks:
                 rows = min(block, part.rows - first)
                 _midi(plan, (midi, micro), rows, part.columns, deep, touches)
@@ -77,8 +89,8 @@ def _midi(
 ) -> None:
     """Add a Midi tile and the Micro tiles in it.
 
-    A block of A that takes more than half of L1 comes from L2 for each strip, a strip that does not
-    stay in L1 beside two panels of A for each panel.
+    A block of A comes from L2 for each strip if it does not stay in L1, and a strip for each panel
+    if it does not beside one.
     """
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
@@ -87,11 +99,10 @@ def _midi(
     widths = plan.strips(rows, columns)
     padded = round_up(columns, kernel.lanes)
     a, b = rows, padded if mode == "panel" else columns
-    if deep * (kernel.nr + 2 * kernel.mr) * plan.itemsize > l1:
-        again = columns if mode in ("near", "in place") else padded
-        b += (panels - 1 + (mode in ("copied", "turned"))) * again
-    if 2 * rows * deep * plan.itemsize > l1:
-        a *= len(widths)
+    again = columns if mode in ("near", "in place") else padded
+    again *= panels - 1 + (mode in ("copied", "turned"))
+    b += lost(again, deep * (kernel.nr + kernel.mr) * plan.itemsize, l1)
+    a += lost((len(widths) - 1) * rows, deep * (rows + kernel.nr) * plan.itemsize, l1)
     if plan.packs_a(columns):
         a += 2 * rows
     midi.add((a + b) * deep + touches * rows * columns)

@@ -9,13 +9,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
-    /* Turns to wait awake: tens of microseconds, the time between calls in a loop. */
-    SPINS = 2000,
+    /* How long to wait awake: a worker for the next call of a loop, the caller for workers that are
+     * at work, since to be woken up takes a virtual machine as long as a small product. */
+    WORKER_AWAKE_NS = 1000000,
+    CALLER_AWAKE_NS = 2000000,
     STACK_BYTES = 1 << 20,
 };
+
+enum { IDLE, POSTED, AT_WORK };
 
 /* A word that one thread waits on and others change. */
 typedef struct {
@@ -23,7 +28,7 @@ typedef struct {
 } signal_word;
 
 typedef struct {
-    _Alignas(64) signal_word turn; /* moves when there is work */
+    _Alignas(64) signal_word state;
     bp_team *team;
     int thread;
 } worker;
@@ -32,7 +37,9 @@ struct bp_team {
     _Alignas(64) signal_word busy; /* workers that are not done yet */
     bp_team *next;                 /* in the list of those that nobody uses */
     worker **workers;
-    int size, spins, processors;
+    int size, processors;
+    int processor;                 /* that the caller is on */
+    int crowded;                   /* more threads than processors: they had better sleep at once */
     bp_work work;
     void *job;
 };
@@ -53,38 +60,76 @@ static uint32_t now_of(signal_word *word) {
     return __atomic_load_n(&word->value, __ATOMIC_SEQ_CST);
 }
 
-/* Wait until a word is no longer what it was, and return what it is. */
-static uint32_t wait_for_change(signal_word *word, uint32_t old, int spins) {
-    uint32_t now;
-    while ((now = now_of(word)) == old) {
-        if (spins-- > 0) {
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * (int64_t)1000000000 + t.tv_nsec;
+}
+
+/* Move the calling worker off the caller's processor, where the kernel likes to wake it up: it would
+ * take turns with the caller until the next time that loads are balanced, milliseconds later. */
+static void step_aside(const bp_team *team) {
+    cpu_set_t usable, others;
+    const int processor = __atomic_load_n(&team->processor, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&team->crowded, __ATOMIC_RELAXED) || sched_getcpu() != processor) return;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) return;
+    others = usable;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+    sched_setaffinity(0, sizeof usable, &usable);
+}
+
+/* Wait awake for so long until a word is no longer what it was, and tell whether it is; a worker of
+ * a team keeps out of its caller's way. */
+static int changes_soon(signal_word *word, uint32_t old, int64_t awake_ns, const bp_team *team) {
+    const int64_t until = awake_ns > 0 ? now_ns() + awake_ns : 0;
+    while (awake_ns > 0) {
+        for (int i = 0; i < 32; i++) {
+            if (now_of(word) != old) return 1;
             pause_a_little();
-            continue;
         }
+        if (now_ns() > until) break;
+        if (team != NULL) step_aside(team);
+    }
+    return now_of(word) != old;
+}
+
+/* Wait until a word is no longer what it was. A thread that was woken up in vain stays awake for a
+ * while, since there will be more work soon. */
+static void wait_for_change(signal_word *word, uint32_t old, int64_t awake_ns,
+                            const bp_team *team) {
+    while (!changes_soon(word, old, awake_ns, team)) {
         __atomic_store_n(&word->asleep, 1, __ATOMIC_SEQ_CST);
         if (now_of(word) == old)
             syscall(SYS_futex, &word->value, FUTEX_WAIT_PRIVATE, old, NULL, NULL, 0);
         __atomic_store_n(&word->asleep, 0, __ATOMIC_SEQ_CST);
     }
-    return now;
 }
 
-/* Add to a word, and wake who sleeps on it. */
-static uint32_t change(signal_word *word, uint32_t by) {
-    const uint32_t now = __atomic_add_fetch(&word->value, by, __ATOMIC_SEQ_CST);
+static void wake(signal_word *word) {
     if (__atomic_load_n(&word->asleep, __ATOMIC_SEQ_CST))
         syscall(SYS_futex, &word->value, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    return now;
+}
+
+/* Change a word from one value to another, and tell whether it was the first. */
+static int exchange(signal_word *word, uint32_t from, uint32_t to) {
+    return __atomic_compare_exchange_n(&word->value, &from, to, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
 }
 
 static void *serve(void *mine) {
     worker *me = mine;
     bp_team *team = me->team;
-    uint32_t turn = 0;
     for (;;) {
-        turn = wait_for_change(&me->turn, turn, team->spins);
+        wait_for_change(&me->state, IDLE,
+                        __atomic_load_n(&team->crowded, __ATOMIC_RELAXED) ? 0 : WORKER_AWAKE_NS,
+                        team);
+        step_aside(team);
+        if (!exchange(&me->state, POSTED, AT_WORK)) continue; /* the caller was faster */
         team->work(team->job, me->thread);
-        change(&team->busy, -1u);
+        __atomic_store_n(&me->state.value, IDLE, __ATOMIC_SEQ_CST);
+        __atomic_sub_fetch(&team->busy.value, 1, __ATOMIC_SEQ_CST);
+        wake(&team->busy);
     }
     return NULL;
 }
@@ -101,7 +146,7 @@ static int hire(bp_team *team, pthread_attr_t *attributes) {
         free(made);
         return 0;
     }
-    *made = (worker){{0, 0}, team, team->size};
+    *made = (worker){{IDLE, 0}, team, team->size};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     failed = pthread_create(&thread, attributes, serve, made);
@@ -157,16 +202,24 @@ bp_team *bp_team_take(int threads) {
     return team;
 }
 
-void bp_team_run(bp_team *team, int threads, bp_work work, void *job) {
+void bp_team_run(bp_team *team, int threads, int all, bp_work work, void *job) {
+    const int crowded = threads > team->processors;
     uint32_t left;
     team->work = work;
     team->job = job;
-    /* Threads beyond the processors had better sleep at once. */
-    team->spins = threads <= team->processors ? SPINS : 0;
+    __atomic_store_n(&team->processor, sched_getcpu(), __ATOMIC_RELAXED);
+    __atomic_store_n(&team->crowded, crowded, __ATOMIC_RELAXED);
     __atomic_store_n(&team->busy.value, (uint32_t)(threads - 1), __ATOMIC_SEQ_CST);
-    for (int i = 1; i < threads; i++) change(&team->workers[i]->turn, 1);
+    for (int i = 1; i < threads; i++) {
+        __atomic_store_n(&team->workers[i]->state.value, POSTED, __ATOMIC_SEQ_CST);
+        wake(&team->workers[i]->state);
+    }
     work(job, 0);
-    while ((left = now_of(&team->busy)) != 0) wait_for_change(&team->busy, left, team->spins);
+    for (int i = 1; i < threads && !all; i++)
+        if (exchange(&team->workers[i]->state, POSTED, IDLE))
+            __atomic_sub_fetch(&team->busy.value, 1, __ATOMIC_SEQ_CST);
+    while ((left = now_of(&team->busy)) != 0)
+        wait_for_change(&team->busy, left, crowded ? 0 : CALLER_AWAKE_NS, NULL);
 }
 
 void bp_team_give(bp_team *team) {

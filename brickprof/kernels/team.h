@@ -16,8 +16,10 @@ typedef void (*bp_work)(void *job, int thread);
  * started. */
 bp_team *bp_team_take(int threads);
 
-/* Run work(job, 0 .. threads - 1), the first on the calling thread, and wait for all. */
-void bp_team_run(bp_team *team, int threads, bp_work work, void *job);
+/* Run work(job, thread) on threads 0 to threads - 1, the first the calling one, and wait. Those that
+ * have not begun when the first returns are called off, unless `all` have to take part: work is
+ * shared through a counter, so that nothing waits for a thread that is slow to wake up. */
+void bp_team_run(bp_team *team, int threads, int all, bp_work work, void *job);
 
 void bp_team_give(bp_team *team);
 

@@ -1,0 +1,149 @@
+"""The plans' traffic against a simulated cache: valgrind's cachegrind with the plan's cache sizes.
+
+    python -m benchmarks.cachesim
+
+Each problem runs under the simulator once and three times; half of the difference is what one call
+fetches. L1's misses are what Midi tiles take from L2, those of the last level, given the size of L2,
+what Macro tiles take from L3. The simulator counts lines that are fetched and not those that are
+written back, so C counts once for each step of k on both sides. The kernels are those for AVX2, since
+valgrind knows no wider vectors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import brickprof as bp
+from brickprof.levels import TileLevel
+from brickprof.machine import Cache, Machine
+
+LINE = 64
+L1_BYTES, L1_WAYS = 32 * 1024, 8
+L2_BYTES, L2_WAYS = 512 * 1024, 8
+
+GEMM_SHAPES = [(384, 384, 384), (300, 700, 500), (1200, 160, 900), (200,200,200),(500,300,200),(90,900,700)]
+"""m, n, k."""
+
+ATTENTION_SHAPE = (1, 700, 700, 64)
+"""heads, rows, keys, dim."""
+
+_CHILD = """
+import sys
+import numpy as np
+import brickprof as bp
+from benchmarks.cachesim import machine
+kind, calls, *sizes = sys.argv[1], *map(int, sys.argv[2:])
+rng = np.random.default_rng(0)
+if kind == "gemm":
+    m, n, k = sizes
+    a, b = (rng.standard_normal(shape).astype("f4") for shape in ((m, k), (k, n)))
+    plan, out = bp.plan_gemm(m, n, k, machine=machine(), threads=1), np.empty((m, n), "f4")
+    for _ in range(calls):
+        bp.gemm(a, b, out=out, plan=plan)
+else:
+    heads, rows, keys, dim = sizes
+    q, k, v = (rng.standard_normal((heads, x, dim)).astype("f4") for x in (rows, keys, keys))
+    plan = bp.plan_attention(*sizes, machine=machine(), threads=1)
+    out = np.empty_like(q)
+    for _ in range(calls):
+        bp.attention(q, k, v, out=out, plan=plan)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes that one call fetches into L1 and into L2: simulated, and by the plan."""
+
+    title: str
+    simulated: tuple[int, int]
+    planned: tuple[int, int]
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Planned over simulated."""
+        (l1, l2), (midi, macro) = self.simulated, self.planned
+        return midi / l1, macro / l2
+
+
+def machine() -> Machine:
+    """Return this machine with the caches that are simulated."""
+    return replace(
+        bp.detect_machine(),
+        caches=(
+            Cache(1, L1_BYTES, LINE, 1, L1_WAYS),
+            Cache(2, L2_BYTES, LINE, 1, L2_WAYS),
+            Cache(3, 16 * 2**20, LINE, 1, 16),
+        ),
+    )
+
+
+def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Return the data misses of L1 and of the last level in a process of so many calls."""
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=yes",
+        "--cachegrind-out-file=/dev/null",
+        f"--I1={L1_BYTES},{L1_WAYS},{LINE}",
+        f"--D1={L1_BYTES},{L1_WAYS},{LINE}",
+        f"--LL={L2_BYTES},{L2_WAYS},{LINE}",
+        *(sys.executable, "-c", _CHILD, kind, str(calls), *map(str, sizes)),
+    ]
+    quiet = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "BRICKPROF_ISA": "avx2"}
+    run = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **quiet}
+    )
+    found = [re.search(rf"{name} +misses: +([0-9,]+)", run.stderr) for name in ("D1", "LLd")]
+    if None in found:
+        raise RuntimeError(f"valgrind printed no misses: {run.stderr}")
+    first, last = (int(match[1].replace(",", "")) for match in found if match)
+    return first, last
+
+
+def fetched(plan: bp.GemmPlan | bp.AttentionPlan) -> tuple[int, int]:
+    """Return the bytes that a plan fetches into L1 and L2: all but stores to what is there."""
+    midi, macro = (plan.level(level).nbytes for level in (TileLevel.MIDI, TileLevel.MACRO))
+    return midi - plan.stored_again(TileLevel.MIDI), macro - plan.stored_again(TileLevel.MACRO)
+
+
+def compare(kind: str, sizes: tuple[int, ...]) -> Traffic:
+    """Hold the plan of a problem against the simulator."""
+    if kind == "gemm":
+        plan: bp.GemmPlan | bp.AttentionPlan = bp.plan_gemm(
+            *sizes, machine=machine(), threads=1, isa="avx2"
+        )
+    else:
+        plan = bp.plan_attention(*sizes, machine=machine(), threads=1, isa="avx2")
+    one, three = (misses(kind, calls, sizes) for calls in (1, 3))
+    l1, l2 = ((after - before) * LINE // 2 for before, after in zip(one, three, strict=True))
+    title = f"{kind} {' x '.join(map(str, sizes))}"
+    return Traffic(title, (l1, l2), fetched(plan))
+
+
+def main() -> None:
+    """Print planned and simulated bytes."""
+    if not shutil.which("valgrind"):
+        sys.exit("valgrind is not installed (Debian: apt install valgrind)")
+    print(f"{'problem':28}{'L1 planned':>12}{'simulated':>12}{'ratio':>8}{'L2 planned':>14}"
+          f"{'simulated':>12}{'ratio':>8}   (MB)")
+    for case in cases():
+        (l1, l2), (midi, macro), (inner, outer) = case.simulated, case.planned, case.ratios
+        print(f"{case.title:28}{midi / 1e6:12.2f}{l1 / 1e6:12.2f}{inner:8.2f}{macro / 1e6:14.2f}"
+              f"{l2 / 1e6:12.2f}{outer:8.2f}")
+
+
+def cases() -> Iterator[Traffic]:
+    """Compare all problems."""
+    for shape in GEMM_SHAPES:
+        yield compare("gemm", shape)
+    yield compare("attention", ATTENTION_SHAPE)
+
+
+if __name__ == "__main__":
+    main()
