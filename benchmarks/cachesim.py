@@ -2,7 +2,7 @@
 
     python -m benchmarks.cachesim
 
-Each problem runs under the simulator once and three times; half of the difference is what one call
+A process calls the kernel once and another three times; half of the difference is what one call
 fetches. L1's misses are what Midi tiles take from L2, those of the last level, given the size of L2,
 what Macro tiles take from L3. The simulator counts lines that are fetched and not those that are
 written back, so C counts once for each step of k on both sides. The kernels are those for AVX2, since
@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import brickprof as bp
 from brickprof.levels import TileLevel
@@ -27,7 +28,7 @@ LINE = 64
 L1_BYTES, L1_WAYS = 32 * 1024, 8
 L2_BYTES, L2_WAYS = 512 * 1024, 8
 
-GEMM_SHAPES = [(384, 384, 384), (300, 700, 500), (1200, 160, 900), (200,200,200),(500,300,200),(90,900,700)]
+GEMM_SHAPES = [(384, 384, 384), (300, 700, 500), (1200, 160, 900), (90, 900, 700), (500, 300, 200)]
 """m, n, k."""
 
 ATTENTION_SHAPE = (1, 700, 700, 64)
@@ -97,7 +98,12 @@ def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
     ]
     quiet = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "BRICKPROF_ISA": "avx2"}
     run = subprocess.run(
-        command, check=True, capture_output=True, text=True, env={**os.environ, **quiet}
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **quiet},
+        cwd=Path(__file__).parents[1],
     )
     found = [re.search(rf"{name} +misses: +([0-9,]+)", run.stderr) for name in ("D1", "LLd")]
     if None in found:
@@ -130,12 +136,14 @@ def main() -> None:
     """Print planned and simulated bytes."""
     if not shutil.which("valgrind"):
         sys.exit("valgrind is not installed (Debian: apt install valgrind)")
-    print(f"{'problem':28}{'L1 planned':>12}{'simulated':>12}{'ratio':>8}{'L2 planned':>14}"
-          f"{'simulated':>12}{'ratio':>8}   (MB)")
+    print(f"{'MB into':28}{'L1':>8}{'planned':>10}{'ratio':>8}{'L2':>12}{'planned':>10}{'ratio':>8}")
     for case in cases():
-        (l1, l2), (midi, macro), (inner, outer) = case.simulated, case.planned, case.ratios
-        print(f"{case.title:28}{midi / 1e6:12.2f}{l1 / 1e6:12.2f}{inner:8.2f}{macro / 1e6:14.2f}"
-              f"{l2 / 1e6:12.2f}{outer:8.2f}")
+        row = f"{case.title:28}"
+        for simulated, planned, ratio in zip(
+            case.simulated, case.planned, case.ratios, strict=True
+        ):
+            row += f"{simulated / 1e6:8.2f}{planned / 1e6:10.2f}{ratio:8.2f}    "
+        print(row)
 
 
 def cases() -> Iterator[Traffic]:

@@ -16,6 +16,9 @@ Times = Mapping[str, Sequence[float]]
 TURN = 2e-4
 """Seconds that a turn of short calls fills."""
 
+WAKING = 2e-3
+"""Seconds of untimed calls in which a rival's workers wake up."""
+
 SETTLED = 5e-3
 """Seconds of a call beside which waking a worker does not show."""
 
@@ -46,15 +49,22 @@ def take_turns(rivals: Mapping[str, Call], effort: Effort) -> dict[str, list[flo
                 if effort.pause:
                     # Each library's idle workers spin for a while after a call, and here there
                     # are as many as cores: without a pause those of the last rival would take
-                    # a core from this one. An untimed turn then wakes this one's own.
+                    # a core from this one. Untimed calls then wake this one's own.
                     time.sleep(effort.pause)
                     if not times[name] or times[name][-1] < SETTLED:
-                        _time(rivals[name], counts[name])
+                        _wake(rivals[name])
                 times[name].append(_time(rivals[name], counts[name]))
     finally:
         if collecting:
             gc.enable()
     return times
+
+
+def _wake(rival: Call) -> None:
+    """Call for long enough that workers are awake."""
+    until = time.perf_counter() + WAKING
+    while time.perf_counter() < until:
+        rival()
 
 
 def _time(rival: Call, count: int) -> float:

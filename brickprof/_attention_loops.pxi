@@ -1,88 +1,5 @@
 # Attention: online softmax over blocks of keys, for one thread of a team.
 
-cdef enum:
-    LEAST_KEYS = 256                                # for which it is worth cutting a head's keys
-    DOT_ROWS = 4                                    # keys that share a load of a query, as declared
-
-
-cdef struct attention_job:
-    const bp_isa *isa
-    const float *q
-    const float *k
-    const float *v
-    float *out                                      # contiguous
-    Py_ssize_t batches, heads, group                # group: query heads that share a key head
-    Py_ssize_t rows, keys, dim, width               # width: dim rounded up to whole vectors
-    Py_ssize_t q_step[4]                            # strides by batch, head, row, element
-    Py_ssize_t k_step[4]
-    Py_ssize_t v_step[4]
-    bint causal
-    bint direct                                     # values are used where they are
-    bint dots                                       # and so are keys, in dot products
-    float scale                                     # times log2(e), without its sign
-    bint negative                                   # the sign of the scale
-    Py_ssize_t chunk, row_block, key_block
-    Py_ssize_t near_elements                        # of L1
-    Py_ssize_t splits, split_keys                   # parts of the keys of a head, and their length
-    int threads
-    char *memory                                    # arena_bytes for each thread
-    Py_ssize_t arena_bytes
-    Py_ssize_t next_share
-    float *partial                                  # of each split: output, maximum, sum by row
-    bp_recorder **recorders
-
-
-cdef struct attention_arena:
-    float *k                                        # packed keys of a head, unless dots
-    float *v                                        # a block of packed values, unless direct
-    float *q                                        # packed queries of a Midi tile
-    float *out                                      # its output before division
-    float *scores                                   # of one Micro tile
-    float *maximum                                  # by row of the Midi tile
-    float *sum
-
-
-cdef struct attention_tile:
-    Py_ssize_t row, first                           # of its panel, in the head and the Midi tile
-    int rows
-    Py_ssize_t j0, keys                             # from where on, and how many its last row sees
-    const float *k                                  # of this head
-    const float *v
-    Py_ssize_t v_ld                                 # between the values' rows from v_at on
-    const float *v_at                               # the values of key j0
-    bint begins                                     # the first block of keys
-    Py_ssize_t flow                                 # elements that the Midi tile has moved
-
-
-cdef inline Py_ssize_t attention_visible(const attention_job *job, Py_ssize_t row) noexcept nogil:
-    """Return the number of keys that a row sees."""
-    if not job.causal:
-        return job.keys
-    return min(max(row + 1 + job.keys - job.rows, 0), job.keys)
-
-
-cdef uint64_t attention_pairs(const attention_job *job, Py_ssize_t rows) noexcept nogil:
-    """Return the number of (row, key) pairs of the first rows of a head."""
-    cdef Py_ssize_t offset = job.keys - job.rows, seeing
-    if not job.causal:
-        return <uint64_t> rows * job.keys
-    seeing = rows - min(max(-offset, 0), rows)
-    return <uint64_t> seeing * (max(offset, 0) + 1) + <uint64_t> seeing * (seeing - 1) // 2
-
-
-cdef uint64_t attention_flops(const attention_job *job, Py_ssize_t first, Py_ssize_t last,
-                              Py_ssize_t key0, Py_ssize_t key1) noexcept nogil:
-    """Return the flops of some rows and keys: 4 dim for each pair that sees each other."""
-    cdef uint64_t pairs = 0
-    cdef Py_ssize_t row
-    if job.splits == 1:
-        pairs = attention_pairs(job, last) - attention_pairs(job, first)
-    else:
-        for row in range(first, last):
-            pairs += max(min(attention_visible(job, row), key1) - key0, 0)
-    return 4 * job.dim * pairs
-
-
 cdef Py_ssize_t attention_carve(const attention_job *job, char *memory,
                                 attention_arena *arena) noexcept nogil:
     """Lay out a thread's arena and return its size in bytes."""
@@ -140,9 +57,9 @@ cdef void attention_hidden(const attention_job *job, const attention_arena *aren
 
 cdef void attention_scores(const attention_job *job, const attention_arena *arena,
                            const attention_tile *at) noexcept nogil:
-    """Dot products of a panel of queries with a block of keys."""
+    """Dot products of a panel of queries with a block of keys, deep ones in steps."""
     cdef const bp_ukr *ukr = job.isa.f32
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, step, steps = max(ceil_div(job.dim, SCORE_DEPTH), 1), d
     cdef bp_tile tile
     cdef bp_dot dot
     if job.dots:
@@ -151,14 +68,18 @@ cdef void attention_scores(const attention_job *job, const attention_arena *aren
         dot.c, dot.cx, dot.cr, dot.add = arena.scores, job.key_block, 1, False
         bp_run_dot(ukr, at.rows, &dot)
         return
-    tile.k, tile.a, tile.lda = job.dim, arena.q + at.first * job.dim, at.rows
+    tile.lda = at.rows
     tile.ldb, tile.ldc, tile.ahead = ukr.nr, job.key_block, FETCH_STEPS * ukr.nr
-    tile.keep, tile.add, tile.in_place = NULL, False, False
+    tile.keep, tile.in_place = NULL, False
     for j in range(ceil_div(at.keys, ukr.nr)):
         tile.n = <int> round_up(min(at.keys - j * ukr.nr, ukr.nr), ukr.lanes)
-        tile.b = arena.k + (at.j0 + j * ukr.nr) * job.dim
         tile.c = arena.scores + j * ukr.nr
-        bp_run_tile(ukr, at.rows, tile.n // ukr.lanes, False, &tile)
+        for step in range(steps):
+            d = step * SCORE_DEPTH
+            tile.k, tile.add = min(SCORE_DEPTH, job.dim - d), step > 0
+            tile.a = arena.q + at.first * job.dim + d * at.rows
+            tile.b = arena.k + (at.j0 + j * ukr.nr) * job.dim + d * ukr.nr
+            bp_run_tile(ukr, at.rows, tile.n // ukr.lanes, False, &tile)
 
 
 cdef void attention_softmax(const attention_job *job, const attention_arena *arena,
@@ -173,20 +94,6 @@ cdef void attention_softmax(const attention_job *job, const attention_arena *are
     block.out, block.out_ld = arena.out + at.first * job.width, job.width
     block.width = 0 if at.begins else <int> job.width
     job.isa.softmax(&block)
-
-
-cdef uint64_t attention_micro_bytes(const attention_job *job, int rows, Py_ssize_t keys,
-                                    bint begins) noexcept nogil:
-    """Return the bytes of the loads and stores of a Micro tile."""
-    cdef Py_ssize_t nr = job.isa.f32.nr, padded = round_up(keys, job.isa.f32.lanes), moved
-    if job.dots:
-        moved = keys * job.dim + ceil_div(keys, DOT_ROWS) * rows * job.dim
-    else:
-        moved = ceil_div(keys, nr) * (rows + nr) * job.dim
-    moved += 5 * rows * padded
-    moved += (ceil_div(job.dim, nr) * rows + job.width) * keys
-    moved += (1 if begins else 4) * rows * job.width
-    return 4 * moved
 
 
 cdef void attention_micro(const attention_job *job, const attention_arena *arena,
@@ -207,24 +114,6 @@ cdef void attention_micro(const attention_job *job, const attention_arena *arena
         pairs = attention_block_pairs(job, at.row, at.rows, at.j0, at.keys)
         bp_stop(recorder, at.rows * job.dim, 4 * job.dim * pairs,
                 attention_micro_bytes(job, at.rows, at.keys, at.begins))
-
-
-cdef inline Py_ssize_t attention_visible_unbounded(const attention_job *job,
-                                                   Py_ssize_t row) noexcept nogil:
-    """Return how far a row sees, before the number of keys bounds it."""
-    return row + 1 + job.keys - job.rows if job.causal else job.keys
-
-
-cdef uint64_t attention_block_pairs(const attention_job *job, Py_ssize_t row, int rows,
-                                    Py_ssize_t j0, Py_ssize_t keys) noexcept nogil:
-    """Return the number of visible pairs of some rows and a block of keys."""
-    cdef uint64_t pairs = 0
-    cdef Py_ssize_t r
-    if not job.causal:
-        return rows * keys
-    for r in range(rows):
-        pairs += min(max(attention_visible(job, row + r) - j0, 0), keys)
-    return pairs
 
 
 cdef void attention_finish(const attention_job *job, const attention_arena *arena, float *out,

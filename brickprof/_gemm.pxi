@@ -1,7 +1,6 @@
 # GEMM as it is called from Python: arguments, plan, result.
 
-cdef dict gemm_defaults = {}                        # (isa, dtype) -> Blocks
-cdef gemm_blocks_t gemm_known[8][2]                 # the same by place in the table and dtype
+cdef gemm_blocks_t gemm_known[8][2]                 # for this machine, by ISA and element type
 
 
 cdef gemm_blocks_t blocks_of(object blocks):

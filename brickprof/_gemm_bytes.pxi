@@ -1,5 +1,9 @@
 # The bytes that a tile of GEMM moves; mirrors brickprof.gemm_traffic, whose docstrings say why.
 
+cdef enum:
+    LINE_BYTES = 64
+
+
 cdef inline Py_ssize_t lost(Py_ssize_t elements, Py_ssize_t footprint,
                             Py_ssize_t cache) noexcept nogil:
     """Return how many of some elements a cache loses before they are used again."""
@@ -28,15 +32,18 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     cdef Py_ssize_t sweeps = full + ceil_div(rest, job.ukr.nr)
     cdef Py_ssize_t padded = full * wide + round_up(rest, job.ukr.lanes)
     cdef int mode = gemm_b_mode(job, panels)
-    cdef Py_ssize_t b = padded if mode == PANEL else columns, a = at.mb
-    b += lost((panels - 1 + (mode == COPIED or mode == TURNED)) * (
-        columns if mode == NEAR or mode == IN_PLACE else padded),
-        at.kb * (job.ukr.nr + job.ukr.mr) * job.itemsize, job.blocks.l1_bytes)
-    a += lost((sweeps - 1) * at.mb, at.kb * (at.mb + job.ukr.nr) * job.itemsize,
-              job.blocks.l1_bytes)
+    cdef bint in_place = mode == NEAR or mode == IN_PLACE
+    cdef Py_ssize_t more = LINE_BYTES // job.itemsize - 1, ragged = columns + sweeps * more
+    cdef Py_ssize_t strip = job.ukr.nr + in_place * more
+    cdef Py_ssize_t again = panels - 1 + (mode == COPIED or mode == TURNED)
+    cdef Py_ssize_t b = padded if mode == PANEL else columns if mode == TURNED else ragged
+    cdef Py_ssize_t a = at.mb
+    b += lost(again * (ragged if in_place else padded),
+              at.kb * (strip + job.ukr.mr) * job.itemsize, job.blocks.l1_bytes)
+    a += lost((sweeps - 1) * at.mb, at.kb * (at.mb + strip) * job.itemsize, job.blocks.l1_bytes)
     if at.packed:
         a += 2 * at.mb
-    return job.itemsize * ((a + b) * at.kb + (2 if at.p0 else 1) * at.mb * columns)
+    return job.itemsize * ((a + b) * at.kb + (2 if at.p0 else 1) * at.mb * ragged)
 
 
 cdef uint64_t gemm_macro_bytes(const gemm_job *job, const gemm_step *at,
@@ -45,8 +52,9 @@ cdef uint64_t gemm_macro_bytes(const gemm_job *job, const gemm_step *at,
     cdef Py_ssize_t columns = at.j1 - at.j0, b = columns, block = min(job.mc, rows), again
     if job.prepacked or job.in_panels:
         b = round_up(columns, job.ukr.lanes)
-    again = lost((ceil_div(rows, job.mc) - (not job.in_panels)) * b,
-                 ((2 * block + b) * at.kb + block * columns) * job.itemsize, job.blocks.l2_bytes)
+    again = lost((ceil_div(rows, job.mc) + (1 if job.in_panels else -1)) * b,
+                 ((7 * block // 4 + b) * at.kb + block * columns) * job.itemsize,
+                 job.blocks.l2_bytes)
     b = (columns if job.in_panels else b) + again
     return job.itemsize * ((rows + b) * at.kb + (2 if at.p0 else 1) * rows * columns)
 

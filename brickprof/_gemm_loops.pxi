@@ -120,7 +120,7 @@ cdef void gemm_midi(const gemm_job *job, gemm_step *at, char *block,
     """Midi tile: take a block of A, then sweep all strips of B over it."""
     cdef const bp_ukr *ukr = job.ukr
     cdef Py_ssize_t wide = ukr.nr, width, j
-    if at.mb <= ukr.wide and job.b_layout == ROWS and not job.prepacked:
+    if at.mb <= ukr.wide and gemm_b_mode(job, 1) == IN_PLACE:
         wide = 4 * ukr.lanes
     bp_start(recorder, BP_MIDI, at.i0 // job.mc, at.p0 // job.kc)
     at.packed = gemm_packs_a(job, ceil_div(at.j1 - at.j0, ukr.nr))

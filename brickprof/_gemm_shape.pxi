@@ -6,6 +6,7 @@ cdef enum:
     NEAR, IN_PLACE, COPIED, TURNED, PANEL           # how strips of B are taken
     STREAM_DEPTH = 64
     STREAM_PANELS = 4
+    ALIAS_BYTES = 2048                              # rows so far apart share sets of L1
     FETCH_STEPS = 8                                 # of k, how far ahead B is fetched into L1
     PACK_DEPTH = 8                                  # rows of B that are read side by side
     LEAST_FLOPS = 1 << 20
@@ -169,4 +170,4 @@ cdef int gemm_b_mode(const gemm_job *job, Py_ssize_t panels) noexcept nogil:
         return IN_PLACE
     if job.streams or 2 * job.kc * job.b_row * job.itemsize > job.blocks.l2_bytes:
         return COPIED
-    return NEAR
+    return COPIED if job.b_row * job.itemsize % ALIAS_BYTES == 0 else NEAR

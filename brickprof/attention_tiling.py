@@ -61,6 +61,9 @@ LEAST_FLOPS = 2**20
 LEAST_KEYS = 256
 """Keys for which it is worth cutting a head's keys in parts."""
 
+SCORE_DEPTH = 128
+"""Products of a score that are summed up at a time: longer sums lose digits."""
+
 DOT_ROWS = 4
 """Keys that share a load of a query in dot products, as declared."""
 
@@ -300,6 +303,8 @@ class AttentionPlan:
             moved = keys * self.dim + ceil_div(keys, DOT_ROWS) * rows * self.dim
         else:
             moved = ceil_div(keys, nr) * (rows + nr) * self.dim
+            again = max(ceil_div(self.dim, SCORE_DEPTH), 1) - 1
+            moved += 2 * again * rows * round_up(keys, self.micro.lanes)
         moved += 5 * rows * round_up(keys, self.micro.lanes)
         moved += (ceil_div(self.dim, nr) * rows + width) * keys
         return moved + (1 if begins else 4) * rows * width

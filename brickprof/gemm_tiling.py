@@ -38,6 +38,9 @@ STREAM_DEPTH = 64
 STREAM_PANELS = 4
 """Panels that count as few."""
 
+ALIAS_BYTES = 2048
+"""Rows of B a multiple of this apart share a few sets of L1, where a strip does not fit."""
+
 DOT_GRAIN = 8
 """Rows of dot products that are not parted."""
 
@@ -77,15 +80,15 @@ class Blocks:
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
-    kc: a strip of B takes L1 and a third more, since L2 feeds what does not stay, in [256, 512]:
-    below, C is updated too often, above nothing is won. mc: a block of A takes a quarter of L2. nc and
+    kc: a strip of B takes L1 and a third more, since L2 feeds what does not stay, in [256, 384]:
+    below, C is updated too often, above nothing is won and sums of so many products lose digits. mc: a block of A takes a quarter of L2. nc and
     rows: a strip-wise panel of B takes a quarter of a core's share of L3, a part of C half of it.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     l3 = machine.cache(TileLevel.MACRO)
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
-    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 512)
+    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 384)
     mc = max(l2 // 4 // (kc * itemsize) // micro.mr, 1) * micro.mr
     nc = max(min(share // 4 // (kc * itemsize), 2048) // micro.nr, 1) * micro.nr
     rows = max(share // 2 // (nc * itemsize), mc)
@@ -343,12 +346,13 @@ class GemmPlan:
             return "in place"
         stride = self.n if self.b_stride is None else self.b_stride
         far = 2 * self.kc * stride * self.itemsize > self.blocks.l2_bytes
-        return "copied" if self.streams or far else "near"
+        alias = stride * self.itemsize % ALIAS_BYTES == 0
+        return "copied" if self.streams or far or alias else "near"
 
     def strips(self, rows: int, columns: int) -> list[int]:
         """Return the widths of the strips that a block of some rows goes over."""
         wide = self.micro.nr
-        if rows <= self.micro.wide and self.b_layout == "rows":
+        if rows <= self.micro.wide and self.b_mode(rows) == "in place":
             wide = 4 * self.micro.lanes
         whole = columns // wide
         rest = columns - whole * wide
@@ -386,8 +390,7 @@ class GemmPlan:
 
     def stored_again(self, level: TileLevel) -> int:
         """Return the bytes of a level that are stored where they were loaded: updates of C."""
-        steps = ceil_div(self.k, self.kc) if self.flops else 1
-        return (steps - 1) * self.m * self.n * self.itemsize
+        return gemm_totals(self)[level].stored_again * self.itemsize
 
 
 def _cuts(extent: int, parts: int, grain: int) -> list[int]:

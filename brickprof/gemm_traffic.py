@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DOT_ROWS = 4
 """Rows that share a load of a vector in dot products, as declared."""
 
+LINE_BYTES = 64
+"""Of a cache line."""
+
 AXPY_ROWS = 4
 """Rows that share a pass over their sum."""
 
@@ -37,11 +40,13 @@ class Totals:
 
     tiles: int = 0
     elements: int = 0
+    stored_again: int = 0
 
-    def add(self, elements: int) -> None:
-        """Count one more tile."""
+    def add(self, elements: int, stored_again: int = 0) -> None:
+        """Count one more tile; of its elements some are stored where they were loaded."""
         self.tiles += 1
         self.elements += elements
+        self.stored_again += stored_again
 
 
 def gemm_totals(plan: GemmPlan) -> tuple[Totals, Totals, Totals]:
@@ -67,13 +72,14 @@ def _tiles(plan: GemmPlan, totals: tuple[Totals, Totals, Totals]) -> None:
             blocks = range(0, part.rows, block)
             padded = round_up(part.columns, plan.micro.lanes) if plan.in_panels else part.columns
             packed = part.columns if plan.in_panels else 0
-            # Beside B there are a block of A, packed and as it was, and its rows of C.
+            # Beside B there are a block of A, much of it twice, and its rows of C.
             rows = min(block, part.rows)
-            footprint = ((2 * rows + padded) * deep + rows * part.columns) * plan.itemsize
-            passes = len(blocks) - (not plan.in_panels)
+            footprint = ((7 * rows // 4 + padded) * deep + rows * part.columns) * plan.itemsize
+            passes = len(blocks) + (1 if plan.in_panels else -1)
             again = lost(passes * padded, footprint, plan.blocks.l2_bytes)
-            first = packed or padded
-            macro.add((part.rows + first + again) * deep + touches * part.rows * part.columns)
+            once = packed or padded
+            c = part.rows * part.columns
+            macro.add((part.rows + once + again) * deep + touches * c, (touches - 1) * c)
             for first in blocks:
                 rows = min(block, part.rows - first)
                 _midi(plan, (midi, micro), rows, part.columns, deep, touches)
@@ -90,7 +96,8 @@ def _midi(
     """Add a Midi tile and the Micro tiles in it.
 
     A block of A comes from L2 for each strip if it does not stay in L1, and a strip for each panel
-    if it does not beside one.
+    if it does not beside one. Rows of a strip of C, and of B where it is used in place, begin
+    anywhere in a line, so that they take most of another one.
     """
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
@@ -98,14 +105,18 @@ def _midi(
     mode = plan.b_mode(rows)
     widths = plan.strips(rows, columns)
     padded = round_up(columns, kernel.lanes)
-    a, b = rows, padded if mode == "panel" else columns
-    again = columns if mode in ("near", "in place") else padded
-    again *= panels - 1 + (mode in ("copied", "turned"))
-    b += lost(again, deep * (kernel.nr + kernel.mr) * plan.itemsize, l1)
-    a += lost((len(widths) - 1) * rows, deep * (rows + kernel.nr) * plan.itemsize, l1)
+    more = LINE_BYTES // plan.itemsize - 1
+    ragged = columns + len(widths) * more
+    in_place = mode in ("near", "in place")
+    once = {"panel": padded, "turned": columns}.get(mode, ragged)
+    again = (panels - 1 + (mode in ("copied", "turned"))) * (ragged if in_place else padded)
+    strip = kernel.nr + in_place * more
+    b = once + lost(again, deep * (strip + kernel.mr) * plan.itemsize, l1)
+    a = rows + lost((len(widths) - 1) * rows, deep * (rows + strip) * plan.itemsize, l1)
     if plan.packs_a(columns):
         a += 2 * rows
-    midi.add((a + b) * deep + touches * rows * columns)
+    c = rows * ragged
+    midi.add((a + b) * deep + touches * c, (touches - 1) * c)
     for width in widths:
         swept = panels * round_up(width, kernel.lanes)
         b = {

@@ -171,11 +171,15 @@ def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
                     pairs[2] += sum(len(one & set(keys)) for one in group)
                     moved[1] += len(keys) * (dim + width)
                     moved[1] += high * (dim + (2 if begin else 1) * width)
+                    if len(keys) * dim * 4 > 2 * 4 * micro.mr * plan.blocks.keys:
+                        moved[1] += high * len(keys) * (1 + ceil_div(dim, micro.nr))
                     if plan.dots:
                         moved[2] += len(keys) * dim
                         moved[2] += ceil_div(len(keys), 4) * high * dim
                     else:
                         moved[2] += ceil_div(len(keys), micro.nr) * (high + micro.nr) * dim
+                        padded = round_up(len(keys), micro.lanes)
+                        moved[2] += sum(2 * high * padded for _ in range(128, dim, 128))
                     moved[2] += 5 * high * round_up(len(keys), micro.lanes)
                     moved[2] += len(keys) * (ceil_div(dim, micro.nr) * high + width)
                     moved[2] += (4 if begin else 1) * high * width

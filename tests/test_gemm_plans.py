@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -29,59 +30,72 @@ def even_panels(rows: int, mr: int) -> list[int]:
 def walk_strip(plan: bp.GemmPlan, rows: int, width: int, deep: int) -> int:
     """Count the loads and stores of A and B where a strip is swept down a block."""
     panels, padded = even_panels(rows, plan.micro.mr), round_up(width, plan.micro.lanes)
-    copied = plan.copies_strips(len(panels))
+    mode = plan.b_mode(rows)
     moved = 0
-    if plan.b_layout != "rows":
+    if mode == "turned":
         moved += (width + padded) * deep
     for panel, high in enumerate(panels):
         moved += high * deep
-        if plan.b_layout == "rows" and copied and panel == 0:
+        if mode == "copied" and panel == 0:
             moved += (width + padded) * deep
         else:
-            moved += (padded if copied else width) * deep
+            moved += (width if mode in ("near", "in place") else padded) * deep
     return moved
+
+
+def lost(elements: int, footprint: int, cache: int) -> int:
+    """Return what a cache loses: all from 1.15 of its size on, nothing up to 0.85."""
+    share = Fraction(footprint, cache)
+    low, high = Fraction(17, 20), Fraction(23, 20)
+    return int(elements * min(max((share - low) / (high - low), Fraction(0)), Fraction(1)))
 
 
 def walk_block(
     plan: bp.GemmPlan, rows: int, columns: int, deep: int, touches: int
 ) -> Iterator[Tile]:
     """Yield the Midi tile of a block of A and the Micro tiles in it."""
-    micro, l1 = plan.micro, plan.blocks.l1_bytes
-    strip_stays = deep * (micro.nr + 2 * micro.mr) * plan.itemsize <= l1
-    block_stays = 2 * rows * deep * plan.itemsize <= l1
-    panels = len(even_panels(rows, micro.mr))
-    copied = plan.copies_strips(panels)
-    moved = touches * rows * columns + 2 * plan.packs_a(columns) * rows * deep
-    done = 0
+    micro, size, l1 = plan.micro, plan.itemsize, plan.blocks.l1_bytes
+    mode, panels = plan.b_mode(rows), len(even_panels(rows, micro.mr))
+    line = 64 // size
+    in_place = mode in ("near", "in place")
+    moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
+    done = strips = again = 0
     while done < columns:
         wide = micro.nr
-        if rows <= micro.wide and plan.b_layout == "rows" and columns - done >= 4 * micro.lanes:
+        if rows <= micro.wide and mode == "in place" and columns - done >= 4 * micro.lanes:
             wide = 4 * micro.lanes
         width = min(wide, columns - done)
-        padded = round_up(width, micro.lanes)
-        if done == 0 or not block_stays:
-            moved += rows * deep
-        moved += width * deep
-        if not strip_stays:
-            moved += (padded if copied else 0) * deep
-            moved += (panels - 1) * (padded if copied else width) * deep
+        padded, ragged = round_up(width, micro.lanes), width + line - 1
+        moved += {"panel": padded, "turned": width}.get(mode, ragged) * deep
+        again += padded if mode in ("copied", "turned") else 0
+        again += (panels - 1) * (ragged if in_place else padded)
+        moved += touches * rows * ragged
         elements = walk_strip(plan, rows, width, deep) + touches * rows * width
         yield TileLevel.MICRO, 2 * rows * width * deep, elements
         done += width
+        strips += 1
+    strip = micro.nr + (line - 1 if in_place else 0)
+    moved += lost(again, deep * (strip + micro.mr) * size, l1) * deep
+    moved += lost((strips - 1) * rows, deep * (rows + strip) * size, l1) * deep
     yield TileLevel.MIDI, 2 * rows * columns * deep, moved
 
 
 def walk_tiles(plan: bp.GemmPlan) -> Iterator[Tile]:
     """Yield every tile of a plan of register blocks."""
     for part in plan.parts():
+        columns, padded = part.columns, round_up(part.columns, plan.micro.lanes)
         for p in range(0, plan.k, plan.kc):
             deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
-            moved = part.rows * deep + touches * part.rows * part.columns
+            moved = (part.rows + columns) * deep + touches * part.rows * columns
+            passes = 1 if plan.in_panels else -1
             for first in range(0, part.rows, plan.mc):
                 rows = min(plan.mc, part.rows - first)
-                moved += part.columns * deep
-                yield from walk_block(plan, rows, part.columns, deep, touches)
-            yield TileLevel.MACRO, 2 * part.rows * part.columns * deep, moved
+                passes += 1
+                yield from walk_block(plan, rows, columns, deep, touches)
+            held, high = padded if plan.in_panels else columns, min(plan.mc, part.rows)
+            footprint = (7 * high // 4 + held) * deep + high * columns
+            again = lost(passes * held, footprint * plan.itemsize, plan.blocks.l2_bytes)
+            yield TileLevel.MACRO, 2 * part.rows * columns * deep, moved + again * deep
 
 
 def walk_dots(plan: bp.GemmPlan) -> Iterator[Tile]:
@@ -252,7 +266,7 @@ def test_kinds_suit_the_layouts(plan: bp.GemmPlan) -> None:
     if plan.a_layout == "strided":
         assert plan.packs_a(plan.n)
     if plan.b_layout != "rows":
-        assert plan.copies_strips(1)
+        assert plan.b_mode(1) in ("panel", "turned")
         assert not plan.streams
 
 
