@@ -177,7 +177,8 @@ cdef void attention_midi(const attention_job *job, const attention_arena *arena,
                 at.flow += (at.keys * (job.dim + job.width) + at.rows * (
                     job.dim + (1 if at.begins else 2) * job.width))
                 if at.keys * job.dim > job.near_elements:
-                    at.flow += at.rows * at.keys * (1 + ceil_div(job.dim, ukr.nr))
+                    at.flow += at.keys * (at.rows + ceil_div(job.dim, ukr.nr) * (
+                        at.rows + SHARED_ELEMENTS))
             at.first += at.rows
         at.j0 += job.key_block
     bp_stop(recorder, rows * job.dim, attention_flops(job, first, last, key0, key1),

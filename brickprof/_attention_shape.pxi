@@ -1,6 +1,7 @@
 # What a problem of attention is: its geometry and tiling, and the work of parts of it.
 
 cdef enum:
+    SHARED_ELEMENTS = 12                            # of a line that strips of values share
     SCORE_DEPTH = 128                               # products that are summed up at a time
     LEAST_KEYS = 256                                # for which it is worth cutting a head's keys
     DOT_ROWS = 4                                    # keys that share a load of a query, as declared

@@ -7,7 +7,7 @@ cdef enum:
 cdef inline Py_ssize_t lost(Py_ssize_t elements, Py_ssize_t footprint,
                             Py_ssize_t cache) noexcept nogil:
     """Return how many of some elements a cache loses before they are used again."""
-    return elements * min(max(20 * footprint - 17 * cache, 0), 6 * cache) // (6 * cache)
+    return elements * min(max(100 * footprint - 77 * cache, 0), 43 * cache) // (43 * cache)
 
 
 cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at, Py_ssize_t panels,
@@ -33,7 +33,7 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     cdef Py_ssize_t padded = full * wide + round_up(rest, job.ukr.lanes)
     cdef int mode = gemm_b_mode(job, panels)
     cdef bint in_place = mode == NEAR or mode == IN_PLACE
-    cdef Py_ssize_t more = LINE_BYTES // job.itemsize - 1, ragged = columns + sweeps * more
+    cdef Py_ssize_t more = (LINE_BYTES - 16) // job.itemsize, ragged = columns + sweeps * more
     cdef Py_ssize_t strip = job.ukr.nr + in_place * more
     cdef Py_ssize_t again = panels - 1 + (mode == COPIED or mode == TURNED)
     cdef Py_ssize_t b = padded if mode == PANEL else columns if mode == TURNED else ragged

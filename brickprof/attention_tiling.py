@@ -64,6 +64,9 @@ LEAST_KEYS = 256
 SCORE_DEPTH = 128
 """Products of a score that are summed up at a time: longer sums lose digits."""
 
+SHARED_ELEMENTS = 12
+"""Elements of a line that a strip shares with the next, where rows begin at any 16 bytes."""
+
 DOT_ROWS = 4
 """Keys that share a load of a query in dot products, as declared."""
 
@@ -287,14 +290,15 @@ class AttentionPlan:
             row += high
 
     def _scores_again(self, rows: int, keys: int) -> int:
-        """Elements of scores that pass again: keys and values that stream past drive them out.
+        """Elements that pass again where keys and values drive out of L1 what was in it.
 
-        A full block's scores take half of L1; they pass once more for the softmax and for each
-        strip of values.
+        Scores, for the softmax and for each strip of values; and lines of values in which one strip
+        ends and the next begins.
         """
         if keys * self.dim <= self.near_elements:
             return 0
-        return rows * keys * (1 + ceil_div(self.dim, self.micro.nr))
+        strips = ceil_div(self.dim, self.micro.nr)
+        return rows * keys * (1 + strips) + keys * strips * SHARED_ELEMENTS
 
     def _micro(self, rows: int, keys: int, begins: bool) -> int:
         """Elements that a Micro tile loads and stores: scores, softmax, values."""

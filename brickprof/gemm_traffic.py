@@ -28,10 +28,10 @@ AXPY_ROWS = 4
 def lost(elements: int, footprint_bytes: int, cache_bytes: int) -> int:
     """Return how many of some elements a cache loses before they are used again.
 
-    None up to 0.85 of its size, all from 1.15 on: sets fill unevenly.
+    None up to 0.77 of its size, all from 1.2 on, since sets fill unevenly; fitted to simulations.
     """
-    share = 20 * footprint_bytes - 17 * cache_bytes
-    return elements * min(max(share, 0), 6 * cache_bytes) // (6 * cache_bytes)
+    share = 100 * footprint_bytes - 77 * cache_bytes
+    return elements * min(max(share, 0), 43 * cache_bytes) // (43 * cache_bytes)
 
 
 @dataclass(slots=True)
@@ -96,8 +96,8 @@ def _midi(
     """Add a Midi tile and the Micro tiles in it.
 
     A block of A comes from L2 for each strip if it does not stay in L1, and a strip for each panel
-    if it does not beside one. Rows of a strip of C, and of B where it is used in place, begin
-    anywhere in a line, so that they take most of another one.
+    if it does not beside one. Rows of a strip of C, and of B where it is used in place, begin at
+    any 16 bytes of a line, so that they take most of another one.
     """
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
@@ -105,7 +105,7 @@ def _midi(
     mode = plan.b_mode(rows)
     widths = plan.strips(rows, columns)
     padded = round_up(columns, kernel.lanes)
-    more = LINE_BYTES // plan.itemsize - 1
+    more = (LINE_BYTES - 16) // plan.itemsize
     ragged = columns + len(widths) * more
     in_place = mode in ("near", "in place")
     once = {"panel": padded, "turned": columns}.get(mode, ragged)

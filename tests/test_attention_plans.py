@@ -172,7 +172,7 @@ def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
                     moved[1] += len(keys) * (dim + width)
                     moved[1] += high * (dim + (2 if begin else 1) * width)
                     if len(keys) * dim * 4 > 2 * 4 * micro.mr * plan.blocks.keys:
-                        moved[1] += high * len(keys) * (1 + ceil_div(dim, micro.nr))
+                        moved[1] += len(keys) * (high + ceil_div(dim, micro.nr) * (high + 12))
                     if plan.dots:
                         moved[2] += len(keys) * dim
                         moved[2] += ceil_div(len(keys), 4) * high * dim

@@ -67,7 +67,14 @@ def test_all_modes_occur(isa: str) -> None:
     modes = set()
     for l2_bytes in (1, 4096, 65536, 2**20):
         for layout in ("rows", "columns"):
-            for shape in ((5, 40, 30), (300, 40, 30), (40, 300, 90), (99, 99, 99), (99, 20, 9)):
+            for shape in (
+                (5, 40, 30),
+                (300, 40, 30),
+                (40, 300, 90),
+                (99, 99, 99),
+                (99, 300, 9),
+                (99, 512, 20),
+            ):
                 plan = plan_with_caches(shape, "float32", isa, l2_bytes, layout)
                 modes |= {plan.b_mode(rows) for rows in (1, plan.mc)}
     assert modes == set(MODES)

@@ -44,9 +44,9 @@ def walk_strip(plan: bp.GemmPlan, rows: int, width: int, deep: int) -> int:
 
 
 def lost(elements: int, footprint: int, cache: int) -> int:
-    """Return what a cache loses: all from 1.15 of its size on, nothing up to 0.85."""
+    """Return what a cache loses: all from 1.2 of its size on, nothing up to 0.77."""
     share = Fraction(footprint, cache)
-    low, high = Fraction(17, 20), Fraction(23, 20)
+    low, high = Fraction(77, 100), Fraction(6, 5)
     return int(elements * min(max((share - low) / (high - low), Fraction(0)), Fraction(1)))
 
 
@@ -56,7 +56,7 @@ def walk_block(
     """Yield the Midi tile of a block of A and the Micro tiles in it."""
     micro, size, l1 = plan.micro, plan.itemsize, plan.blocks.l1_bytes
     mode, panels = plan.b_mode(rows), len(even_panels(rows, micro.mr))
-    line = 64 // size
+    line = 48 // size + 1
     in_place = mode in ("near", "in place")
     moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
     done = strips = again = 0
