@@ -3,10 +3,10 @@
     python -m benchmarks.cachesim
 
 A process calls the kernel once and another three times; half of the difference is what one call
-fetches. L1's misses are what Midi tiles take from L2, those of the last level, given the size of L2,
-what Macro tiles take from L3. The simulator counts lines that are fetched and not those that are
-written back, so C counts once for each step of k on both sides. The kernels are those for AVX2, since
-valgrind knows no wider vectors.
+fetches. L1's misses are what Midi tiles take from L2; those of the last level, given L2's size,
+are what Macro tiles take from L3. The simulator counts lines that are fetched and not those that
+are written back, so C counts once for each step of k on both sides. The kernels are those for
+AVX2, since valgrind knows no wider vectors.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Tile plans of GEMM: what is blocked for which cache, and the work and traffic of each level.
 
-The loop nest is that of GotoBLAS and BLIS: a Macro tile is a part of C that stays in L3 for a step of
-k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro tile sweeps the micro-kernel
-down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at a time. Of a
+The loop nest is that of GotoBLAS and BLIS: a Macro tile is a part of C that stays in L3 for a step
+of k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro tile sweeps the
+micro-kernel down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at a time. Of a
 smaller one the first panel of A in a sweep leaves a packed copy of the strip for the others, so
-that packing costs a store beside multiply-adds, or it is used where it is. Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
+that packing costs a store beside multiply-adds, or it is used where it is.
+
+Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
 "Analytical modeling is enough for high-performance BLIS", ACM TOMS 43(2), 2016.
 
 Few vectors against many rows whose elements are adjacent are dot products instead: nothing is
@@ -81,8 +83,9 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
     kc: a strip of B takes L1 and a third more, since L2 feeds what does not stay, in [256, 384]:
-    below, C is updated too often, above nothing is won and sums of so many products lose digits. mc: a block of A takes a quarter of L2. nc and
-    rows: a strip-wise panel of B takes a quarter of a core's share of L3, a part of C half of it.
+    below, C is updated too often, above nothing is won and sums of so many products lose digits.
+    mc: a block of A takes a quarter of L2. nc and rows: a packed panel of B takes a quarter of a
+    core's share of L3, a part of C half of it.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
