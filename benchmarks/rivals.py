@@ -6,7 +6,6 @@ import functools
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,14 +137,10 @@ def heads_of(problem: Heads) -> tuple[Array, Array, Array]:
 
 
 def peak_call(dtype: str, threads: int) -> tuple[Call, float]:
-    """Return a call that does nothing but multiply-adds on all threads, and its flops."""
+    """Return a call that does nothing but multiply-adds, and the flops of as many threads as it."""
     steps = 1000
     before = time.perf_counter()
     probe_peak(dtype, steps)
     steps = max(steps, int(steps * PEAK_SECONDS / (time.perf_counter() - before)))
     flops = float(probe_peak(dtype, steps))
-    if threads == 1:
-        return functools.partial(probe_peak, dtype, steps), flops
-    pool = ThreadPoolExecutor(threads)
-    dtypes, counts = [dtype] * threads, [steps] * threads
-    return lambda: list(pool.map(probe_peak, dtypes, counts)), flops * threads
+    return functools.partial(probe_peak, dtype, steps), flops * threads

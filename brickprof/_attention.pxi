@@ -162,6 +162,8 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
         If an argument is of the wrong type, rank, shape or range; nothing is written then.
     TileNestingError
         If a tile finer than Macro is open on this thread.
+    MemoryError, RuntimeError
+        If there is no memory to pack into, or the threads cannot be started.
 
     Notes
     -----

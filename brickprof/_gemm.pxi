@@ -157,9 +157,12 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type, rank, shape or range; nothing is written then.
+        If an argument is of the wrong type, rank, shape or range, or a plan's depth is not that of
+        a packed `b`; nothing is written then.
     TileNestingError
         If a tile finer than Macro is open on this thread.
+    MemoryError, RuntimeError
+        If there is no memory to pack into, or the threads cannot be started.
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """GEMM and attention, tiled for L3, L2 and L1; the loops around the micro-kernels.
 
 The arithmetic is in kernels/: here is what is blocked, packed, shared out and timed, in the
-order that `brickprof.tiling` plans.
+order that `brickprof.gemm_tiling` and `brickprof.attention_tiling` plan.
 """
 
 import functools

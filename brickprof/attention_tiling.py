@@ -2,7 +2,9 @@
 
 A Macro tile is one thread's rows of one head, a Midi tile a block of its query rows against all
 keys that they see, a Micro tile the micro-kernel's rows against one block of keys: scores, online
-softmax and weighted values, without leaving L1. The order is that of T. Dao, "FlashAttention-2:
+softmax and weighted values, without leaving L1. Few rows take keys where they are, as dot products,
+and where there are fewer heads than threads the keys of a head are cut in parts that are joined
+at the end. The order is that of T. Dao, "FlashAttention-2:
 faster attention with better parallelism and work partitioning", 2023, section 3.1.
 """
 

@@ -2,9 +2,9 @@
 
 The loop nest is that of GotoBLAS and BLIS: a Macro tile is a part of C that stays in L3 for a step
 of k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro tile sweeps the
-micro-kernel down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at a time. Of a
-smaller one the first panel of A in a sweep leaves a packed copy of the strip for the others, so
-that packing costs a store beside multiply-adds, or it is used where it is.
+micro-kernel down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at
+a time. Of a smaller one the first panel of A in a sweep leaves a packed copy of the strip for the
+others, so that packing costs a store beside multiply-adds, or it is used where it is.
 
 Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
 "Analytical modeling is enough for high-performance BLIS", ACM TOMS 43(2), 2016.

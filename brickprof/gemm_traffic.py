@@ -1,4 +1,4 @@
-"""The bytes that each tile level of a GEMM plan moves, in closed form.
+"""The bytes that each tile level of a GEMM plan moves, tile by tile.
 
 Bytes at a level are those that pass between that level's cache and the core's side of it: Micro
 counts the micro-kernel's loads and stores, Midi what L2 gives and takes, Macro what L3 does.

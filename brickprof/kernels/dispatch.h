@@ -90,7 +90,7 @@ typedef struct bp_softmax_block {
     float *maximum, *sum;       /* running, by row; of scores not yet scaled */
     float *out;                 /* running output, rows x width, rescaled here */
     ptrdiff_t out_ld;
-    int width;                  /* a multiple of nr */
+    int width;                  /* a multiple of a vector's elements */
 } bp_softmax_block;
 
 typedef struct bp_isa {

@@ -163,7 +163,9 @@ static int grow(bp_team *team, int threads) {
     pthread_attr_t attributes;
     cpu_set_t usable;
     if (team->size >= threads) return 1;
-    if (sched_getaffinity(0, sizeof usable, &usable) == 0) team->processors = CPU_COUNT(&usable);
+    team->processors = sched_getaffinity(0, sizeof usable, &usable) == 0
+                           ? CPU_COUNT(&usable)
+                           : (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (pthread_attr_init(&attributes) != 0) return 0;
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
