@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 
+from brickprof.gemm_tiling import LEAST_FLOPS
+from brickprof.gemm_traffic import DOT_ROWS
 from brickprof.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.tiling import (
@@ -57,9 +59,6 @@ def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> Attentio
     return AttentionBlocks(max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr)
 
 
-LEAST_FLOPS = 2**20
-"""Work for which another thread is worth waking."""
-
 LEAST_KEYS = 256
 """Keys for which it is worth cutting a head's keys in parts."""
 
@@ -68,9 +67,6 @@ SCORE_DEPTH = 128
 
 SHARED_ELEMENTS = 12
 """Elements of a line that a strip shares with the next, where rows begin at any 16 bytes."""
-
-DOT_ROWS = 4
-"""Keys that share a load of a query in dot products, as declared."""
 
 
 @dataclass(frozen=True, slots=True)
