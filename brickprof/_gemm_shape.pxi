@@ -11,7 +11,7 @@ cdef enum:
     PACK_DEPTH = 8                                  # rows of B that are read side by side
     LEAST_FLOPS = 1 << 20
     MUCH_WORK = 1 << 26
-    AXPY_ROWS = 4                                   # rows that share a pass over the sum
+    AXPY_ROWS = 8                                   # rows that share a pass over the sum
 
 
 cdef struct gemm_blocks_t:

@@ -21,7 +21,7 @@ DOT_ROWS = 4
 LINE_BYTES = 64
 """Of a cache line."""
 
-AXPY_ROWS = 4
+AXPY_ROWS = 8
 """Rows that share a pass over their sum."""
 
 

@@ -32,12 +32,9 @@ INLINE void F(add_lanes)(V *v) {
     }
 }
 
-/* One vector of k. */
-INLINE void F(dot_step)(const int across, const int down, const int chains, const int chain,
-                        const bp_dot *d, const T *const *row, ptrdiff_t p, V *acc) {
-    V r[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < down; j++) r[j] = *(const V *)(row[j] + p);
+/* One vector of k, of which the rows' elements are loaded. */
+INLINE void F(dot_sums)(const int across, const int down, const int chains, const int chain,
+                        const bp_dot *d, const V *r, ptrdiff_t p, V *acc) {
 #pragma GCC unroll 8
     for (int i = 0; i < across; i++) {
         const V x = *(const V *)((const T *)d->x + i * d->ldx + p);
@@ -45,6 +42,37 @@ INLINE void F(dot_step)(const int across, const int down, const int chains, cons
         for (int j = 0; j < down; j++) FMA(acc[(i * down + j) * chains + chain], x, r[j]);
     }
 }
+
+INLINE void F(dot_step)(const int across, const int down, const int chains, const int chain,
+                        const bp_dot *d, const T *const *row, ptrdiff_t p, V *acc) {
+    V r[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < down; j++) r[j] = *(const V *)(row[j] + p);
+    F(dot_sums)(across, down, chains, chain, d, r, p, acc);
+}
+
+#ifdef SHIFT
+/* The first steps, all but a few vectors of k, with aligned loads of the rows; returns how much of
+ * k is done. Lanes hold what they would without, so that no sum depends on where the rows lie. */
+INLINE ptrdiff_t F(dot_aligned)(const int across, const int down, const int chains,
+                                const bp_dot *d, const T *const *row, V *acc) {
+    F(shifted) s[8];
+    ptrdiff_t p = 0;
+#pragma GCC unroll 8
+    for (int j = 0; j < down; j++) s[j] = F(shifted_from)(row[j]);
+    for (; p + chains * LANES < d->k; p += chains * LANES) {
+#pragma GCC unroll 4
+        for (int c = 0; c < chains; c++) {
+            V r[8];
+#pragma GCC unroll 8
+            for (int j = 0; j < down; j++) r[j] = F(shifted_next)(s + j, p + c * LANES);
+            F(dot_sums)(across, down, chains, c, d, r, p + c * LANES, acc);
+        }
+        __asm__ volatile("" : : : "memory");
+    }
+    return p;
+}
+#endif
 
 /* Sums of `across` vectors with `down` rows, of which the last few may be the same row; each sum in
  * so many chains that multiply-adds need not wait for one another. */
@@ -57,6 +85,10 @@ INLINE void F(dot_block)(const int across, const int down, const int chains, con
     V acc[BP_MOST_SUMS];
 #pragma GCC unroll 32
     for (int i = 0; i < BP_MOST_SUMS; i++) acc[i] = (V){0};
+#ifdef SHIFT
+    if (across <= SHIFT_DOTS && d->k >= SHIFT_VECTORS * LANES && F(any_unaligned)(row, down))
+        p = F(dot_aligned)(across, down, chains, d, row, acc);
+#endif
     for (; p + chains * LANES <= whole; p += chains * LANES) {
 #pragma GCC unroll 4
         for (int c = 0; c < chains; c++)

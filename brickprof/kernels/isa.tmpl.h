@@ -6,7 +6,8 @@
  *   FOR_EACH_WIDE(X), FOR_EACH_NARROW(X)  the heights 1 to WIDE and on to MR,
  *   FOR_EACH_DOT(X)  for 1 to DOTS vectors, the rows that dot products take at once and the chains
  *              of each sum,
- *   and, where it has them, masks and a multiply-add that takes its sum in place.
+ *   and, where it has them, masks, a multiply-add that takes its sum in place, and SHIFT, SHIFT_BY
+ *   and ALIGNED_LOAD of shift.tmpl.h, used for up to SHIFT_DOTS vectors of at least SHIFT_VECTORS.
  */
 #include <math.h>
 #include <string.h>
@@ -30,6 +31,9 @@
 #define KEEP(v) __asm__ volatile("" : "+m"(v))
 #define KEEP_VALUE(v) __asm__ volatile("" : : "m"(v))
 #endif
+
+/* Keep an address in a register: compilers would rather find it anew in each turn of a loop. */
+#define KEEP_POINTER(p) __asm__("" : "+r"(p))
 
 #define FOR_EACH_HEIGHT(X) FOR_EACH_WIDE(X) FOR_EACH_NARROW(X)
 

@@ -185,6 +185,9 @@ static const bp_tile_fn F(tiles)[BP_MOST_ROWS + 1][4][2] = {
 };
 
 #include "pack.tmpl.h"
+#ifdef SHIFT
+#include "shift.tmpl.h"
+#endif
 #include "dot.tmpl.h"
 #include "axpy.tmpl.h"
 #include "probe.tmpl.h"

@@ -32,5 +32,18 @@
 #define FMA_f32(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b))
 #define FMA_f64(c, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+v"(c) : "v"(a), "v"(b))
 #define FMA(c, a, b) JOIN(FMA, TYPE)(c, a, b)
+
+/* Not for the compiler's eyes: a sanitizer would take the rest of the line for foreign memory. */
+#define ALIGNED_LOAD(v, p) __asm__("vmovaps %1, %0" : "=v"(v) : "m"(*(const V *)(p)))
+#define SHIFT_BY_f32(n) ((words)_mm512_add_epi32(_mm512_set1_epi32((int)(n)), COUNT_WORDS))
+#define SHIFT_BY_f64(n) ((words)_mm512_add_epi64(_mm512_set1_epi64(n), COUNT_UNITS))
+#define COUNT_WORDS _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define COUNT_UNITS _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0)
+#define SHIFT_f32(a, b, by) _mm512_permutex2var_ps((__m512)(a), (__m512i)(by), (__m512)(b))
+#define SHIFT_f64(a, b, by) _mm512_permutex2var_pd((__m512d)(a), (__m512i)(by), (__m512d)(b))
+#define SHIFT_BY(n) JOIN(SHIFT_BY, TYPE)(n)
+#define SHIFT(a, b, by) ((V)JOIN(SHIFT, TYPE)(a, b, by))
+#define SHIFT_DOTS 4
+#define SHIFT_VECTORS 8
 #include "isa.tmpl.h"
 #endif
