@@ -13,6 +13,7 @@ from brickprof._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from brickprof._kernels import PackedMatrix as PackedMatrix
+    from brickprof._kernels import ParallelRegion as ParallelRegion
     from brickprof._kernels import attention as attention
     from brickprof._kernels import gemm as gemm
     from brickprof._kernels import isas as isas
@@ -50,6 +51,7 @@ _HOMES = {
     "MachineError": "errors",
     "Overhead": "recording",
     "PackedMatrix": "_kernels",
+    "ParallelRegion": "_kernels",
     "Recording": "recording",
     "RecordingError": "errors",
     "Roofs": "roofline",

@@ -20,6 +20,52 @@ class PackedMatrix:
     @property
     def nbytes(self) -> int: ...
 
+class ParallelRegion:
+    def __init__(
+        self, threads: int | None = None, isa: str | None = None, name: str = "region"
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def layer(self, number: int) -> None: ...
+    def rms_norm(
+        self,
+        x: NDArray[np.float32],
+        weight: NDArray[np.float32],
+        out: NDArray[np.float32],
+        eps: float = 1e-6,
+    ) -> None: ...
+    def matvec(
+        self,
+        w: NDArray[np.float32],
+        x: NDArray[np.float32],
+        out: NDArray[np.float32],
+        bias: NDArray[np.float32] | None = None,
+        add: bool = False,
+    ) -> None: ...
+    def swiglu(
+        self, gate: NDArray[np.float32], up: NDArray[np.float32], out: NDArray[np.float32]
+    ) -> None: ...
+    def rotate_and_store(
+        self,
+        q: NDArray[np.float32],
+        k: NDArray[np.float32],
+        v: NDArray[np.float32],
+        cosine: NDArray[np.float32],
+        sine: NDArray[np.float32],
+        keys: NDArray[np.float32],
+        values: NDArray[np.float32],
+    ) -> None: ...
+    def attend(
+        self,
+        q: NDArray[np.float32],
+        keys: NDArray[np.float32],
+        values: NDArray[np.float32],
+        out: NDArray[np.float32],
+        scale: float | None = None,
+    ) -> None: ...
+    def run(
+        self, position: int = 0, profiler: BrickProfiler | None = None, fused: bool = True
+    ) -> None: ...
+
 def isas() -> tuple[str, ...]: ...
 def default_isa() -> str: ...
 def micro_kernel(dtype: str, isa: str | None = None) -> MicroKernel: ...

@@ -1,4 +1,4 @@
-"""GEMM and attention, tiled for L3, L2 and L1; the loops around the micro-kernels.
+"""GEMM, attention and parallel regions, tiled for L3, L2 and L1; the loops around the micro-kernels.
 
 The arithmetic is in kernels/: here is what is blocked, packed, shared out and timed, in the
 order that `brickprof.gemm_tiling` and `brickprof.attention_tiling` plan.
@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 cimport numpy as cnp
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.math cimport INFINITY, exp2f, fabs, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
@@ -96,6 +97,11 @@ cdef extern from "kernels/dispatch.h" nogil:
         void (*divide)(const float *acc, float sum, float *out, Py_ssize_t width) noexcept nogil
         int (*all_finite)(const float *data, Py_ssize_t rows, Py_ssize_t ld,
                           Py_ssize_t width) noexcept nogil
+        void (*rms_norm)(const float *x, const float *weight, float *out, Py_ssize_t n,
+                         float eps) noexcept nogil
+        void (*swiglu)(const float *gate, const float *up, float *out, Py_ssize_t n) noexcept nogil
+        void (*rotate)(const float *x, const float *cosine, const float *sine, float *out,
+                       Py_ssize_t half) noexcept nogil
 
     const bp_isa **bp_isas
 
@@ -110,6 +116,8 @@ cdef extern from "kernels/team.h" nogil:
                      void (*work)(void *job, int thread) noexcept nogil, void *job) noexcept
     void bp_team_give(bp_team *team) noexcept
     Py_ssize_t bp_team_next(Py_ssize_t *counter) noexcept
+    void bp_team_done(Py_ssize_t *counter) noexcept
+    void bp_team_await(const Py_ssize_t *counter, Py_ssize_t count) noexcept
 
 
 include "_isas.pxi"
@@ -124,4 +132,6 @@ include "_attention_shape.pxi"
 include "_attention_splits.pxi"
 include "_attention_loops.pxi"
 include "_attention.pxi"
+include "_region_loops.pxi"
+include "_region.pxi"
 include "_probes.pxi"

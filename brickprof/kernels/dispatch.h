@@ -102,6 +102,16 @@ typedef struct bp_isa {
     /* out[i] = acc[i] / sum for `width` elements. */
     void (*divide)(const float *acc, float sum, float *out, ptrdiff_t width);
     int (*all_finite)(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width);
+
+    /* out = x / sqrt(mean of x^2 + eps) * weight (B. Zhang, R. Sennrich, "Root mean square layer
+     * normalization", 2019). */
+    void (*rms_norm)(const float *x, const float *weight, float *out, ptrdiff_t n, float eps);
+    /* out = gate * sigmoid(gate) * up (N. Shazeer, "GLU variants improve transformer", 2020). */
+    void (*swiglu)(const float *gate, const float *up, float *out, ptrdiff_t n);
+    /* Turn the pairs (x[j], x[half + j]) by an angle each; `out` may be x (J. Su et al.,
+     * "RoFormer", 2021, section 3.4). */
+    void (*rotate)(const float *x, const float *cosine, const float *sine, float *out,
+                   ptrdiff_t half);
 } bp_isa;
 
 static inline void bp_run_tile(const bp_ukr *ukr, int rows, int vectors, int by_rows,

@@ -72,6 +72,7 @@ TARGET_GCC(TARGET)
 #undef T
 #undef TYPE
 #include "softmax.tmpl.h"
+#include "between.tmpl.h"
 
 #if defined(TARGET) && defined(__clang__)
 #pragma clang attribute pop
@@ -83,4 +84,5 @@ static int supported(void) { return SUPPORTED; }
 
 const bp_isa JOIN(bp_isa, ISA) = {
     TEXT(ISA), supported, &ukr_f32, &ukr_f64, softmax, negate, divide, all_finite,
+    rms_norm, swiglu, rotate,
 };

@@ -17,6 +17,8 @@ enum {
      * at work, since to be woken up takes a virtual machine as long as a small product. */
     WORKER_AWAKE_NS = 1000000,
     CALLER_AWAKE_NS = 2000000,
+    /* Looks at a counter before the processor is offered to others, who may be what it waits for. */
+    PATIENCE = 2000,
     STACK_BYTES = 1 << 20,
 };
 
@@ -229,4 +231,13 @@ void bp_team_give(bp_team *team) {
     team->next = idle;
     idle = team;
     pthread_mutex_unlock(&lock);
+}
+
+void bp_team_await(const ptrdiff_t *counter, ptrdiff_t count) {
+    for (int looks = 0; __atomic_load_n(counter, __ATOMIC_ACQUIRE) < count; looks++) {
+        if (looks < PATIENCE)
+            pause_a_little();
+        else
+            sched_yield();
+    }
 }

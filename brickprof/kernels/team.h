@@ -28,4 +28,12 @@ static inline ptrdiff_t bp_team_next(ptrdiff_t *counter) {
     return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
+/* Count one more thing as done. */
+static inline void bp_team_done(ptrdiff_t *counter) {
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELEASE);
+}
+
+/* Wait awake until so many things are done; what they wrote is then seen. */
+void bp_team_await(const ptrdiff_t *counter, ptrdiff_t count);
+
 #endif
