@@ -74,7 +74,8 @@ cdef class ParallelRegion:
         cdef const bp_isa *chosen = find_isa(isa)
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {name!r}")
-        self._check_idle()
+        if self.running:
+            raise RuntimeError("the region is running on another thread")
         gemm_default_blocks(chosen, True, &self.blocks)
         self.threads, self.chosen, self.name = wanted, chosen, name
         self.count = self.current = self.arena_bytes = self.partial_floats = 0
@@ -92,7 +93,9 @@ cdef class ParallelRegion:
             joins += self.stages[s].kind == JOIN
         return self.count - joins
 
-    cdef int _check_idle(self) except -1:
+    cdef int _check_ready(self) except -1:
+        if self.chosen == NULL:
+            raise RuntimeError("the region was not initialized")
         if self.running:
             raise RuntimeError("the region is running on another thread")
         return 0
@@ -102,9 +105,7 @@ cdef class ParallelRegion:
         cdef Py_ssize_t room = max(2 * self.room, 16)
         cdef region_stage *stages
         cdef Py_ssize_t *counters
-        self._check_idle()
-        if self.chosen == NULL:
-            raise RuntimeError("the region was not initialized")
+        self._check_ready()
         if self.count == self.room:
             stages = <region_stage *> PyMem_Realloc(self.stages, room * sizeof(region_stage))
             if stages == NULL:
@@ -130,7 +131,7 @@ cdef class ParallelRegion:
         number : int
             At least 0.
         """
-        self._check_idle()
+        self._check_ready()
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
             raise TypeError(f"number must be an integer >= 0, got {number!r}")
         if not 0 <= number < 1 << 62:
@@ -287,13 +288,13 @@ cdef class ParallelRegion:
         cdef attention_job job
         cdef attention_arena arena
         region_shaped(queries, "q", (heads, dim), False)
-        target = region_shaped(out, "out", (heads, dim), True)
         all_keys = region_cache(keys, "keys", -1, dim, -1)
         context = cnp.PyArray_DIM(all_keys, 1)
         kept = region_cache(values, "values", cnp.PyArray_DIM(all_keys, 0), dim, context)
         if not heads or not dim or not all_keys.shape[0] or heads % all_keys.shape[0]:
             raise ValueError("q must have a dim and as many heads as keys or a multiple, got shapes "
                              f"{np.shape(queries)} and {np.shape(all_keys)}")
+        target = region_shaped(out, "out", (heads, dim), True)
         check_overlap(target, queries, "q")
         check_overlap(target, all_keys, "keys")
         check_overlap(target, kept, "values")
@@ -347,7 +348,7 @@ cdef class ParallelRegion:
         cdef bp_team *team
         cdef bint together = bool(fused)
         cdef int threads = self.threads
-        self._check_idle()
+        self._check_ready()
         if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
             raise TypeError(f"position must be an integer >= 0, got {position!r}")
         if position < 0 or (self.limit >= 0 and position >= self.limit):

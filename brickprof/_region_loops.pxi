@@ -63,6 +63,20 @@ cdef inline void region_count(region_tally *tally, Py_ssize_t elements, Py_ssize
     tally.nbytes += 4 * moved
 
 
+cdef inline void region_begin(bp_recorder *recorder, Py_ssize_t part) noexcept nogil:
+    """Begin a small operation: a Midi tile of a single Micro tile."""
+    bp_start(recorder, BP_MIDI, part, 0)
+    bp_start(recorder, BP_MICRO, 0, 0)
+
+
+cdef inline void region_end(bp_recorder *recorder, region_tally *tally, Py_ssize_t elements,
+                            Py_ssize_t flops, Py_ssize_t moved) noexcept nogil:
+    """End a small operation."""
+    bp_stop(recorder, elements, flops, 4 * moved)
+    bp_stop(recorder, elements, flops, 4 * moved)
+    region_count(tally, elements, flops, moved)
+
+
 cdef void region_matvec(const region_job *job, const region_stage *stage, Py_ssize_t part,
                         bp_recorder *recorder, region_tally *tally) noexcept nogil:
     """Midi tile: some rows of a matrix against a vector, in Micro tiles of fewer rows."""
@@ -88,13 +102,14 @@ cdef void region_matvec(const region_job *job, const region_stage *stage, Py_ssi
     region_count(tally, count, 2 * count * stage.depth, moved)
 
 
-cdef void region_rotate(const region_job *job, const region_stage *stage,
+cdef void region_rotate(const region_job *job, const region_stage *stage, bp_recorder *recorder,
                         region_tally *tally) noexcept nogil:
     """Turn queries and a key to their place, and store the key and its value."""
     cdef Py_ssize_t half = stage.dim // 2, head, at = job.position
     cdef const float *cosine = stage.cosine + at * half
     cdef const float *sine = stage.sine + at * half
     cdef float *value
+    region_begin(recorder, 0)
     for head in range(stage.heads):
         job.isa.rotate(stage.x + head * stage.dim, cosine, sine, stage.out + head * stage.dim, half)
     for head in range(stage.key_heads):
@@ -102,9 +117,9 @@ cdef void region_rotate(const region_job *job, const region_stage *stage,
                        stage.keys + head * stage.key_head + at * stage.key_row, half)
         value = stage.values + head * stage.value_head + at * stage.value_row
         memcpy(value, stage.v + head * stage.dim, stage.dim * sizeof(float))
-    region_count(tally, (stage.heads + 2 * stage.key_heads) * stage.dim,
-                 3 * (stage.heads + stage.key_heads) * stage.dim,
-                 2 * (stage.heads + 2 * stage.key_heads) * stage.dim + stage.dim)
+    region_end(recorder, tally, (stage.heads + 2 * stage.key_heads) * stage.dim,
+               3 * (stage.heads + stage.key_heads) * stage.dim,
+               2 * (stage.heads + 2 * stage.key_heads) * stage.dim + stage.dim)
 
 
 cdef void region_attend(const region_stage *stage, const attention_arena *arena, Py_ssize_t part,
@@ -127,11 +142,20 @@ cdef void region_attend(const region_stage *stage, const attention_arena *arena,
 
 
 cdef void region_swiglu(const region_job *job, const region_stage *stage, Py_ssize_t part,
-                        region_tally *tally) noexcept nogil:
+                        bp_recorder *recorder, region_tally *tally) noexcept nogil:
     """Gate a part of a vector."""
     cdef Py_ssize_t first = part * SWIGLU_PART, count = min(SWIGLU_PART, stage.rows - first)
+    region_begin(recorder, part)
     job.isa.swiglu(stage.x + first, stage.w + first, stage.out + first, count)
-    region_count(tally, count, 4 * count, 3 * count)
+    region_end(recorder, tally, count, 4 * count, 3 * count)
+
+
+cdef void region_rms_norm(const region_job *job, const region_stage *stage, bp_recorder *recorder,
+                          region_tally *tally) noexcept nogil:
+    """Normalize a vector."""
+    region_begin(recorder, 0)
+    job.isa.rms_norm(stage.x, stage.w, stage.out, stage.rows, stage.eps)
+    region_end(recorder, tally, stage.rows, 4 * stage.rows, 3 * stage.rows)
 
 
 cdef void region_part(const region_job *job, const region_stage *stage, Py_ssize_t part,
@@ -146,12 +170,11 @@ cdef void region_part(const region_job *job, const region_stage *stage, Py_ssize
         attention_join_row(&stage.attention, part // stage.attention.rows,
                            part % stage.attention.rows)
     elif stage.kind == SWIGLU:
-        region_swiglu(job, stage, part, tally)
+        region_swiglu(job, stage, part, recorder, tally)
     elif stage.kind == ROTATE:
-        region_rotate(job, stage, tally)
+        region_rotate(job, stage, recorder, tally)
     else:
-        job.isa.rms_norm(stage.x, stage.w, stage.out, stage.rows, stage.eps)
-        region_count(tally, stage.rows, 4 * stage.rows, 3 * stage.rows)
+        region_rms_norm(job, stage, recorder, tally)
 
 
 cdef void region_close(bp_recorder *recorder, region_tally *tally) noexcept nogil:
@@ -213,6 +236,8 @@ cdef void region_run(region_job *job, bp_team *team, int threads, bint fused) no
             bp_team_run(team, threads, job.recorders != NULL, region_work, job)
         return
     for s in range(last):
+        if job.stages[s].parts == 0:
+            continue
         job.first, job.last = s, s + 1
         if team == NULL or (job.stages[s].parts <= 1 and job.recorders == NULL):
             region_work(job, 0)

@@ -60,3 +60,16 @@ void wide_divide(const float *acc, float sum, float *out, ptrdiff_t width) {
 int wide_all_finite(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width) {
     return bp_isa_wide.all_finite(data, rows, ld, width);
 }
+
+void wide_rms_norm(const float *x, const float *weight, float *out, ptrdiff_t n, float eps) {
+    bp_isa_wide.rms_norm(x, weight, out, n, eps);
+}
+
+void wide_swiglu(const float *gate, const float *up, float *out, ptrdiff_t n) {
+    bp_isa_wide.swiglu(gate, up, out, n);
+}
+
+void wide_rotate(const float *x, const float *cosine, const float *sine, float *out,
+                 ptrdiff_t half) {
+    bp_isa_wide.rotate(x, cosine, sine, out, half);
+}

@@ -133,7 +133,7 @@ def walk_sums(plan: bp.GemmPlan) -> Iterator[Tile]:
             count = min(plan.axpy_block, part.columns - first)
             loads, passes, p = 0, 0, 0
             while p < plan.k:
-                rows = 4 if p == 0 or plan.k - p >= 4 else plan.k - p
+                rows = min(8, plan.k - p)
                 p += rows
                 passes += 1
             loads = plan.k * count + plan.k + (2 * passes - 1) * count

@@ -1,0 +1,386 @@
+"""Parallel regions: their operations against float64, alone, in rows, on threads, profiled."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_checks import ISAS, Array, assert_product, fenced, normals
+
+import brickprof as bp
+from brickprof.levels import TileLevel
+
+each_isa = pytest.mark.parametrize("isa", ISAS)
+lengths = st.integers(1, 40) | st.integers(41, 700)
+
+
+def random(seed: int, *shape: int) -> Array:
+    return normals(np.random.default_rng(seed), shape)
+
+
+def zeros(*shape: int) -> Array:
+    return np.zeros(shape, "float32")
+
+
+@each_isa
+@settings(max_examples=60, deadline=None)
+@given(n=lengths, seed=st.integers(0, 99), in_place=st.booleans())
+def test_rms_norm(isa: str, n: int, seed: int, in_place: bool) -> None:
+    x, weight = 3 * random(seed, n), random(seed + 1, n)
+    wide = x.astype("float64")
+    expected = wide / np.sqrt((wide**2).mean() + 1e-5) * weight
+    out = x if in_place else zeros(n)
+    region = bp.ParallelRegion(threads=1, isa=isa)
+    region.rms_norm(x, weight, out, eps=1e-5)
+    region.run()
+    np.testing.assert_allclose(out, expected, rtol=2e-6, atol=1e-30)
+
+
+@each_isa
+@settings(max_examples=60, deadline=None)
+@given(n=lengths | st.integers(2000, 4200), seed=st.integers(0, 99), threads=st.integers(1, 3))
+def test_swiglu(isa: str, n: int, seed: int, threads: int) -> None:
+    gate, up, out = 20 * random(seed, n), random(seed + 1, n), zeros(n)
+    wide = gate.astype("float64")
+    region = bp.ParallelRegion(threads=threads, isa=isa)
+    region.swiglu(gate, up, out)
+    region.run()
+    np.testing.assert_allclose(out, wide / (1 + np.exp(-wide)) * up, rtol=1e-5, atol=1e-37)
+
+
+@each_isa
+@settings(max_examples=60, deadline=None)
+@given(
+    n=lengths,
+    k=lengths,
+    gap=st.integers(0, 3),
+    begin=st.integers(0, 17),
+    mode=st.sampled_from(["plain", "bias", "add"]),
+    threads=st.integers(1, 3),
+)
+def test_matvec(isa: str, n: int, k: int, gap: int, begin: int, mode: str, threads: int) -> None:
+    # Rows begin anywhere in a cache line.
+    w = random(k, n * (k + gap) + begin)[begin:].reshape(n, k + gap)[:, :k]
+    x, out, start = random(n, k), zeros(n), random(n + 1, n)
+    if mode == "add":
+        out[:] = start
+    region = bp.ParallelRegion(threads=threads, isa=isa)
+    region.matvec(w, x, out, bias=start if mode == "bias" else None, add=mode == "add")
+    region.run()
+    left, right = w, x[:, None]
+    if mode != "plain":
+        left, right = np.hstack([w, start[:, None]]), np.append(x, np.float32(1))[:, None]
+    assert_product(out[:, None], left, right)
+
+
+@each_isa
+@settings(max_examples=40, deadline=None)
+@given(
+    heads=st.integers(1, 5),
+    shared=st.integers(1, 3),
+    half=st.integers(1, 40),
+    position=st.integers(0, 6),
+)
+def test_rotate_and_store(isa: str, heads: int, shared: int, half: int, position: int) -> None:
+    dim, context = 2 * half, 7
+    q, k, v = random(1, heads, dim), random(2, shared, dim), random(3, shared, dim)
+    angles = 3 * random(4, context, half).astype("float64")
+    cosine, sine = np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
+    keys, values = random(5, shared, context, dim), random(6, shared, context, dim)
+    turn = np.exp(1j * angles[position])
+    turned = [(t[:, :half] + 1j * t[:, half:]) * turn for t in (q, k)]
+    expected = [np.hstack([t.real, t.imag]) for t in turned]
+    others = np.arange(context) != position
+    before = keys.copy(), values.copy()
+    region = bp.ParallelRegion(threads=1, isa=isa)
+    region.rotate_and_store(q, k, v, cosine, sine, keys, values)
+    region.run(position)
+    np.testing.assert_allclose(q, expected[0], atol=2e-6)
+    np.testing.assert_allclose(keys[:, position], expected[1], atol=2e-6)
+    np.testing.assert_array_equal(values[:, position], v)
+    np.testing.assert_array_equal(keys[:, others], before[0][:, others])
+    np.testing.assert_array_equal(values[:, others], before[1][:, others])
+
+
+def attended(q: Array, keys: Array, values: Array, scale: float) -> Array:
+    group = q.shape[0] // keys.shape[0]
+    wide = np.repeat(keys.astype("float64"), group, 0)
+    scores = scale * np.einsum("hd,hkd->hk", q, wide)
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    weights /= weights.sum(1, keepdims=True)
+    return np.einsum("hk,hkd->hd", weights, np.repeat(values, group, 0))
+
+
+@each_isa
+@settings(max_examples=60, deadline=None)
+@given(
+    shared=st.integers(1, 3),
+    group=st.integers(1, 10),
+    dim=st.integers(1, 9) | st.sampled_from([16, 33, 64, 128]),
+    position=st.integers(0, 20) | st.integers(200, 899),
+    scale=st.sampled_from([None, 0.3, -0.2]),
+    threads=st.integers(1, 3),
+)
+def test_attend(
+    isa: str, shared: int, group: int, dim: int, position: int, scale: float | None, threads: int
+) -> None:
+    q, out = random(1, shared * group, dim), zeros(shared * group, dim)
+    keys, values = random(2, shared, 900, dim), random(3, shared, 900, dim)
+    # Nothing behind the position is looked at.
+    keys[:, position + 1 :] = values[:, position + 1 :] = np.nan
+    region = bp.ParallelRegion(threads=threads, isa=isa)
+    region.attend(q, keys, values, out, scale=scale)
+    region.run(position)
+    seen = keys[:, : position + 1], values[:, : position + 1]
+    expected = attended(q, *seen, dim**-0.5 if scale is None else scale)
+    np.testing.assert_allclose(out, expected, atol=2e-5)
+
+
+HEADS, SHARED, DIM, HIDDEN, WIDE, CONTEXT = 6, 2, 16, 96, 5000, 600
+
+
+class Block:
+    """Two layers of a decoder of random weights, as a region."""
+
+    def __init__(self, threads: int, isa: str | None = None) -> None:
+        qkv_rows = (HEADS + 2 * SHARED) * DIM
+        self.x = zeros(HIDDEN)
+        self.keys, self.values = zeros(2, SHARED, CONTEXT, DIM), zeros(2, SHARED, CONTEXT, DIM)
+        angles = np.arange(CONTEXT)[:, None] * 0.5 ** np.arange(DIM // 2)
+        cosine, sine = np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
+        h, qkv, mixed = zeros(HIDDEN), zeros(qkv_rows), zeros(HEADS, DIM)
+        gates, gated = zeros(2 * WIDE), zeros(WIDE)
+        queries = qkv[: HEADS * DIM].reshape(HEADS, DIM)
+        k, v = qkv[HEADS * DIM :].reshape(2, SHARED, DIM)
+        norm = random(1, HIDDEN)
+        self.region = region = bp.ParallelRegion(threads=threads, isa=isa, name="block")
+        for layer in range(2):
+            region.layer(layer)
+            region.rms_norm(self.x, norm, h)
+            region.matvec(random(2, qkv_rows, HIDDEN) / 9, h, qkv, bias=random(3, qkv_rows))
+            store = self.keys[layer], self.values[layer]
+            region.rotate_and_store(queries, k, v, cosine, sine, *store)
+            region.attend(queries, *store, mixed)
+            region.matvec(random(4, HIDDEN, HEADS * DIM) / 9, mixed.reshape(-1), self.x, add=True)
+            region.rms_norm(self.x, norm, h)
+            region.matvec(random(5, 2 * WIDE, HIDDEN) / 9, h, gates)
+            region.swiglu(gates[:WIDE], gates[WIDE:], gated)
+            region.matvec(random(6, HIDDEN, WIDE) / 70, gated, self.x, add=True)
+
+    def outputs(self, positions: int, **how: Any) -> Array:
+        out = []
+        for position in range(positions):
+            self.x[:] = random(position, HIDDEN)
+            self.region.run(position, **how)
+            out.append(self.x.copy())
+        return np.array(out)
+
+
+def test_neither_threads_nor_fusing_change_a_bit() -> None:
+    alone = Block(1).outputs(CONTEXT)
+    assert np.isfinite(alone).all() and alone.std() > 0.5
+    for threads in (1, 2, 5):
+        for fused in (True, False):
+            np.testing.assert_array_equal(Block(threads).outputs(CONTEXT, fused=fused), alone)
+
+
+@each_isa
+def test_instruction_sets_agree(isa: str) -> None:
+    np.testing.assert_allclose(Block(2, isa).outputs(300), Block(1).outputs(300), atol=3e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("fused", [True, False])
+def test_levels_declare_the_same_work(threads: int, fused: bool) -> None:
+    block, keys = Block(threads), 400
+    plain = Block(threads).outputs(keys)
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    np.testing.assert_array_equal(block.outputs(keys, profiler=prof, fused=fused), plain)
+    rows = (HEADS + 2 * SHARED) * DIM
+    matrices = rows * HIDDEN + HIDDEN * HEADS * DIM + 3 * HIDDEN * WIDE
+    small = 2 * 4 * HIDDEN + 3 * (HEADS + SHARED) * DIM + 4 * WIDE
+    seen = 4 * HEADS * DIM * keys * (keys + 1) // 2
+    flops = 2 * (keys * (2 * matrices + small) + seen)
+    for level in TileLevel:
+        stats = prof.tile_stats(level, brick="block")
+        assert stats.flops == flops
+        assert stats.nbytes_declared
+    # Parts of more than 256 keys are joined in an operation of its own.
+    operations = 1 if fused else 9
+    tiles = 2 * threads * (keys * operations + (0 if fused else keys - 256))
+    assert prof.tile_stats(TileLevel.MACRO).count == tiles
+
+
+def test_a_region_counts_its_operations() -> None:
+    assert len(Block(1).region) == 18
+    assert len(bp.ParallelRegion()) == 0
+    bp.ParallelRegion().run(5)
+
+
+def test_nothing_around_the_arrays_is_touched() -> None:
+    n, k = 33, 70
+    for after in (True, False):
+        w, x = fenced(random(1, n, k), after), fenced(random(2, k), after)
+        gate, up = fenced(random(3, n), after), fenced(random(4, n), after)
+        out, gated = fenced(zeros(n), after), fenced(zeros(n), after)
+        region = bp.ParallelRegion(threads=2)
+        region.matvec(w, x, out)
+        region.rms_norm(out, gate, gated)
+        region.swiglu(gate, up, gated)
+        region.run()
+        assert_product(out[:, None], w, x[:, None])
+
+
+def good() -> dict[str, dict[str, Any]]:
+    """Return arguments that each operation takes."""
+    cache = {"keys": zeros(2, 5, 8), "values": zeros(2, 5, 8)}
+    return {
+        "rms_norm": {"x": zeros(4), "weight": zeros(4), "out": zeros(4), "eps": 1e-6},
+        "matvec": {"w": zeros(3, 4), "x": zeros(4), "out": zeros(3), "bias": None, "add": False},
+        "swiglu": {"gate": zeros(4), "up": zeros(4), "out": zeros(4)},
+        "rotate_and_store": {
+            "q": zeros(4, 8),
+            "k": zeros(2, 8),
+            "v": zeros(2, 8),
+            "cosine": zeros(5, 4),
+            "sine": zeros(5, 4),
+            **cache,
+        },
+        "attend": {"q": zeros(4, 8), **cache, "out": zeros(4, 8), "scale": None},
+        "layer": {"number": 3},
+    }
+
+
+def test_good_arguments_are_good() -> None:
+    region = bp.ParallelRegion(threads=1)
+    for operation, arguments in good().items():
+        getattr(region, operation)(**arguments)
+    region.run(4)
+    with pytest.raises(ValueError, match=r"position must be in \[0, 5\), got 5"):
+        region.run(5)
+
+
+BAD: list[tuple[str, str, Any, type[Exception]]] = [
+    ("rms_norm", "x", [1.0, 2.0, 3.0, 4.0], TypeError),
+    ("rms_norm", "x", np.zeros(4), TypeError),
+    ("rms_norm", "x", zeros(2, 2), ValueError),
+    ("rms_norm", "x", zeros(8)[::2], ValueError),
+    ("rms_norm", "weight", zeros(3), ValueError),
+    ("rms_norm", "out", zeros(5), ValueError),
+    ("rms_norm", "eps", -1.0, ValueError),
+    ("rms_norm", "eps", float("nan"), ValueError),
+    ("rms_norm", "eps", "small", ValueError),
+    ("matvec", "w", zeros(4, 3).T, ValueError),
+    ("matvec", "w", zeros(3, 0), ValueError),
+    ("matvec", "x", zeros(5), ValueError),
+    ("matvec", "out", zeros(4), ValueError),
+    ("matvec", "bias", zeros(4), ValueError),
+    ("matvec", "x", np.zeros(4, ">f4"), ValueError),
+    ("swiglu", "up", zeros(5), ValueError),
+    ("swiglu", "out", zeros(8)[::2], ValueError),
+    ("rotate_and_store", "q", zeros(4, 7), ValueError),
+    ("rotate_and_store", "k", zeros(2, 6), ValueError),
+    ("rotate_and_store", "v", zeros(3, 8), ValueError),
+    ("rotate_and_store", "cosine", zeros(4, 4), ValueError),
+    ("rotate_and_store", "sine", zeros(5, 8), ValueError),
+    ("rotate_and_store", "keys", zeros(3, 5, 8), ValueError),
+    ("rotate_and_store", "values", zeros(2, 6, 8), ValueError),
+    ("rotate_and_store", "keys", zeros(2, 0, 8), ValueError),
+    ("attend", "q", zeros(5, 8), ValueError),
+    ("attend", "q", zeros(0, 8), ValueError),
+    ("attend", "keys", zeros(2, 5, 6), ValueError),
+    ("attend", "values", zeros(2, 4, 8), ValueError),
+    ("attend", "out", zeros(4, 6), ValueError),
+    ("attend", "scale", float("inf"), ValueError),
+    ("attend", "scale", "big", TypeError),
+    ("layer", "number", -1, ValueError),
+    ("layer", "number", 1.5, TypeError),
+    ("layer", "number", True, TypeError),
+]
+
+
+@pytest.mark.parametrize("operation, name, value, error", BAD)
+def test_bad_arguments_are_named(
+    operation: str, name: str, value: Any, error: type[Exception]
+) -> None:
+    region = bp.ParallelRegion(threads=1)
+    with pytest.raises(error, match=f"^{name} must"):
+        getattr(region, operation)(**{**good()[operation], name: value})
+    assert len(region) == 0
+
+
+def read_only() -> Array:
+    out = zeros(4)
+    out.flags.writeable = False
+    return out
+
+
+def test_outputs_are_writeable_and_apart_from_inputs() -> None:
+    region = bp.ParallelRegion(threads=1)
+    with pytest.raises(ValueError, match="out must be writeable"):
+        region.rms_norm(zeros(4), zeros(4), read_only())
+    shared = zeros(12)
+    with pytest.raises(ValueError, match="out must not overlap x"):
+        region.rms_norm(shared[:4], zeros(4), shared[1:5])
+    with pytest.raises(ValueError, match="out must not overlap weight"):
+        region.rms_norm(zeros(4), shared[:4], shared[:4])
+    with pytest.raises(ValueError, match="out must not overlap x"):
+        region.matvec(zeros(4, 4), shared[:4], shared[:4])
+    with pytest.raises(ValueError, match="out must not overlap up"):
+        region.swiglu(zeros(4), shared[:4], shared[2:6])
+    with pytest.raises(ValueError, match="bias must be None where add"):
+        region.matvec(zeros(4, 4), zeros(4), zeros(4), bias=zeros(4), add=True)
+    keys = zeros(2, 5, 8)
+    with pytest.raises(ValueError, match="keys must not overlap values"):
+        region.rotate_and_store(**{**good()["rotate_and_store"], "keys": keys, "values": keys})
+    assert len(region) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [({"threads": 0}, ValueError), ({"threads": 1.5}, TypeError), ({"isa": "mmx"}, ValueError)],
+)
+def test_bad_regions(arguments: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=next(iter(arguments))):
+        bp.ParallelRegion(**arguments)
+    with pytest.raises(TypeError, match="name must be"):
+        bp.ParallelRegion(name=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("position", [-1, 1.0, True, None])
+def test_bad_positions(position: Any) -> None:
+    block = Block(1)
+    with pytest.raises((TypeError, ValueError), match="position must be"):
+        block.region.run(position)
+    assert not block.keys.any()
+
+
+def test_a_region_that_runs_takes_nothing_else() -> None:
+    region, x, out = bp.ParallelRegion(threads=1), random(1, 2048), zeros(2048)
+    w = random(2, 2048, 2048)
+    for _ in range(300):
+        region.matvec(w, x, out)
+    runner = threading.Thread(target=region.run)
+    runner.start()
+    refusals: list[str] = []
+    while runner.is_alive() and not refusals:
+        try:
+            region.layer(1)
+        except RuntimeError as error:
+            refusals.append(str(error))
+    runner.join()
+    assert refusals == ["the region is running on another thread"]
+    region.layer(1)
+    assert_product(out[:, None], w, x[:, None])
+
+
+def test_one_without_init_is_harmless() -> None:
+    region = bp.ParallelRegion.__new__(bp.ParallelRegion)
+    for use in (region.run, lambda: region.rms_norm(zeros(4), zeros(4), zeros(4))):
+        with pytest.raises(RuntimeError, match="not initialized"):
+            use()
