@@ -61,9 +61,14 @@ class ParallelRegion:
         values: NDArray[np.float32],
         out: NDArray[np.float32],
         scale: float | None = None,
+        isa: str | None = None,
     ) -> None: ...
     def run(
-        self, position: int = 0, profiler: BrickProfiler | None = None, fused: bool = True
+        self,
+        position: int = 0,
+        threads: int | None = None,
+        profiler: BrickProfiler | None = None,
+        fused: bool = True,
     ) -> None: ...
 
 def isas() -> tuple[str, ...]: ...

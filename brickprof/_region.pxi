@@ -164,7 +164,7 @@ cdef class ParallelRegion:
         stage.parts = 1 if shape[0] else 0
 
     def matvec(self, w, x, out, bias=None, add=False):
-        """Add ``out = w @ x``, ``w @ x + bias`` or ``out + w @ x``.
+        """Add ``out = w @ x + bias``, or ``out + w @ x + bias``.
 
         Parameters
         ----------
@@ -173,7 +173,6 @@ cdef class ParallelRegion:
         x : ndarray, shape (k,)
         out : ndarray, shape (n,)
         bias : ndarray, shape (n,), optional
-            Not together with `add`.
         add : bool
             Add to what `out` holds.
         """
@@ -185,8 +184,6 @@ cdef class ParallelRegion:
         source = region_shaped(x, "x", (k,), False)
         target = region_shaped(out, "out", (n,), True)
         if bias is not None:
-            if add:
-                raise ValueError("bias must be None where add is true")
             start = region_shaped(bias, "bias", (n,), False)
             check_overlap(target, start, "bias")
         check_overlap(target, matrix, "w")
@@ -271,7 +268,7 @@ cdef class ParallelRegion:
         stage.value_head, stage.value_row = step(kept, 0), step(kept, 1)
         self._bound(context)
 
-    def attend(self, q, keys, values, out, scale=None):
+    def attend(self, q, keys, values, out, scale=None, isa=None):
         """Add attention of one row a head to the keys up to the position of the run.
 
         Parameters
@@ -281,6 +278,8 @@ cdef class ParallelRegion:
             Key heads divide heads.
         scale : float, optional
             Factor of the scores; ``1 / sqrt(dim)`` by default.
+        isa : str, optional
+            Instruction set for this operation; by default the region's.
         """
         cdef cnp.ndarray queries = region_array(q, "q", 2, False), target, all_keys, kept
         cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
@@ -299,7 +298,7 @@ cdef class ParallelRegion:
         check_overlap(target, all_keys, "keys")
         check_overlap(target, kept, "values")
         memset(&job, 0, sizeof(attention_job))
-        job.isa = self.chosen
+        job.isa = self.chosen if isa is None else find_isa(isa)
         attention_geometry(&job, queries[:, None], all_keys, kept, False,
                            heads // all_keys.shape[0] <= job.isa.f32.dots)
         attention_scale(&job, scale)
@@ -322,13 +321,15 @@ cdef class ParallelRegion:
         """Let no run pass the end of an array of keys."""
         self.limit = context if self.limit < 0 else min(self.limit, context)
 
-    def run(self, position=0, profiler=None, fused=True):
+    def run(self, position=0, threads=None, profiler=None, fused=True):
         """Run the operations in the order that they were added.
 
         Parameters
         ----------
         position : int
             Where `rotate_and_store` stores, and the last key that `attend` sees.
+        threads : int, optional
+            Threads to use at most; by default the region's.
         profiler : BrickProfiler, optional
             Records the tiles of all three levels.
         fused : bool
@@ -347,7 +348,7 @@ cdef class ParallelRegion:
         cdef RecorderSet recorders = None
         cdef bp_team *team
         cdef bint together = bool(fused)
-        cdef int threads = self.threads
+        cdef int count = self.threads if threads is None else checked_threads(threads)
         self._check_ready()
         if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
             raise TypeError(f"position must be an integer >= 0, got {position!r}")
@@ -359,14 +360,14 @@ cdef class ParallelRegion:
         job.isa, job.stages, job.counters = self.chosen, self.stages, self.counters
         job.first, job.last = 0, self.count
         job.position = position if self.limit >= 0 else 0
-        team = take_team(threads)
+        team = take_team(count)
         failed = self.running = True
         try:
-            self._prepare(&job)
-            recorders = open_recorders(profiler, self.name, threads, "float32")
+            self._prepare(&job, count)
+            recorders = open_recorders(profiler, self.name, count, "float32")
             job.recorders = NULL if recorders is None else recorders.c
             with nogil:
-                region_run(&job, team, threads, together)
+                region_run(&job, team, count, together)
             failed = False
         finally:
             self.running = False
@@ -374,10 +375,10 @@ cdef class ParallelRegion:
             if recorders is not None:
                 recorders.close(failed)
 
-    cdef int _prepare(self, region_job *job) except -1:
+    cdef int _prepare(self, region_job *job, int threads) except -1:
         """Take the workspace, and fit attention to the number of keys."""
         cdef Py_ssize_t s
-        cdef size_t bytes = self.threads * self.arena_bytes + self.partial_floats * sizeof(float)
+        cdef size_t bytes = threads * self.arena_bytes + self.partial_floats * sizeof(float)
         job.arena_bytes = self.arena_bytes
         job.memory = NULL
         if bytes:
@@ -388,7 +389,7 @@ cdef class ParallelRegion:
             if self.stages[s].kind == ATTEND or self.stages[s].kind == JOIN:
                 region_set_keys(&self.stages[s], job.position + 1)
                 self.stages[s].attention.partial = <float *> (
-                    job.memory + self.threads * self.arena_bytes)
+                    job.memory + threads * self.arena_bytes)
         return 0
 
 

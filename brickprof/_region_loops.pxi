@@ -88,7 +88,11 @@ cdef void region_matvec(const region_job *job, const region_stage *stage, Py_ssi
     dot.ldr, dot.cx, dot.cr = stage.apart, 0, 1
     dot.add = stage.add or stage.bias != NULL
     bp_start(recorder, BP_MIDI, part, 0)
-    if stage.bias != NULL and not stage.add:
+    if stage.bias != NULL and stage.add:
+        for row in range(first, last):
+            stage.out[row] += stage.bias[row]
+        row = first
+    elif stage.bias != NULL:
         memcpy(stage.out + first, stage.bias + first, count * sizeof(float))
     while row < last:
         bp_start(recorder, BP_MICRO, (row - first) // stage.tile_rows, 0)

@@ -59,21 +59,25 @@ def test_swiglu(isa: str, n: int, seed: int, threads: int) -> None:
     k=lengths,
     gap=st.integers(0, 3),
     begin=st.integers(0, 17),
-    mode=st.sampled_from(["plain", "bias", "add"]),
+    mode=st.sampled_from(["plain", "bias", "add", "both"]),
     threads=st.integers(1, 3),
 )
 def test_matvec(isa: str, n: int, k: int, gap: int, begin: int, mode: str, threads: int) -> None:
     # Rows begin anywhere in a cache line.
     w = random(k, n * (k + gap) + begin)[begin:].reshape(n, k + gap)[:, :k]
     x, out, start = random(n, k), zeros(n), random(n + 1, n)
-    if mode == "add":
+    add, bias = mode in ("add", "both"), start if mode in ("bias", "both") else None
+    if add:
         out[:] = start
     region = bp.ParallelRegion(threads=threads, isa=isa)
-    region.matvec(w, x, out, bias=start if mode == "bias" else None, add=mode == "add")
+    region.matvec(w, x, out, bias=bias, add=add)
     region.run()
     left, right = w, x[:, None]
     if mode != "plain":
-        left, right = np.hstack([w, start[:, None]]), np.append(x, np.float32(1))[:, None]
+        left, right = (
+            np.hstack([w, start[:, None]]),
+            np.append(x, np.float32(2 if mode == "both" else 1))[:, None],
+        )
     assert_product(out[:, None], left, right)
 
 
@@ -140,6 +144,20 @@ def test_attend(
     np.testing.assert_allclose(out, expected, atol=2e-5)
 
 
+def test_an_operation_has_an_instruction_set_of_its_own() -> None:
+    q, keys, values = random(1, 4, 64), random(2, 2, 300, 64), random(3, 2, 300, 64)
+    outs = []
+    for region_isa, isa in ((None, "base"), ("base", None), ("base", "base")):
+        region, out = bp.ParallelRegion(threads=1, isa=region_isa), zeros(4, 64)
+        region.attend(q, keys, values, out, isa=isa)
+        region.run(299)
+        outs.append(out)
+    np.testing.assert_array_equal(outs[0], outs[1])
+    np.testing.assert_array_equal(outs[0], outs[2])
+    with pytest.raises(ValueError, match="isa must be"):
+        region.attend(q, keys, values, out, isa="mmx")
+
+
 HEADS, SHARED, DIM, HIDDEN, WIDE, CONTEXT = 6, 2, 16, 96, 5000, 600
 
 
@@ -185,7 +203,8 @@ def test_neither_threads_nor_fusing_change_a_bit() -> None:
     assert np.isfinite(alone).all() and alone.std() > 0.5
     for threads in (1, 2, 5):
         for fused in (True, False):
-            np.testing.assert_array_equal(Block(threads).outputs(CONTEXT, fused=fused), alone)
+            outputs = Block(3).outputs(CONTEXT, threads=threads, fused=fused)
+            np.testing.assert_array_equal(outputs, alone)
 
 
 @each_isa
@@ -333,8 +352,6 @@ def test_outputs_are_writeable_and_apart_from_inputs() -> None:
         region.matvec(zeros(4, 4), shared[:4], shared[:4])
     with pytest.raises(ValueError, match="out must not overlap up"):
         region.swiglu(zeros(4), shared[:4], shared[2:6])
-    with pytest.raises(ValueError, match="bias must be None where add"):
-        region.matvec(zeros(4, 4), zeros(4), zeros(4), bias=zeros(4), add=True)
     keys = zeros(2, 5, 8)
     with pytest.raises(ValueError, match="keys must not overlap values"):
         region.rotate_and_store(**{**good()["rotate_and_store"], "keys": keys, "values": keys})
@@ -350,6 +367,13 @@ def test_bad_regions(arguments: dict[str, Any], error: type[Exception]) -> None:
         bp.ParallelRegion(**arguments)
     with pytest.raises(TypeError, match="name must be"):
         bp.ParallelRegion(name=5)  # type: ignore[arg-type]
+
+
+def test_bad_thread_counts_run_nothing() -> None:
+    block = Block(1)
+    with pytest.raises(ValueError, match="threads must be"):
+        block.region.run(threads=0)
+    assert not block.keys.any()
 
 
 @pytest.mark.parametrize("position", [-1, 1.0, True, None])
