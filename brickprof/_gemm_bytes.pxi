@@ -10,28 +10,28 @@ cdef inline Py_ssize_t lost(Py_ssize_t elements, Py_ssize_t footprint,
     return elements * min(max(100 * footprint - 77 * cache, 0), 43 * cache) // (43 * cache)
 
 
-cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at, Py_ssize_t panels,
+cdef uint64_t gemm_micro_bytes(const gemm_job *job, const gemm_step *at,
                                Py_ssize_t width) noexcept nogil:
     """Loads and stores of a strip's sweep."""
-    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes), b = panels * padded
-    cdef int mode = gemm_b_mode(job, panels)
+    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes), b = at.panels * padded
+    cdef int mode = at.mode
     if mode == TURNED:
         b += width + padded
     elif mode == COPIED:
         b += width
     elif mode != PANEL:
-        b = panels * width
+        b = at.panels * width
     return job.itemsize * (at.mb * at.kb + b * at.kb + (2 if at.p0 else 1) * at.mb * width)
 
 
 cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
                               Py_ssize_t wide) noexcept nogil:
     """What L2 gives and takes: A for each strip unless it stays in L1, each strip, and C."""
-    cdef Py_ssize_t columns = at.j1 - at.j0, panels = ceil_div(at.mb, job.ukr.mr)
+    cdef Py_ssize_t columns = at.j1 - at.j0, panels = at.panels
     cdef Py_ssize_t full = columns // wide, rest = columns % wide
     cdef Py_ssize_t sweeps = full + ceil_div(rest, job.ukr.nr)
     cdef Py_ssize_t padded = full * wide + round_up(rest, job.ukr.lanes)
-    cdef int mode = gemm_b_mode(job, panels)
+    cdef int mode = at.mode
     cdef bint in_place = mode == NEAR or mode == IN_PLACE
     cdef Py_ssize_t more = (LINE_BYTES - 16) // job.itemsize, ragged = columns + sweeps * more
     cdef Py_ssize_t strip = job.ukr.nr + in_place * more

@@ -3,9 +3,11 @@
 cdef struct gemm_step:
     Py_ssize_t j0, j1, p0, kb                       # columns of C, and depth, of a Macro tile
     Py_ssize_t i0, mb                               # rows of a Midi tile
+    Py_ssize_t panels, least, taller                # its panels, their height, how many are taller
     const char *a                                   # its block of A, packed or where it is
     Py_ssize_t lda
     bint packed, by_rows
+    int mode                                        # how strips of B are taken
     char *strip                                     # memory for a strip of B
     char *panel                                     # packed strips, from this column on
     Py_ssize_t panel_j0
@@ -33,10 +35,10 @@ cdef bint gemm_packs_a(const gemm_job *job, Py_ssize_t strips) noexcept nogil:
 
 
 cdef inline void gemm_strip(const gemm_job *job, const gemm_step *at, Py_ssize_t j,
-                            Py_ssize_t width, int mode, bp_tile *tile) noexcept nogil:
+                            Py_ssize_t width, Py_ssize_t padded, bp_tile *tile) noexcept nogil:
     """Point a tile at a strip of B, packing it if it lies the other way."""
-    cdef Py_ssize_t padded = round_up(width, job.ukr.lanes)
     cdef const char *b = job.b + (at.p0 * job.b_row + j * job.b_col) * job.itemsize
+    cdef int mode = at.mode
     tile.keep = NULL
     tile.in_place = mode == IN_PLACE or mode == COPIED or (mode == NEAR and width < padded)
     tile.b, tile.ldb = b, job.b_row
@@ -70,44 +72,42 @@ cdef void gemm_panel(const gemm_job *job, gemm_step *at) noexcept nogil:
 
 
 cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_ssize_t width,
-                     bp_recorder *recorder) noexcept nogil:
+                     int vectors, bp_recorder *recorder) noexcept nogil:
     """Micro tile: sweep one strip of B down a block of A, in panels of even height."""
-    cdef const bp_ukr *ukr = job.ukr
-    cdef Py_ssize_t size = job.itemsize, row = at.i0, u
-    cdef Py_ssize_t panels = ceil_div(at.mb, ukr.mr)
-    cdef Py_ssize_t least = at.mb // panels, taller = at.mb % panels
-    cdef int vectors = <int> ceil_div(width, ukr.lanes), rows
+    cdef Py_ssize_t size = job.itemsize, row = 0, u
+    cdef int rows
     cdef bp_tile tile
-    bp_start(recorder, BP_MICRO, at.i0 // job.mc, j // ukr.nr)
     tile.k = at.kb
     tile.n = <int> width
     tile.add = at.p0 > 0
     tile.ldc = job.c_row
     tile.lda = at.lda
-    gemm_strip(job, at, j, width, gemm_b_mode(job, panels), &tile)
-    for u in range(panels):
-        rows = <int> (least + (u < taller))
-        tile.a = at.a + (row - at.i0) * (at.kb if at.packed else job.a_row) * size
+    tile.a = at.a
+    tile.c = job.c + (at.i0 * job.c_row + j) * size
+    gemm_strip(job, at, j, width, vectors * job.ukr.lanes, &tile)
+    for u in range(at.panels):
+        rows = <int> (at.least + (u < at.taller))
         if at.packed:
             tile.lda = rows
-        tile.c = job.c + (row * job.c_row + j) * size
-        bp_run_tile(ukr, rows, vectors, at.by_rows, &tile)
+        bp_run_tile(job.ukr, rows, vectors, at.by_rows, &tile)
         if tile.keep != NULL:
-            tile.b, tile.ldb = tile.keep, vectors * ukr.lanes
+            tile.b, tile.ldb = tile.keep, vectors * job.ukr.lanes
             tile.ahead = FETCH_STEPS * tile.ldb
             tile.keep = NULL
             tile.in_place = False
         row += rows
-    bp_stop(recorder, at.mb * width, 2 * at.mb * width * at.kb,
-            gemm_micro_bytes(job, at, panels, width))
+        tile.a = at.a + row * (at.kb if at.packed else job.a_row) * size
+        tile.c = job.c + ((at.i0 + row) * job.c_row + j) * size
+    if recorder != NULL:
+        bp_stop(recorder, at.mb * width, 2 * at.mb * width * at.kb,
+                gemm_micro_bytes(job, at, width))
 
 
 cdef void gemm_pack_a(const gemm_job *job, gemm_step *at, char *block) noexcept nogil:
     """Pack a block of A in panels of even height, depth-major."""
-    cdef Py_ssize_t panels = ceil_div(at.mb, job.ukr.mr), row = at.i0, u, rows
-    cdef Py_ssize_t least = at.mb // panels, taller = at.mb % panels
-    for u in range(panels):
-        rows = least + (u < taller)
+    cdef Py_ssize_t row = at.i0, u, rows
+    for u in range(at.panels):
+        rows = at.least + (u < at.taller)
         job.ukr.pack(rows, rows, at.kb,
                      job.a + (row * job.a_row + at.p0 * job.a_col) * job.itemsize, job.a_row,
                      job.a_col, block + (row - at.i0) * at.kb * job.itemsize)
@@ -115,39 +115,52 @@ cdef void gemm_pack_a(const gemm_job *job, gemm_step *at, char *block) noexcept 
     at.a = block
 
 
-cdef void gemm_midi(const gemm_job *job, gemm_step *at, char *block,
-                    bp_recorder *recorder) noexcept nogil:
-    """Midi tile: take a block of A, then sweep all strips of B over it."""
-    cdef const bp_ukr *ukr = job.ukr
-    cdef Py_ssize_t wide = ukr.nr, width, j
-    if at.mb <= ukr.wide and gemm_b_mode(job, 1) == IN_PLACE:
-        wide = 4 * ukr.lanes
-    bp_start(recorder, BP_MIDI, at.i0 // job.mc, at.p0 // job.kc)
-    at.packed = gemm_packs_a(job, ceil_div(at.j1 - at.j0, ukr.nr))
+cdef void gemm_block(const gemm_job *job, gemm_step *at, char *block) noexcept nogil:
+    """Choose how a block of A and the strips that go over it are taken, and pack it if need be."""
+    at.panels = ceil_div(at.mb, job.ukr.mr)
+    at.least = at.mb // at.panels
+    at.taller = at.mb - at.least * at.panels
+    at.mode = gemm_b_mode(job, at.panels)
+    at.packed = gemm_packs_a(job, ceil_div(at.j1 - at.j0, job.ukr.nr))
     at.by_rows = not at.packed and job.a_layout == ROWS
     if at.packed:
         gemm_pack_a(job, at, block)
     else:
         at.a = job.a + (at.i0 * job.a_row + at.p0 * job.a_col) * job.itemsize
         at.lda = job.a_row if at.by_rows else job.a_col
+
+
+cdef void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number, char *block,
+                    bp_recorder *recorder) noexcept nogil:
+    """Midi tile: take a block of A, then sweep all strips of B over it."""
+    cdef const bp_ukr *ukr = job.ukr
+    cdef Py_ssize_t wide = ukr.nr, width, j, strip = 0
+    bp_start(recorder, BP_MIDI, number, at.p0)
+    gemm_block(job, at, block)
+    if at.mb <= ukr.wide and at.mode == IN_PLACE:
+        wide = 4 * ukr.lanes
     j = at.j0
     while j < at.j1:
         width = wide if at.j1 - j >= wide else min(ukr.nr, at.j1 - j)
-        gemm_micro(job, at, j, width, recorder)
+        bp_start(recorder, BP_MICRO, number, strip)
+        gemm_micro(job, at, j, width, <int> ceil_div(width, ukr.lanes), recorder)
         j += width
-    bp_stop(recorder, at.mb * (at.j1 - at.j0), 2 * at.mb * (at.j1 - at.j0) * at.kb,
-            gemm_midi_bytes(job, at, wide))
+        strip += 1
+    if recorder != NULL:
+        bp_stop(recorder, at.mb * (at.j1 - at.j0), 2 * at.mb * (at.j1 - at.j0) * at.kb,
+                gemm_midi_bytes(job, at, wide))
 
 
 cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
                     bp_recorder *recorder) noexcept nogil:
     """Work through one part of C: a Macro tile for each step of k."""
     cdef Py_ssize_t nr = job.ukr.nr, strips = ceil_div(job.n, nr), p, i, rows, i1
-    cdef Py_ssize_t i0 = share_of(job.m, part // job.across, job.down)
+    cdef Py_ssize_t down = part // job.across, across = part - down * job.across
+    cdef Py_ssize_t i0 = share_of(job.m, down, job.down)
     cdef gemm_step at
-    i1 = share_of(job.m, part // job.across + 1, job.down)
-    at.j0 = share_of(strips, part % job.across, job.across) * nr
-    at.j1 = min(share_of(strips, part % job.across + 1, job.across) * nr, job.n)
+    i1 = share_of(job.m, down + 1, job.down)
+    at.j0 = share_of(strips, across, job.across) * nr
+    at.j1 = min(share_of(strips, across + 1, job.across) * nr, job.n)
     at.strip = arena
     at.panel, at.panel_j0 = arena + gemm_strip_bytes(job) + gemm_block_bytes(job), at.j0
     for p in range(ceil_div(job.k, job.kc)):
@@ -162,10 +175,11 @@ cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
         for i in range(ceil_div(i1 - i0, job.mc)):
             at.i0 = i0 + i * job.mc
             at.mb = min(job.mc, i1 - at.i0)
-            gemm_midi(job, &at, arena + gemm_strip_bytes(job), recorder)
+            gemm_midi(job, &at, i, arena + gemm_strip_bytes(job), recorder)
         rows = i1 - i0
-        bp_stop(recorder, rows * (at.j1 - at.j0), 2 * rows * (at.j1 - at.j0) * at.kb,
-                gemm_macro_bytes(job, &at, rows))
+        if recorder != NULL:
+            bp_stop(recorder, rows * (at.j1 - at.j0), 2 * rows * (at.j1 - at.j0) * at.kb,
+                    gemm_macro_bytes(job, &at, rows))
 
 
 cdef inline Py_ssize_t gemm_strip_bytes(const gemm_job *job) noexcept nogil:
