@@ -1,0 +1,67 @@
+"""Decode: prompt ids in, ids out, and how fast.
+
+Without --folder the weights are random, so that the ids mean nothing but the speed does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+from decoder import PRESETS, CheckpointError, Decoder
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description="Generate ids with a Qwen2 or Llama model.")
+    source = made.add_mutually_exclusive_group()
+    source.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
+    source.add_argument("--folder", help="a checkpoint: config.json and safetensors files")
+    made.add_argument("--layers", type=int, help="random layers (those of the preset)")
+    made.add_argument("--threads", type=int, help="most threads of a kernel (all)")
+    made.add_argument("--tokens", type=int, default=16, help="ids to generate (16)")
+    made.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
+    made.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
+    made.add_argument("--top-k", type=int, help="draw from so many of the likeliest")
+    made.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
+    made.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
+    return made
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.folder is None:
+        model = Decoder.random(args.preset, args.seed, args.layers, threads=args.threads)
+    elif args.layers is not None:
+        raise ValueError("--layers is for random weights")
+    else:
+        model = Decoder.from_pretrained(args.folder, threads=args.threads)
+    random = np.random.default_rng(args.seed)
+    prompt = args.prompt or random.integers(0, model.config.vocab, 8).tolist()
+
+    # The first id comes out of the prompt, each later one takes a step.
+    started = time.perf_counter()
+    drawing = (args.temperature, args.top_k, args.top_p, args.seed)
+    first = model.generate(prompt, 1, *drawing)
+    middle = time.perf_counter()
+    later = model.generate(first, args.tokens - 1, *drawing) if args.tokens > 1 else []
+    ended = time.perf_counter()
+
+    print("prompt", *prompt)
+    print("ids", *first, *later)
+    print(f"prefill {len(prompt) / (middle - started):.3g} tok/s")
+    if later:
+        print(f"decode {len(later) / (ended - middle):.3g} tok/s")
+
+
+def main() -> int:
+    try:
+        run(parser().parse_args())
+    except (CheckpointError, TypeError, ValueError, OverflowError) as error:
+        print(f"decode: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

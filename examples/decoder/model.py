@@ -1,0 +1,313 @@
+"""The decoder: ids in, logits or ids out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import brickprof as bp
+from decoder.checks import token_ids, whole
+from decoder.config import ModelConfig, read_config
+from decoder.op_by_op import OpByOpRunner
+from decoder.passes import Call, Optimizations, Runner
+from decoder.presets import PRESETS
+from decoder.sampling import Sampling
+from decoder.state import KVCache
+from decoder.weights import Array, ModelWeights, random_weights
+
+PREFILL_ROWS = 256
+"""Positions of a prompt that go through the layers together; it bounds the buffers."""
+
+
+class Decoder:
+    """A Qwen2 or Llama model in float32, with the keys and values of its past.
+
+    Not for several Python threads at once.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The model.
+    weights : ModelWeights
+        Its weights.
+    context : int, optional
+        Most positions; by default, and at most, as many as the model was made for.
+    threads : int, optional
+        Most threads of a kernel; by default as many as the process may use.
+    profiler : BrickProfiler, optional
+        Records every pass in the bricks "decode" (of one position) or "prefill", each layer a
+        Macro tile, and "logits". Inside them kernels record their bricks "gemm" and "attention"
+        at all three levels, and the element-wise parts are Midi tiles of the bricks "rms_norm",
+        "rope", "swiglu" and "add".
+    optimizations : Optimizations
+        What to switch off.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        *,
+        context: int | None = None,
+        threads: int | None = None,
+        profiler: bp.BrickProfiler | None = None,
+        optimizations: Optimizations = Optimizations(),  # noqa: B008 it is frozen
+    ) -> None:
+        if not isinstance(optimizations, Optimizations):
+            raise TypeError(f"optimizations must be Optimizations, got {optimizations!r}")
+        limit = config.context
+        if context is not None:
+            limit = whole("context", context, 1, config.context)
+        self._call = _checked_call(threads, profiler, Call())
+        self._config = config
+        self._cache = KVCache(config, limit)
+        self._runner = choose_runner(config, weights, self._cache, optimizations)
+        self._single = np.zeros(1, np.int64)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str], **options: Any) -> Decoder:
+        """Read a checkpoint: config.json and safetensors files, one or sharded.
+
+        Parameters
+        ----------
+        folder : path
+            Holds the files, as transformers saves them; float32, float16 or bfloat16.
+        **options
+            Keyword arguments of `Decoder`.
+
+        Returns
+        -------
+        Decoder
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing or damaged, or the model is not one that is computed here.
+        ImportError
+            If the safetensors package is not installed.
+        """
+        from decoder.checkpoint import read_weights
+
+        path = Path(folder)
+        config = read_config(path / "config.json")
+        return cls(config, read_weights(path, config), **options)
+
+    @classmethod
+    def random(
+        cls, preset: str, seed: int = 0, layers: int | None = None, **options: Any
+    ) -> Decoder:
+        """Make a model of random weights.
+
+        Parameters
+        ----------
+        preset : str
+            A name in `PRESETS`.
+        seed : int
+            At least 0; the same seed gives the same weights.
+        layers : int, optional
+            How many layers to make; by default as many as the preset has.
+        **options
+            Keyword arguments of `Decoder`.
+
+        Returns
+        -------
+        Decoder
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong type or out of range.
+        """
+        if preset not in PRESETS:
+            raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
+        config = PRESETS[preset]
+        if layers is not None:
+            config = replace(config, layers=whole("layers", layers, 1))
+        return cls(config, random_weights(config, whole("seed", seed, 0)), **options)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model."""
+        return self._config
+
+    @property
+    def context(self) -> int:
+        """Most positions."""
+        return self._cache.context
+
+    @property
+    def length(self) -> int:
+        """Positions so far."""
+        return self._cache.length
+
+    def reset(self) -> None:
+        """Forget all positions."""
+        self._cache.length = 0
+
+    def prefill(
+        self,
+        ids: ArrayLike,
+        threads: int | None = None,
+        profiler: bp.BrickProfiler | None = None,
+    ) -> Array:
+        """Append ids to the context and return the logits after the last one.
+
+        Parameters
+        ----------
+        ids : array_like of integers, shape (n,)
+            At least one, each below the model's vocab.
+        threads, profiler : optional
+            In place of the decoder's own.
+
+        Returns
+        -------
+        ndarray, shape (vocab,)
+            float32, read-only. Unless `Optimizations.reuse_buffers` is off, the next call writes
+            to the same memory.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong type or out of range, or the context is full; nothing
+            has changed then.
+        """
+        call = _checked_call(threads, profiler, self._call)
+        return self._append(token_ids("ids", ids, self._config.vocab), call)
+
+    def step(
+        self,
+        id: int,
+        threads: int | None = None,
+        profiler: bp.BrickProfiler | None = None,
+    ) -> Array:
+        """Append one id to the context and return the logits after it.
+
+        Parameters
+        ----------
+        id : int
+            Below the model's vocab.
+        threads, profiler : optional
+            In place of the decoder's own.
+
+        Returns
+        -------
+        ndarray, shape (vocab,)
+            As `prefill` gives it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `prefill`.
+        """
+        call = _checked_call(threads, profiler, self._call)
+        self._single[0] = whole("id", id, 0, self._config.vocab - 1)
+        return self._append(self._single, call)
+
+    def generate(
+        self,
+        ids: ArrayLike,
+        n: int,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        stop: Iterable[int] = (),
+        *,
+        threads: int | None = None,
+        profiler: bp.BrickProfiler | None = None,
+    ) -> list[int]:
+        """Append ids to the context and draw the ids that follow.
+
+        Parameters
+        ----------
+        ids : array_like of integers, shape (rows,)
+            At least one, each below the model's vocab.
+        n : int
+            Most ids to draw, at least 1.
+        temperature, top_k, top_p : optional
+            As in `Sampling`; by default the likeliest id is taken.
+        seed : int, optional
+            At least 0; the same seed draws the same ids.
+        stop : iterable of int
+            Ids after which to stop.
+        threads, profiler : optional
+            In place of the decoder's own.
+
+        Returns
+        -------
+        list of int
+            The ids that were drawn, with that of `stop` if one was. The last one has not been
+            appended to the context.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong type or out of range, or the context has no room for
+            all of `ids` and ``n - 1`` more; nothing has changed then.
+        """
+        call = _checked_call(threads, profiler, self._call)
+        vocab = self._config.vocab
+        prompt, most = token_ids("ids", ids, vocab), whole("n", n, 1)
+        sampling = Sampling(temperature, top_k, top_p)
+        random = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
+        ends = {whole("stop", end, 0, vocab - 1) for end in stop}
+        self._reserve(len(prompt) + most - 1)
+        logits = self._append(prompt, call)
+        drawn = [sampling.draw(logits, random)]
+        while len(drawn) < most and drawn[-1] not in ends:
+            self._single[0] = drawn[-1]
+            drawn.append(sampling.draw(self._append(self._single, call), random))
+        return drawn
+
+    def _reserve(self, rows: int) -> None:
+        """Make room for more positions."""
+        if rows > self.context - self.length:
+            raise ValueError(
+                f"ids: no room for {rows} more in a context of {self.context} "
+                f"that holds {self.length}"
+            )
+        self._cache.reserve(self.length + rows)
+
+    def _append(self, ids: NDArray[np.int64], call: Call) -> Array:
+        """Run ids through the model; they count as appended once all have been."""
+        self._reserve(len(ids))
+        past, logits = self.length, None
+        for start in range(0, len(ids), PREFILL_ROWS):
+            part = ids[start : start + PREFILL_ROWS]
+            last = start + len(part) == len(ids)
+            logits = self._runner.run(part, past + start, last, call)
+        assert logits is not None  # ids are never empty
+        self._cache.length = past + len(ids)
+        shown: Array = logits.view()
+        shown.flags.writeable = False
+        return shown
+
+
+def choose_runner(
+    config: ModelConfig, weights: ModelWeights, cache: KVCache, optimizations: Optimizations
+) -> Runner:
+    """Return the runner for a model: so far, every one is run operation by operation."""
+    return OpByOpRunner(config, weights, cache, optimizations)
+
+
+def _checked_call(threads: object, profiler: object, default: Call) -> Call:
+    """Return what a pass runs with."""
+    if threads is None and profiler is None:
+        return default
+    if profiler is not None and not isinstance(profiler, bp.BrickProfiler):
+        raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
+    return Call(
+        default.threads if threads is None else whole("threads", threads, 1),
+        default.profiler if profiler is None else profiler,
+    )

@@ -1,0 +1,151 @@
+"""Runs a model operation by operation on brickprof's kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+import brickprof as bp
+from decoder import ops
+from decoder.config import ModelConfig
+from decoder.passes import Call, Optimizations
+from decoder.state import Buffers, FreshBuffers, KVCache, ReusedBuffers
+from decoder.weights import Array, LayerWeights, ModelWeights
+from decoder.work import head_work, layer_work
+
+
+class OpByOpRunner:
+    """Runs one operation after the other: products and attention in kernels, the rest in NumPy.
+
+    Parameters
+    ----------
+    config, weights : ModelConfig, ModelWeights
+        The model.
+    cache : KVCache
+        Where keys and values go.
+    optimizations : Optimizations
+        What to switch off.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        cache: KVCache,
+        optimizations: Optimizations,
+    ) -> None:
+        self._config, self._weights, self._cache = config, weights, cache
+        self._fused = optimizations.fused_gate_up
+        self._isa = None if optimizations.widest_simd else "base"
+        self._buffers: Buffers = ReusedBuffers() if optimizations.reuse_buffers else FreshBuffers()
+
+    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+        """Compute positions; see `Runner.run`."""
+        rows, config = len(ids), self._config
+        hidden = self._buffers.take("hidden", rows, config.hidden)
+        # Ids are in range, and the other modes would buffer what they write.
+        np.take(self._weights.embedding, ids, axis=0, out=hidden, mode="clip")
+        work = layer_work(config, rows, past)
+        kind = "decode" if rows == 1 else "prefill"
+        for layer, weights in enumerate(self._weights.layers):
+            with call.macro(kind, layer, work):
+                hidden = self._attend(hidden, weights, layer, past, call)
+                hidden = self._transform(hidden, weights, call)
+        return self._logits(hidden[-1:], call) if logits else None
+
+    def _attend(
+        self, hidden: Array, weights: LayerWeights, layer: int, past: int, call: Call
+    ) -> Array:
+        """Return the residual stream after a layer's attention."""
+        config, take, rows = self._config, self._buffers.take, len(hidden)
+        heads, groups = config.heads, config.kv_heads
+        normed = self._norm(hidden, weights.attention_norm, call)
+        fused = self._product(normed, weights.qkv, "qkv", call)
+        if weights.qkv_bias is not None:
+            fused = self._add(fused, weights.qkv_bias, "qkv", call)
+        split = fused.reshape(rows, heads + 2 * groups, config.head_dim)
+        queries = take("queries", rows, heads, config.head_dim)
+        self._place(split, queries, layer, past, call)
+        keys = self._cache.keys[layer, :, : past + rows]
+        values = self._cache.values[layer, :, : past + rows]
+        by_head = bp.attention(
+            queries.transpose(1, 0, 2),
+            keys,
+            values,
+            causal=True,
+            out=take("by_head", heads, rows, config.head_dim),
+            threads=call.threads,
+            profiler=call.profiler,
+            isa=self._isa,
+        )
+        attended = by_head.reshape(rows, -1) if rows == 1 else self._by_row(by_head)
+        output = self._product(attended, weights.output, "output", call)
+        if weights.output_bias is not None:
+            output = self._add(output, weights.output_bias, "output", call)
+        return self._add(hidden, output, "hidden", call)
+
+    def _place(self, split: Array, queries: Array, layer: int, past: int, call: Call) -> None:
+        """Turn queries and keys by their positions, and put keys and values into the cache."""
+        rows, heads, groups = len(split), self._config.heads, self._config.kv_heads
+        cache, here = self._cache, slice(past, past + len(split))
+        cos, sin = cache.cos[here], cache.sin[here]
+        half = self._config.head_dim // 2
+        turned = split[:, : heads + groups]
+        with call.part("rope", ops.ROPE, turned.size):
+            scratch = self._buffers.take("rope_scratch", rows, heads, half)
+            ops.rope(turned[:, :heads], cos, sin, queries, scratch)
+            scratch = self._buffers.take("rope_scratch", rows, groups, half)
+            keys = cache.keys[layer, :, here].transpose(1, 0, 2)
+            ops.rope(turned[:, heads:], cos, sin, keys, scratch)
+        np.copyto(cache.values[layer, :, here].transpose(1, 0, 2), split[:, heads + groups :])
+
+    def _by_row(self, by_head: Array) -> Array:
+        """Lay heads side by side in the row that they are of."""
+        heads, rows, dim = by_head.shape
+        attended = self._buffers.take("attended", rows, heads, dim)
+        np.copyto(attended, by_head.transpose(1, 0, 2))
+        return attended.reshape(rows, heads * dim)
+
+    def _transform(self, hidden: Array, weights: LayerWeights, call: Call) -> Array:
+        """Return the residual stream after a layer's MLP."""
+        inner = self._config.intermediate
+        normed = self._norm(hidden, weights.mlp_norm, call)
+        if self._fused:
+            both = self._product(normed, weights.gate_up, "gate_up", call)
+            gate, up = both[:, :inner], both[:, inner:]
+        else:
+            gate = self._product(normed, weights.gate_up[:inner], "gate", call)
+            up = self._product(normed, weights.gate_up[inner:], "up", call)
+        gated = self._buffers.take("gated", len(hidden), inner)
+        with call.part("swiglu", ops.SWIGLU, gated.size):
+            ops.swiglu(gate, up, gated)
+        output = self._product(gated, weights.down, "output", call)
+        return self._add(hidden, output, "hidden", call)
+
+    def _logits(self, last: Array, call: Call) -> Array:
+        """Return the logits of one row of the residual stream."""
+        with call.macro("logits", 0, head_work(self._config)):
+            normed = self._norm(last, self._weights.norm, call)
+            logits = self._product(normed, self._weights.head, "logits", call)
+        return logits.reshape(-1)
+
+    def _norm(self, x: Array, weight: Array, call: Call) -> Array:
+        """Return x normed."""
+        take = self._buffers.take
+        out, rms = take("normed", *x.shape), take("rms", len(x), 1)
+        with call.part("rms_norm", ops.RMS_NORM, x.size):
+            ops.rms_norm(x, weight, self._config.rms_eps, out, out, rms)
+        return out
+
+    def _product(self, x: Array, weight: Array, name: str, call: Call) -> Array:
+        """Return ``x @ weight.T``."""
+        out = self._buffers.take(name, len(x), len(weight))
+        bp.gemm(x, weight.T, out=out, threads=call.threads, profiler=call.profiler)
+        return out
+
+    def _add(self, x: Array, y: Array, name: str, call: Call) -> Array:
+        """Return x + y in the buffer of a name, which may be that of x."""
+        out = self._buffers.take(name, *x.shape)
+        with call.part("add", ops.RESIDUAL, x.size):
+            np.add(x, y, out=out)
+        return out

@@ -1,0 +1,113 @@
+"""What a pass through a model runs with, and what runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import brickprof as bp
+from decoder.ops import PerElement
+from decoder.weights import Array
+from decoder.work import Work, element_work
+
+_Block: TypeAlias = AbstractContextManager[None]
+_NOTHING: _Block = nullcontext()
+
+
+@dataclass(frozen=True)
+class Optimizations:
+    """Switches, so that each can be measured by itself.
+
+    Parameters
+    ----------
+    fused_regions : bool
+        One parallel region for all operations of a layer, with a runner that has one; see
+        `decoder.model.choose_runner`.
+    fused_gate_up : bool
+        One product for the two inner projections of the MLP in place of two.
+    widest_simd : bool
+        Attention with the widest instruction set; without it, with the baseline's.
+    reuse_buffers : bool
+        Operations write to arrays that are made once; without it, each makes its own.
+    """
+
+    fused_regions: bool = True
+    fused_gate_up: bool = True
+    widest_simd: bool = True
+    reuse_buffers: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a single pass runs with.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Most threads of a kernel; by default as many as the process may use.
+    profiler : BrickProfiler, optional
+        Records the tiles of the pass.
+    """
+
+    threads: int | None = None
+    profiler: bp.BrickProfiler | None = None
+
+    def part(self, name: str, kind: PerElement, elements: int) -> _Block:
+        """Time an element-wise operation as a Midi tile of the brick of its name."""
+        if self.profiler is None:
+            return _NOTHING
+        return self._tile(name, bp.TileLevel.MIDI, 0, element_work(kind, elements))
+
+    def macro(self, name: str, row: int, work: Work) -> _Block:
+        """Time a layer, or what follows them, as a Macro tile of a brick."""
+        if self.profiler is None:
+            return _NOTHING
+        return self._tile(name, bp.TileLevel.MACRO, row, work)
+
+    @contextmanager
+    def _tile(self, name: str, level: bp.TileLevel, row: int, work: Work) -> Iterator[None]:
+        """Time a tile of a brick."""
+        assert self.profiler is not None
+        with (
+            self.profiler.brick(name),
+            self.profiler.tile(
+                level, row, 0, elements=work.elements, flops=work.flops, nbytes=work.nbytes
+            ),
+        ):
+            yield
+
+
+class Runner(Protocol):
+    """Computes passes through a model; `Decoder` chooses one and knows nothing of how."""
+
+    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+        """Compute positions from `past` on and fill their keys and values into the cache.
+
+        The cache has room for them; its length is the caller's to move.
+
+        Parameters
+        ----------
+        ids : ndarray, shape (rows,)
+            Ids of the positions.
+        past : int
+            Positions before them.
+        logits : bool
+            Whether the logits of the last position are wanted.
+        call : Call
+            What to run with.
+
+        Returns
+        -------
+        ndarray of shape (vocab,), or None
+            The logits; the next call may write to the same array.
+        """

@@ -1,0 +1,95 @@
+"""What a decoder keeps between calls: keys and values of the past, and arrays used again."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from decoder.config import ModelConfig
+from decoder.ops import rope_tables
+from decoder.weights import Array
+
+_FIRST_CAPACITY = 256
+
+
+class KVCache:
+    """Keys and values of all positions so far, with room that doubles up to the context.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The model.
+    context : int
+        Most positions.
+
+    Attributes
+    ----------
+    keys, values : ndarray, shape (layers, kv_heads, capacity, head_dim)
+        float32; positions from `length` on are of no meaning.
+    cos, sin : ndarray, shape (capacity, 1, head_dim / 2)
+        Rotary tables of the positions.
+    length : int
+        Positions that are filled.
+    """
+
+    def __init__(self, config: ModelConfig, context: int) -> None:
+        self.config, self.context, self.length = config, context, 0
+        self.capacity = 0
+        self._make(min(context, _FIRST_CAPACITY))
+
+    def reserve(self, positions: int) -> None:
+        """Make room for this many positions in all, at most the context; what is filled stays."""
+        if positions <= self.capacity:
+            return
+        keys, values = self.keys, self.values
+        self._make(min(self.context, max(positions, 2 * self.capacity)))
+        self.keys[:, :, : self.length] = keys[:, :, : self.length]
+        self.values[:, :, : self.length] = values[:, :, : self.length]
+
+    def _make(self, capacity: int) -> None:
+        """Make arrays of a capacity; nothing has changed if there is no memory."""
+        config = self.config
+        shape = (config.layers, config.kv_heads, capacity, config.head_dim)
+        keys, values = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        tables = rope_tables(config, capacity)
+        self.keys, self.values, self.capacity = keys, values, capacity
+        self.cos, self.sin = tables
+
+
+class Buffers(Protocol):
+    """Where operations get the arrays that they write to."""
+
+    def take(self, name: str, *shape: int) -> Array:
+        """Return an unfilled float32 array, C-contiguous, for what is called `name`."""
+
+
+class FreshBuffers:
+    """Makes a new array for every operation."""
+
+    def take(self, name: str, *shape: int) -> Array:
+        """Return a new array."""
+        return np.empty(shape, np.float32)
+
+
+class ReusedBuffers:
+    """Gives the same array each time that a name and a shape are asked for.
+
+    A name's arrays of all shapes share the memory of the largest, so that only one is in use.
+    """
+
+    def __init__(self) -> None:
+        self._memory: dict[str, Array] = {}
+        self._views: dict[str, dict[tuple[int, ...], Array]] = {}
+
+    def take(self, name: str, *shape: int) -> Array:
+        """Return the array of a name, made when there is none or it is too small."""
+        views = self._views.setdefault(name, {})
+        view = views.get(shape)
+        if view is None:
+            size = int(np.prod(shape))
+            if name not in self._memory or self._memory[name].size < size:
+                views.clear()
+                self._memory[name] = np.empty(size, np.float32)
+            view = views[shape] = self._memory[name][:size].reshape(shape)
+        return view

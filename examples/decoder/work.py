@@ -1,0 +1,105 @@
+"""Flops and bytes of a pass through a model: what tiles declare and roofs are asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from decoder import ops
+from decoder.config import ModelConfig
+
+_ITEM = 4  # bytes of a float32
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an operation does.
+
+    Parameters
+    ----------
+    elements, flops, nbytes : int
+        Elements of its result, floating-point operations, and bytes loaded and stored.
+    """
+
+    elements: int
+    flops: int
+    nbytes: int
+
+    def __add__(self, other: Work) -> Work:
+        """Return the work of both."""
+        return Work(
+            self.elements + other.elements, self.flops + other.flops, self.nbytes + other.nbytes
+        )
+
+
+def element_work(kind: ops.PerElement, elements: int) -> Work:
+    """Return the work of an element-wise operation."""
+    return Work(elements, kind.flops * elements, kind.nbytes * elements)
+
+
+def product_work(rows: int, outputs: int, inputs: int) -> Work:
+    """Return the work of ``x @ w.T`` that loads both once and stores the result once."""
+    nbytes = _ITEM * (rows * inputs + outputs * inputs + rows * outputs)
+    return Work(rows * outputs, 2 * rows * outputs * inputs, nbytes)
+
+
+def attention_work(config: ModelConfig, rows: int, past: int) -> Work:
+    """Return the work of causal attention of `rows` queries after `past` positions.
+
+    Flops are 4 head_dim for each visible pair, as `brickprof.attention` declares. Keys and values
+    count as loaded once and written once for each new row.
+    """
+    pairs = rows * past + rows * (rows + 1) // 2
+    elements = rows * config.query_rows
+    moved = 2 * elements + 2 * config.key_rows * (past + rows)
+    return Work(elements, 4 * config.query_rows * pairs, _ITEM * moved)
+
+
+def layer_work(config: ModelConfig, rows: int, past: int) -> Work:
+    """Return the work of one layer on `rows` positions after `past` others.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        The model.
+    rows, past : int
+        New positions, and those in the cache.
+
+    Returns
+    -------
+    Work
+        Elements are those of the residual stream. Bytes are the least that passes between memory
+        and core: weights, keys and values loaded once, new keys and values stored, the residual
+        stream loaded and stored once.
+    """
+    hidden, queries, keys = config.hidden, config.query_rows, config.key_rows
+    inner = config.intermediate
+    parts = (
+        product_work(rows, queries + 2 * keys, hidden),
+        product_work(rows, hidden, queries),
+        product_work(rows, 2 * inner, hidden),
+        product_work(rows, hidden, inner),
+        attention_work(config, rows, past),
+        element_work(ops.RMS_NORM, 2 * rows * hidden),
+        element_work(ops.ROPE, rows * (queries + keys)),
+        element_work(ops.SWIGLU, rows * inner),
+        element_work(ops.RESIDUAL, 2 * rows * hidden),
+    )
+    weights = (queries + 2 * keys) * hidden + hidden * queries + 3 * inner * hidden + 2 * hidden
+    weights += (queries + 2 * keys) * config.qkv_bias + hidden * config.output_bias
+    cached = 2 * keys * (past + rows) + 2 * keys * rows
+    moved = weights + cached + 2 * rows * hidden
+    return Work(rows * hidden, sum(part.flops for part in parts), _ITEM * moved)
+
+
+def head_work(config: ModelConfig) -> Work:
+    """Return the work of the last norm and the logits of one position."""
+    norm = element_work(ops.RMS_NORM, config.hidden)
+    product = product_work(1, config.vocab, config.hidden)
+    return Work(config.vocab, norm.flops + product.flops, product.nbytes + _ITEM * config.hidden)
+
+
+def pass_work(config: ModelConfig, rows: int, past: int) -> Work:
+    """Return the work of all layers on `rows` positions after `past` others, and of the logits."""
+    layer = layer_work(config, rows, past)
+    layers = Work(*(config.layers * part for part in (layer.elements, layer.flops, layer.nbytes)))
+    return layers + head_work(config)
