@@ -13,18 +13,24 @@ CHECKED := build/sanitize
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test lint types smoke bench build sanitize clean
+.PHONY: help install demo test test-decoder lint types smoke bench build sanitize clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name what; do printf '  %-10s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
 
 demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
 	$(RUN) -m brickprof demo
 
 test: $(INSTALLED)  ## Run all tests
 	$(RUN) -m pytest -q
+
+# PyTorch goes first and alone: it is by far the largest, and a failed download is told as such.
+test-decoder: $(INSTALLED)  ## Hold the decoder of examples/ against transformers
+	$(RUN) -m pip install --quiet torch==2.13.0
+	$(RUN) -m pip install --quiet --no-build-isolation --editable '.[transformers]'
+	HF_HUB_OFFLINE=1 $(RUN) -m pytest -q tests/test_decoder_transformers.py
 
 lint: $(INSTALLED)  ## Check style and format
 	$(RUN) -m ruff check .

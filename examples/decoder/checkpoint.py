@@ -95,7 +95,7 @@ def _stored_tensors(folder: Path) -> dict[str, _Stored]:
         raise CheckpointError(f"{index}: weight_map must be an object of file names")
     files: dict[str, dict[str, _Stored]] = {}
     for name, file in shards.items():
-        if Path(file).name != file:
+        if not file or Path(file).name != file:
             raise CheckpointError(f"{index}: {name}: must be in a file beside it, got {file!r}")
         if file not in files:
             files[file] = _tensors_of(folder / file)
@@ -106,15 +106,13 @@ def _stored_tensors(folder: Path) -> dict[str, _Stored]:
 
 def _tensors_of(path: Path) -> dict[str, _Stored]:
     """List the tensors of a safetensors file, which the package checks as it opens it."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file")
     try:
         with safe_open(path, framework="numpy"), path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(size))
     except SafetensorError as error:
         raise CheckpointError(f"{path}: is damaged: {error}") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from None
     return {
         name: _Stored(path, 8 + size + at["data_offsets"][0], at["dtype"], tuple(at["shape"]))

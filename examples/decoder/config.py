@@ -259,6 +259,14 @@ def _refuse_others(keys: _Keys) -> None:
         keys.refuse("hidden_act", keys.get("hidden_act"), "'silu'")
     if keys.get("quantization_config", None) is not None:
         raise CheckpointError(f"{keys.where}: quantization_config: weights must not be quantized")
+    _refuse_partial(keys)
+
+
+def _refuse_partial(keys: _Keys) -> None:
+    """Refuse heads that are turned in part only."""
+    part = keys.number("partial_rotary_factor", 1.0)
+    if part != 1:
+        keys.refuse("partial_rotary_factor", part, "1")
 
 
 def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
@@ -272,9 +280,7 @@ def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
         keys.refuse(name, given, "an object")
     inner = _Keys(given, f"{keys.where}: {name}")
     theta = inner.number("rope_theta", keys.get("rope_theta", 10000.0))
-    for part in (inner, keys):
-        if part.number("partial_rotary_factor", 1.0) != 1:
-            part.refuse("partial_rotary_factor", part.get("partial_rotary_factor"), "1")
+    _refuse_partial(inner)
     kind = inner.get("rope_type", inner.get("type", "default"))
     if kind == "default":
         return theta, None

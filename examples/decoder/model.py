@@ -129,7 +129,7 @@ class Decoder:
         TypeError, ValueError
             If an argument is of the wrong type or out of range.
         """
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
         config = PRESETS[preset]
         if layers is not None:

@@ -146,6 +146,6 @@ class OpByOpRunner:
     def _add(self, x: Array, y: Array, name: str, call: Call) -> Array:
         """Return x + y in the buffer of a name, which may be that of x."""
         out = self._buffers.take(name, *x.shape)
-        with call.part("add", ops.RESIDUAL, x.size):
+        with call.part("add", ops.ADD, x.size):
             np.add(x, y, out=out)
         return out

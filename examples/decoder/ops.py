@@ -23,7 +23,7 @@ ROPE = PerElement(3, 9 * 4)
 """For each pair four products and two sums in six passes; each loads 2 and stores 1."""
 SWIGLU = PerElement(6, 14 * 4)
 """Clip, negate, exponential, add, divide, multiply; loads 8 elements and stores 6."""
-RESIDUAL = PerElement(1, 3 * 4)
+ADD = PerElement(1, 3 * 4)
 """Adds; loads 2 elements and stores 1."""
 
 _LEAST_GATE = np.float32(-80)  # exp(80) is far from float32's end, and 80 exp(-80) is nothing

@@ -73,6 +73,7 @@ def layer_work(config: ModelConfig, rows: int, past: int) -> Work:
     """
     hidden, queries, keys = config.hidden, config.query_rows, config.key_rows
     inner = config.intermediate
+    biases = (queries + 2 * keys) * config.qkv_bias + hidden * config.output_bias
     parts = (
         product_work(rows, queries + 2 * keys, hidden),
         product_work(rows, hidden, queries),
@@ -82,10 +83,9 @@ def layer_work(config: ModelConfig, rows: int, past: int) -> Work:
         element_work(ops.RMS_NORM, 2 * rows * hidden),
         element_work(ops.ROPE, rows * (queries + keys)),
         element_work(ops.SWIGLU, rows * inner),
-        element_work(ops.RESIDUAL, 2 * rows * hidden),
+        element_work(ops.ADD, rows * (2 * hidden + biases)),
     )
-    weights = (queries + 2 * keys) * hidden + hidden * queries + 3 * inner * hidden + 2 * hidden
-    weights += (queries + 2 * keys) * config.qkv_bias + hidden * config.output_bias
+    weights = (2 * queries + 2 * keys + 3 * inner + 2) * hidden + biases
     cached = 2 * keys * (past + rows) + 2 * keys * rows
     moved = weights + cached + 2 * rows * hidden
     return Work(rows * hidden, sum(part.flops for part in parts), _ITEM * moved)
