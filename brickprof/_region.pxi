@@ -65,12 +65,12 @@ cdef class ParallelRegion:
     cdef Py_ssize_t count, room, current, limit, arena_bytes, partial_floats
     cdef gemm_blocks_t blocks
     cdef list kept
-    cdef int threads
+    cdef int threads                                # 0: what is the default when it runs
     cdef bint running
     cdef object name
 
     def __init__(self, threads=None, isa=None, name="region"):
-        cdef int wanted = checked_threads(threads)
+        cdef int wanted = 0 if threads is None else checked_threads(threads)
         cdef const bp_isa *chosen = find_isa(isa)
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {name!r}")
@@ -348,7 +348,8 @@ cdef class ParallelRegion:
         cdef RecorderSet recorders = None
         cdef bp_team *team
         cdef bint together = bool(fused)
-        cdef int count = self.threads if threads is None else checked_threads(threads)
+        cdef int count = self.threads if threads is None and self.threads else checked_threads(
+            threads)
         self._check_ready()
         if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
             raise TypeError(f"position must be an integer >= 0, got {position!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,10 @@ import brickprof as bp
 
 MACRO, MIDI, MICRO = bp.TileLevel.MACRO, bp.TileLevel.MIDI, bp.TileLevel.MICRO
 PARTS = ("rms_norm", "rope", "swiglu", "add")
+OP_BY_OP = Optimizations(fused_regions=False)
 
 
-def profiled(
-    name: str, threads: int = 1, optimizations: Optimizations | None = None
-) -> bp.Recording:
+def profiled(name: str, threads: int = 1, optimizations: Optimizations = OP_BY_OP) -> bp.Recording:
     """Record a prefill of 9 ids and two steps after it."""
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
@@ -30,7 +30,7 @@ def profiled(
         made(MODELS[name]),
         threads=threads,
         profiler=profiler,
-        optimizations=optimizations or Optimizations(),
+        optimizations=optimizations,
     )
     model.prefill(range(9))
     model.step(1)
@@ -52,13 +52,36 @@ def test_a_macro_tile_for_each_layer(name: str) -> None:
     assert recording.tile_stats(MACRO, "logits").flops == 3 * head_work(config).flops
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_region_has_a_macro_tile_for_each_thread_and_layer(name: str, threads: int) -> None:
+    config, recording = MODELS[name], profiled(name, threads, Optimizations())
+    assert recording.tile_stats(MACRO, "prefill").count == config.layers
+    queries, keys, inner = config.query_rows, config.key_rows, config.intermediate
+    products = (
+        product_work(1, queries + 2 * keys, config.hidden),
+        product_work(1, config.hidden, queries),
+        product_work(1, 2 * inner, config.hidden),
+        product_work(1, config.hidden, inner),
+    )
+    small = 8 * config.hidden + 3 * (queries + keys) + 4 * inner
+    layer = 2 * (sum(work.flops for work in products) + small)
+    layer += sum(attention_work(config, 1, past).flops for past in (9, 10))
+    head = product_work(1, config.vocab, config.hidden).flops + 4 * config.hidden
+    for level in (MACRO, MIDI, MICRO):
+        stats = recording.tile_stats(level, "decode")
+        assert stats.flops == config.layers * layer + 2 * head
+        assert stats.nbytes_declared
+    assert recording.tile_stats(MACRO, "decode").count == 2 * threads * (config.layers + 1)
+
+
 @pytest.mark.parametrize("gate_up", [True, False])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", MODELS)
 def test_layers_do_what_their_kernels_and_parts_do(name: str, threads: int, gate_up: bool) -> None:
     """The layers' formula gives what kernels count for themselves, at every level."""
     config = MODELS[name]
-    recording = profiled(name, threads, Optimizations(fused_gate_up=gate_up))
+    recording = profiled(name, threads, replace(OP_BY_OP, fused_gate_up=gate_up))
     layers = sum(
         recording.tile_stats(MACRO, brick).flops for brick in ("prefill", "decode", "logits")
     )
@@ -71,7 +94,7 @@ def test_layers_do_what_their_kernels_and_parts_do(name: str, threads: int, gate
 
 def test_two_products_where_one_would_do() -> None:
     calls = [
-        profiled("qwen2", 1, Optimizations(fused_gate_up=fused)).brick_info("gemm").calls
+        profiled("qwen2", 1, replace(OP_BY_OP, fused_gate_up=fused)).brick_info("gemm").calls
         for fused in (True, False)
     ]
     assert calls == [3 * (4 * SMALL.layers + 1), 3 * (5 * SMALL.layers + 1)]
@@ -88,7 +111,7 @@ def test_the_instruction_set_of_attention(
         return attention(*arrays, **options)
 
     monkeypatch.setattr(bp, "attention", spy)
-    Decoder(SMALL, made(SMALL), optimizations=Optimizations(widest_simd=widest)).prefill([1])
+    Decoder(SMALL, made(SMALL), optimizations=replace(OP_BY_OP, widest_simd=widest)).prefill([1])
     assert asked == [isa] * SMALL.layers
 
 
@@ -96,7 +119,7 @@ def test_a_call_may_bring_its_own_profiler_and_threads() -> None:
     profilers = [bp.BrickProfiler() for _ in range(2)]
     for profiler in profilers:
         profiler.enable_tile_profiling()
-    model = Decoder(SMALL, made(SMALL), threads=1, profiler=profilers[0])
+    model = Decoder(SMALL, made(SMALL), threads=1, profiler=profilers[0], optimizations=OP_BY_OP)
     model.prefill([1], profiler=profilers[1])
     assert [profiler.tile_stats(MACRO, "decode").count for profiler in profilers] == [0, 2]
     model.step(1, threads=2)

@@ -17,6 +17,7 @@ from decoder.config import ModelConfig, read_config
 from decoder.op_by_op import OpByOpRunner
 from decoder.passes import Call, Optimizations, Runner
 from decoder.presets import PRESETS
+from decoder.regions import RegionRunner
 from decoder.sampling import Sampling
 from decoder.state import KVCache
 from decoder.weights import Array, ModelWeights, random_weights
@@ -173,8 +174,8 @@ class Decoder:
         Returns
         -------
         ndarray, shape (vocab,)
-            float32, read-only. Unless `Optimizations.reuse_buffers` is off, the next call writes
-            to the same memory.
+            float32, read-only. Unless `Optimizations.reuse_buffers` is off, the next call may
+            write to the same memory.
 
         Raises
         ------
@@ -297,7 +298,9 @@ class Decoder:
 def choose_runner(
     config: ModelConfig, weights: ModelWeights, cache: KVCache, optimizations: Optimizations
 ) -> Runner:
-    """Return the runner for a model: so far, every one is run operation by operation."""
+    """Return the runner for a model; a region has no arrays that it could make anew."""
+    if optimizations.fused_regions and optimizations.reuse_buffers:
+        return RegionRunner(config, weights, cache, optimizations)
     return OpByOpRunner(config, weights, cache, optimizations)
 
 

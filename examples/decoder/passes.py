@@ -26,8 +26,8 @@ class Optimizations:
     Parameters
     ----------
     fused_regions : bool
-        One parallel region for all operations of a layer, with a runner that has one; see
-        `decoder.model.choose_runner`.
+        One parallel region for all operations of a pass over a single position, in place of one
+        for each; needs `reuse_buffers`.
     fused_gate_up : bool
         One product for the two inner projections of the MLP in place of two.
     widest_simd : bool

@@ -1,0 +1,109 @@
+"""Runs a single position in one parallel region of brickprof, and others operation by operation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+import brickprof as bp
+from decoder.config import ModelConfig
+from decoder.op_by_op import OpByOpRunner
+from decoder.passes import Call, Optimizations
+from decoder.state import KVCache
+from decoder.weights import Array, LayerWeights, ModelWeights
+
+
+class RegionRunner:
+    """Runs the decoding of an id in one parallel region for all layers and the logits.
+
+    Parameters
+    ----------
+    config, weights : ModelConfig, ModelWeights
+        The model.
+    cache : KVCache
+        Where keys and values go.
+    optimizations : Optimizations
+        What to switch off. A region always writes to arrays that are made once.
+
+    Notes
+    -----
+    Profiled, it records the brick "decode": a Macro tile for each thread and layer, the last for
+    the logits.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        cache: KVCache,
+        optimizations: Optimizations,
+    ) -> None:
+        self._config, self._weights, self._cache = config, weights, cache
+        self._others = OpByOpRunner(config, weights, cache, optimizations)
+        self._fused = optimizations.fused_gate_up
+        self._isa = None if optimizations.widest_simd else "base"
+        rows = config.query_rows + 2 * config.key_rows
+        self._hidden, self._normed = _zeros(config.hidden), _zeros(config.hidden)
+        self._qkv, self._mixed = _zeros(rows), _zeros(config.heads, config.head_dim)
+        self._gates = _zeros(2, config.intermediate)
+        self._gated, self._logits = _zeros(config.intermediate), _zeros(config.vocab)
+        self._keys: Array | None = None
+        self._region = bp.ParallelRegion()
+
+    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+        """Compute positions; see `Runner.run`."""
+        if len(ids) > 1 or not logits:
+            return self._others.run(ids, past, logits, call)
+        if self._keys is not self._cache.keys:
+            # The cache has grown into other arrays.
+            self._region = self._build()
+            self._keys = self._cache.keys
+        np.copyto(self._hidden, self._weights.embedding[ids[0]])
+        self._region.run(past, threads=call.threads, profiler=call.profiler)
+        return self._logits
+
+    def _build(self) -> bp.ParallelRegion:
+        """Return the region of a whole pass."""
+        region = bp.ParallelRegion(name="decode")
+        config, weights = self._config, self._weights
+        for number, layer in enumerate(weights.layers):
+            region.layer(number)
+            self._add_attention(region, layer, number)
+            self._add_mlp(region, layer)
+        region.layer(config.layers)
+        region.rms_norm(self._hidden, weights.norm, self._normed, config.rms_eps)
+        region.matvec(weights.head, self._normed, self._logits)
+        return region
+
+    def _add_attention(self, region: bp.ParallelRegion, layer: LayerWeights, number: int) -> None:
+        """Add the first half of a layer."""
+        config, cache, dim = self._config, self._cache, self._config.head_dim
+        rows = self._qkv.reshape(-1, dim)
+        queries = rows[: config.heads]
+        new_keys, new_values = rows[config.heads :].reshape(2, config.kv_heads, dim)
+        keys, values = cache.keys[number], cache.values[number]
+        cosine, sine = (table.reshape(cache.capacity, dim // 2) for table in (cache.cos, cache.sin))
+        region.rms_norm(self._hidden, layer.attention_norm, self._normed, config.rms_eps)
+        region.matvec(layer.qkv, self._normed, self._qkv, bias=layer.qkv_bias)
+        region.rotate_and_store(queries, new_keys, new_values, cosine, sine, keys, values)
+        region.attend(queries, keys, values, self._mixed, isa=self._isa)
+        region.matvec(
+            layer.output, self._mixed.reshape(-1), self._hidden, bias=layer.output_bias, add=True
+        )
+
+    def _add_mlp(self, region: bp.ParallelRegion, layer: LayerWeights) -> None:
+        """Add the second half of a layer."""
+        config, (gate, up) = self._config, self._gates
+        region.rms_norm(self._hidden, layer.mlp_norm, self._normed, config.rms_eps)
+        if self._fused:
+            region.matvec(layer.gate_up, self._normed, self._gates.reshape(-1))
+        else:
+            region.matvec(layer.gate_up[: config.intermediate], self._normed, gate)
+            region.matvec(layer.gate_up[config.intermediate :], self._normed, up)
+        region.swiglu(gate, up, self._gated)
+        region.matvec(layer.down, self._gated, self._hidden, add=True)
+
+
+def _zeros(*shape: int) -> Array:
+    """Return a float32 array."""
+    return np.zeros(shape, np.float32)
