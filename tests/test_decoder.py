@@ -130,6 +130,20 @@ def test_logits_are_read_only_and_written_again() -> None:
     np.testing.assert_allclose(logits, kept, atol=1e-5)
 
 
+def test_rewinding_forgets_the_end() -> None:
+    model = decoder()
+    model.prefill(IDS[:6])
+    kept = model.step(IDS[6]).copy()
+    model.prefill(IDS[7:9])
+    model.rewind(6)
+    assert model.length == 6
+    np.testing.assert_array_equal(model.step(IDS[6]), kept)
+    for length, error in ((8, ValueError), (-1, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="length"):
+            model.rewind(length)  # type: ignore[arg-type]
+    assert model.length == 7
+
+
 LEAST = 4 * 16384
 """Bytes of the large activations of WIDE: nothing else that a step makes is nearly as large."""
 WIDE = {

@@ -156,6 +156,21 @@ class Decoder:
         """Forget all positions."""
         self._cache.length = 0
 
+    def rewind(self, length: int) -> None:
+        """Forget all positions from one on.
+
+        Parameters
+        ----------
+        length : int
+            Positions to keep, at most as many as there are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `length` is no integer or out of range.
+        """
+        self._cache.length = whole("length", length, 0, self.length)
+
     def prefill(
         self,
         ids: ArrayLike,
