@@ -1,0 +1,98 @@
+"""The page on decoding, made from what a run found and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.tables import table
+
+Found = Mapping[str, Any]
+
+INTRODUCTION = """\
+# Decoding
+
+Made by `python -m benchmarks.decoding`, from [{name}]({name}), on {date}: {cpu}, {threads} threads,
+float32. `examples/decoder/` with random weights of published sizes. Rivals share one process and
+the memory of the weights, take turns in a new order each round, and give the same logits. Times are
+of the best turn, with medians in brackets; a step is one id after {past} others, the prefill
+{prompt} ids of which the last one's logits are wanted."""
+
+
+def render(found: Found, name: str) -> str:
+    """Return the page."""
+    from benchmarks.decoding import PAST, PROMPT
+
+    head = INTRODUCTION.format(
+        name=name, date=found["date"][:10], cpu=found["machine"]["model"],
+        threads=found["threads"], past=PAST, prompt=PROMPT,
+    )  # fmt: skip
+    parts = [head]
+    for preset, model in found["models"].items():
+        parts += [f"## {preset}, {model['layers']} layers", *_model(model, found["threads"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _model(model: Found, threads: int) -> Iterator[str]:
+    """Yield a model's tables."""
+    step = model["decode"]["times"][str(model["automatic"])]
+    rate, roof = model["bytes"] / step["best"] / 1e9, model["dram_gbs"]
+    yield (
+        f"A step reads {model['bytes'] / 1e6:,.1f} MB of weights: {rate:.1f} GB/s at "
+        f"{1 / step['best']:,.1f} tok/s (median {1 / step['median']:,.1f}), "
+        f"{rate / roof:.0%} of the DRAM roof of {roof:.1f} GB/s."
+    )
+    if "step" in model:
+        yield _against(model)
+    yield "### The optimizations, each on top of those before it"
+    yield _ladder(model["ladder"])
+    yield "### Thread counts"
+    yield _pools(model)
+
+
+def _against(model: Found) -> str:
+    """Return the races against transformers."""
+    rows = []
+    for title, name, ids in (("a step", "step", 1), ("prefill", "fill", 128)):
+        race = model[name]
+        ours, theirs = race["times"]["brickprof"], race["times"]["transformers"]
+        low, _, high = race["paired"]["transformers"]
+        rows.append([
+            title, f"{ids / ours['best']:,.1f}", f"{ids / theirs['best']:,.1f}",
+            f"**{theirs['best'] / ours['best']:.2f}**",
+            f"{theirs['median'] / ours['median']:.2f} ({low:.2f} to {high:.2f})",
+        ])  # fmt: skip
+    head = ["", "brickprof, tok/s", f"transformers {model['transformers']}", "ratio", "of medians"]
+    return table(head, rows)
+
+
+def _ladder(race: Found) -> str:
+    """Return what each optimization gains."""
+    rows, before, first = [], None, None
+    for name, times in race["times"].items():
+        first = first or times
+        gain = f"{before['best'] / times['best']:.3f}" if before else ""
+        middle = f"{before['median'] / times['median']:.3f}" if before else ""
+        rows.append([
+            name, f"{1e3 * times['best']:.3f} ({1e3 * times['median']:.3f})", gain, middle,
+            f"{first['best'] / times['best']:.3f}",
+        ])  # fmt: skip
+        before = times
+    return table(["", "ms a step", "gain", "of medians", "in all"], rows)
+
+
+def _pools(model: Found) -> str:
+    """Return the rates by thread count, of decoding and of prefill."""
+    rows = []
+    for title in ("decode", "prefill"):
+        times = model[title]["times"]
+        ids = 1 if title == "decode" else 128
+        for count, taken in times.items():
+            best = min(other["best"] for other in times.values())
+            chosen = " (chosen)" if int(count) == model["automatic"] else ""
+            rows.append([
+                f"{title}, {count} threads{chosen}",
+                f"{ids / taken['best']:,.1f} ({ids / taken['median']:,.1f})",
+                f"{best / taken['best']:.1%}",
+            ])  # fmt: skip
+    return table(["", "tok/s", "of the best"], rows)
