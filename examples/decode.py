@@ -10,7 +10,8 @@ import sys
 import time
 
 import numpy as np
-from decoder import PRESETS, CheckpointError, Decoder
+from decoder import PRESETS, Decoder
+from decoder.checks import positive
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,12 +19,12 @@ def parser() -> argparse.ArgumentParser:
     source = made.add_mutually_exclusive_group()
     source.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
     source.add_argument("--folder", help="a checkpoint: config.json and safetensors files")
-    made.add_argument("--layers", type=int, help="random layers (those of the preset)")
-    made.add_argument("--threads", type=int, help="most threads of a kernel (all)")
-    made.add_argument("--tokens", type=int, default=16, help="ids to generate (16)")
+    made.add_argument("--layers", type=positive, help="random layers (those of the preset)")
+    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
+    made.add_argument("--tokens", type=positive, default=16, help="ids to generate (16)")
     made.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
     made.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
-    made.add_argument("--top-k", type=int, help="draw from so many of the likeliest")
+    made.add_argument("--top-k", type=positive, help="draw from so many of the likeliest")
     made.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
     made.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
     return made
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 def main() -> int:
     try:
         run(parser().parse_args())
-    except (CheckpointError, TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         print(f"decode: {error}", file=sys.stderr)
         return 1
     return 0

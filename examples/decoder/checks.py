@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import operator
 
 import numpy as np
@@ -78,3 +79,25 @@ def token_ids(name: str, ids: ArrayLike, vocab: int) -> NDArray[np.int64]:
         if not 0 <= end < vocab:
             raise ValueError(f"{name} must be in [0, {vocab - 1}], got {end}")
     return array.astype(np.int64)
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1 from a command line.
+
+    Parameters
+    ----------
+    text : str
+        The argument.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is no such number.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)

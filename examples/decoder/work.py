@@ -54,6 +54,20 @@ def attention_work(config: ModelConfig, rows: int, past: int) -> Work:
     return Work(elements, 4 * config.query_rows * pairs, _ITEM * moved)
 
 
+def ffn_work(config: ModelConfig, rows: int) -> Work:
+    """Return the work of a layer's MLP with its norm and its sum; bytes are the least, as below."""
+    hidden, inner = config.hidden, config.intermediate
+    parts = (
+        product_work(rows, 2 * inner, hidden),
+        product_work(rows, hidden, inner),
+        element_work(ops.RMS_NORM, rows * hidden),
+        element_work(ops.SWIGLU, rows * inner),
+        element_work(ops.ADD, rows * hidden),
+    )
+    moved = (3 * inner + 1) * hidden + 2 * rows * hidden
+    return Work(rows * hidden, sum(part.flops for part in parts), _ITEM * moved)
+
+
 def layer_work(config: ModelConfig, rows: int, past: int) -> Work:
     """Return the work of one layer on `rows` positions after `past` others.
 
@@ -77,13 +91,11 @@ def layer_work(config: ModelConfig, rows: int, past: int) -> Work:
     parts = (
         product_work(rows, queries + 2 * keys, hidden),
         product_work(rows, hidden, queries),
-        product_work(rows, 2 * inner, hidden),
-        product_work(rows, hidden, inner),
         attention_work(config, rows, past),
-        element_work(ops.RMS_NORM, 2 * rows * hidden),
+        element_work(ops.RMS_NORM, rows * hidden),
         element_work(ops.ROPE, rows * (queries + keys)),
-        element_work(ops.SWIGLU, rows * inner),
-        element_work(ops.ADD, rows * (2 * hidden + biases)),
+        element_work(ops.ADD, rows * (hidden + biases)),
+        ffn_work(config, rows),
     )
     weights = (2 * queries + 2 * keys + 3 * inner + 2) * hidden + biases
     cached = 2 * keys * (past + rows) + 2 * keys * rows

@@ -1,0 +1,118 @@
+"""Profile a decoder layer by layer and token by token, against the roofs of this machine.
+
+Overhead is actual over theoretical time: the time that the peak and the bandwidth of the memory
+that holds the model allow. A model too large for the caches is bound by DRAM when it decodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+
+import numpy as np
+from decoder import PRESETS, Decoder, Optimizations
+from decoder.checks import positive
+from decoder.figures import Figure, memory_of, table, timed
+from decoder.work import Work, pass_work
+
+import brickprof as bp
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description="Latency of a decoder's layers and tokens.")
+    made.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
+    made.add_argument("--layers", type=positive, help="how many (those of the preset)")
+    made.add_argument("--threads", type=positive, default=1, help="most threads of a kernel (1)")
+    made.add_argument("--prompt", type=positive, default=64, help="ids of the prompt (64)")
+    made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
+    made.add_argument("--repeats", type=positive, default=3, help="prompts to time (3)")
+    switches = [field.name for field in fields(Optimizations)]
+    made.add_argument(
+        "--without", nargs="+", choices=switches, default=[], help="optimizations to switch off"
+    )
+    made.add_argument("--report", action="store_true", help="print the tiles of all levels too")
+    return made
+
+
+def layer_figures(
+    model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
+) -> tuple[list[Figure], str]:
+    """Profile a prompt and steps; return the figures of layers and the report of all tiles."""
+    profiler = bp.BrickProfiler()
+    profiler.enable_tile_profiling()
+    model.reset()
+    model.prefill(ids, profiler=profiler)
+    for _ in range(args.tokens):
+        model.step(ids[0], profiler=profiler)
+    figures = []
+    for brick, name in (
+        ("prefill", "prefill, a layer"),
+        ("decode", "decode, a layer"),
+        ("logits", "logits"),
+    ):
+        stats = profiler.tile_stats(bp.TileLevel.MACRO, brick)
+        if stats.count:
+            # Steps grow by a key each, and long prompts pass in parts: the mean is the middle.
+            work = Work(
+                *(total // stats.count for total in (stats.elements, stats.flops, stats.nbytes))
+            )
+            times = (stats.min_ns, stats.percentile_ns(50), stats.max_ns)
+            figures.append(Figure(name, work, tuple(map(float, times)), memory, roofs))
+    return figures, profiler.tile_summary(roofs)
+
+
+def token_figures(
+    model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
+) -> list[Figure]:
+    """Time prompts, then steps one by one, with the profiler off."""
+
+    def prefill() -> None:
+        model.reset()
+        model.prefill(ids)
+
+    config = model.config
+    prompts = timed(prefill, args.repeats)
+    steps = timed(lambda: model.step(ids[0]), args.tokens)
+    middle = args.prompt + 1 + args.tokens // 2
+    prompt_work, step_work = pass_work(config, args.prompt, 0), pass_work(config, 1, middle)
+    return [
+        Figure(f"prefill of {args.prompt}", prompt_work, prompts, memory, roofs),
+        Figure("decode, a token", step_work, steps, memory, roofs),
+    ]
+
+
+def run(args: argparse.Namespace) -> None:
+    off = dict.fromkeys(args.without, False)
+    model = Decoder.random(
+        args.preset,
+        layers=args.layers,
+        threads=args.threads,
+        optimizations=Optimizations(**off),
+    )
+    ids = np.random.default_rng(0).integers(0, model.config.vocab, args.prompt).tolist()
+    roofs = bp.roofs(args.threads)
+    held = pass_work(model.config, 1, args.prompt).nbytes
+    memory = memory_of(held, bp.detect_machine())
+    tokens = token_figures(model, args, ids, roofs, memory)
+    layers, report = layer_figures(model, args, ids, roofs, memory)
+    print(f"{args.preset} · {model.config.layers} layers · {args.threads} thread(s)")
+    print(table([*layers, *tokens]))
+    prompt, token = tokens
+    print(f"prefill {args.prompt / prompt.median_ns * 1e9:.4g} tok/s")
+    print(f"decode {1e9 / token.median_ns:.4g} tok/s")
+    print(f"of {memory}'s {roofs.bandwidth_gbs[memory]:.3g} GB/s, decoding reaches ", end="")
+    print(f"{token.bandwidth_gbs / roofs.bandwidth_gbs[memory]:.1%}")
+    if args.report:
+        print(report)
+
+
+def main() -> None:
+    args = parser().parse_args()
+    try:
+        run(args)
+    except ValueError as error:
+        parser().error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Profile single operations of a decoder, of one position and of many, against their roofs.
+
+Operands are the same in each run, so that those which fit a cache come from there: the column
+"from" says which memory's bandwidth the theory takes. In a whole model the layers between put
+them out of it; `layer_profile.py` shows that.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from decoder import PRESETS, ModelConfig
+from decoder import ops as parts
+from decoder.checks import positive
+from decoder.figures import Figure, memory_of, table, timed
+from decoder.weights import Array
+from decoder.work import Work, attention_work, element_work, ffn_work, product_work
+
+import brickprof as bp
+
+Case = tuple[str, Work, Callable[[], object]]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description="Speed of a decoder's single operations.")
+    made.add_argument("--preset", choices=PRESETS, default="tiny", help="whose sizes (tiny)")
+    made.add_argument("--threads", type=positive, default=1, help="most threads of a kernel (1)")
+    made.add_argument(
+        "--rows", type=positive, nargs="+", default=[1, 64], help="positions (1 and 64)"
+    )
+    made.add_argument("--past", type=int, default=64, help="positions in the cache (64)")
+    made.add_argument("--repeats", type=positive, default=5, help="runs to time (5)")
+    return made
+
+
+def randoms(*shape: int) -> Array:
+    numbers = np.random.default_rng(0).random(shape, np.float32)
+    numbers -= np.float32(0.5)
+    return numbers
+
+
+def products(config: ModelConfig, rows: int, threads: int) -> Iterator[Case]:
+    hidden, inner = config.hidden, config.intermediate
+    sizes = {
+        "qkv": (config.query_rows + 2 * config.key_rows, hidden),
+        "output": (hidden, config.query_rows),
+        "gate_up": (2 * inner, hidden),
+        "down": (hidden, inner),
+        "logits": (config.vocab, hidden),
+    }
+    for name, (outputs, inputs) in sizes.items():
+        if name == "logits" and rows > 1:
+            continue  # they are computed for the last position only
+        x, weight, out = randoms(rows, inputs), randoms(outputs, inputs), randoms(rows, outputs)
+        yield (
+            f"matmul {name}",
+            product_work(rows, outputs, inputs),
+            partial(bp.gemm, x, weight.T, out=out, threads=threads),
+        )
+
+
+def attention(config: ModelConfig, rows: int, past: int, threads: int) -> Case:
+    q = randoms(config.heads, rows, config.head_dim)
+    k, v = (randoms(config.kv_heads, past + rows, config.head_dim) for _ in range(2))
+    out = np.empty_like(q)
+    return (
+        "attention",
+        attention_work(config, rows, past),
+        lambda: bp.attention(q, k, v, causal=True, out=out, threads=threads),
+    )
+
+
+def ffn(config: ModelConfig, rows: int, threads: int) -> Case:
+    hidden, inner = config.hidden, config.intermediate
+    x, normed, out = (randoms(rows, hidden) for _ in range(3))
+    gate_up, down = randoms(2 * inner, hidden), randoms(hidden, inner)
+    both, gated = randoms(rows, 2 * inner), randoms(rows, inner)
+    weight, rms = randoms(hidden), randoms(rows, 1)
+
+    def layer() -> None:
+        parts.rms_norm(x, weight, config.rms_eps, normed, normed, rms)
+        bp.gemm(normed, gate_up.T, out=both, threads=threads)
+        parts.swiglu(both[:, :inner], both[:, inner:], gated)
+        bp.gemm(gated, down.T, out=out, threads=threads)
+        np.add(x, out, out=out)
+
+    return "FFN", ffn_work(config, rows), layer
+
+
+def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
+    x, out = (randoms(rows, config.hidden) for _ in range(2))
+    weight, rms = randoms(config.hidden), randoms(rows, 1)
+    yield (
+        "rms_norm",
+        element_work(parts.RMS_NORM, x.size),
+        lambda: parts.rms_norm(x, weight, config.rms_eps, out, out, rms),
+    )
+    gate, up, gated = (randoms(rows, config.intermediate) for _ in range(3))
+    yield (
+        "swiglu",
+        element_work(parts.SWIGLU, gate.size),
+        lambda: parts.swiglu(gate, up, gated),
+    )
+    heads, half = config.heads, config.head_dim // 2
+    turned, queries = (randoms(rows, heads, config.head_dim) for _ in range(2))
+    cos, sin = parts.rope_tables(config, rows)
+    scratch = randoms(rows, heads, half)
+    yield (
+        "rope",
+        element_work(parts.ROPE, turned.size),
+        lambda: parts.rope(turned, cos, sin, queries, scratch),
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    config, machine, roofs = PRESETS[args.preset], bp.detect_machine(), bp.roofs(args.threads)
+    for rows in args.rows:
+        cases = [
+            *products(config, rows, args.threads),
+            attention(config, rows, args.past, args.threads),
+            ffn(config, rows, args.threads),
+            *element_wise(config, rows),
+        ]
+        print(f"{args.preset} · {rows} position(s) after {args.past} · {args.threads} thread(s)")
+        print(
+            table(
+                Figure(
+                    name, work, timed(call, args.repeats), memory_of(work.nbytes, machine), roofs
+                )
+                for name, work, call in cases
+            )
+        )
+
+
+def main() -> None:
+    args = parser().parse_args()
+    try:
+        run(args)
+    except ValueError as error:
+        parser().error(str(error))
+
+
+if __name__ == "__main__":
+    main()
