@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from brickprof.errors import MachineError as MachineError
     from brickprof.errors import RecordingError as RecordingError
     from brickprof.errors import RoofsError as RoofsError
+    from brickprof.errors import SweepError as SweepError
     from brickprof.errors import TileNestingError as TileNestingError
     from brickprof.gemm_tiling import GemmPlan as GemmPlan
     from brickprof.levels import TileLevel as TileLevel
@@ -38,8 +39,14 @@ if TYPE_CHECKING:
     from brickprof.recording import load_recording as load_recording
     from brickprof.recording import merge_recordings as merge_recordings
     from brickprof.roofline import Roofs as Roofs
+    from brickprof.scalability import Scalability as Scalability
+    from brickprof.scalability import fit_scalability as fit_scalability
+    from brickprof.sweeps import Sweep as Sweep
+    from brickprof.sweeps import SweepPoint as SweepPoint
+    from brickprof.sweeps import sweep_threads as sweep_threads
+    from brickprof.threads import ThreadConfig as ThreadConfig
+    from brickprof.threads import configure_optimal_thread_pool as configure_optimal_thread_pool
     from brickprof.threads import optimal_threads as optimal_threads
-    from brickprof.threads import sweep_threads as sweep_threads
     from brickprof.tilestats import TileStats as TileStats
 
 _HOMES = {
@@ -56,12 +63,19 @@ _HOMES = {
     "RecordingError": "errors",
     "Roofs": "roofline",
     "RoofsError": "errors",
+    "Scalability": "scalability",
+    "Sweep": "sweeps",
+    "SweepError": "errors",
+    "SweepPoint": "sweeps",
+    "ThreadConfig": "threads",
     "TileLevel": "levels",
     "TileNestingError": "errors",
     "TileStats": "tilestats",
     "attention": "_kernels",
     "calibrate": "calibration",
+    "configure_optimal_thread_pool": "threads",
     "detect_machine": "machine",
+    "fit_scalability": "scalability",
     "gemm": "_kernels",
     "isas": "_kernels",
     "load_recording": "recording",
@@ -71,7 +85,7 @@ _HOMES = {
     "plan_attention": "plans",
     "plan_gemm": "plans",
     "roofs": "calibration",
-    "sweep_threads": "threads",
+    "sweep_threads": "sweeps",
 }
 
 __all__ = [*_HOMES, "__version__", "get_include"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+from numbers import Real
 
 from brickprof.errors import BrickprofError
-from brickprof.limits import LARGEST_INTEGER
+from brickprof.limits import LARGEST_INTEGER, MOST_THREADS
 
 
 def whole(name: str, value: object, wanted: str, error: type[Exception]) -> int:
@@ -20,6 +21,35 @@ def whole(name: str, value: object, wanted: str, error: type[Exception]) -> int:
     except TypeError:
         pass
     raise error(f"{name} must be {wanted}, got {value!r}")
+
+
+def at_least(name: str, value: object, least: int) -> int:
+    """Return an argument that is an integer of at least `least`, else raise an error naming it."""
+    count = whole(name, value, f"an integer >= {least}", TypeError)
+    if count < least:
+        raise ValueError(f"{name} must be >= {least}, got {value!r}")
+    return count
+
+
+def thread_count(name: str, value: object) -> int:
+    """Return an argument that is a number of threads, else raise an error naming it."""
+    count = whole(name, value, "an integer >= 1", TypeError)
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(f"{name} must be in [1, {MOST_THREADS}], got {value!r}")
+    return count
+
+
+def above_zero(name: str, value: object) -> float:
+    """Return an argument that is a finite number > 0 as a float, else raise an error naming it."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a finite number > 0, got {value!r}")
+    try:
+        real = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be within the range of a float") from None
+    if not 0 < real < math.inf:
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    return real
 
 
 def integer(name: str, value: object, least: int, error: type[BrickprofError]) -> int:

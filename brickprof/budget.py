@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
-from brickprof._checks import whole
+from brickprof._checks import thread_count
 from brickprof.limits import MOST_THREADS
 from brickprof.machine import detect_machine
 
@@ -14,7 +15,21 @@ VARIABLES = ("BRICKPROF_NUM_THREADS", "OMP_NUM_THREADS")
 _chosen: int | None = None
 
 
-def threads_from_environment() -> int | None:
+@dataclass(frozen=True, slots=True)
+class ThreadChoice:
+    """A thread count and what decided it, such as the name of a variable."""
+
+    threads: int
+    source: str
+
+
+def thread_budget() -> int:
+    """Return the least of physical cores, the process's affinity and its cgroup quota."""
+    machine = detect_machine()
+    return min(machine.physical_cores, machine.usable_cores, MOST_THREADS)
+
+
+def threads_from_environment() -> ThreadChoice | None:
     """Return the thread count that the environment asks for, or None.
 
     Raises
@@ -33,15 +48,15 @@ def threads_from_environment() -> int | None:
             raise ValueError(
                 f"{name} must be a whole number in [1, {MOST_THREADS}], got {text[:40]!r}"
             )
-        return int(first)
+        return ThreadChoice(int(first), name)
     return None
 
 
 def default_threads() -> int:
-    """Return the thread count of kernels that are given none, decided once in a process.
+    """Return the thread count of kernels that are given none.
 
-    The first set of BRICKPROF_NUM_THREADS and OMP_NUM_THREADS, else the least of the machine's
-    physical cores, the process's affinity and its cgroup quota.
+    It is what `set_default_threads` was told. Until then the first call decides for the process:
+    by the first set of BRICKPROF_NUM_THREADS and OMP_NUM_THREADS, else by `thread_budget`.
 
     Raises
     ------
@@ -50,25 +65,32 @@ def default_threads() -> int:
     """
     global _chosen
     if _chosen is None:
-        machine = detect_machine()
-        budget = min(machine.physical_cores, machine.usable_cores)
-        _chosen = threads_from_environment() or max(budget, 1)
+        found = threads_from_environment()
+        _chosen = found.threads if found else thread_budget()
     return _chosen
 
 
-def set_default_threads(threads: int | None) -> None:
+def set_default_threads(threads: int | None) -> int | None:
     """Set what `default_threads` returns; None decides anew at the next call.
+
+    Parameters
+    ----------
+    threads : int or None
+        The thread count, in [1, 4096].
+
+    Returns
+    -------
+    int or None
+        What was set before, None if nothing was: setting it again undoes this call.
 
     Raises
     ------
     TypeError
         If `threads` is no integer.
     ValueError
-        If it is not in [1, 4096].
+        If it is out of range.
     """
     global _chosen
-    if threads is not None:
-        threads = whole("threads", threads, "an integer >= 1 or None", TypeError)
-        if not 1 <= threads <= MOST_THREADS:
-            raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
-    _chosen = threads
+    before = _chosen
+    _chosen = None if threads is None else thread_count("threads", threads)
+    return before

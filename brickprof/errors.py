@@ -21,3 +21,7 @@ class RoofsError(BrickprofError, ValueError):
 
 class MachineError(BrickprofError, ValueError):
     """A description of a machine is damaged or makes no sense."""
+
+
+class SweepError(BrickprofError, ValueError):
+    """A saved sweep of thread counts is damaged."""

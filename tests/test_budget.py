@@ -43,8 +43,10 @@ def test_variables(
     for name, value in zip(budget.VARIABLES, (ours, theirs), strict=True):
         if value is not None:
             monkeypatch.setenv(name, value)
-    assert budget.threads_from_environment() == wanted
-    if wanted is not None:
+    found = budget.threads_from_environment()
+    assert (found and found.threads) == wanted
+    if found is not None:
+        assert found.source == budget.VARIABLES[0 if (ours or "").strip() else 1]
         assert budget.default_threads() == wanted
 
 
@@ -70,7 +72,7 @@ def test_the_scarcer_of_cores_and_quota(
         detect_machine(), physical_cores=physical, usable_cores=usable, logical_cores=8
     )
     monkeypatch.setattr(budget, "detect_machine", lambda: machine)
-    assert budget.default_threads() == wanted
+    assert budget.thread_budget() == budget.default_threads() == wanted
 
 
 def test_the_choice_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +82,10 @@ def test_the_choice_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert budget.default_threads() == 2
     budget.set_default_threads(None)
     assert budget.default_threads() == 3
-    budget.set_default_threads(6)
+    assert budget.set_default_threads(6) == 3
     assert budget.default_threads() == 6
+    assert budget.set_default_threads(None) == 6
+    assert budget.set_default_threads(2) is None
 
 
 def test_numpy_integers_become_ints() -> None:

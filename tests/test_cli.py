@@ -19,7 +19,7 @@ import brickprof as bp
 from brickprof import calibration
 from brickprof._kernels import default_isa
 from brickprof.calibration import Effort
-from brickprof.cli import VERBS, _output, _parser, demo, main, report, sweep
+from brickprof.cli import VERBS, _output, demo, main, report
 from brickprof.cli._problems import AttentionProblem, GemmProblem
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import render
@@ -400,59 +400,16 @@ def test_progress_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) 
             return True
 
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with _output.progress_bar() as tell:
+    with _output.progress_bar("measuring") as tell:
         assert tell is None
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    with _output.progress_bar() as tell:
+    with _output.progress_bar("measuring") as tell:
         assert tell is not None
         tell(0.5, "warming up")
+    assert "measuring" in screen.getvalue()
     assert "warming up" in screen.getvalue()
-
-
-# sweep.
-
-
-@pytest.mark.parametrize("problem", [["gemm", *SMALL], ["attention", "--seq", "32", "--dim", "16"]])
-def test_sweep(problem: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--counts", "1,2,2", "--rounds", "2", "--json"]
-    assert main(["sweep", *options, *problem]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [point["threads"] for point in told["points"]] == [1, 2]
-    assert told["points"][0]["speedup"] == 1
-    for point in told["points"]:
-        assert point["gflops"] == told["flops"] / point["median_ns"]
-        assert point["best_ns"] <= point["median_ns"]
-    best = min(told["points"], key=lambda point: point["median_ns"])
-    assert told["best_threads"] == best["threads"]
-    assert told["optimal_threads"] == bp.detect_machine().physical_cores
-
-
-def test_sweep_options_before_and_after_the_problem(capsys: pytest.CaptureFixture[str]) -> None:
-    before = ["--counts", "1,1", "--isa", "base"]
-    assert main(["sweep", *before, "gemm", "8", "8", "8", "--rounds", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert ([point["threads"] for point in told["points"]], told["rounds"]) == ([1], 2)
-    parse = _parser().parse_args
-    args = parse(["sweep", *before, "--rounds", "3", "attention", "--counts", "2"])
-    assert (args.counts, args.rounds, args.isa, args.json) == ((2,), 3, "base", False)
-    args = parse(["sweep", "attention"])
-    assert (args.counts, args.rounds, args.isa, args.causal) == (None, 7, None, False)
-
-
-def test_sweep_text(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "--counts", "1", "--rounds", "1", "gemm", "1", "1", "1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "gemm 1 x 1 x 1 float32, 1 rounds"
-    assert "1.00 x" in lines[4]
-    assert lines[-1] == "Fastest: 1 thread. optimal_threads chooses 1."
-
-
-def test_default_counts() -> None:
-    assert [sweep.default_counts(cores) for cores in (1, 2, 6, 8)] == [
-        (1,), (1, 2), (1, 2, 4, 6), (1, 2, 4, 8),
-    ]  # fmt: skip
 
 
 # report and compare.

@@ -20,14 +20,14 @@ FLOORS = (
     },
     {"tiling", "gemm_tiling", "gemm_traffic", "attention_tiling", "budget"},
     {"tile", "_pairs", "_recorder", "_profiler", "_arrays", "_kernels", "plans"},
-    {"summary", "diagnose", "threads"},
+    {"summary", "diagnose", "threads", "scalability", "sweeps"},
     {"calibration", "_probing"},
     {"reports"},
     {"cli", "__main__"},
 )  # fmt: skip
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 COMPILED = {"tile", "_recorder", "_profiler", "_arrays", "_kernels", "plans", "_pairs"}
-RENDERING = {"summary", "diagnose", "threads", "reports"}
+RENDERING = {"summary", "diagnose", "threads", "scalability", "sweeps", "reports"}
 # The profiler answers tile_summary() itself: the one look upwards, and only when it is called.
 EXCEPTIONS = {("_profiler", "reports")}
 

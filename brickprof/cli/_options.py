@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from brickprof.limits import DTYPES, ISAS, MOST_THREADS
 
@@ -12,6 +13,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
     return int(text)
+
+
+def amount(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number > 0, got {text!r}")
+    return number
 
 
 def thread_count(text: str) -> int:

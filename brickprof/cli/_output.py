@@ -65,7 +65,7 @@ def _console() -> Console:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[float, str], None] | None]:
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None] | None]:
     """Give a function that draws progress on a terminal's standard error; None off a terminal."""
     if not sys.stderr.isatty():
         yield None
@@ -75,7 +75,7 @@ def progress_bar() -> Iterator[Callable[[float, str], None] | None]:
 
     # Drawn between rounds alone: a thread that draws would be measured with the rest.
     with Progress(
-        TextColumn("measuring roofs"),
+        TextColumn(title),
         BarColumn(),
         TextColumn("{task.description}"),
         console=Console(stderr=True),

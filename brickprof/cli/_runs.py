@@ -43,7 +43,7 @@ def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:
     from brickprof.calibration import roofs
 
     threads = max(info.threads for info in recording.brick_infos)
-    with progress_bar() as tell:
+    with progress_bar("measuring roofs") as tell:
         return recording.with_roofs(roofs(threads, dtype, isa, progress=tell))
 
 

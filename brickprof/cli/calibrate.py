@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     counts = [args.threads] if args.threads else sorted({1, default_threads()})
     measured: list[Roofs] = []
     for threads in counts:
-        with progress_bar() as tell:
+        with progress_bar("measuring roofs") as tell:
             roofs = calibrate(
                 threads,
                 args.dtype,

@@ -1,0 +1,32 @@
+"""Functions of the user's own, named as FILE:FUNCTION on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+
+def target(text: str) -> tuple[Path, str]:
+    """Read ``FILE:FUNCTION``."""
+    file, separator, name = text.rpartition(":")
+    if not separator or not file or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"must be FILE:FUNCTION, got {text!r}")
+    return Path(file), name
+
+
+def load(path: Path, name: str) -> Callable[[int], object]:
+    """Run a Python file and return one of its functions; an error that names what is missing."""
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} must be a Python file (.py)")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise ValueError(f"{path} cannot be imported: {error}") from error
+    function: object = getattr(module, name, None)
+    if not callable(function):
+        raise ValueError(f"{path} must have a function {name!r} that takes a thread count")
+    return function
