@@ -1,33 +1,25 @@
-"""BrickProfiler in a child of os.fork."""
+"""Profiler and kernels in children of os.fork and of multiprocessing."""
 
 from __future__ import annotations
 
-import os
-import signal
+import multiprocessing
 import threading
-import warnings
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
+from children import SECONDS, child_succeeds, process_succeeds
 from doors import MACRO, MICRO, manual, micro
+from kernel_checks import Array, exact_product, integers
 
-from brickprof import attention, gemm
-
-
-def child_succeeds(work: Callable[[], bool]) -> bool:
-    """Run a function in a forked child; tell whether it returned True and nothing else broke."""
-    with warnings.catch_warnings():
-        # Newer Pythons warn of any fork beside threads, which is what is tested here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if work() else 1
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
+from brickprof import (
+    BrickProfiler,
+    attention,
+    budget,
+    configure_optimal_thread_pool,
+    gemm,
+    plan_gemm,
+)
 
 
 def test_a_child_goes_on_recording_and_its_parent_does_not_see_it() -> None:
@@ -75,16 +67,131 @@ def test_a_child_has_lost_the_other_threads_and_their_open_tiles() -> None:
     assert prof.tile_stats(MICRO).count == 1
 
 
-def test_kernels_work_in_a_child_of_a_parent_that_used_threads() -> None:
-    a = np.random.default_rng(0).standard_normal((300, 300)).astype(np.float32)
-    heads = np.ascontiguousarray(a.reshape(3, 100, 300)[:, :, :64])
-    product = gemm(a, a, threads=2)
-    attended = attention(heads, heads, heads, threads=2)
+# Kernels. What they give is checked against exact products and against one thread.
+
+SIZE = 200
+
+
+def problem() -> tuple[Array, Array]:
+    """Return a matrix of small integers, worth several threads, and its exact square."""
+    a = integers(np.random.default_rng(0), (SIZE, SIZE), "float32")
+    return a, exact_product(a, a)
+
+
+def kernels_work() -> bool:
+    """Tell whether gemm, attention and both with a profiler are right on 1 to 3 threads."""
+    a, square = problem()
+    heads = np.ascontiguousarray(a.reshape(2, 100, SIZE)[:, :, :64]) / 8
+    attended = attention(heads, heads, heads, threads=1)
+    for threads in (2, 1, 3):
+        prof = BrickProfiler()
+        prof.enable_tile_profiling()
+        for profiler in (None, prof):
+            product = gemm(a, a, threads=threads, profiler=profiler)
+            other = attention(heads, heads, heads, threads=threads, profiler=profiler)
+            if not (np.array_equal(product, square) and np.allclose(other, attended, 1e-5, 1e-6)):
+                return False
+        planned = plan_gemm(SIZE, SIZE, SIZE, threads=threads).levels[MICRO].flops
+        if prof.tile_stats(MICRO, "gemm").flops != planned:
+            return False
+    return True
+
+
+def kernels_work_unasked() -> bool:
+    """Tell whether kernels work on as many threads as are the default, and NumPy's do."""
+    a, square = problem()
+    return np.array_equal(gemm(a, a), square) and np.array_equal(a @ a, square) and kernels_work()
+
+
+def kernels_work_on_all_threads() -> bool:
+    """Tell whether kernels work on the main thread and on several others at once."""
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(kernels_work) for _ in range(3)]
+        return kernels_work() and all(other.result() for other in others)
+
+
+def test_a_hang_is_killed() -> None:
+    assert not child_succeeds(lambda: threading.Event().wait(), seconds=0.1)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_processes_of_a_parent_that_used_threads(method: str) -> None:
+    assert kernels_work()
+    assert process_succeeds(method, kernels_work)
+    assert process_succeeds(method, kernels_work_on_all_threads)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_processes_of_a_parent_that_configured_its_pools(method: str) -> None:
+    with configure_optimal_thread_pool(threads=2):
+        assert kernels_work_unasked()
+        assert process_succeeds(method, kernels_work_unasked)
+
+
+def test_a_child_inherits_the_pools_and_restores_its_own() -> None:
+    before = budget.set_default_threads(5)
+    try:
+        with configure_optimal_thread_pool(threads=3) as pool:
+
+            def work() -> bool:
+                inherited = budget.default_threads() == 3 and kernels_work_unasked()
+                pool.restore()
+                with configure_optimal_thread_pool(threads=2):
+                    return inherited and kernels_work_unasked()
+
+            assert child_succeeds(work)
+            assert child_succeeds(lambda: pool.restore() or budget.default_threads() == 5)
+            assert budget.default_threads() == 3
+        assert budget.default_threads() == 5
+    finally:
+        budget.set_default_threads(before)
+
+
+def test_a_child_works_before_and_after_its_own_child() -> None:
+    assert kernels_work()
+    assert child_succeeds(
+        lambda: kernels_work_on_all_threads() and child_succeeds(kernels_work) and kernels_work()
+    )
+    assert kernels_work()
+
+
+@pytest.mark.parametrize("profiled", [False, True])
+def test_forks_from_a_thread_while_another_runs_a_kernel(profiled: bool) -> None:
+    a, square = problem()
+    started, stop = threading.Event(), threading.Event()
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+
+    def busy() -> bool:
+        right = True
+        while not stop.is_set():
+            product = gemm(a, a, threads=2, profiler=prof if profiled else None)
+            right = right and np.array_equal(product, square)
+            started.set()
+        return right
+
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(busy)
+        try:
+            assert started.wait(SECONDS)
+            for work in (kernels_work, kernels_work_on_all_threads) * 4:
+                assert pool.submit(child_succeeds, work).result()
+        finally:
+            stop.set()
+        assert running.result()
+    assert kernels_work()
+
+
+def test_a_child_goes_on_with_its_parents_profiler() -> None:
+    a, square = problem()
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+    gemm(a, a, threads=2, profiler=prof)
+    before = prof.tile_stats(MICRO)
 
     def work() -> bool:
-        signal.alarm(60)  # a hang must fail, not last
-        return np.array_equal(gemm(a, a, threads=2), product) and np.array_equal(
-            attention(heads, heads, heads, threads=2), attended
-        )
+        right = np.array_equal(gemm(a, a, threads=2, profiler=prof), square)
+        return right and prof.tile_stats(MICRO).flops == 2 * before.flops
 
     assert child_succeeds(work)
+    assert prof.tile_stats(MICRO) == before

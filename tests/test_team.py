@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from children import child_succeeds
 from kernel_checks import Array, assert_attention, exact_product, integers, normals
 
 import brickprof as bp
@@ -74,23 +72,6 @@ def test_signals_are_left_to_the_main_thread() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert set(seen) == {threading.get_native_id()}
-
-
-def child_succeeds(work: Callable[[], bool]) -> bool:
-    """Run a function in a forked child; tell whether it returned True and nothing else broke."""
-    with warnings.catch_warnings():
-        # Newer Pythons warn of any fork beside threads, which is what is tested here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(60)  # a hang must fail, not last
-            code = 0 if work() else 1
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
 
 
 def test_children_of_a_parent_whose_threads_are_at_work() -> None:
