@@ -1,0 +1,42 @@
+"""Finding: what is seen, on what evidence, why, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brickprof.levels import TileLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something worth a look.
+
+    Parameters
+    ----------
+    code : str
+        What kind it is: ``"above-roof"``, ``"compute-bound"``, ``"memory-bound"``,
+        ``"near-roof"``, ``"noisy-roofs"``, ``"outer-self-time"``, ``"tiles-too-short"`` or
+        ``"variable-latency"``.
+    brick : str or None
+        The brick; None where it is about the whole recording.
+    level : TileLevel or None
+        The level; None where it is about the whole brick or recording.
+    symptom, evidence : str
+        What is seen and the figures that show it, as clauses.
+    figures : tuple of (str, float)
+        The same figures by name, with the unit at the end of the name.
+    cause, action : str
+        The likely cause and what to do, in sentences.
+    weight : float
+        About how many nanoseconds of busy time it is about; findings are sorted by it.
+    """
+
+    code: str
+    brick: str | None
+    level: TileLevel | None
+    symptom: str
+    evidence: str
+    figures: tuple[tuple[str, float], ...]
+    cause: str
+    action: str
+    weight: float
