@@ -195,7 +195,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     team = take_team(job.threads)
     failed, recorders = True, None
     try:
-        recorders = open_recorders(profiler, "attention", job.threads, "float32")
+        recorders = open_recorders(profiler, "attention", job.threads, "float32", plan)
         job.recorders = NULL if recorders is None else recorders.c
         if cnp.PyArray_SIZE(result) == 0 or job.keys == 0:
             target[...] = 0

@@ -7,9 +7,14 @@ cdef class Use:
     cdef dict held                  # lane of each recorder in it -> how often it entered
     cdef Py_ssize_t most            # recorders in it at the same time
     cdef uint64_t since, ticks      # when the first of these entered; time before that
+    cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
+    cdef list footprint_bytes       # by level, the largest declared
+    cdef uint64_t resets
 
     def __cinit__(self):
         self.held = {}
+        self.teams = {}
+        self.footprint_bytes = [0] * BP_LEVELS
 
     cdef int enter(self, tuple lanes, uint64_t now) except -1:
         """Let recorders in."""
@@ -39,6 +44,22 @@ cdef class Use:
         self.most = len(self.held)
         self.since = now
         self.ticks = 0
+        self.teams = {}
+        self.footprint_bytes = [0] * BP_LEVELS
+        self.resets += 1
+
+    cdef int declare(self, tuple footprint_bytes) except -1:
+        """Note what a tile of each level holds in its cache."""
+        self.footprint_bytes = list(map(max, self.footprint_bytes, footprint_bytes))
+        return 0
+
+    cdef int add_team(self, uint64_t wall, list busy) except -1:
+        """Add a call of several threads, which had tiles open for so long."""
+        busy.sort(reverse=True)
+        sums = self.teams.setdefault(len(busy), [0] * (2 + len(busy)))
+        for place, ticks in enumerate([1, wall, *busy]):
+            sums[place] += ticks
+        return 0
 
 
 @cython.final
@@ -143,7 +164,24 @@ cdef class RecorderSet:
         recorder.entered.append(stay)
         self.stay = stay
         self.held = held
-        return stay.use.enter(stay.lanes, profiler.now())
+        if self.footprint_bytes is not None:
+            brick.use.declare(self.footprint_bytes)
+        self.resets = brick.use.resets
+        self.opened = profiler.now()
+        measures = self.threads > 1 and profiler.sample_every == 1
+        self.before = self.tile_ticks() if measures else None
+        return stay.use.enter(stay.lanes, self.opened)
+
+    cdef list tile_ticks(self):
+        """Return for how long tiles right inside this brick were open so far, by thread."""
+        cdef int i
+        return [self.c[i].base.child_raw for i in range(self.threads)]
+
+    cdef list busy_ticks(self, uint64_t resets):
+        """Return for how long each thread had tiles open since, or None if that is not known."""
+        if self.before is None or self.resets != resets:
+            return None
+        return [after - before for before, after in zip(self.before, self.tile_ticks())]
 
     cdef int close(self, bint failed) except -1:
         """Leave the brick and give the recorders back; raise what was done wrong with them."""
@@ -159,6 +197,7 @@ cdef class RecorderSet:
         known = self.stay in recorder.entered
         if known and recorder_here(profiler) is not recorder:
             raise TileNestingError("recorders were taken on another thread")
+        busy = self.busy_ticks(brick.use.resets)
         held, self.held = self.held, None
         self.close_handles()
         wrongs = []
@@ -177,6 +216,8 @@ cdef class RecorderSet:
         for number, recorder in enumerate(held[1:], 1):
             wrongs += self.take_back(recorder, number, recorder.c.frames)
             profiler.idle.append(recorder)
+        if busy is not None and not wrongs and not failed:
+            brick.use.add_team(now - min(self.opened, now), busy)
         if wrongs and not failed:
             raise TileNestingError(f"brick {brick.name!r}: {'; '.join(wrongs)}")
         return 0

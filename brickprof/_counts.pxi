@@ -1,4 +1,4 @@
-# Arguments from Python: levels and whole numbers.
+# Arguments from Python: levels, whole numbers and footprints.
 
 cdef PyObject *MACRO = <PyObject *> TileLevel.MACRO
 cdef PyObject *MIDI = <PyObject *> TileLevel.MIDI
@@ -71,3 +71,15 @@ cdef inline uint64_t as_nbytes(object value) except? 0xFEFEFEFEFEFEFEFE:
     if nbytes == BP_UNDECLARED:
         raise ValueError("nbytes must be in [0, 2**64 - 1)")
     return nbytes
+
+
+cdef tuple as_footprints(object sizes):
+    """Return the bytes of each level, or None where nothing is declared."""
+    if sizes is None:
+        return None
+    if not isinstance(sizes, Mapping):
+        raise TypeError(f"footprint_bytes must be a dict of TileLevel to int, got {sizes!r}")
+    footprints = [0] * BP_LEVELS
+    for level, size in sizes.items():
+        footprints[level_of(level)] = as_count(size, "footprint_bytes")
+    return tuple(footprints)

@@ -113,9 +113,12 @@ cdef int gemm_compute(gemm_job *job, bp_team *team) except -1:
     return 0
 
 
-cdef int gemm_profiled(gemm_job *job, bp_team *team, object profiler, str dtype) except -1:
+cdef int gemm_profiled(gemm_job *job, bp_team *team, object profiler, str dtype,
+                       object plan) except -1:
     """Run a product in a brick of a profiler that is on."""
-    cdef RecorderSet recorders = open_recorders(profiler, "gemm", job.threads, dtype)
+    # Dot products hold less than they are planned to: L2 feeds their Micro tiles.
+    cdef object holds = plan if job.kind == TILES else None
+    cdef RecorderSet recorders = open_recorders(profiler, "gemm", job.threads, dtype, holds)
     job.recorders = NULL if recorders is None else recorders.c
     failed = True
     try:
@@ -194,7 +197,7 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     job.recorders = NULL
     try:
         if profiler is not None:
-            gemm_profiled(&job, team, profiler, dtype)
+            gemm_profiled(&job, team, profiler, dtype, plan)
         elif job.m and job.n and job.k:
             gemm_compute(&job, team)
         if job.k == 0:

@@ -93,8 +93,12 @@ cdef inline void give_team(bp_team *team) noexcept:
         bp_team_give(team)
 
 
-cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype):
-    """Enter a brick of a profiler that is on; None where nothing is to be recorded."""
+cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype,
+                                object plan=None):
+    """Enter a brick of a profiler that is on; None where nothing is to be recorded.
+
+    A plan that the caller brought tells what tiles hold; the library's own tiles fit.
+    """
     cdef RecorderSet recorders
     cdef bp_recorder *mine
     if profiler is None:
@@ -104,6 +108,8 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
     if not (<BrickProfiler> profiler).on:
         return None
     recorders = profiler.recorders(brick, threads, dtype)
+    if plan is not None:
+        recorders.footprint_bytes = plan.footprint_bytes
     recorders.open(BP_MACRO)
     return recorders
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from types import TracebackType
 from typing import SupportsIndex, TypeAlias, final
 
@@ -82,9 +83,20 @@ class BrickProfiler:
         nbytes: _Count | None = None,
     ) -> TileBlock:
         """Return a context manager that is one tile."""
-    def recorders(self, brick: str, threads: _Count = 1, dtype: str = "float32") -> RecorderSet:
+    def recorders(
+        self,
+        brick: str,
+        threads: _Count = 1,
+        dtype: str = "float32",
+        footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+    ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
-    def brick(self, name: str, dtype: str = "float32") -> RecorderSet:
+    def brick(
+        self,
+        name: str,
+        dtype: str = "float32",
+        footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+    ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
         """Return the TileStats of a level, of one brick or summed over all."""

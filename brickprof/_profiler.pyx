@@ -4,6 +4,7 @@ import operator
 import threading
 import warnings
 import weakref
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, timezone
 from numbers import Rational, Real
@@ -32,7 +33,7 @@ from brickprof.errors import TileNestingError
 from brickprof.levels import TileLevel
 from brickprof.limits import ITEMSIZES, MOST_THREADS
 from brickprof.recording import (
-    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TileEvent, summed_tiles,
+    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent, summed_tiles,
 )
 
 
@@ -291,7 +292,7 @@ cdef class BrickProfiler:
         block.nbytes = as_nbytes(nbytes)
         return block
 
-    def recorders(self, brick, threads=1, dtype="float32"):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -303,6 +304,8 @@ cdef class BrickProfiler:
             the calling thread's own, so that its tiles lie inside those open here.
         dtype : {"float32", "float64"}
             Element type: selects the roof, and the item size where bytes are assumed.
+        footprint_bytes : dict of TileLevel to int, optional
+            Bytes that a tile of a level holds in its cache to use again.
 
         Returns
         -------
@@ -314,7 +317,8 @@ cdef class BrickProfiler:
         Raises
         ------
         TypeError, ValueError
-            If `brick` is no name, `threads` < 1 or `dtype` unknown.
+            If `brick` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes` no such
+            dict.
         """
         cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
         if not isinstance(brick, str) or not brick:
@@ -324,21 +328,19 @@ cdef class BrickProfiler:
         count = as_count(threads, "threads")
         if not 1 <= count <= MOST_THREADS:
             raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+        recorders.footprint_bytes = as_footprints(footprint_bytes)
         recorders.profiler = self
         recorders.threads = count
         recorders.name = str(brick)
         recorders.dtype = str(dtype)
         return recorders
 
-    def brick(self, name, dtype="float32"):
+    def brick(self, name, dtype="float32", footprint_bytes=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If `name` is no name or `dtype` unknown.
+        Arguments and errors are as of `recorders`.
         """
-        return self.recorders(name, 1, dtype)
+        return self.recorders(name, 1, dtype, footprint_bytes)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

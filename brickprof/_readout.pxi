@@ -25,6 +25,18 @@ cdef list lanes_of(BrickProfiler profiler, uint32_t brick_id):
             if (<Recorder> made).has_tiles(brick_id)]
 
 
+cdef tuple teams_of(BrickProfiler profiler, Use use):
+    """Return how busy the threads of a brick were, for each number of them."""
+    cdef uint64_t q32 = profiler.ns_per_tick_q32
+
+    def ns(ticks):
+        return ticks * q32 + (1 << 31) >> 32
+
+    return tuple([
+        TeamTimes(calls, ns(wall), tuple([ns(ticks) for ticks in busy]))
+        for _, (calls, wall, *busy) in sorted(use.teams.items())])
+
+
 cdef object brick_info(BrickProfiler profiler, str name, list numbers):
     """Return what is known of the bricks of a name, of which numbers are those in use."""
     cdef Use use = profiler.uses[name]
@@ -44,7 +56,8 @@ cdef object brick_info(BrickProfiler profiler, str name, list numbers):
     return BrickInfo(
         name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
         threads=max(threads, 1),
-        dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])))
+        dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
+        teams=teams_of(profiler, use), footprint_bytes=tuple(use.footprint_bytes))
 
 
 cdef tuple brick_infos_of(BrickProfiler profiler):

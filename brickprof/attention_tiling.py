@@ -226,22 +226,26 @@ class AttentionPlan:
                 key1 = min(key0 + self.split_keys, self.keys)
                 yield Share(thread, unit // self.splits, 0, self.rows, key0, key1)
 
+    @property
+    def footprint_bytes(self) -> tuple[int, int, int]:
+        """Bytes that a full tile holds in its cache to use again, by level."""
+        width = round_up(self.dim, self.micro.lanes)
+        return (
+            2 * self.keys * self.dim * ITEMSIZE,
+            (self.row_block + self.key_block) * (self.dim + width) * ITEMSIZE,
+            self.micro.mr * (self.key_block + self.dim + width) * ITEMSIZE,
+        )
+
     @cached_property
     def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
         """Totals by level, coarsest first; what a profiled run declares, to the byte."""
         totals = [[0, 0] for _ in TileLevel]
         for share in self.shares():
             self._add_share(share, totals)
-        width = round_up(self.dim, self.micro.lanes)
-        footprints = (
-            2 * self.keys * self.dim,
-            self.row_block * (self.dim + width) + self.key_block * (self.dim + width),
-            self.micro.mr * (self.key_block + self.dim + width),
-        )
         macro, midi, micro = (
-            LevelPlan(level, tiles, self.flops, elements * ITEMSIZE, footprint * ITEMSIZE)
+            LevelPlan(level, tiles, self.flops, elements * ITEMSIZE, footprint)
             for level, (tiles, elements), footprint in zip(
-                TileLevel, totals, footprints, strict=True
+                TileLevel, totals, self.footprint_bytes, strict=True
             )
         )
         return macro, midi, micro

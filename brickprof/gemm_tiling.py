@@ -362,10 +362,10 @@ class GemmPlan:
         narrow = [min(self.micro.nr, rest - j) for j in range(0, rest, self.micro.nr)]
         return [wide] * whole + narrow
 
-    @cached_property
-    def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
-        """Totals by level, coarsest first; what a profiled run declares, to the byte."""
-        footprints = {
+    @property
+    def footprint_bytes(self) -> tuple[int, int, int]:
+        """Bytes that a full tile holds in its cache to use again, by level; 0 without work."""
+        macro, midi, micro = {
             "tiles": (
                 self.kc * self.nc + self.m * self.nc // max(self.grid[0], 1),
                 self.mc * self.kc,
@@ -373,16 +373,16 @@ class GemmPlan:
             ),
             "axpy": (self.n, self.axpy_block, self.axpy_block),
         }.get(self.kind, (self.dot_vectors * self.kc,) * 3)
+        size = self.itemsize if self.flops else 0
+        return macro * size, midi * size, micro * size
+
+    @cached_property
+    def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
+        """Totals by level, coarsest first; what a profiled run declares, to the byte."""
         macro, midi, micro = (
-            LevelPlan(
-                level,
-                total.tiles,
-                self.flops,
-                total.elements * self.itemsize,
-                footprint * self.itemsize if self.flops else 0,
-            )
+            LevelPlan(level, total.tiles, self.flops, total.elements * self.itemsize, footprint)
             for level, total, footprint in zip(
-                TileLevel, gemm_totals(self), footprints, strict=True
+                TileLevel, gemm_totals(self), self.footprint_bytes, strict=True
             )
         )
         return macro, midi, micro

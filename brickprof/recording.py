@@ -60,6 +60,31 @@ class Overhead:
     block_inside: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TeamTimes:
+    """Calls of a brick that shared out recorders to as many threads, added up.
+
+    Parameters
+    ----------
+    calls : int
+        How many they were.
+    wall_ns : int
+        Wall time from handing out the recorders to taking them back.
+    busy_ns : tuple of int
+        Time that the threads had tiles open in, as read from the clock: that of each call's
+        busiest thread first, then that of its second busiest, and so on to the least busy.
+    """
+
+    calls: int
+    wall_ns: int
+    busy_ns: tuple[int, ...]
+
+    @property
+    def threads(self) -> int:
+        """Number of the threads."""
+        return len(self.busy_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class BrickInfo:
     """A kernel that tiles were recorded for.
@@ -77,6 +102,12 @@ class BrickInfo:
         The most threads that worked on it.
     dtypes : tuple of str
         Element types that it was entered with, sorted.
+    teams : tuple of TeamTimes
+        Calls with recorders for two threads or more, one for each number of threads, ascending.
+        Calls that failed or were sampled are left out.
+    footprint_bytes : tuple of int
+        By level, the most bytes that a tile was declared to hold in its cache to use again; 0
+        where nothing was declared.
     """
 
     name: str
@@ -84,6 +115,8 @@ class BrickInfo:
     wall_ns: int
     threads: int
     dtypes: tuple[str, ...] = ("float32",)
+    teams: tuple[TeamTimes, ...] = ()
+    footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -222,11 +255,11 @@ def _merge_clocks(clocks: list[ClockInfo]) -> ClockInfo:
 
 
 def _merge_machines(machines: list[Machine | None]) -> Machine | None:
-    """Return one machine's facts, the first by its text; affinity and quota may differ."""
+    """Return one machine's facts, those of the run that might use most of its cores."""
     known = [machine for machine in machines if machine is not None]
     if len(known) < len(machines) or len({machine.fingerprint() for machine in known}) > 1:
         return None
-    return min(known, key=_canonical)
+    return min(known, key=lambda machine: (-machine.usable_cores, _canonical(machine)))
 
 
 def _merge_roofs(roofs: list[Roofs | None]) -> Roofs | None:
@@ -251,6 +284,29 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         wall_ns=sum(info.wall_ns for info in infos),
         threads=max(info.threads for info in infos),
         dtypes=tuple(sorted({dtype for info in infos for dtype in info.dtypes})),
+        teams=merge_teams(team for info in infos for team in info.teams),
+        footprint_bytes=tuple(
+            map(max, zip(*(info.footprint_bytes for info in infos), strict=True))
+        ),
+    )
+
+
+def merge_teams(teams: Iterable[TeamTimes]) -> tuple[TeamTimes, ...]:
+    """Add up what is known of teams with the same number of threads.
+
+    The busiest threads of all calls are added to each other and so are the others, rank by rank,
+    so that the sum over calls of what the busiest took is kept, whichever thread it was.
+    """
+    alike: dict[int, list[TeamTimes]] = {}
+    for team in teams:
+        alike.setdefault(team.threads, []).append(team)
+    return tuple(
+        TeamTimes(
+            calls=sum(team.calls for team in alike[threads]),
+            wall_ns=sum(team.wall_ns for team in alike[threads]),
+            busy_ns=tuple(map(sum, zip(*(team.busy_ns for team in alike[threads]), strict=True))),
+        )
+        for threads in sorted(alike)
     )
 
 
@@ -265,7 +321,7 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
 
     Associative and commutative bit for bit. Clocks agree when their source does, machines when
     their fingerprint does, roofs when machine, threads, instruction set and element type do; of
-    those that agree one stands for all (the shortest tick, the first machine by its JSON text,
+    those that agree one stands for all (the shortest tick, the machine with most usable cores,
     the latest roofs). What recordings disagree on is dropped rather than guessed.
 
     Parameters

@@ -3,27 +3,33 @@
 Schema version 1 is an object of the fields of `Recording` under their own names, except that the
 library's version is ``library_version`` and that ``schema`` and ``version`` say what the file is.
 Levels are ``"MACRO"``, ``"MIDI"``, ``"MICRO"``; a histogram is a list of ``[bucket, count]``.
-Unknown fields are ignored, so that a later minor writer may add some.
+Unknown fields are ignored, so that a later minor writer may add some: ``teams`` and
+``footprint_bytes`` of a brick are such, and may be missing.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
-import reprlib
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields, is_dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
+from brickprof._node import Node
 from brickprof.errors import MachineError, RecordingError, RoofsError
 from brickprof.levels import TileLevel
-from brickprof.limits import LARGEST_INTEGER
 from brickprof.machine import Machine
-from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TileEvent
+from brickprof.recording import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    TileEvent,
+)
 from brickprof.roofline import Roofs
 from brickprof.stats import BUCKETS, Histogram
 from brickprof.tilestats import TileStats
@@ -33,8 +39,6 @@ SCHEMA = "brickprof-recording"
 
 VERSION = 1
 """The newest schema version that this library writes and reads."""
-
-_LEVELS = {level.name: level for level in TileLevel}
 
 
 def to_json(recording: Recording) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def from_json(data: object) -> Recording:
         If a field is missing, of the wrong type, out of range or at odds with another, or the
         schema is unknown; the message names the field.
     """
-    root = _Node(data, "")
+    root = Node(data, "")
     _check_schema(root)
     infos = tuple(_brick_info(node) for node in root["brick_infos"].items())
     known = {info.name for info in infos}
@@ -199,7 +203,7 @@ def _refuse_constant(literal: str) -> NoReturn:
 
 
 def _plain(part: Any) -> dict[str, Any]:
-    """Return a flat dataclass as a dict of JSON values."""
+    """Return a dataclass as a dict of JSON values."""
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     for name, value in values.items():
         if isinstance(value, TileLevel):
@@ -207,85 +211,11 @@ def _plain(part: Any) -> dict[str, Any]:
         elif name == "histogram":
             values[name] = [list(pair) for pair in value]
         elif isinstance(value, tuple):
-            values[name] = list(value)
+            values[name] = [_plain(one) if is_dataclass(one) else one for one in value]
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A JSON value and its path from the root, so that errors can name it."""
-
-    value: object
-    path: str
-
-    def fail(self, expected: str) -> NoReturn:
-        """Raise the error that this value is not what was expected."""
-        shown = reprlib.repr(self.value)
-        raise RecordingError(f"{self.path or 'recording'}: expected {expected}, got {shown}")
-
-    def __getitem__(self, name: str) -> _Node:
-        """Return a field of this object."""
-        if not isinstance(self.value, dict):
-            self.fail("an object")
-        path = f"{self.path}.{name}" if self.path else name
-        if name not in self.value:
-            raise RecordingError(f"{path}: missing")
-        return _Node(self.value[name], path)
-
-    def items(self) -> list[_Node]:
-        """Return the items of this list."""
-        if not isinstance(self.value, list):
-            self.fail("a list")
-        return [_Node(value, f"{self.path}[{i}]") for i, value in enumerate(self.value)]
-
-    def integer(self, least: int | None = 0) -> int:
-        """Return this integer of at least `least`."""
-        value = self.value
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or (least is not None and value < least)
-        ):
-            self.fail("an integer" if least is None else f"an integer >= {least}")
-        if abs(value) > LARGEST_INTEGER:
-            # Not shown: Python refuses to write out a number of thousands of digits.
-            raise RecordingError(f"{self.path}: expected an integer of at most 2**512")
-        return value
-
-    def real(self) -> float:
-        """Return this finite number of at least 0."""
-        value = self.value
-        if not isinstance(value, bool) and isinstance(value, (int, float)):
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-            if number >= 0 and math.isfinite(number):
-                return number
-        self.fail("a finite number >= 0")
-
-    def text(self, empty: bool = False) -> str:
-        """Return this string, which may be empty only if `empty`."""
-        if not isinstance(self.value, str) or not (empty or self.value):
-            self.fail("a string" if empty else "a non-empty string")
-        return self.value
-
-    def level(self) -> TileLevel:
-        """Return the tile level of this name."""
-        level = _LEVELS.get(self.value) if isinstance(self.value, str) else None
-        if level is None:
-            self.fail(f"one of {', '.join(_LEVELS)}")
-        return level
-
-    def brick(self, known: set[str]) -> str:
-        """Return this name of a known brick."""
-        name = self.text()
-        if name not in known:
-            self.fail("the name of a brick in brick_infos")
-        return name
-
-
-def _check_schema(root: _Node) -> None:
+def _check_schema(root: Node) -> None:
     """Raise RecordingError unless this is a recording of a version that can be read."""
     schema, version = root["schema"], root["version"]
     if schema.value != SCHEMA:
@@ -298,7 +228,7 @@ def _check_schema(root: _Node) -> None:
         )
 
 
-def _clock(node: _Node) -> ClockInfo:
+def _clock(node: Node) -> ClockInfo:
     """Read the clock."""
     return ClockInfo(
         source=node["source"].text(),
@@ -307,12 +237,12 @@ def _clock(node: _Node) -> ClockInfo:
     )
 
 
-def _overhead(node: _Node) -> Overhead:
+def _overhead(node: Node) -> Overhead:
     """Read the cost of the timer."""
     return Overhead(**{field.name: node[field.name].real() for field in fields(Overhead)})
 
 
-def _machine(node: _Node) -> Machine | None:
+def _machine(node: Node) -> Machine | None:
     """Read the machine, if there is one."""
     try:
         return None if node.value is None else Machine.from_json(node.value)
@@ -320,7 +250,7 @@ def _machine(node: _Node) -> Machine | None:
         raise RecordingError(f"machine: {error}") from error
 
 
-def _roofs(node: _Node) -> Roofs | None:
+def _roofs(node: Node) -> Roofs | None:
     """Read the roofs, if there are any."""
     try:
         return None if node.value is None else Roofs.from_json(node.value)
@@ -328,7 +258,7 @@ def _roofs(node: _Node) -> Roofs | None:
         raise RecordingError(f"roofs: {error}") from error
 
 
-def _brick_info(node: _Node) -> BrickInfo:
+def _brick_info(node: Node) -> BrickInfo:
     """Read what is known of a brick."""
     return BrickInfo(
         name=node["name"].text(),
@@ -336,10 +266,33 @@ def _brick_info(node: _Node) -> BrickInfo:
         wall_ns=node["wall_ns"].integer(),
         threads=node["threads"].integer(),
         dtypes=tuple(dtype.text() for dtype in node["dtypes"].items()),
+        teams=_teams(node.optional("teams", [])),
+        footprint_bytes=_footprints(node.optional("footprint_bytes", [0] * len(TileLevel))),
     )
 
 
-def _tiles(node: _Node, known: set[str]) -> tuple[TileStats, ...]:
+def _teams(node: Node) -> tuple[TeamTimes, ...]:
+    """Read how busy the threads of a brick were, for each number of them."""
+    teams: list[TeamTimes] = []
+    for part in node.items():
+        busy = tuple(time.integer() for time in part["busy_ns"].items())
+        if len(busy) < 2 or busy != tuple(sorted(busy, reverse=True)):
+            part["busy_ns"].fail("two times or more, longest first")
+        if teams and len(busy) <= teams[-1].threads:
+            part["busy_ns"].fail(f"more than {teams[-1].threads} times")
+        teams.append(TeamTimes(part["calls"].integer(1), part["wall_ns"].integer(), busy))
+    return tuple(teams)
+
+
+def _footprints(node: Node) -> tuple[int, ...]:
+    """Read what tiles hold in their caches, by level."""
+    footprints = tuple(one.integer() for one in node.items())
+    if len(footprints) != len(TileLevel):
+        node.fail(f"a number for each of {len(TileLevel)} levels")
+    return footprints
+
+
+def _tiles(node: Node, known: set[str]) -> tuple[TileStats, ...]:
     """Read all statistics, one at most for each brick and level."""
     tiles: dict[tuple[str | None, TileLevel], TileStats] = {}
     for part in node.items():
@@ -350,7 +303,7 @@ def _tiles(node: _Node, known: set[str]) -> tuple[TileStats, ...]:
     return tuple(tiles.values())
 
 
-def _tile(node: _Node, known: set[str]) -> TileStats:
+def _tile(node: Node, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
     sums = ("total_ns", "self_ns", "raw_total_ns", "raw_self_ns", "elements", "flops", "nbytes")
     count, timed = node["count"].integer(), node["timed"].integer()
@@ -375,7 +328,7 @@ def _tile(node: _Node, known: set[str]) -> TileStats:
     )
 
 
-def _histogram(node: _Node, timed: int) -> Histogram:
+def _histogram(node: Node, timed: int) -> Histogram:
     """Read a histogram of `timed` times."""
     pairs: list[tuple[int, int]] = []
     for pair in node.items():
@@ -393,7 +346,7 @@ def _histogram(node: _Node, timed: int) -> Histogram:
     return tuple(pairs)
 
 
-def _event(node: _Node, known: set[str]) -> TileEvent:
+def _event(node: Node, known: set[str]) -> TileEvent:
     """Read one tile on the time line."""
     start, stop = node["start_ns"].integer(), node["stop_ns"].integer()
     if stop < start:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from brickprof.levels import TileLevel
 from brickprof.machine import Cache, Machine
-from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TileEvent
+from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent
 from brickprof.roofline import DTYPES, MEMORY, Roofs
 from brickprof.stats import bucket_of, merge_histograms
 from brickprof.tilestats import TileStats
@@ -141,6 +141,19 @@ overheads = st.builds(Overhead, costs, costs, costs, costs, costs, costs)
 
 
 @st.composite
+def teams(draw: st.DrawFn) -> tuple[TeamTimes, ...]:
+    """Times of teams of different sizes."""
+    return tuple(
+        TeamTimes(
+            calls=draw(st.integers(1, 5)),
+            wall_ns=draw(sums),
+            busy_ns=tuple(sorted((draw(sums) for _ in range(threads)), reverse=True)),
+        )
+        for threads in sorted(draw(st.sets(st.integers(2, 4), max_size=2)))
+    )
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Recordings as a profiler makes them: all tuples sorted, all bricks known."""
     bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
@@ -150,7 +163,15 @@ def recordings(draw: st.DrawFn) -> Recording:
     return Recording(
         tiles=tuple(draw(tile_stats(level, brick)) for brick, level in sorted(used)),
         brick_infos=tuple(
-            BrickInfo(brick, draw(counts), draw(sums), draw(counts), tuple(sorted(draw(dtypes))))
+            BrickInfo(
+                name=brick,
+                calls=draw(counts),
+                wall_ns=draw(sums),
+                threads=draw(counts),
+                dtypes=tuple(sorted(draw(dtypes))),
+                teams=draw(teams()),
+                footprint_bytes=tuple(draw(sums) for _ in TileLevel),
+            )
             for brick in bricks
         ),
         clock=draw(clocks),

@@ -16,7 +16,7 @@ FLOORS = (
     {
         "_version", "errors", "levels", "units", "metrics", "stats", "tilestats", "recording",
         "recording_json", "machine", "roofline", "_caches", "_cgroup", "_checks", "_cpuinfo",
-        "_roofs", "_roofstore", "limits", "_sysfiles", "_table", "_topology",
+        "_node", "_roofs", "_roofstore", "limits", "_sysfiles", "_table", "_topology",
     },
     {"tiling", "gemm_tiling", "gemm_traffic", "attention_tiling", "budget"},
     {"tile", "_pairs", "_recorder", "_profiler", "_arrays", "_kernels", "plans"},

@@ -20,6 +20,7 @@ from brickprof.recording import (
     ClockInfo,
     Overhead,
     Recording,
+    TeamTimes,
     TileEvent,
     load_recording,
     merge_recordings,
@@ -153,7 +154,9 @@ def test_reruns_merge_in_any_order(runs: list[Recording]) -> None:
     ):
         assert one == whole
         assert repr(one) == repr(whole)
-    assert whole.machine in [run.machine for run in runs]
+    machines = [run.machine for run in runs if run.machine is not None]
+    assert whole.machine in machines
+    assert whole.machine.usable_cores == max(one.usable_cores for one in machines)
     if all(run.clock.source == "tsc" for run in runs):
         assert whole.clock == min((run.clock for run in runs), key=lambda one: one.ns_per_tick)
     kept = {run.roofs.threads for run in runs if run.roofs}
@@ -191,7 +194,11 @@ def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
     for name in ("clock", "overhead", "machine", "roofs", "sample_every", "created", "version"):
         assert getattr(merged, name) == getattr(recording, name)
     for info in recording.brick_infos:
-        double = replace(info, calls=2 * info.calls, wall_ns=2 * info.wall_ns)
+        teams = tuple(
+            TeamTimes(2 * team.calls, 2 * team.wall_ns, tuple(2 * ns for ns in team.busy_ns))
+            for team in info.teams
+        )
+        double = replace(info, calls=2 * info.calls, wall_ns=2 * info.wall_ns, teams=teams)
         assert merged.brick_info(info.name) == double
 
 
@@ -233,6 +240,23 @@ def test_merge_takes_the_largest_of_each_cost_and_thread_count() -> None:
     assert merged.overhead == Overhead(1.0, 2.5, 3.0, 4.5, 5.0, 6.5)
     wanted = BrickInfo("gemm", 5, 500, 8, ("bfloat16", "float32", "float64"))
     assert merged.brick_info("gemm") == wanted
+
+
+def test_merged_teams_keep_what_the_busiest_took_whichever_thread_it_was() -> None:
+    one = BrickInfo("gemm", 1, 9, 2, teams=(TeamTimes(1, 9, (8, 2)),), footprint_bytes=(5, 0, 1))
+    other = BrickInfo(
+        "gemm",
+        3,
+        99,
+        3,
+        teams=(TeamTimes(2, 30, (20, 10)), TeamTimes(1, 60, (50, 50, 0))),
+        footprint_bytes=(3, 7, 0),
+    )
+    merged = merge_recordings([make(brick_infos=(info,)) for info in (one, other)])
+    info = merged.brick_info("gemm")
+    assert info.teams == (TeamTimes(3, 39, (28, 12)), TeamTimes(1, 60, (50, 50, 0)))
+    assert [team.threads for team in info.teams] == [2, 3]
+    assert info.footprint_bytes == (5, 7, 1)
 
 
 def test_rates_are_never_averaged() -> None:

@@ -17,7 +17,14 @@ from strategies import recordings, stats_of
 from brickprof.errors import RecordingError
 from brickprof.levels import TileLevel
 from brickprof.machine import Cache, Machine
-from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TileEvent
+from brickprof.recording import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    TileEvent,
+)
 from brickprof.recording_json import from_json, read_recording, save_recording, to_json
 from brickprof.roofline import Roofs
 from brickprof.stats import BUCKETS
@@ -31,7 +38,15 @@ SAMPLE = Recording(
         stats_of([], TileLevel.MACRO, "weiß", untimed=1),
     ),
     brick_infos=(
-        BrickInfo("gemm", 2, 450, 2, ("float32", "float64")),
+        BrickInfo(
+            "gemm",
+            2,
+            450,
+            2,
+            ("float32", "float64"),
+            (TeamTimes(2, 400, (300, 200)), TeamTimes(1, 50, (40, 40, 0))),
+            (0, 2**70, 4096),
+        ),
         BrickInfo("weiß", 1, 10, 1, ()),
     ),
     clock=ClockInfo("tsc", 0.408, "invariant TSC"),
@@ -75,6 +90,7 @@ SAMPLE = Recording(
     version="0.1.0",
 )
 ABSENT = object()
+OPTIONAL = {"teams", "footprint_bytes"}
 MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
 
 
@@ -125,7 +141,8 @@ def wrong_values(path: Path_) -> list[Any]:
         wrong.append("")
     elif path in (("machine",), ("roofs",)):
         wrong.remove(None)
-    return [*wrong, float("nan"), float("inf"), *([ABSENT] if isinstance(path[-1], str) else [])]
+    needed = isinstance(path[-1], str) and path[-1] not in OPTIONAL
+    return [*wrong, float("nan"), float("inf"), *([ABSENT] if needed else [])]
 
 
 DATA: dict[str, Any] = json.loads(json.dumps(to_json(SAMPLE)))
@@ -178,6 +195,15 @@ def test_machine_and_roofs_may_be_missing_facts() -> None:
     assert from_json(to_json(bare)) == bare
 
 
+def test_files_from_before_teams_and_footprints_still_load() -> None:
+    data: dict[str, Any] = deepcopy(DATA)
+    for info in data["brick_infos"]:
+        for name in OPTIONAL:
+            del info[name]
+    infos = tuple(replace(info, teams=(), footprint_bytes=(0, 0, 0)) for info in SAMPLE.brick_infos)
+    assert from_json(data) == replace(SAMPLE, brick_infos=infos)
+
+
 def test_the_schema_is_named() -> None:
     assert (DATA["schema"], DATA["version"]) == ("brickprof-recording", 1)
 
@@ -217,6 +243,26 @@ def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
         (("events", 0, "brick"), "x", "events[0].brick: expected the name of a brick"),
         (("events", 1, "stop_ns"), 4, "events[1].stop_ns: expected an integer >= start_ns (5)"),
         (("brick_infos", 1, "name"), "gemm", "brick_infos: expected distinct names"),
+        (
+            ("brick_infos", 0, "teams", 0, "busy_ns"),
+            [200, 300],
+            "brick_infos[0].teams[0].busy_ns: expected two times or more, longest first",
+        ),
+        (
+            ("brick_infos", 0, "teams", 1, "busy_ns"),
+            [40, 40],
+            "brick_infos[0].teams[1].busy_ns: expected more than 2 times",
+        ),
+        (
+            ("brick_infos", 0, "teams", 0, "calls"),
+            0,
+            "brick_infos[0].teams[0].calls: expected an integer >= 1",
+        ),
+        (
+            ("brick_infos", 0, "footprint_bytes"),
+            [1, 2],
+            "brick_infos[0].footprint_bytes: expected a number for each of 3 levels",
+        ),
         (("sample_every",), 0, "sample_every: expected an integer >= 1, got 0"),
         (("clock", "ns_per_tick"), -0.1, "clock.ns_per_tick: expected a finite number >= 0"),
         (("version",), 0, "version: expected an integer >= 1"),
