@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +22,7 @@ from brickprof.diagnose import (
     diagnose,
 )
 from brickprof.levels import TileLevel
-from brickprof.recording import BrickInfo, Recording
+from brickprof.recording import BrickInfo, Overhead, Recording
 from brickprof.roofline import Roofs
 from brickprof.summary import summarize
 
@@ -135,6 +138,29 @@ def test_tiles_too_short_for_the_timer() -> None:
     assert finding.weight == 360_000
 
 
+def tiny(**fields: Any) -> Recording:
+    """Return a recording of tiles of 15 ns, whose own time holds nothing of the timer."""
+    return made([tiles(MICRO, [15] * TAIL_SAMPLES)], **fields)
+
+
+def test_tiles_shorter_than_a_start_stop_pair() -> None:
+    finding = only(tiny())
+    assert (finding.code, finding.level) == ("tiles-too-short", MICRO)
+    assert finding.evidence.startswith("half of 200 tiles took 15 ns or less, ")
+    assert finding.evidence.endswith("pair at least 19 ns")
+    assert dict(finding.figures)["tiles_to_batch"] == 12
+    assert finding.action == "Batch 12 Micro tiles into one, or sample (sample_every=)."
+    assert finding.weight == 200 * 19.0
+
+
+def test_a_pair_that_is_not_known_or_was_not_paid_shortens_no_tile() -> None:
+    assert diagnose(tiny(overhead=Overhead())) == ()
+    assert diagnose(tiny(machine=None)) == ()
+    assert diagnose(tiny(sample_every=8)) == ()
+    assert diagnose(made([tiles(MICRO, [15] * (TAIL_SAMPLES - 1))])) == ()
+    assert diagnose(made([tiles(MICRO, [20] * TAIL_SAMPLES)])) == ()
+
+
 @pytest.mark.parametrize("level", [MACRO, MIDI])
 def test_time_outside_the_micro_tiles_is_packing(level: TileLevel) -> None:
     finding = only(changed(level, self_ns=400_000))
@@ -214,7 +240,10 @@ def test_any_recording_can_be_diagnosed(recording: Recording, own: Roofs | None)
     found = diagnose(recording, own)
     assert [one.weight for one in found] == sorted((one.weight for one in found), reverse=True)
     for one in found:
-        assert one.weight >= 0 and one.figures and one.evidence
+        assert math.isfinite(one.weight) and one.weight >= 0
+        assert one.figures and all(math.isfinite(value) for _, value in one.figures)
+        text = " ".join((one.symptom, one.evidence, one.cause, one.action)).lower()
+        assert one.evidence and not re.search(r"\b(nan|inf)\b", text)
         assert one.brick is None or one.brick in recording.bricks
         assert one.cause.endswith(".") and one.action.endswith(".")
         assert not one.symptom.endswith(".")

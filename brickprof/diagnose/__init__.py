@@ -15,11 +15,16 @@ from brickprof.diagnose._roofs import (
     near_roof,
     noisy_roofs,
 )
+from brickprof.diagnose._sweeps import diagnose_sweep
+from brickprof.diagnose._threads import thread_imbalance, thread_overhead, too_many_threads
 from brickprof.diagnose._tiles import (
     LARGE_OUTER_SELF,
     LARGE_TAIL,
     TAIL_SAMPLES,
+    footprint,
+    noisy_machine,
     outer_self_time,
+    shorter_than_timer,
     tiles_too_short,
     variable_latency,
 )
@@ -37,6 +42,7 @@ __all__ = [
     "TAIL_SAMPLES",
     "Finding",
     "diagnose",
+    "diagnose_sweep",
 ]
 
 Rule = Callable[[BrickSummary, Summary], Iterable[Finding]]
@@ -47,7 +53,13 @@ RULES: tuple[Rule, ...] = (
     memory_bound,
     variable_latency,
     tiles_too_short,
+    shorter_than_timer,
     outer_self_time,
+    footprint,
+    noisy_machine,
+    thread_overhead,
+    thread_imbalance,
+    too_many_threads,
 )
 """What is asked of every brick; a brick that none of them speaks of may be near its roof."""
 

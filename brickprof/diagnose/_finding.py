@@ -14,13 +14,15 @@ class Finding:
     Parameters
     ----------
     code : str
-        What kind it is: ``"above-roof"``, ``"compute-bound"``, ``"memory-bound"``,
-        ``"near-roof"``, ``"noisy-roofs"``, ``"outer-self-time"``, ``"tiles-too-short"`` or
+        What kind it is: ``"above-roof"``, ``"compute-bound"``, ``"footprint"``,
+        ``"memory-bound"``, ``"near-roof"``, ``"no-gain"``, ``"noisy-machine"``,
+        ``"noisy-roofs"``, ``"outer-self-time"``, ``"oversubscription"``, ``"quota-ignored"``,
+        ``"thread-imbalance"``, ``"thread-overhead"``, ``"tiles-too-short"`` or
         ``"variable-latency"``.
     brick : str or None
-        The brick; None where it is about the whole recording.
+        The brick; None where it is about the whole recording, or a sweep.
     level : TileLevel or None
-        The level; None where it is about the whole brick or recording.
+        The level; None where it is about the whole brick, recording or sweep.
     symptom, evidence : str
         What is seen and the figures that show it, as clauses.
     figures : tuple of (str, float)
@@ -28,7 +30,8 @@ class Finding:
     cause, action : str
         The likely cause and what to do, in sentences.
     weight : float
-        About how many nanoseconds of busy time it is about; findings are sorted by it.
+        About how many nanoseconds it is about, of the threads' time in a recording or of a call
+        in a sweep; findings are sorted by it.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""What the times of single tiles tell: long tails, tiles too short, time outside micro tiles."""
+"""What tiles tell: long tails, noise, tiles too short or too large, time outside micro tiles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 from brickprof import metrics, units
 from brickprof.diagnose._finding import Finding
+from brickprof.diagnose._roofs import NEAR_ROOF
 from brickprof.levels import TileLevel
-from brickprof.summary import BrickSummary, Summary, too_short
+from brickprof.machine import Machine
+from brickprof.stats import bucket_bounds
+from brickprof.summary import BrickSummary, LevelSummary, Summary, threads_text, too_short
+from brickprof.tiling import ceil_div
 
 LARGE_TAIL = 3.0
 """p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and
@@ -18,6 +22,18 @@ TAIL_SAMPLES = 200
 
 LARGE_OUTER_SELF = 0.2
 """Self share above which an outer level is more than packing and loop set-up should cost."""
+
+HELD_UP = 16.0
+"""Times the median from which a tile was held up by something else: L1 is some ten times as fast
+as DRAM, so that missing data alone do not make a tile of L1 slower than that."""
+
+LARGE_NOISE = 0.05
+"""Share of a level's time lost in tiles that were held up above which the machine is noisy: repeats
+on a quiet one differ by less."""
+
+LARGE_FOOTPRINT = 1.5
+"""Footprint over the cache's share of a thread from which a tile counts as too large: up to a
+third more than L1 is taken on purpose, by strips of which L2 feeds what does not stay."""
 
 
 def variable_latency(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
@@ -52,7 +68,6 @@ def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     """The timer is a large part of what was timed."""
     for row in too_short(brick.levels):
         payer = row.batch_level or row.level
-        batch = units.format_count(row.batch) if row.batch else "many"
         yield Finding(
             code="tiles-too-short",
             brick=brick.info.name,
@@ -66,9 +81,48 @@ def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             ),
             cause="Starting and stopping a tile costs much of what the work in it does; that was "
             "taken out, but the correction is not exact.",
-            action=f"Batch {batch} {payer.label} tiles into one, or sample (sample_every=).",
+            action=_batch(row.batch or 0, payer),
             weight=float(max(row.stats.raw_total_ns - row.stats.total_ns, 0)),
         )
+
+
+def shorter_than_timer(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """Tiles take less than starting and stopping them, though little of that is in their time."""
+    recording = summary.recording
+    costs = recording.overhead
+    pair_ns = min(costs.c_pair, costs.python_pair, costs.block_pair)
+    # Merged costs may be another machine's, and sampling spares most of them.
+    if recording.machine is None or recording.sample_every > 1:
+        return
+    named = {row.batch_level for row in too_short(brick.levels)}
+    for row in brick.levels:
+        if row.stats.timed < TAIL_SAMPLES or row.level in named or row.p50_ns >= pair_ns:
+            continue
+        batch = metrics.tiles_to_batch(round(pair_ns), row.p50_ns)
+        yield Finding(
+            code="tiles-too-short",
+            brick=brick.info.name,
+            level=row.level,
+            symptom="tiles too short for the timer",
+            evidence=f"half of {units.format_count(row.stats.timed)} tiles took "
+            f"{units.format_ns(row.p50_ns)} or less, a start/stop pair at least "
+            f"{units.format_ns(pair_ns)}",
+            figures=(
+                ("p50_ns", float(row.p50_ns)),
+                ("pair_ns", pair_ns),
+                ("tiles_to_batch", float(batch)),
+            ),
+            cause="Starting and stopping a tile takes longer than the work in it, and slows down "
+            "what is around it.",
+            action=_batch(batch, row.level),
+            weight=pair_ns * row.stats.count,
+        )
+
+
+def _batch(tiles: int, level: TileLevel) -> str:
+    """Say how many tiles to time as one; 0 where no number would do."""
+    number = units.format_count(tiles) if tiles else "many"
+    return f"Batch {number} {level.label} tiles into one, or sample (sample_every=)."
 
 
 def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
@@ -91,3 +145,91 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             "beforehand; for a small problem, skip packing.",
             weight=float(row.stats.self_ns),
         )
+
+
+def noisy_machine(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """A few tiles took so long that something else must have run; at the finest such level."""
+    for row in reversed(brick.levels):
+        timed = row.stats.timed
+        if timed < TAIL_SAMPLES or row.batch is not None or not row.p50_ns:
+            continue
+        held_up, lost_ns, all_ns = _held_up(row)
+        lost = metrics.share(lost_ns, all_ns)
+        # From one in a hundred on it is no accident: p99 is as slow.
+        if not held_up or held_up * 100 >= timed or lost <= LARGE_NOISE:
+            continue
+        yield Finding(
+            code="noisy-machine",
+            brick=brick.info.name,
+            level=row.level,
+            symptom="a few tiles were held up",
+            evidence=f"{units.format_count(held_up)} of {units.format_count(timed)} timed tiles "
+            f"took more than {units.format_number(HELD_UP)} times p50 "
+            f"({units.format_ns(row.p50_ns)}) and {units.format_percent(lost)} of the time, up to "
+            f"{units.format_ns(row.stats.max_ns)} each",
+            figures=(
+                ("held_up_tiles", float(held_up)),
+                ("timed_tiles", float(timed)),
+                ("p50_ns", float(row.p50_ns)),
+                ("max_ns", float(row.stats.max_ns)),
+                ("lost_share", lost),
+            ),
+            cause="Something else ran: another process, interrupts, the host of a virtual "
+            "machine, or the kernel at the first touch of memory; or a few tiles are much larger.",
+            action="Measure again on an idle machine, with the memory touched beforehand.",
+            weight=lost * row.stats.total_ns,
+        )
+        return
+
+
+def _held_up(row: LevelSummary) -> tuple[int, int, int]:
+    """Return the tiles that were held up, what they took beyond p50, and what all tiles took."""
+    count, lost_ns, all_ns = 0, 0, 0
+    for bucket, tiles in row.stats.histogram:
+        low, high = bucket_bounds(bucket)
+        middle = (low + high) // 2
+        all_ns += tiles * middle
+        if low > HELD_UP * row.p50_ns:
+            count += tiles
+            lost_ns += tiles * (middle - row.p50_ns)
+    return count, lost_ns, all_ns
+
+
+def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """A tile holds more than its cache has for one thread, and its level is not near its roof."""
+    machine = summary.recording.machine
+    if machine is None:
+        return
+    for row in brick.levels:
+        held = brick.info.footprint_bytes[row.level]
+        share = _cache_share(machine, row.level, brick.info.threads)
+        fed = row.efficiency is not None and row.efficiency >= NEAR_ROOF
+        if held <= LARGE_FOOTPRINT * share or fed:
+            continue
+        ratio = metrics.share(held, share)
+        yield Finding(
+            code="footprint",
+            brick=brick.info.name,
+            level=row.level,
+            symptom=f"tiles are larger than {row.level.cache}",
+            evidence=f"a tile holds {units.format_bytes(held)} to use again, where "
+            f"{units.format_bytes(share)} are there for each of {threads_text(brick.info.threads)}",
+            figures=(
+                ("footprint_bytes", float(held)),
+                ("cache_share_bytes", float(share)),
+                ("ratio", ratio),
+                ("threads", float(brick.info.threads)),
+            ),
+            cause=f"What a tile uses again is gone from {row.level.cache} by then and comes from "
+            "the next memory.",
+            action=f"Make {row.level.label} tiles smaller: a quarter to a half of "
+            f"{units.format_bytes(share)}.",
+            weight=row.stats.total_ns * (1 - 1 / ratio),
+        )
+
+
+def _cache_share(machine: Machine, level: TileLevel, threads: int) -> int:
+    """Return the bytes of a level's cache for each of some threads, spread as well as can be."""
+    cache = machine.cache(level)
+    copies = max(machine.logical_cores // max(cache.shared_by, 1), 1)
+    return max(cache.size_bytes // max(min(ceil_div(threads, copies), cache.shared_by), 1), 1)

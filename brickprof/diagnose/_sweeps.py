@@ -1,0 +1,244 @@
+"""What a sweep over thread counts tells: counts that lose, gain nothing, or cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from brickprof import metrics, units
+from brickprof.diagnose._finding import Finding
+from brickprof.summary import threads_text
+
+LEAST_ROUNDS = 6
+"""Rounds below which a point is no evidence: the range of 5 misses the median once in 16 times,
+that of 6 once in 32, which is within the 5 % that an interval of 95 % allows."""
+
+CLEAR_LOSS = 1.05
+"""Ratio of medians from which a count loses, provided that intervals are apart too: what is less
+is not worth changing anything for."""
+
+NO_GAIN = 1.25
+"""Gain by twice the threads below which they are not worth it: a quarter of what doubling could
+give at most, for twice the processors."""
+
+WIDE_INTERVAL = 0.2
+"""Width of an interval over the median above which a machine is noisy: thread counts that differ
+by less than a fifth could not be told apart."""
+
+
+class PointLike(Protocol):
+    """The times of one thread count."""
+
+    @property
+    def threads(self) -> int:
+        """The thread count."""
+
+    @property
+    def rounds(self) -> int:
+        """How often it was measured."""
+
+    @property
+    def median_ns(self) -> int:
+        """Median time of a call in nanoseconds."""
+
+    @property
+    def interval_ns(self) -> tuple[int, int]:
+        """Confidence interval of the median at 95 %, nanoseconds."""
+
+
+Point = TypeVar("Point", bound=PointLike)
+
+
+class SweepLike(Protocol[Point]):
+    """The times of several thread counts for the same work."""
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """One for each thread count."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of the work; throughputs are in this per second."""
+
+    @property
+    def budget(self) -> int:
+        """The least of physical cores, affinity and quota."""
+
+    def throughput(self, point: Point) -> float:
+        """Return the work per second at the median time."""
+
+
+def diagnose_sweep(sweep: SweepLike[Point]) -> tuple[Finding, ...]:
+    """Find what thread counts lose, and why.
+
+    A count loses where its median is clearly above the best one's and the confidence intervals of
+    both are apart. Points of fewer than 6 rounds are left out.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Times of the same work at several thread counts.
+
+    Returns
+    -------
+    tuple of Finding
+        ``"thread-overhead"`` (a count within the budget loses to a smaller one),
+        ``"oversubscription"`` (one beyond the budget loses), ``"no-gain"`` (twice the threads are
+        hardly faster) and ``"noisy-machine"``, that about most time first. `brick` and `level` are
+        None, and a `weight` is nanoseconds of a call.
+    """
+    points = sorted(
+        (point for point in sweep.points if point.rounds >= LEAST_ROUNDS and point.median_ns),
+        key=lambda point: point.threads,
+    )
+    if not points:
+        return ()
+    best = min(points, key=lambda point: (point.median_ns, point.threads))
+    losing = [point for point in points if point.threads > best.threads and _loses(point, best)]
+    found = [
+        *_too_many(sweep, best, [point for point in losing if point.threads <= sweep.budget]),
+        *_oversubscribed(sweep, best, [one for one in losing if one.threads > sweep.budget]),
+        *_no_gain(sweep, points, best),
+        *_noisy(points),
+    ]
+    return tuple(sorted(found, key=lambda finding: (-finding.weight, finding.code)))
+
+
+def _loses(point: PointLike, best: PointLike) -> bool:
+    """Tell whether a point is clearly slower than another."""
+    apart = point.interval_ns[0] > best.interval_ns[1]
+    return apart and point.median_ns >= CLEAR_LOSS * best.median_ns
+
+
+def _rate(sweep: SweepLike[Point], point: Point) -> str:
+    """Return a point's throughput and threads as a clause."""
+    rate = units.format_number(sweep.throughput(point))
+    return f"{rate} {sweep.unit}/s with {threads_text(point.threads)}"
+
+
+def _loss(
+    sweep: SweepLike[Point], best: Point, losing: list[Point], code: str, cause: str, action: str
+) -> Finding:
+    """Return the finding that the largest of some thread counts loses to the best."""
+    worst = losing[-1]
+    ratio = metrics.share(worst.median_ns, best.median_ns)
+    return Finding(
+        code=code,
+        brick=None,
+        level=None,
+        symptom=f"{threads_text(worst.threads)} take {units.format_number(ratio)} times as long as "
+        f"{best.threads}",
+        evidence=f"{_rate(sweep, worst)}, {_rate(sweep, best)}; {_intervals(worst, best)}",
+        figures=(
+            ("threads", float(worst.threads)),
+            ("best_threads", float(best.threads)),
+            ("ratio", ratio),
+            ("units_per_s", sweep.throughput(worst)),
+            ("best_units_per_s", sweep.throughput(best)),
+            ("budget", float(sweep.budget)),
+        ),
+        cause=cause,
+        action=action,
+        weight=float(worst.median_ns - best.median_ns),
+    )
+
+
+def _intervals(worse: PointLike, better: PointLike) -> str:
+    """Return the intervals of two points as a clause."""
+    low, high = (units.format_ns(end) for end in worse.interval_ns)
+    least, most = (units.format_ns(end) for end in better.interval_ns)
+    return f"medians within {low} to {high} and {least} to {most}"
+
+
+def _too_many(sweep: SweepLike[Point], best: Point, losing: list[Point]) -> Iterator[Finding]:
+    """More threads than the best number, though each has a core."""
+    if losing:
+        yield _loss(
+            sweep,
+            best,
+            losing,
+            "thread-overhead",
+            "Thread overhead: the work of a call is cut too fine, so that waking threads up, "
+            "waiting for them and passing cache lines between them outweighs it.",
+            f"Reduce threads to {best.threads} (threads=, BRICKPROF_NUM_THREADS), or give each "
+            "call more work.",
+        )
+
+
+def _oversubscribed(sweep: SweepLike[Point], best: Point, losing: list[Point]) -> Iterator[Finding]:
+    """More threads than the process has cores for."""
+    if losing:
+        yield _loss(
+            sweep,
+            best,
+            losing,
+            "oversubscription",
+            f"More threads than the {sweep.budget} that cores, affinity and quota allow: they "
+            "share a core's units and caches, take turns, or use up the quota.",
+            f"Use {threads_text(best.threads)}, and no more than {sweep.budget} for other work.",
+        )
+
+
+def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Iterator[Finding]:
+    """Twice the threads are hardly faster, even at the lucky end of their intervals."""
+    at = {point.threads: point for point in points if point.threads <= sweep.budget}
+    for threads, point in at.items():
+        twice = at.get(2 * threads)
+        if twice is None or _loses(twice, best) or not twice.interval_ns[0]:
+            continue
+        most = metrics.share(point.interval_ns[1], twice.interval_ns[0])
+        if most >= NO_GAIN:
+            continue
+        gain = metrics.share(point.median_ns, twice.median_ns)
+        yield Finding(
+            code="no-gain",
+            brick=None,
+            level=None,
+            symptom=f"{threads_text(twice.threads)} are hardly faster than {threads}",
+            evidence=f"{_rate(sweep, point)}, {_rate(sweep, twice)}: {units.format_number(gain)} "
+            f"times as much, {units.format_number(most)} at most",
+            figures=(
+                ("threads", float(threads)),
+                ("twice_threads", float(twice.threads)),
+                ("gain", gain),
+                ("most_gain", most),
+            ),
+            cause="A call has too little work for more threads, or is memory-bound: they share "
+            "the bandwidth that fewer use up.",
+            action=f"Use {threads_text(threads)} and leave the other processors to other work; "
+            "for more, enlarge the work of a call, or tile so that less is read from memory.",
+            weight=max(twice.median_ns - point.median_ns / 2, 0.0),
+        )
+        return
+
+
+def _noisy(points: list[Point]) -> Iterator[Finding]:
+    """Intervals too wide to tell thread counts apart."""
+
+    def width(point: PointLike) -> float:
+        low, high = point.interval_ns
+        return metrics.share(high - low, point.median_ns)
+
+    worst = max(points, key=width)
+    if width(worst) <= WIDE_INTERVAL:
+        return
+    low, high = worst.interval_ns
+    yield Finding(
+        code="noisy-machine",
+        brick=None,
+        level=None,
+        symptom="times of the same work differ too much",
+        evidence=f"with {threads_text(worst.threads)} the median is within {units.format_ns(low)} "
+        f"to {units.format_ns(high)}, {units.format_percent(width(worst))} of it, after "
+        f"{units.format_count(worst.rounds)} rounds",
+        figures=(
+            ("threads", float(worst.threads)),
+            ("low_ns", float(low)),
+            ("high_ns", float(high)),
+            ("width_share", width(worst)),
+            ("rounds", float(worst.rounds)),
+        ),
+        cause="Something else ran at the same time, or the clock frequency changed.",
+        action="Measure again on an idle machine, with more rounds.",
+        weight=float(high - low),
+    )

@@ -1,0 +1,155 @@
+"""What a run tells of its threads: too many, too little to do, or unequal shares of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from brickprof import metrics, units
+from brickprof.diagnose._finding import Finding
+from brickprof.machine import Machine
+from brickprof.recording import DEFAULT_BRICK, TeamTimes
+from brickprof.summary import BrickSummary, Summary, threads_text
+
+LARGE_WAIT = 0.2
+"""Share of the time that not even the busiest thread had a tile open above which threads cost too
+much: with a processor for each thread it is below a sixth in the library's own kernels."""
+
+LARGE_IMBALANCE = 0.2
+"""Share of the threads' time lost in wait for the busiest above which shares are uneven: it is
+under a twentieth in the library's own kernels, and a fifth where one of two threads has 40 % less
+to do than the other."""
+
+
+def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """Much of the time of calls on several threads is spent outside any tile."""
+    found = [
+        (team.threads * (team.wall_ns - team.busy_ns[0]), team)
+        for team in _teams(brick, summary)
+        if team.wall_ns - team.busy_ns[0] > LARGE_WAIT * team.wall_ns
+    ]
+    if not found:
+        return
+    lost, team = max(found, key=lambda pair: (pair[0], pair[1].threads))
+    outside = team.wall_ns - team.busy_ns[0]
+    share = metrics.share(outside, team.wall_ns)
+    yield Finding(
+        code="thread-overhead",
+        brick=brick.info.name,
+        level=None,
+        symptom=f"{threads_text(team.threads)} in no tile for {units.format_percent(share)} of "
+        "the time",
+        evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])} of "
+        f"{units.format_ns(team.wall_ns)} in {_calls(team)}",
+        figures=(
+            ("threads", float(team.threads)),
+            ("calls", float(team.calls)),
+            ("wall_ns", float(team.wall_ns)),
+            ("busiest_ns", float(team.busy_ns[0])),
+            ("outside_share", share),
+        ),
+        cause="Thread overhead: starting threads, waking them up and waiting for them takes long "
+        "beside the work of a call; or work is done outside the tiles.",
+        action="Reduce threads (`brickprof sweep` shows how many are best), or give each call "
+        "more work: fuse parallel regions.",
+        weight=float(lost),
+    )
+
+
+def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """One thread works on while others have nothing to do."""
+    found = []
+    for team in _teams(brick, summary):
+        slots = team.threads * team.busy_ns[0]
+        idle = slots - sum(team.busy_ns)
+        if idle > LARGE_IMBALANCE * slots:
+            found.append((idle, team))
+    if not found:
+        return
+    idle, team = max(found, key=lambda pair: (pair[0], pair[1].threads))
+    share = metrics.share(idle, team.threads * team.busy_ns[0])
+    mean = sum(team.busy_ns) // team.threads
+    yield Finding(
+        code="thread-imbalance",
+        brick=brick.info.name,
+        level=None,
+        symptom=f"uneven shares for {threads_text(team.threads)}",
+        evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])}, the mean "
+        f"thread for {units.format_ns(mean)} in {_calls(team)}: {units.format_percent(share)} of "
+        "their time went by in wait for it",
+        figures=(
+            ("threads", float(team.threads)),
+            ("calls", float(team.calls)),
+            ("busiest_ns", float(team.busy_ns[0])),
+            ("mean_ns", float(mean)),
+            ("least_ns", float(team.busy_ns[-1])),
+            ("idle_share", share),
+        ),
+        cause="The work is cut into too few or too unequal parts, or a thread was held up.",
+        action="Cut the work into more parts than threads and let threads draw them from a shared "
+        "counter; largest parts first.",
+        weight=float(idle),
+    )
+
+
+def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """More threads than processors, or than the quota pays for."""
+    machine, threads = summary.recording.machine, brick.info.threads
+    # Outside any brick, threads that never ran at the same time are counted too.
+    if machine is None or brick.info.name == DEFAULT_BRICK or threads <= machine.usable_cores:
+        return
+    busy_ns = sum(row.stats.self_ns for row in brick.levels)
+    usable = machine.usable_cores
+    figures = [
+        ("threads", float(threads)),
+        ("usable_cores", float(usable)),
+        ("logical_cores", float(machine.logical_cores)),
+    ]
+    if machine.quota_cores is not None:
+        figures.append(("quota_cores", machine.quota_cores))
+    by_quota = _quota_bites(machine) and threads <= machine.logical_cores
+    limit = (
+        f"the control group's quota pays for {units.format_number(machine.quota_cores or 0.0)}"
+        if by_quota
+        else f"{usable} of {units.format_count(machine.logical_cores)} processors may be used"
+    )
+    yield Finding(
+        code="quota-ignored" if by_quota else "oversubscription",
+        brick=brick.info.name,
+        level=None,
+        symptom="more threads than the quota pays for"
+        if by_quota
+        else "more threads than processors",
+        evidence=f"{threads_text(threads)}, where {limit}",
+        figures=tuple(figures),
+        cause="The quota was not asked for: once threads have used it up, all of them are stopped "
+        "until its period ends."
+        if by_quota
+        else "Threads take turns on a processor and put each other's data out of its caches, and "
+        "those that wait for one that does not run lose its turn too.",
+        action=f"Use {threads_text(usable)} (threads=, BRICKPROF_NUM_THREADS), or "
+        f"{'raise the quota' if by_quota else 'allow more processors (affinity, quota)'}.",
+        weight=busy_ns * (1 - metrics.share(usable, threads)),
+    )
+
+
+def _teams(brick: BrickSummary, summary: Summary) -> list[TeamTimes]:
+    """Return the teams whose threads could all run: others wait for a processor, first of all."""
+    machine = summary.recording.machine
+    most = math.inf if machine is None else machine.usable_cores
+    return [team for team in brick.info.teams if team.threads <= most]
+
+
+def _quota_bites(machine: Machine) -> bool:
+    """Tell whether it is the quota that bounds the usable cores."""
+    quota = machine.quota_cores
+    return (
+        quota is not None
+        and machine.usable_cores == max(math.floor(quota), 1)
+        and machine.usable_cores < machine.logical_cores
+    )
+
+
+def _calls(team: TeamTimes) -> str:
+    """Return a number of calls in words."""
+    return f"{units.format_count(team.calls)} call{'' if team.calls == 1 else 's'}"
