@@ -153,6 +153,11 @@ def test_tiles_shorter_than_a_start_stop_pair() -> None:
     assert finding.weight == 200 * 19.0
 
 
+def test_tiles_that_are_too_short_both_ways_are_named_once() -> None:
+    both = made([tiles(MICRO, [15] * TAIL_SAMPLES, raw_total_ns=40 * TAIL_SAMPLES)])
+    assert "overhead_share" in dict(only(both).figures)
+
+
 def test_a_pair_that_is_not_known_or_was_not_paid_shortens_no_tile() -> None:
     assert diagnose(tiny(overhead=Overhead())) == ()
     assert diagnose(tiny(machine=None)) == ()

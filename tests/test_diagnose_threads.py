@@ -181,5 +181,5 @@ def test_a_few_tiles_that_take_far_longer_are_noise(level: TileLevel, count: int
 
 def test_noise_that_costs_little_or_is_no_accident_is_not_called_so() -> None:
     assert only(held_up(MICRO, 1, 40.0)).code == "near-roof"
-    assert only(held_up(MICRO, 5, HELD_UP * 0.9)).code == "near-roof"
+    assert only(held_up(MICRO, 9, HELD_UP * 0.9)).code == "near-roof"
     assert only(held_up(MICRO, 20, 40.0)).code == "variable-latency"
