@@ -49,7 +49,8 @@ def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             ("outside_share", share),
         ),
         cause="Thread overhead: starting threads, waking them up and waiting for them takes long "
-        "beside the work of a call; or work is done outside the tiles.",
+        "beside the work of a call; or work is done outside the tiles, or something else had the "
+        "processors.",
         action="Reduce threads (`brickprof sweep` shows how many are best), or give each call "
         "more work: fuse parallel regions.",
         weight=float(lost),
