@@ -24,7 +24,7 @@ def render(found: Found, name: str) -> str:
     from benchmarks.decoding import PAST, PROMPT
 
     head = INTRODUCTION.format(
-        name=name, date=found["date"][:10], cpu=found["machine"]["model"],
+        name=name, date=found["date"][:10], cpu=found["machine"]["cpu"],
         threads=found["threads"], past=PAST, prompt=PROMPT,
     )  # fmt: skip
     parts = [head]
