@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from brickprof.sweeps import Sweep as Sweep
     from brickprof.sweeps import SweepPoint as SweepPoint
     from brickprof.sweeps import sweep_threads as sweep_threads
+    from brickprof.threads import ConfiguredThreads as ConfiguredThreads
     from brickprof.threads import ThreadConfig as ThreadConfig
     from brickprof.threads import configure_optimal_thread_pool as configure_optimal_thread_pool
     from brickprof.threads import optimal_threads as optimal_threads
@@ -53,6 +54,7 @@ _HOMES = {
     "AttentionPlan": "attention_tiling",
     "BrickProfiler": "_profiler",
     "BrickprofError": "errors",
+    "ConfiguredThreads": "threads",
     "GemmPlan": "gemm_tiling",
     "Machine": "machine",
     "MachineError": "errors",

@@ -2,13 +2,11 @@
 
 cdef int attention_plan_job(attention_job *job, object plan, int threads) except -1:
     """Fill in the tiling, from a plan or from this machine's blocks."""
-    cdef Py_ssize_t heads = job.batches * job.heads
+    cdef Py_ssize_t heads = job.batches * job.heads, block_rows, block_keys
     cdef bint near = job.k_step[3] == 1 or job.dim <= 1 or job.keys == 0
     if plan is None:
-        (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
-         job.split_keys, job.near_elements) = attention_default_tiling(
-            job.isa.name, heads, job.rows, job.keys, job.dim, bool(job.causal),
-            attention_team(job, threads), bool(near))
+        block_rows, block_keys = attention_machine_blocks(job.isa.name, job.dim)
+        attention_tiling(job, attention_team(job, threads), near, block_rows, block_keys)
         return 0
     micro = micro_kernel("float32", job.isa.name.decode())
     if not isinstance(plan, AttentionPlan):
@@ -22,8 +20,9 @@ cdef int attention_plan_job(attention_job *job, object plan, int threads) except
         raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
     if plan.dots and not near:
         raise ValueError("plan must be made with near_keys=False for these keys")
-    (job.chunk, job.row_block, job.threads, job.key_block, job.dots, job.splits,
-     job.split_keys, job.near_elements) = tiling_of(plan)
+    job.chunk, job.row_block, job.key_block = plan.chunk, plan.row_block, plan.key_block
+    job.threads, job.dots, job.near_elements = plan.threads, plan.dots, plan.near_elements
+    job.splits, job.split_keys = plan.splits, plan.split_keys
     return 0
 
 
@@ -35,19 +34,11 @@ cdef int attention_team(const attention_job *job, int threads) noexcept:
     return <int> max(min(min(<double> threads, flops / LEAST_FLOPS), <double> units), 1)
 
 
-cdef tuple tiling_of(object plan):
-    """Return what the loops take from a plan."""
-    return (plan.chunk, plan.row_block, plan.threads, plan.key_block, plan.dots, plan.splits,
-            plan.split_keys, plan.near_elements)
-
-
-@functools.lru_cache(maxsize=1024)
-def attention_default_tiling(isa, heads, rows, keys, dim, causal, threads, near):
-    """Return the tiling for this machine; a decoder asks for the same in each of its layers."""
-    micro = micro_kernel("float32", isa.decode())
-    blocks = attention_blocks(detect_machine(), micro, dim)
-    return tiling_of(
-        AttentionPlan(heads, rows, keys, dim, causal, micro, blocks, threads, near))
+@functools.lru_cache(maxsize=256)
+def attention_machine_blocks(isa, dim):
+    """Return the rows and keys of blocks for this machine."""
+    blocks = attention_blocks(detect_machine(), micro_kernel("float32", isa.decode()), dim)
+    return blocks.rows, blocks.keys
 
 
 cdef int attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v) except -1:

@@ -116,3 +116,34 @@ cdef uint64_t attention_micro_bytes(const attention_job *job, int rows, Py_ssize
     moved += (ceil_div(job.dim, nr) * rows + job.width) * keys
     moved += (1 if begins else 4) * rows * job.width
     return 4 * moved
+
+
+cdef Py_ssize_t common_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """Return the greatest common divisor."""
+    while b:
+        a, b = b, a % b
+    return a
+
+
+cdef void attention_tiling(attention_job *job, int threads, bint near, Py_ssize_t block_rows,
+                           Py_ssize_t block_keys) noexcept nogil:
+    """Fill in the tiling for some blocks; mirrors brickprof.attention_tiling, which has the why."""
+    cdef const bp_ukr *ukr = job.isa.f32
+    cdef Py_ssize_t heads = job.batches * job.heads, parts, chunks
+    job.threads = threads
+    job.dots = near and job.rows <= ukr.dots
+    job.splits = 1
+    if job.dots and threads > 1 and heads and heads < 4 * threads:
+        parts = threads // common_divisor(heads, threads)
+        job.splits = max(min(parts, job.keys // LEAST_KEYS), 1)
+    job.split_keys = ceil_div(job.keys, job.splits)
+    if heads >= 4 * threads or heads % threads == 0 or job.splits > 1:
+        job.chunk = max(job.rows, 1)
+    else:
+        chunks = ceil_div(8 * threads, max(heads, 1))
+        job.chunk = balanced(job.rows, max(ceil_div(job.rows, chunks), 1), ukr.mr)
+    job.row_block = balanced(job.chunk, block_rows, ukr.mr)
+    if job.splits > 1:
+        job.row_block = max(job.rows, 1)
+    job.near_elements = 2 * ukr.mr * block_keys
+    job.key_block = min(block_keys, round_up(max(job.keys, 1), ukr.nr))

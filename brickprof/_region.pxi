@@ -302,12 +302,10 @@ cdef class ParallelRegion:
         attention_geometry(&job, queries[:, None], all_keys, kept, False,
                            heads // all_keys.shape[0] <= job.isa.f32.dots)
         attention_scale(&job, scale)
-        job.out, job.dots = floats(target), True
-        blocks = attention_blocks(
-            detect_machine(), micro_kernel("float32", job.isa.name.decode()), dim)
-        job.key_block = min(blocks.keys, round_up(SPLIT_KEYS, job.isa.f32.nr))
-        job.near_elements = 2 * job.isa.f32.mr * blocks.keys
-        job.chunk = job.row_block = job.rows
+        job.out = floats(target)
+        job.keys = SPLIT_KEYS
+        block_rows, block_keys = attention_machine_blocks(job.isa.name, dim)
+        attention_tiling(&job, 1, True, block_rows, block_keys)
         self._add(ATTEND, [queries, all_keys, kept, target])
         self._add(JOIN, [])
         for s in range(first, self.count):

@@ -123,7 +123,9 @@ def test_text_of_a_law(
     assert "900 µs - 2.00 ms" in lines[5]
     after = lines[lines.index("Stopped early as clearly slower: 1.") :]
     assert after[1:3] == ["Fastest measured: 1 thread.", wanted]
-    assert after[-1] == "Rule: optimal_threads chooses 2, within a budget of 4."
+    rule = after.index("Rule: optimal_threads chooses 2, within a budget of 4.")
+    assert after[rule + 1 : rule + 3] == ["", "What to look at next"]
+    assert any(line.startswith(" - 2 threads take 500 times as long") for line in after[rule + 3 :])
     beyond = "The optimum is beyond the largest thread count tried, 16."
     assert (beyond in after) == ("rises" in wanted)
 
@@ -137,6 +139,16 @@ def test_a_function_of_a_file(own: str, capsys: pytest.CaptureFixture[str]) -> N
     assert told["problem"] == f"{own}:work"
     assert (told["sweep"]["work"], told["sweep"]["unit"]) == (8, "rows")
     assert told["optimal_threads"] == thread_budget()
+
+
+def test_a_file_may_import_what_lies_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "neighbour_of_own.py").write_text("def work(threads): pass\n")
+    (tmp_path / "own.py").write_text("from neighbour_of_own import work\n")
+    options = ["--counts", "1", "--rounds", "1", "--json"]
+    assert main(["sweep", "python", f"{tmp_path / 'own.py'}:work", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["findings"] == []
 
 
 @pytest.mark.parametrize("name", ["none", "number"])

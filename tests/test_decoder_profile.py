@@ -127,6 +127,18 @@ def test_a_call_may_bring_its_own_profiler_and_threads() -> None:
     assert [profiler.tile_stats(MACRO, "decode").count for profiler in profilers] == [6, 2]
 
 
+def test_each_phase_has_its_threads() -> None:
+    profiler = bp.BrickProfiler()
+    profiler.enable_tile_profiling()
+    model = Decoder(SMALL, made(SMALL), threads=bp.ThreadConfig(3, 2), profiler=profiler)
+    alone = Decoder(SMALL, made(SMALL), threads=1)
+    np.testing.assert_array_equal(model.prefill(range(5)), alone.prefill(range(5)))
+    np.testing.assert_array_equal(model.step(1), alone.step(1))
+    assert profiler.tile_stats(MACRO, "decode").count == 2 * (SMALL.layers + 1)
+    model.step(1, threads=bp.ThreadConfig(3, 1))
+    assert profiler.tile_stats(MACRO, "decode").count == 3 * (SMALL.layers + 1)
+
+
 def test_profiling_changes_no_logit() -> None:
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,11 +18,15 @@ def target(text: str) -> tuple[Path, str]:
 
 
 def load(path: Path, name: str) -> Callable[[int], object]:
-    """Run a Python file and return one of its functions; an error that names what is missing."""
+    """Run a Python file and return one of its functions; an error that names what is missing.
+
+    What lies beside the file can be imported, as if Python ran it.
+    """
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} must be a Python file (.py)")
     module = module_from_spec(spec)
+    sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
     except ImportError as error:

@@ -144,7 +144,9 @@ def _function(args: argparse.Namespace) -> _Task:
 
 def run(args: argparse.Namespace) -> int:
     """Time the problem and print a row for each thread count."""
+    from brickprof.diagnose import diagnose_sweep
     from brickprof.reports import sweep_svg
+    from brickprof.reports.text import render_findings
     from brickprof.sweeps import sweep_threads
 
     task: _Task = args.task(args)
@@ -160,6 +162,8 @@ def run(args: argparse.Namespace) -> int:
             print_lines(f"{task.label}, {_counted(args.rounds, 'round')}", "")
             print_table(_columns(sweep.unit), _rows(sweep), bold=sweep.points.index(sweep.best))
             print_lines("", *_conclusions(sweep))
+            if findings := render_findings(diagnose_sweep(sweep)):
+                print_lines("", findings.rstrip())
     finally:
         # A closed pipe does not cost the picture.
         if args.plot is not None:
@@ -240,6 +244,9 @@ def _optimum(law: Scalability) -> str:
 
 def _json(task: _Task, sweep: Sweep, rounds: int) -> dict[str, object]:
     """Return the sweep for programs, with what its times say."""
+    from brickprof.diagnose import diagnose_sweep
+    from brickprof.reports.json import finding_json
+
     law = sweep.scalability
     return {
         "problem": task.label,
@@ -253,6 +260,7 @@ def _json(task: _Task, sweep: Sweep, rounds: int) -> dict[str, object]:
         "caveats": list(law.caveats) if law else [],
         "optimal_threads": sweep.rule,
         "budget": sweep.budget,
+        "findings": [finding_json(finding) for finding in diagnose_sweep(sweep)],
         "sweep": sweep.to_json(),
     }
 

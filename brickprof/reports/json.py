@@ -93,7 +93,7 @@ def _report(summary: Summary, findings: tuple[Finding, ...]) -> dict[str, object
         "events_dropped": recording.events_dropped,
         "bricks": [_brick(brick) for brick in summary.bricks],
         "notes": list(summary.notes),
-        "findings": [_finding(finding) for finding in findings],
+        "findings": [finding_json(finding) for finding in findings],
     }
 
 
@@ -151,8 +151,8 @@ def _level(row: LevelSummary) -> dict[str, object]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, object]:
-    """Return one finding."""
+def finding_json(finding: Finding) -> dict[str, object]:
+    """Return one finding as a dict of JSON values."""
     return {
         "code": finding.code,
         "brick": finding.brick,

@@ -81,6 +81,23 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def render_findings(findings: Iterable[Finding]) -> str:
+    """Render findings, of a sweep for one, as a report shows them: none gives no text.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        As `brickprof.diagnose.diagnose_sweep` returns them.
+
+    Returns
+    -------
+    str
+        A heading and lines of at most `WIDTH` columns, with a newline at the end.
+    """
+    lines = _bullets(_console(), "What to look at next", map(_finding_text, findings))
+    return "\n".join(line.rstrip() for line in lines[1:]) + "\n" if lines else ""
+
+
 def _console() -> Console:
     """Return a console that only lays out: no colour, the same in every terminal."""
     from rich.console import Console

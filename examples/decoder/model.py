@@ -39,8 +39,9 @@ class Decoder:
         Its weights.
     context : int, optional
         Most positions; by default, and at most, as many as the model was made for.
-    threads : int, optional
-        Most threads of a kernel; by default as many as the process may use.
+    threads : int or ThreadConfig, optional
+        Most threads of a kernel, or those of prefill and of decoding; by default as many as the
+        process may use.
     profiler : BrickProfiler, optional
         Records every pass in the bricks "decode" (of one position) or "prefill", each layer a
         Macro tile, and "logits". Inside them kernels record their bricks "gemm" and "attention"
@@ -61,7 +62,7 @@ class Decoder:
         weights: ModelWeights,
         *,
         context: int | None = None,
-        threads: int | None = None,
+        threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
         optimizations: Optimizations = Optimizations(),  # noqa: B008 it is frozen
     ) -> None:
@@ -174,7 +175,7 @@ class Decoder:
     def prefill(
         self,
         ids: ArrayLike,
-        threads: int | None = None,
+        threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
     ) -> Array:
         """Append ids to the context and return the logits after the last one.
@@ -204,7 +205,7 @@ class Decoder:
     def step(
         self,
         id: int,
-        threads: int | None = None,
+        threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
     ) -> Array:
         """Append one id to the context and return the logits after it.
@@ -240,7 +241,7 @@ class Decoder:
         seed: int | None = None,
         stop: Iterable[int] = (),
         *,
-        threads: int | None = None,
+        threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
     ) -> list[int]:
         """Append ids to the context and draw the ids that follow.
@@ -302,7 +303,7 @@ class Decoder:
         for start in range(0, len(ids), PREFILL_ROWS):
             part = ids[start : start + PREFILL_ROWS]
             last = start + len(part) == len(ids)
-            logits = self._runner.run(part, past + start, last, call)
+            logits = self._runner.run(part, past + start, last, call.of(len(part)))
         assert logits is not None  # ids are never empty
         self._cache.length = past + len(ids)
         shown: Array = logits.view()
@@ -325,7 +326,9 @@ def _checked_call(threads: object, profiler: object, default: Call) -> Call:
         return default
     if profiler is not None and not isinstance(profiler, bp.BrickProfiler):
         raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
-    return Call(
-        default.threads if threads is None else whole("threads", threads, 1),
-        default.profiler if profiler is None else profiler,
-    )
+    counts = default.threads
+    if isinstance(threads, bp.ThreadConfig):
+        counts = threads
+    elif threads is not None:
+        counts = whole("threads", threads, 1)
+    return Call(counts, default.profiler if profiler is None else profiler)

@@ -74,7 +74,7 @@ class OpByOpRunner:
             values,
             causal=True,
             out=take("by_head", heads, rows, config.head_dim),
-            threads=call.threads,
+            threads=call.count,
             profiler=call.profiler,
             isa=self._isa,
         )
@@ -140,7 +140,7 @@ class OpByOpRunner:
     def _product(self, x: Array, weight: Array, name: str, call: Call) -> Array:
         """Return ``x @ weight.T``."""
         out = self._buffers.take(name, len(x), len(weight))
-        bp.gemm(x, weight.T, out=out, threads=call.threads, profiler=call.profiler)
+        bp.gemm(x, weight.T, out=out, threads=call.count, profiler=call.profiler)
         return out
 
     def _add(self, x: Array, y: Array, name: str, call: Call) -> Array:

@@ -53,14 +53,26 @@ class Call:
 
     Parameters
     ----------
-    threads : int, optional
-        Most threads of a kernel; by default as many as the process may use.
+    threads : int or ThreadConfig, optional
+        Most threads of a kernel, or those of each phase; by default as many as the process may use.
     profiler : BrickProfiler, optional
         Records the tiles of the pass.
     """
 
-    threads: int | None = None
+    threads: int | bp.ThreadConfig | None = None
     profiler: bp.BrickProfiler | None = None
+
+    def of(self, rows: int) -> Call:
+        """Return the call with the thread count of the phase that so many positions are."""
+        if not isinstance(self.threads, bp.ThreadConfig):
+            return self
+        return Call(self.threads.threads("decode" if rows == 1 else "prefill"), self.profiler)
+
+    @property
+    def count(self) -> int | None:
+        """The thread count of a call of one phase."""
+        assert not isinstance(self.threads, bp.ThreadConfig)
+        return self.threads
 
     def part(self, name: str, kind: PerElement, elements: int) -> _Block:
         """Time an element-wise operation as a Midi tile of the brick of its name."""

@@ -59,7 +59,7 @@ class RegionRunner:
             self._region = self._build()
             self._keys = self._cache.keys
         np.copyto(self._hidden, self._weights.embedding[ids[0]])
-        self._region.run(past, threads=call.threads, profiler=call.profiler)
+        self._region.run(past, threads=call.count, profiler=call.profiler)
         return self._logits
 
     def _build(self) -> bp.ParallelRegion:

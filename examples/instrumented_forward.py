@@ -1,0 +1,116 @@
+"""Decode with every tile timed: layers as Macro, heads as Midi, SIMD tiles as Micro.
+
+A loop over thread counts shows which is best:
+
+    for t in 1 2 4 8; do
+        echo "=== $t threads ==="
+        BRICKPROF_NUM_THREADS=$t python examples/instrumented_forward.py |
+            grep -E "Throughput|Per token"
+    done
+
+and so does a sweep, which takes turns and fits a law:
+
+    brickprof sweep python examples/instrumented_forward.py:forward --counts 1,2,4,8
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import statistics
+
+import numpy as np
+from decoder import PRESETS, Decoder
+from decoder.checks import positive
+from decoder.figures import Figure, memory_of, timed
+from decoder.work import pass_work
+
+import brickprof as bp
+from brickprof import units
+
+PRESET = os.environ.get("DECODER_PRESET", "tiny")
+"""Whose sizes `forward` takes, since a sweep passes it nothing but thread counts."""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description="Time a decoder's steps, tile by tile.",
+        epilog="BRICKPROF_NUM_THREADS or OMP_NUM_THREADS sets the thread count.",
+    )
+    made.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"sizes ({PRESET})")
+    made.add_argument("--layers", type=positive, help="how many (those of the preset)")
+    made.add_argument("--past", type=positive, default=64, help="positions before (64)")
+    made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
+    made.add_argument("--save", metavar="FILE", help="keep the recording: brickprof report FILE")
+    return made
+
+
+def prepared(preset: str, layers: int | None, past: int) -> Decoder:
+    """Return a model with a prompt behind it."""
+    model = Decoder.random(preset, layers=layers)
+    ids = np.random.default_rng(0).integers(0, model.config.vocab, past)
+    model.prefill(ids)
+    return model
+
+
+@functools.cache
+def swept(preset: str) -> Decoder:
+    """Return the model that a sweep uses again and again."""
+    return prepared(preset, None, 64)
+
+
+def forward(threads: int) -> None:
+    """Decode one token on so many threads: what a sweep calls."""
+    model = swept(PRESET)
+    model.rewind(64)
+    model.step(1, threads=threads)
+
+
+def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
+    model = prepared(args.preset, args.layers, args.past)
+    roofs = bp.roofs(pool.threads)
+
+    def step(profiler: bp.BrickProfiler | None) -> None:
+        model.rewind(args.past)
+        model.step(1, profiler=profiler)
+
+    profiler = bp.BrickProfiler()
+    times = timed(lambda: step(None), args.tokens)
+    profiler.enable_tile_profiling()
+    with_tiles = timed(lambda: step(profiler), args.tokens)
+    recording = profiler.recording()
+
+    work = pass_work(model.config, 1, args.past)
+    memory = memory_of(work.nbytes, bp.detect_machine())
+    figure = Figure("token", work, times, memory, roofs)
+    by = "by rule" if pool.source == "rule" else f"by {pool.source}"
+    print(f"{args.preset} · {model.config.layers} layers · after {args.past} positions")
+    print(f"Threads:    {pool.threads} ({by})")
+    print(f"Throughput: {1e9 / figure.median_ns:.1f} tok/s")
+    print(
+        f"Per token:  {units.format_ns(figure.median_ns)} "
+        f"({units.format_ns(min(times))} to {units.format_ns(max(times))})"
+    )
+    print(
+        f"Overhead:   {figure.overhead:.2f}x of {units.format_ns(figure.theoretical_ns)}, "
+        f"which {memory}'s {roofs.bandwidth_gbs[memory]:.3g} GB/s and the peak allow"
+    )
+    slower = statistics.median(with_tiles) / figure.median_ns - 1
+    print(f"Profiler:   {slower:+.1%} with every tile timed", end="\n\n")
+    print(profiler.tile_summary(roofs))
+    if args.save:
+        recording.save(args.save)
+
+
+def main() -> None:
+    args = parser().parse_args()
+    try:
+        with bp.configure_optimal_thread_pool(work=PRESETS[args.preset].hidden) as pool:
+            run(args, pool)
+    except ValueError as error:
+        parser().error(str(error))
+
+
+if __name__ == "__main__":
+    main()
