@@ -1,4 +1,4 @@
-"""The map of reports: one module per output, each with ``render(recording, roofs) -> str``."""
+"""The map of a recording's reports: a module each, with ``render(recording, roofs) -> str``."""
 
 from __future__ import annotations
 
