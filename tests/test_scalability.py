@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from brickprof.errors import SweepError
 from brickprof.scalability import Scalability, fit_scalability
 
-# Tokens per second of a model by threads: the Sovereign AI Stack book, "Thread Pool Optimization".
-CHAPTER = {8: 21.9, 12: 25.0, 16: 25.3, 24: 18.7, 48: 11.9}
+# Tokens per second by threads, rising to a peak and falling: the example in README.
+EXAMPLE = {8: 21.9, 12: 25.0, 16: 25.3, 24: 18.7, 48: 11.9}
 
 rates = st.floats(1e-3, 1e6)
 shares = st.one_of(st.just(0.0), st.floats(1e-3, 0.99))
@@ -38,12 +38,12 @@ def fit_of(points: list[tuple[int, float]]) -> Scalability:
     return fit_scalability(*zip(*points, strict=True))
 
 
-def test_the_plain_law_explains_the_chapters_points() -> None:
-    fit = fit_scalability(CHAPTER, CHAPTER.values())
+def test_the_plain_law_explains_a_peak() -> None:
+    fit = fit_scalability(EXAMPLE, EXAMPLE.values())
     assert 12 <= fit.optimum <= 18
     assert fit.r_squared > 0.96
-    assert (fit.law, fit.caveats, fit.counts) == ("USL", (), tuple(CHAPTER))
-    for n, x in CHAPTER.items():
+    assert (fit.law, fit.caveats, fit.counts) == ("USL", (), tuple(EXAMPLE))
+    for n, x in EXAMPLE.items():
         assert fit.predict(n) == pytest.approx(x, rel=0.1)
 
 
@@ -179,7 +179,7 @@ def test_predictions_are_of_one_thread_or_more(n: float) -> None:
 
 
 def test_fits_survive_json() -> None:
-    fit = fit_scalability(CHAPTER, CHAPTER.values())
+    fit = fit_scalability(EXAMPLE, EXAMPLE.values())
     assert Scalability.from_json(json.loads(json.dumps(fit.to_json()))) == fit
 
 
