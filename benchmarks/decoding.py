@@ -21,6 +21,9 @@ from benchmarks import setting
 PAST, PROMPT = 256, 128
 POOLS = (1, 2, 4, 8, 16, 48)
 IDS = [(7 * index + 3) % 251 for index in range(PAST)]
+LEAST_BYTES = 1 << 28
+"""Of weights that no cache holds."""
+
 HOME = Path(__file__).parent
 
 LADDER = (
@@ -109,6 +112,19 @@ def ladder(config: Any, weights: Any, threads: int) -> Calls:
     return calls
 
 
+def loading(nbytes: int, threads: int) -> Callable[[], object]:
+    """Return a pass of loads over so many bytes, shared out between threads: the DRAM roof."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    from brickprof._kernels import probe_load
+
+    parts = [np.ones(nbytes // threads, np.uint8) for _ in range(threads)]
+    team = ThreadPoolExecutor(threads)
+    return lambda: [*team.map(lambda part: probe_load(part, 1), parts)]
+
+
 def pools(config: Any, weights: Any, make: Callable[[Any, int | None], Any], counts: Sequence[int]
           ) -> Calls:  # fmt: skip
     """Return steps or prefills on several thread counts."""
@@ -195,6 +211,8 @@ def against_transformers(config: Any, weights: Any, threads: int, race: Callable
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run everything and return what was found."""
+    from decoder import Decoder
+
     import brickprof as bp
     from benchmarks.turns import Effort, outcome, take_turns
 
@@ -221,11 +239,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     models = {}
     for preset in args.presets:
         config, weights = random_model(preset, args.layers)
-        roofs = bp.calibrate(threads=args.threads)
+        nbytes = weight_bytes(config)
         entry: dict[str, Any] = {
-            "layers": config.layers, "bytes": weight_bytes(config),
-            "dram_gbs": roofs.bandwidth_gbs["DRAM"], "automatic": automatic,
+            "layers": config.layers, "bytes": nbytes, "automatic": automatic,
         }  # fmt: skip
+        if nbytes > LEAST_BYTES:
+            print(f"{preset}: against loads of as many bytes")
+            step = stepping(Decoder(config, weights, threads=args.threads))
+            entry["roof"] = race({"brickprof": step, "loads": loading(nbytes, args.threads)})
         print(f"{preset}: optimizations")
         entry["ladder"] = race(ladder(config, weights, args.threads))
         for name, make in (("decode", stepping), ("prefill", filling)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.tables import table
+from benchmarks.tables import table, threads
 
 Found = Mapping[str, Any]
 
@@ -29,25 +29,34 @@ def render(found: Found, name: str) -> str:
     )  # fmt: skip
     parts = [head]
     for preset, model in found["models"].items():
-        parts += [f"## {preset}, {model['layers']} layers", *_model(model, found["threads"])]
+        parts += [f"## {preset}, {model['layers']} layers", *_model(model)]
     return "\n\n".join(parts) + "\n"
 
 
-def _model(model: Found, threads: int) -> Iterator[str]:
+def _model(model: Found) -> Iterator[str]:
     """Yield a model's tables."""
-    step = model["decode"]["times"][str(model["automatic"])]
-    rate, roof = model["bytes"] / step["best"] / 1e9, model["dram_gbs"]
-    yield (
-        f"A step reads {model['bytes'] / 1e6:,.1f} MB of weights: {rate:.1f} GB/s at "
-        f"{1 / step['best']:,.1f} tok/s (median {1 / step['median']:,.1f}), "
-        f"{rate / roof:.0%} of the DRAM roof of {roof:.1f} GB/s."
-    )
+    step, nbytes = model["decode"]["times"][str(model["automatic"])], model["bytes"]
+    rates = f"{1 / step['best']:,.1f} tok/s (median {1 / step['median']:,.1f})"
+    yield f"A step reads {nbytes / 1e6:,.1f} MB of weights; at the thread count chosen, {rates}."
+    if "roof" in model:
+        yield _roof(model["roof"], nbytes)
     if "step" in model:
         yield _against(model)
     yield "### The optimizations, each on top of those before it"
     yield _ladder(model["ladder"])
     yield "### Thread counts"
     yield _pools(model)
+
+
+def _roof(race: Found, nbytes: int) -> str:
+    """Return the share of the memory's bandwidth that decoding reaches."""
+    ours, loads = race["times"]["brickprof"], race["times"]["loads"]
+    low, _, high = race["paired"]["loads"]
+    return (
+        f"In turns with plain loads of as many bytes: {nbytes / ours['best'] / 1e9:.1f} GB/s of "
+        f"{nbytes / loads['best'] / 1e9:.1f} GB/s, **{loads['best'] / ours['best']:.1%}** (of "
+        f"medians {loads['median'] / ours['median']:.1%}, quartiles {low:.1%} to {high:.1%})."
+    )
 
 
 def _against(model: Found) -> str:
@@ -91,7 +100,7 @@ def _pools(model: Found) -> str:
             best = min(other["best"] for other in times.values())
             chosen = " (chosen)" if int(count) == model["automatic"] else ""
             rows.append([
-                f"{title}, {count} threads{chosen}",
+                f"{title}, {threads(int(count))}{chosen}",
                 f"{ids / taken['best']:,.1f} ({ids / taken['median']:,.1f})",
                 f"{best / taken['best']:.1%}",
             ])  # fmt: skip

@@ -47,7 +47,6 @@ struct bp_team {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bp_team *idle;
 
 static void pause_a_little(void) {
@@ -184,11 +183,13 @@ static void in_child(void) {
     pthread_mutex_unlock(&lock);
 }
 
-static void mind_forks(void) { pthread_atfork(before_fork, in_parent, in_child); }
+/* As the module is loaded: a fork in the middle of a first use would leave it half done. */
+__attribute__((constructor)) static void mind_forks(void) {
+    pthread_atfork(before_fork, in_parent, in_child);
+}
 
 bp_team *bp_team_take(int threads) {
     bp_team *team;
-    pthread_once(&once, mind_forks);
     pthread_mutex_lock(&lock);
     team = idle;
     if (team != NULL) idle = team->next;
