@@ -196,7 +196,7 @@ cdef class ParallelRegion:
         tile = max(self.blocks.l1_bytes // 2 // (k * sizeof(float)) // 4, 1) * 4
         stage.tile_rows = tile
         stage.part_rows = round_up(
-            max(self.blocks.l2_bytes // 8 // <Py_ssize_t> (k * sizeof(float)), 1), tile)
+            max(self.blocks.l2_bytes // 2 // <Py_ssize_t> (k * sizeof(float)), 1), tile)
         stage.parts = ceil_div(n, stage.part_rows)
 
     def swiglu(self, gate, up, out):
