@@ -31,6 +31,7 @@ cdef void attention_values(const attention_job *job, const attention_arena *aren
     cdef bp_tile tile
     tile.k, tile.a, tile.lda = keys, weights, job.key_block
     tile.ldb, tile.ldc, tile.keep, tile.add = at.v_ld, job.width, NULL, add
+    tile.strips = 1
     tile.ahead = (2 if job.dots else 1) * FETCH_STEPS * at.v_ld
     while column < job.dim:
         columns = wide if job.dim - column >= wide else min(ukr.nr, job.dim - column)
@@ -70,7 +71,7 @@ cdef void attention_scores(const attention_job *job, const attention_arena *aren
         return
     tile.lda = at.rows
     tile.ldb, tile.ldc, tile.ahead = ukr.nr, job.key_block, FETCH_STEPS * ukr.nr
-    tile.keep, tile.in_place = NULL, False
+    tile.keep, tile.in_place, tile.strips = NULL, False, 1
     for j in range(ceil_div(at.keys, ukr.nr)):
         tile.n = <int> round_up(min(at.keys - j * ukr.nr, ukr.nr), ukr.lanes)
         tile.c = arena.scores + j * ukr.nr

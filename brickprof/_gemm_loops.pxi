@@ -1,7 +1,7 @@
 # GEMM: the loops around the micro-kernel, for one thread of a team.
 
 cdef struct gemm_step:
-    Py_ssize_t j0, j1, p0, kb                       # columns of C, and depth, of a Macro tile
+    Py_ssize_t j0, j1, strips, p0, kb               # columns of C, and depth, of a Macro tile
     Py_ssize_t i0, mb                               # rows of a Midi tile
     Py_ssize_t panels, least, taller                # its panels, their height, how many are taller
     const char *a                                   # its block of A, packed or where it is
@@ -19,10 +19,7 @@ cdef inline Py_ssize_t share_of(Py_ssize_t extent, Py_ssize_t part, Py_ssize_t p
 
 
 cdef bint gemm_packs_a(const gemm_job *job, Py_ssize_t strips) noexcept nogil:
-    """Tell whether to pack blocks of A that so many strips of B go over.
-
-    Rows a multiple of 4096 bytes apart share the ways of one set of L1.
-    """
+    """Tell whether to pack blocks of A that so many strips of B go over."""
     cdef Py_ssize_t stride
     if job.a_layout == STRIDED:
         return True
@@ -30,7 +27,7 @@ cdef bint gemm_packs_a(const gemm_job *job, Py_ssize_t strips) noexcept nogil:
     if strips <= 2 or job.m == 1:
         return False
     if job.a_layout == ROWS:
-        return strips >= 16 or stride % 4096 == 0
+        return strips >= 16 or stride % SETS_BYTES == 0
     return stride >= 1024
 
 
@@ -72,13 +69,17 @@ cdef void gemm_panel(const gemm_job *job, gemm_step *at) noexcept nogil:
 
 
 cdef void gemm_micro(const gemm_job *job, const gemm_step *at, Py_ssize_t j, Py_ssize_t width,
-                     int vectors, bp_recorder *recorder) noexcept nogil:
-    """Micro tile: sweep one strip of B down a block of A, in panels of even height."""
+                     int vectors, int strips, bp_recorder *recorder) noexcept nogil:
+    """Micro tile: sweep one strip of B down a block of A, in panels of even height.
+
+    A single panel takes several strips of full width at once.
+    """
     cdef Py_ssize_t size = job.itemsize, row = 0, u
     cdef int rows
     cdef bp_tile tile
     tile.k = at.kb
-    tile.n = <int> width
+    tile.n, tile.strips = <int> width, strips
+    tile.b_step = width * at.kb if at.mode == PANEL else width
     tile.add = at.p0 > 0
     tile.ldc = job.c_row
     tile.lda = at.lda
@@ -117,11 +118,13 @@ cdef void gemm_pack_a(const gemm_job *job, gemm_step *at, char *block) noexcept 
 
 cdef void gemm_block(const gemm_job *job, gemm_step *at, char *block) noexcept nogil:
     """Choose how a block of A and the strips that go over it are taken, and pack it if need be."""
-    at.panels = ceil_div(at.mb, job.ukr.mr)
-    at.least = at.mb // at.panels
-    at.taller = at.mb - at.least * at.panels
+    at.panels, at.least, at.taller = 1, at.mb, 0
+    if at.mb > job.ukr.mr:
+        at.panels = ceil_div(at.mb, job.ukr.mr)
+        at.least = at.mb // at.panels
+        at.taller = at.mb - at.least * at.panels
     at.mode = gemm_b_mode(job, at.panels)
-    at.packed = gemm_packs_a(job, ceil_div(at.j1 - at.j0, job.ukr.nr))
+    at.packed = gemm_packs_a(job, at.strips)
     at.by_rows = not at.packed and job.a_layout == ROWS
     if at.packed:
         gemm_pack_a(job, at, block)
@@ -135,6 +138,7 @@ cdef void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number, char 
     """Midi tile: take a block of A, then sweep all strips of B over it."""
     cdef const bp_ukr *ukr = job.ukr
     cdef Py_ssize_t wide = ukr.nr, width, j, strip = 0
+    cdef int strips = 1
     bp_start(recorder, BP_MIDI, number, at.p0)
     gemm_block(job, at, block)
     if at.mb <= ukr.wide and at.mode == IN_PLACE:
@@ -142,9 +146,11 @@ cdef void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number, char 
     j = at.j0
     while j < at.j1:
         width = wide if at.j1 - j >= wide else min(ukr.nr, at.j1 - j)
+        if recorder == NULL and at.panels == 1 and (at.mode == IN_PLACE or at.mode == PANEL):
+            strips = <int> max((at.j1 - j) // wide, 1)
         bp_start(recorder, BP_MICRO, number, strip)
-        gemm_micro(job, at, j, width, <int> ceil_div(width, ukr.lanes), recorder)
-        j += width
+        gemm_micro(job, at, j, width, <int> ceil_div(width, ukr.lanes), strips, recorder)
+        j += strips * width
         strip += 1
     if recorder != NULL:
         bp_stop(recorder, at.mb * (at.j1 - at.j0), 2 * at.mb * (at.j1 - at.j0) * at.kb,
@@ -161,6 +167,7 @@ cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
     i1 = share_of(job.m, down + 1, job.down)
     at.j0 = share_of(strips, across, job.across) * nr
     at.j1 = min(share_of(strips, across + 1, job.across) * nr, job.n)
+    at.strips = ceil_div(at.j1 - at.j0, nr)
     at.strip = arena
     at.panel, at.panel_j0 = arena + gemm_strip_bytes(job) + gemm_block_bytes(job), at.j0
     for p in range(ceil_div(job.k, job.kc)):

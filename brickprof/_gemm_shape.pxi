@@ -7,6 +7,8 @@ cdef enum:
     STREAM_DEPTH = 64
     STREAM_PANELS = 4
     ALIAS_BYTES = 2048                              # rows so far apart share sets of L1
+    SETS_BYTES = 4096                               # rows so far apart share a set and the next
+    WAYS = 8                                        # rows that these sets hold
     FETCH_STEPS = 8                                 # of k, how far ahead B is fetched into L1
     PACK_DEPTH = 8                                  # rows of B that are read side by side
     LEAST_FLOPS = 1 << 20
@@ -154,10 +156,13 @@ cdef void gemm_shape(gemm_job *job, int threads) noexcept nogil:
     if job.b_layout != ROWS:
         job.in_panels = rows > job.mc
     elif not job.prepacked and not job.streams:
+        job.in_panels = job.k * job.n * job.itemsize > job.blocks.l2_bytes
         if (job.k <= STREAM_DEPTH
                 and 2 * job.k * job.n * job.itemsize <= job.blocks.l2_bytes):
             job.mc = job.ukr.mr
-        job.in_panels = job.k * job.n * job.itemsize > job.blocks.l2_bytes
+            if job.c_row * job.itemsize % SETS_BYTES == 0:
+                job.mc = min(job.ukr.mr, WAYS)
+            job.in_panels = job.k > WAYS and job.b_row * job.itemsize % SETS_BYTES == 0
 
 
 cdef int gemm_b_mode(const gemm_job *job, Py_ssize_t panels) noexcept nogil:

@@ -42,7 +42,8 @@ cdef extern from "kernels/dispatch.h" nogil:
         void *c
         Py_ssize_t ldc
         void *keep
-        int n, add, in_place
+        int n, add, in_place, strips
+        Py_ssize_t b_step
 
     ctypedef struct bp_dot:
         Py_ssize_t k

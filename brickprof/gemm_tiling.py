@@ -43,6 +43,12 @@ STREAM_PANELS = 4
 ALIAS_BYTES = 2048
 """Rows of B a multiple of this apart share a few sets of L1, where a strip does not fit."""
 
+SETS_BYTES = 4096
+"""Rows a multiple of this apart share sets of L1 (of 64 sets of 64 bytes)."""
+
+WAYS = 8
+"""Rows that sets of L1 hold, which most have 8 or 12 of."""
+
 DOT_GRAIN = 8
 """Rows of dot products that are not parted."""
 
@@ -291,7 +297,8 @@ class GemmPlan:
     def mc(self) -> int:
         """Rows of a Midi tile."""
         if self.by_panels:
-            return self.micro.mr
+            crowded = self.n * self.itemsize % SETS_BYTES == 0
+            return min(self.micro.mr, WAYS) if crowded else self.micro.mr
         return balanced(ceil_div(self.m, self.grid[0]), self.blocks.mc, self.micro.mr)
 
     @property
@@ -323,7 +330,7 @@ class GemmPlan:
             return False
         if self.a_layout == "rows":
             stride = self.k if self.a_stride is None else self.a_stride
-            return strips >= 16 or stride * self.itemsize % 4096 == 0
+            return strips >= 16 or stride * self.itemsize % SETS_BYTES == 0
         stride = self.m if self.a_stride is None else self.a_stride
         return stride * self.itemsize >= 1024
 
@@ -332,6 +339,9 @@ class GemmPlan:
         """Whether B is packed a part at a time, before it is used."""
         if self.b_layout != "rows":
             return ceil_div(self.m, self.grid[0]) > self.mc
+        if self.by_panels:
+            stride = self.n if self.b_stride is None else self.b_stride
+            return self.k > WAYS and stride * self.itemsize % SETS_BYTES == 0
         return not self.streams and self.k * self.n * self.itemsize > self.blocks.l2_bytes
 
     def b_mode(self, rows: int) -> str:

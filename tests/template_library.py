@@ -67,6 +67,8 @@ class Tile(ctypes.Structure):
         ("n", ctypes.c_int),
         ("add", ctypes.c_int),
         ("in_place", ctypes.c_int),
+        ("strips", ctypes.c_int),
+        ("b_step", ctypes.c_ssize_t),
     )
 
 

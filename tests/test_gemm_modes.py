@@ -63,6 +63,30 @@ def test_every_mode_gives_the_product(isa: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [1, 7, 8, 9, 40, 64, 65])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_that_share_sets_of_the_cache(isa: str, dtype: str, k: int, threads: int) -> None:
+    m, n = 45, 4096 // np.dtype(dtype).itemsize
+    a, b = (
+        integers(np.random.default_rng(k), (m, k), dtype),
+        integers(np.random.default_rng(k + 1), (k, n), dtype),
+    )
+    plan = bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa)
+    assert plan.by_panels == (k <= 64)
+    if plan.by_panels:
+        assert plan.mc == min(plan.micro.mr, 8)
+        assert plan.b_mode(1) == ("panel" if k > 8 else "in place")
+    profiler = bp.BrickProfiler()
+    profiler.enable_tile_profiling()
+    for out in (bp.gemm(a, b, threads=threads, isa=isa),
+                bp.gemm(a, b, threads=threads, isa=isa, profiler=profiler)):  # fmt: skip
+        assert np.array_equal(out, exact_product(a, b))
+    for level in bp.TileLevel:
+        assert profiler.tile_stats(level, "gemm").nbytes == plan.level(level).nbytes
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_all_modes_occur(isa: str) -> None:
     modes = set()
     for l2_bytes in (1, 4096, 65536, 2**20):

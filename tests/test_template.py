@@ -135,6 +135,28 @@ def test_tiles(library: Library, doubles: int, add: int, how: str) -> None:
 
 
 @each_type
+@pytest.mark.parametrize("packed", [True, False])
+def test_tiles_side_by_side(library: Library, doubles: int, packed: bool) -> None:
+    rng = np.random.default_rng(6)
+    for rows, vectors, by_rows in tile_functions(library, doubles):
+        width, k, strips = vectors * library.wide_lanes(doubles), 5, 3
+        a, b = whole(rng, (rows, k), doubles), whole(rng, (k, strips * width), doubles)
+        left = fenced_off(a if by_rows else np.ascontiguousarray(a.T), 3)
+        right = fenced_off(b, 2)
+        if packed:
+            right = np.concatenate(np.split(b, strips, axis=1))
+        c = np.full((rows + 1, strips * width + 3), 7, a.dtype)
+        tile = Tile(
+            k=k, a=at(left), lda=left.shape[1], b=at(right), ldb=right.shape[1], c=at(c),
+            ldc=c.shape[1], n=width, in_place=not packed, strips=strips,
+            b_step=k * width if packed else width,
+        )  # fmt: skip
+        library.wide_tile(doubles, rows, vectors, by_rows, ctypes.byref(tile))
+        assert np.array_equal(c[:rows, :-3], a @ b)
+        assert (c[rows:] == 7).all() and (c[:, -3:] == 7).all()
+
+
+@each_type
 @each_order
 def test_dot_products(library: Library, doubles: int, add: int) -> None:
     rng = np.random.default_rng(3)

@@ -25,6 +25,8 @@ typedef struct bp_tile {
     int n;
     int add;                    /* add to C, or write it */
     int in_place;               /* B ends where n does; otherwise it is padded to full vectors */
+    int strips;                 /* so many tiles side by side, all but a single one of full width */
+    ptrdiff_t b_step;           /* from one tile's B to the next one's */
 } bp_tile;
 
 typedef void (*bp_tile_fn)(const bp_tile *tile);

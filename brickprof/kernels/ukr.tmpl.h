@@ -125,8 +125,7 @@ INLINE void F(body)(const int mr, const int nv, const int by_rows, const int pas
 }
 
 /* C = or += A B for mr rows and nv vectors, the last of which may be cut short. */
-INLINE void F(tile)(const int mr, const int nv, const int by_rows, const bp_tile *given) {
-    const bp_tile local = *given, *t = &local;
+INLINE void F(tile)(const int mr, const int nv, const int by_rows, const bp_tile *t) {
     const int tail = t->n - (nv - 1) * LANES;
     const M(MASK) mask = MASK_OF(tail);
     V acc[MR * NV > 4 * WIDE ? MR * NV : 4 * WIDE];
@@ -164,10 +163,25 @@ INLINE void F(tile)(const int mr, const int nv, const int by_rows, const bp_tile
     }
 }
 
+/* Tiles side by side: a call for each would cost as much as a few steps of k. */
+INLINE void F(tiles_of)(const int mr, const int nv, const int by_rows, const bp_tile *given) {
+    bp_tile t = *given;
+    for (int left = t.strips;;) {
+        F(tile)(mr, nv, by_rows, &t);
+        if (--left <= 0) return;
+        t.b = (const T *)t.b + t.b_step;
+        t.c = (T *)t.c + nv * LANES;
+    }
+}
+
 /* The functions, by height and vectors. */
-#define TILE_(mr, nv)                                                                            \
-    static void F(JOIN(JOIN(tile_columns, mr), nv))(const bp_tile *t) { F(tile)(mr, nv, 0, t); } \
-    static void F(JOIN(JOIN(tile_rows, mr), nv))(const bp_tile *t) { F(tile)(mr, nv, 1, t); }
+#define TILE_(mr, nv)                                                   \
+    static void F(JOIN(JOIN(tile_columns, mr), nv))(const bp_tile *t) { \
+        F(tiles_of)(mr, nv, 0, t);                                      \
+    }                                                                   \
+    static void F(JOIN(JOIN(tile_rows, mr), nv))(const bp_tile *t) {    \
+        F(tiles_of)(mr, nv, 1, t);                                      \
+    }
 #define TILES(mr) TILE_(mr, 1) TILE_(mr, 2)
 #define ENTRY(mr, nv) {F(JOIN(JOIN(tile_columns, mr), nv)), F(JOIN(JOIN(tile_rows, mr), nv))}
 #define NARROW_ENTRIES(mr) {ENTRY(mr, 1), ENTRY(mr, 2), {0}, {0}}
