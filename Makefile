@@ -46,6 +46,9 @@ smoke: demo  ## Run the demo and every example
 bench: $(INSTALLED)  ## Race against NumPy, PyTorch and BLIS; ARGS=--quick for a smoke run
 	$(RUN) -m benchmarks $(ARGS)
 
+bench-decoder: $(INSTALLED)  ## Race the decoder against transformers, by switch and thread count
+	$(RUN) -m benchmarks.decoding $(ARGS)
+
 build: $(INSTALLED)  ## Make dist/ with the sdist and the wheel
 	rm -rf dist
 	$(RUN) -m build --no-isolation

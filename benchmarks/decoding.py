@@ -197,6 +197,7 @@ def against_transformers(config: Any, weights: Any, threads: int, race: Callable
                          ) -> dict[str, Any]:  # fmt: skip
     """Race decoding and prefill against transformers, once both are found to agree."""
     import numpy as np
+    import torch
     from decoder import Decoder
 
     theirs = transformers_calls(config, weights)
@@ -206,6 +207,12 @@ def against_transformers(config: Any, weights: Any, threads: int, race: Callable
         mine = make(model)
         np.testing.assert_allclose(mine(), theirs[name](), rtol=1e-3, atol=1e-3)
         result[name] = race({"brickprof": mine, "transformers": theirs[name]})
+    torch.set_num_threads(POOLS[-1])
+    try:
+        crowd = {"brickprof": stepping(model), f"transformers on {POOLS[-1]}": theirs["step"]}
+        result["crowd"] = race(crowd)
+    finally:
+        torch.set_num_threads(threads)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks.decoding import PAST, POOLS, PROMPT
 from benchmarks.tables import table, threads
 
 Found = Mapping[str, Any]
@@ -21,8 +22,6 @@ of the best turn, with medians in brackets; a step is one id after {past} others
 
 def render(found: Found, name: str) -> str:
     """Return the page."""
-    from benchmarks.decoding import PAST, PROMPT
-
     head = INTRODUCTION.format(
         name=name, date=found["date"][:10], cpu=found["machine"]["cpu"],
         threads=found["threads"], past=PAST, prompt=PROMPT,
@@ -72,7 +71,12 @@ def _against(model: Found) -> str:
             f"{theirs['median'] / ours['median']:.2f} ({low:.2f} to {high:.2f})",
         ])  # fmt: skip
     head = ["", "brickprof, tok/s", f"transformers {model['transformers']}", "ratio", "of medians"]
-    return table(head, rows)
+    ours, crowd = model["crowd"]["times"].values()
+    return f"{table(head, rows)}\n\n" + (
+        f"Against transformers with a pool of {POOLS[-1]} threads, a step on the thread count "
+        f"chosen is **{crowd['best'] / ours['best']:.1f}** times as fast "
+        f"({crowd['median'] / ours['median']:.1f} of medians)."
+    )
 
 
 def _ladder(race: Found) -> str:
