@@ -97,7 +97,7 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     l3 = machine.cache(TileLevel.MACRO)
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
-    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 384)
+    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 384) // 4 * 4
     mc = max(l2 // 4 // (kc * itemsize) // micro.mr, 1) * micro.mr
     nc = max(min(share // 4 // (kc * itemsize), 2048) // micro.nr, 1) * micro.nr
     rows = max(share // 2 // (nc * itemsize), mc)
