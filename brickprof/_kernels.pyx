@@ -5,6 +5,7 @@ order that `brickprof.gemm_tiling` and `brickprof.attention_tiling` plan.
 """
 
 import functools
+import operator
 import os
 
 import numpy as np
@@ -14,6 +15,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.math cimport INFINITY, exp2f, fabs, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
+from posix.types cimport pid_t
+from posix.unistd cimport getpid
 
 from brickprof._arrays cimport as_input, as_output, check_overlap, step
 from brickprof._profiler cimport BrickProfiler, RecorderSet

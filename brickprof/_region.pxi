@@ -66,7 +66,7 @@ cdef class ParallelRegion:
     cdef gemm_blocks_t blocks
     cdef list kept
     cdef int threads                                # 0: what is the default when it runs
-    cdef bint running
+    cdef pid_t runner                               # the process that runs it now, or 0
     cdef object name
 
     def __init__(self, threads=None, isa=None, name="region"):
@@ -74,7 +74,7 @@ cdef class ParallelRegion:
         cdef const bp_isa *chosen = find_isa(isa)
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {name!r}")
-        if self.running:
+        if self.runner == getpid():
             raise RuntimeError("the region is running on another thread")
         gemm_default_blocks(chosen, True, &self.blocks)
         self.threads, self.chosen, self.name = wanted, chosen, name
@@ -96,7 +96,8 @@ cdef class ParallelRegion:
     cdef int _check_ready(self) except -1:
         if self.chosen == NULL:
             raise RuntimeError("the region was not initialized")
-        if self.running:
+        # A child of a fork is without the thread that ran it.
+        if self.runner == getpid():
             raise RuntimeError("the region is running on another thread")
         return 0
 
@@ -351,16 +352,18 @@ cdef class ParallelRegion:
         self._check_ready()
         if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
             raise TypeError(f"position must be an integer >= 0, got {position!r}")
-        if position < 0 or (self.limit >= 0 and position >= self.limit):
+        at = operator.index(position)               # a subclass may compare as it likes
+        if not 0 <= at < (self.limit if self.limit >= 0 else 1 << 62):
             within = f"[0, {self.limit})" if self.limit >= 0 else "[0, 2**62)"
             raise ValueError(f"position must be in {within}, got {position!r}")
         if self.count == 0:
             return
         job.isa, job.stages, job.counters = self.chosen, self.stages, self.counters
         job.first, job.last = 0, self.count
-        job.position = position if self.limit >= 0 else 0
+        job.position = at if self.limit >= 0 else 0
         team = take_team(count)
-        failed = self.running = True
+        failed = True
+        self.runner = getpid()
         try:
             self._prepare(&job, count)
             recorders = open_recorders(profiler, self.name, count, "float32")
@@ -369,7 +372,7 @@ cdef class ParallelRegion:
                 region_run(&job, team, count, together)
             failed = False
         finally:
-            self.running = False
+            self.runner = 0
             give_team(team)
             if recorders is not None:
                 recorders.close(failed)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from children import child_succeeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_checks import ISAS, Array, assert_product, fenced, normals
@@ -376,7 +377,17 @@ def test_bad_thread_counts_run_nothing() -> None:
     assert not block.keys.any()
 
 
-@pytest.mark.parametrize("position", [-1, 1.0, True, None])
+class Sly(int):
+    """An integer that is in any range, if one asks it."""
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __ge__(self, other: object) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("position", [-1, 1.0, True, None, Sly(-1), 2**70])
 def test_bad_positions(position: Any) -> None:
     block = Block(1)
     with pytest.raises((TypeError, ValueError), match="position must be"):
@@ -401,6 +412,33 @@ def test_a_region_that_runs_takes_nothing_else() -> None:
     assert refusals == ["the region is running on another thread"]
     region.layer(1)
     assert_product(out[:, None], w, x[:, None])
+
+
+def test_a_child_may_run_what_its_parent_was_running() -> None:
+    region, x, out = bp.ParallelRegion(threads=2), random(1, 2048), zeros(2048)
+    w = random(2, 2048, 2048)
+    for _ in range(40):
+        region.matvec(w, x, out)
+    stop = threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            region.run()
+
+    def work() -> bool:
+        region.layer(1)
+        out[:] = 0
+        region.run()
+        assert_product(out[:, None], w, x[:, None])
+        return True
+
+    runner = threading.Thread(target=busy)
+    runner.start()
+    try:
+        assert all(child_succeeds(work) for _ in range(3))
+    finally:
+        stop.set()
+        runner.join()
 
 
 def test_one_without_init_is_harmless() -> None:
