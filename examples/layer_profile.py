@@ -16,6 +16,7 @@ from decoder.figures import Figure, memory_of, table, timed
 from decoder.work import Work, pass_work
 
 import brickprof as bp
+from brickprof.reports import text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,28 +38,39 @@ def parser() -> argparse.ArgumentParser:
 def layer_figures(
     model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
 ) -> tuple[list[Figure], str]:
-    """Profile a prompt and steps; return the figures of layers and the report of all tiles."""
+    """Profile prompts and steps; return the figures of layers and the report of all tiles."""
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
-    model.reset()
-    model.prefill(ids, profiler=profiler)
+    for _ in range(args.repeats):
+        model.reset()
+        model.prefill(ids, profiler=profiler)
+    prompts = profiler.recording()
+    profiler.reset_tile_stats()
     for _ in range(args.tokens):
         model.step(ids[0], profiler=profiler)
+    steps = profiler.recording()
     figures = []
-    for brick, name in (
-        ("prefill", "prefill, a layer"),
-        ("decode", "decode, a layer"),
-        ("logits", "logits"),
+    # Logits are those of steps: a prompt has its own on one thread of this profiler.
+    for recording, brick, name in (
+        (prompts, "prefill", "prefill, a layer"),
+        (steps, "decode", "decode, a layer"),
+        (steps, "logits", "logits"),
     ):
-        stats = profiler.tile_stats(bp.TileLevel.MACRO, brick)
+        stats = recording.tile_stats(bp.TileLevel.MACRO, brick)
         if stats.count:
+            # In a region each thread has a tile, as long as the layer and with a share of its work.
             # Steps grow by a key each, and long prompts pass in parts: the mean is the middle.
+            threads = recording.brick_info(brick).threads
+            passes = stats.count / threads
             work = Work(
-                *(total // stats.count for total in (stats.elements, stats.flops, stats.nbytes))
+                *(round(total / passes) for total in (stats.elements, stats.flops, stats.nbytes))
             )
-            times = (stats.min_ns, stats.percentile_ns(50), stats.max_ns)
-            figures.append(Figure(name, work, tuple(map(float, times)), memory, roofs))
-    return figures, profiler.tile_summary(roofs)
+            # The least time of several threads' tiles is that of one that came late.
+            middle = max(float(stats.percentile_ns(50)), 1.0)
+            times = (middle,) if threads > 1 else (float(stats.min_ns), middle, float(stats.max_ns))
+            figures.append(Figure(name, work, times, memory, roofs))
+    report = text.render(bp.merge_recordings([prompts, steps]), roofs)
+    return figures, report
 
 
 def token_figures(

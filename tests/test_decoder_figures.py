@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -157,3 +158,17 @@ def test_profiles_of_layers_and_operations() -> None:
     operations = output("micro_profile.py", "--rows", "1", "3", "--repeats", "2")
     assert operations.count("\nmatmul gate_up") == 2
     assert operations.count("\nattention") == operations.count("\nFFN") == 2
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("without", [(), ("--without", "fused_regions")])
+def test_a_step_is_its_layers_and_its_logits(threads: str, without: tuple[str, ...]) -> None:
+    text = output("layer_profile.py", "--threads", threads, "--layers", "3", *without)
+
+    def flops(name: str) -> float:
+        (row,) = [line for line in text.splitlines() if line.startswith(name)]
+        (count,) = re.findall(r" (\d\.\d\de[+]\d\d) ", row)
+        return float(count)
+
+    parts = 3 * flops("decode, a layer") + flops("logits")
+    assert parts == pytest.approx(flops("decode, a token"), rel=0.02)

@@ -44,9 +44,10 @@ class Decoder:
         process may use.
     profiler : BrickProfiler, optional
         Records every pass in the bricks "decode" (of one position) or "prefill", each layer a
-        Macro tile, and "logits". Inside them kernels record their bricks "gemm" and "attention"
-        at all three levels, and the element-wise parts are Midi tiles of the bricks "rms_norm",
-        "rope", "swiglu" and "add".
+        Macro tile, and "logits". A step in one parallel region has the tiles of
+        `ParallelRegion` in "decode" and "logits". Elsewhere kernels record their bricks "gemm" and
+        "attention" inside a layer, at all three levels, and the element-wise parts are Midi tiles
+        of the bricks "rms_norm", "rope", "swiglu" and "add".
     optimizations : Optimizations
         What to switch off.
 

@@ -27,8 +27,8 @@ class RegionRunner:
 
     Notes
     -----
-    Profiled, it records the brick "decode": a Macro tile for each thread and layer, the last for
-    the logits.
+    Profiled, it records the bricks "decode", of a Macro tile for each thread and layer, and
+    "logits", of one for each thread; for that, the logits get a region of their own.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RegionRunner:
         self._gates = _zeros(2, config.intermediate)
         self._gated, self._logits = _zeros(config.intermediate), _zeros(config.vocab)
         self._keys: Array | None = None
-        self._region = bp.ParallelRegion()
+        self._whole = self._layers = self._head = bp.ParallelRegion()
 
     def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
         """Compute positions; see `Runner.run`."""
@@ -56,24 +56,29 @@ class RegionRunner:
             return self._others.run(ids, past, logits, call)
         if self._keys is not self._cache.keys:
             # The cache has grown into other arrays.
-            self._region = self._build()
+            self._build()
             self._keys = self._cache.keys
         np.copyto(self._hidden, self._weights.embedding[ids[0]])
-        self._region.run(past, threads=call.count, profiler=call.profiler)
+        if call.profiler is None or not call.profiler.is_tile_profiling_enabled:
+            self._whole.run(past, threads=call.count)
+        else:
+            self._layers.run(past, threads=call.count, profiler=call.profiler)
+            self._head.run(threads=call.count, profiler=call.profiler)
         return self._logits
 
-    def _build(self) -> bp.ParallelRegion:
-        """Return the region of a whole pass."""
-        region = bp.ParallelRegion(name="decode")
+    def _build(self) -> None:
+        """Make the region of a whole pass, and those of its two bricks."""
+        self._whole, self._layers = bp.ParallelRegion(), bp.ParallelRegion(name="decode")
+        self._head = bp.ParallelRegion(name="logits")
         config, weights = self._config, self._weights
-        for number, layer in enumerate(weights.layers):
-            region.layer(number)
-            self._add_attention(region, layer, number)
-            self._add_mlp(region, layer)
-        region.layer(config.layers)
-        region.rms_norm(self._hidden, weights.norm, self._normed, config.rms_eps)
-        region.matvec(weights.head, self._normed, self._logits)
-        return region
+        for region in (self._whole, self._layers):
+            for number, layer in enumerate(weights.layers):
+                region.layer(number)
+                self._add_attention(region, layer, number)
+                self._add_mlp(region, layer)
+        for region in (self._whole, self._head):
+            region.rms_norm(self._hidden, weights.norm, self._normed, config.rms_eps)
+            region.matvec(weights.head, self._normed, self._logits)
 
     def _add_attention(self, region: bp.ParallelRegion, layer: LayerWeights, number: int) -> None:
         """Add the first half of a layer."""
