@@ -13,6 +13,8 @@ import numpy as np
 from decoder import PRESETS, Decoder
 from decoder.checks import positive
 
+from brickprof import units
+
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Generate ids with a Qwen2 or Llama model.")
@@ -50,9 +52,9 @@ def run(args: argparse.Namespace) -> None:
 
     print("prompt", *prompt)
     print("ids", *first, *later)
-    print(f"prefill {len(prompt) / (middle - started):.3g} tok/s")
+    print(f"prefill {units.format_number(len(prompt) / (middle - started))} tok/s")
     if later:
-        print(f"decode {len(later) / (ended - middle):.3g} tok/s")
+        print(f"decode {units.format_number(len(later) / (ended - middle))} tok/s")
 
 
 def main() -> int:

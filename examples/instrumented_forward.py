@@ -108,7 +108,7 @@ def main() -> None:
     try:
         with bp.configure_optimal_thread_pool(work=PRESETS[args.preset].hidden) as pool:
             run(args, pool)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         parser().error(str(error))
 
 

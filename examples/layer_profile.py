@@ -16,6 +16,7 @@ from decoder.figures import Figure, memory_of, table, timed
 from decoder.work import Work, pass_work
 
 import brickprof as bp
+from brickprof import units
 from brickprof.reports import text
 
 
@@ -23,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Latency of a decoder's layers and tokens.")
     made.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
     made.add_argument("--layers", type=positive, help="how many (those of the preset)")
-    made.add_argument("--threads", type=positive, default=1, help="most threads of a kernel (1)")
+    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
     made.add_argument("--prompt", type=positive, default=64, help="ids of the prompt (64)")
     made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
     made.add_argument("--repeats", type=positive, default=3, help="prompts to time (3)")
@@ -110,8 +111,8 @@ def run(args: argparse.Namespace) -> None:
     print(f"{args.preset} · {model.config.layers} layers · {args.threads} thread(s)")
     print(table([*layers, *tokens]))
     prompt, token = tokens
-    print(f"prefill {args.prompt / prompt.median_ns * 1e9:.4g} tok/s")
-    print(f"decode {1e9 / token.median_ns:.4g} tok/s")
+    print(f"prefill {units.format_number(args.prompt / prompt.median_ns * 1e9)} tok/s")
+    print(f"decode {units.format_number(1e9 / token.median_ns)} tok/s")
     print(f"of {memory}'s {roofs.bandwidth_gbs[memory]:.3g} GB/s, decoding reaches ", end="")
     print(f"{token.bandwidth_gbs / roofs.bandwidth_gbs[memory]:.1%}")
     if args.report:
@@ -121,7 +122,10 @@ def run(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parser().parse_args()
     try:
-        run(args)
+        # Without an option the variables decide, as they do for the library.
+        with bp.configure_optimal_thread_pool(threads=args.threads) as pool:
+            args.threads = pool.threads
+            run(args)
     except ValueError as error:
         parser().error(str(error))
 

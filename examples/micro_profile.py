@@ -27,7 +27,7 @@ Case = tuple[str, Work, Callable[[], object]]
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Speed of a decoder's single operations.")
     made.add_argument("--preset", choices=PRESETS, default="tiny", help="whose sizes (tiny)")
-    made.add_argument("--threads", type=positive, default=1, help="most threads of a kernel (1)")
+    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
     made.add_argument(
         "--rows", type=positive, nargs="+", default=[1, 64], help="positions (1 and 64)"
     )
@@ -138,7 +138,10 @@ def run(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parser().parse_args()
     try:
-        run(args)
+        # Without an option the variables decide, as they do for the library.
+        with bp.configure_optimal_thread_pool(threads=args.threads) as pool:
+            args.threads = pool.threads
+            run(args)
     except ValueError as error:
         parser().error(str(error))
 

@@ -145,17 +145,27 @@ def test_decoding_refuses_in_one_line(tmp_path: Path) -> None:
         assert part in text
 
 
+@pytest.mark.parametrize("script", ["layer_profile.py", "micro_profile.py"])
+def test_scripts_heed_the_variables(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRICKPROF_NUM_THREADS", "1")
+    assert " 1 thread(s)\n" in output(script)
+    monkeypatch.setenv("BRICKPROF_NUM_THREADS", "many")
+    assert "BRICKPROF_NUM_THREADS must be" in output(script, code=2)
+    assert " 1 thread(s)\n" in output(script, "--threads", "1")
+
+
 def test_a_prompt_that_does_not_fit() -> None:
     assert "no room for 257 more" in output("layer_profile.py", "--prompt", "257", code=2)
 
 
 def test_profiles_of_layers_and_operations() -> None:
     layers = output(
-        "layer_profile.py", "--tokens", "3", "--prompt", "9", "--without", "widest_simd"
-    )
+        "layer_profile.py", "--tokens", "3", "--prompt", "9", "--threads", "1",
+        "--without", "widest_simd",
+    )  # fmt: skip
     for row in ("prefill, a layer", "decode, a layer", "logits", "prefill of 9", "decode, a token"):
         assert f"\n{row}" in layers
-    operations = output("micro_profile.py", "--rows", "1", "3", "--repeats", "2")
+    operations = output("micro_profile.py", "--rows", "1", "3", "--repeats", "2", "--threads", "1")
     assert operations.count("\nmatmul gate_up") == 2
     assert operations.count("\nattention") == operations.count("\nFFN") == 2
 

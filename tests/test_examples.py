@@ -45,6 +45,16 @@ def test_a_bad_thread_count_is_named(
     assert "BRICKPROF_NUM_THREADS must be" in capsys.readouterr().err
 
 
+def test_a_recording_that_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BRICKPROF_NUM_THREADS", "1")
+    monkeypatch.setattr(sys, "argv", ["", "--tokens", "1", "--save", str(tmp_path / "no" / "x")])
+    with pytest.raises(SystemExit, match="2"):
+        instrumented_forward.main()
+    assert "No such file or directory" in capsys.readouterr().err
+
+
 def test_what_a_sweep_calls() -> None:
     sweep = bp.sweep_threads(instrumented_forward.forward, [1, 2], rounds=2)
     assert [point.threads for point in sweep] == [1, 2]
