@@ -170,6 +170,7 @@ cdef class RecorderSet:
         self.opened = profiler.now()
         measures = self.threads > 1 and profiler.sample_every == 1
         self.before = self.tile_ticks() if measures else None
+        self.waits = None
         return stay.use.enter(stay.lanes, self.opened)
 
     cdef list tile_ticks(self):
@@ -181,7 +182,16 @@ cdef class RecorderSet:
         """Return for how long each thread had tiles open since, or None if that is not known."""
         if self.before is None or self.resets != resets:
             return None
-        return [after - before for before, after in zip(self.before, self.tile_ticks())]
+        busy = [after - before for before, after in zip(self.before, self.tile_ticks())]
+        if self.waits is None:
+            return busy
+        return [max(ticks - waited, 0) for ticks, waited in zip(busy, self.waits)]
+
+    cdef int note_waits(self, const uint64_t *ticks) except -1:
+        """Say for how long each thread waited for others while it had a tile open."""
+        cdef int i
+        self.waits = [ticks[i] for i in range(self.threads)]
+        return 0
 
     cdef int close(self, bint failed) except -1:
         """Leave the brick and give the recorders back; raise what was done wrong with them."""

@@ -40,10 +40,12 @@ cdef class RecorderSet:
     cdef object stay                # in `entered` of the calling thread's Recorder
     cdef tuple footprint_bytes      # of a tile of each level; None where nothing is declared
     cdef list before                # by thread, ticks of tiles when entered; None if not measured
+    cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
     cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
 
     cdef list tile_ticks(self)
     cdef list busy_ticks(self, uint64_t resets)
+    cdef int note_waits(self, const uint64_t *ticks) except -1
     cdef int close_handles(self) except -1
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
     cdef int open(self, int level) except -1

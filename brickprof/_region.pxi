@@ -370,6 +370,8 @@ cdef class ParallelRegion:
             job.recorders = NULL if recorders is None else recorders.c
             with nogil:
                 region_run(&job, team, count, together)
+            if job.recorders != NULL:
+                recorders.note_waits(job.waited)
             failed = False
         finally:
             self.runner = 0
@@ -380,13 +382,14 @@ cdef class ParallelRegion:
     cdef int _prepare(self, region_job *job, int threads) except -1:
         """Take the workspace, and fit attention to the number of keys."""
         cdef Py_ssize_t s
-        cdef size_t bytes = threads * self.arena_bytes + self.partial_floats * sizeof(float)
+        cdef size_t waited = round_up(threads * <Py_ssize_t> sizeof(uint64_t), 64)
+        cdef size_t bytes = waited + threads * self.arena_bytes
+        cdef char *memory = <char *> bp_workspace(bytes + self.partial_floats * sizeof(float))
+        if memory == NULL:
+            raise MemoryError("no memory for a region's threads")
         job.arena_bytes = self.arena_bytes
-        job.memory = NULL
-        if bytes:
-            job.memory = <char *> bp_workspace(bytes)
-            if job.memory == NULL:
-                raise MemoryError("no memory for blocks of attention")
+        job.waited, job.memory = <uint64_t *> memory, memory + waited
+        memset(job.waited, 0, waited)
         for s in range(self.count):
             if self.stages[s].kind == ATTEND or self.stages[s].kind == JOIN:
                 region_set_keys(&self.stages[s], job.position + 1)

@@ -49,6 +49,7 @@ cdef struct region_job:
     char *memory                                    # arena_bytes for each thread
     Py_ssize_t arena_bytes
     bp_recorder **recorders
+    uint64_t *waited                                # ticks of each thread; where it is recorded
 
 
 cdef struct region_tally:
@@ -187,6 +188,18 @@ cdef void region_close(bp_recorder *recorder, region_tally *tally) noexcept nogi
     memset(tally, 0, sizeof(region_tally))
 
 
+cdef uint64_t region_await(const Py_ssize_t *done, Py_ssize_t parts,
+                           bp_recorder *recorder) noexcept nogil:
+    """Wait for the parts that others have in work; return for how many ticks, if recorded."""
+    cdef uint64_t since
+    if recorder == NULL or done[0] >= parts:        # most often all is done, and no clock is read
+        bp_team_await(done, parts)
+        return 0
+    since = bp_now(recorder)
+    bp_team_await(done, parts)
+    return bp_now(recorder) - since
+
+
 cdef void region_work(void *given, int thread) noexcept nogil:
     """Walk through the stages; a Macro tile holds what a thread does, and waits for, in a layer."""
     cdef region_job *job = <region_job *> given
@@ -194,6 +207,7 @@ cdef void region_work(void *given, int thread) noexcept nogil:
     cdef region_stage *stage
     cdef Py_ssize_t *counters
     cdef Py_ssize_t s, part
+    cdef uint64_t waited = 0
     cdef attention_arena arena
     cdef region_tally tally
     cdef char *mine = job.memory + thread * job.arena_bytes
@@ -212,9 +226,11 @@ cdef void region_work(void *given, int thread) noexcept nogil:
             region_part(job, stage, part, &arena, recorder, &tally)
             bp_team_done(counters + COUNTER_STEP // 2)
             part = bp_team_next(counters)
-        bp_team_await(counters + COUNTER_STEP // 2, stage.parts)
+        waited += region_await(counters + COUNTER_STEP // 2, stage.parts, recorder)
     if job.first < job.last:
         region_close(recorder, &tally)
+    if recorder != NULL:
+        job.waited[thread] += waited
 
 
 cdef void region_set_keys(region_stage *stage, Py_ssize_t keys) noexcept nogil:

@@ -71,8 +71,9 @@ class TeamTimes:
     wall_ns : int
         Wall time from handing out the recorders to taking them back.
     busy_ns : tuple of int
-        Time that the threads had tiles open in, as read from the clock: that of each call's
-        busiest thread first, then that of its second busiest, and so on to the least busy.
+        Time that the threads had tiles open in, as read from the clock, less what they are known
+        to have waited in these: that of each call's busiest thread first, then that of its second
+        busiest, and so on to the least busy.
     """
 
     calls: int

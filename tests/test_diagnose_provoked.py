@@ -9,7 +9,7 @@ import numpy as np
 from doors import MICRO, MIDI, UNDECLARED, c_door, pointer_of
 from made_recordings import MACHINE, ROOFS
 
-from brickprof._kernels import gemm
+from brickprof._kernels import ParallelRegion, gemm
 from brickprof._profiler import BrickProfiler
 from brickprof.diagnose import Finding, diagnose
 from brickprof.machine import Cache, detect_machine
@@ -94,6 +94,18 @@ def test_two_threads_of_which_one_gets_all_the_work() -> None:
     assert (finding.brick, finding.level) == ("fill", None)
     figures = dict(finding.figures)
     assert figures["least_ns"] < figures["mean_ns"] < figures["busiest_ns"]
+
+
+def test_a_region_in_which_one_thread_works_and_another_waits() -> None:
+    prof, ones = switched_on(), np.ones(4_000_000, np.float32)
+    region = ParallelRegion(threads=2, name="norm")
+    region.rms_norm(ones, ones, np.zeros_like(ones))
+    for _ in range(5):
+        region.run(profiler=prof)
+    finding = found(replace(prof.recording(), machine=MACHINE, roofs=None), "thread-imbalance")
+    figures = dict(finding.figures)
+    assert (finding.brick, figures["threads"]) == ("norm", 2)
+    assert figures["idle_share"] > 0.4
 
 
 def test_threads_that_cost_more_than_they_do() -> None:

@@ -140,9 +140,10 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             symptom=f"{own_share} of the time is {row.level.label}'s own",
             evidence=f"{units.format_ns(row.stats.self_ns)} outside any finer tile",
             figures=(("self_share", row.self_share), ("self_ns", float(row.stats.self_ns))),
-            cause="Packing, set-up and loop control take time that no micro tile computes in.",
+            cause="Packing, set-up, loop control, or waiting for other threads takes time that no "
+            "micro tile computes in.",
             action="Pack once and use it for more tiles, pack with SIMD, allocate buffers "
-            "beforehand; for a small problem, skip packing.",
+            "beforehand; for a small problem, skip packing, or use fewer threads.",
             weight=float(row.stats.self_ns),
         )
 
