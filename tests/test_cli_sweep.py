@@ -99,6 +99,7 @@ def made(times: dict[int, tuple[int, ...]], law: Scalability | None) -> Sweep:
     "alpha, beta, wanted",
     [
         (0.0, 0.01, "Model: throughput peaks at 10.0 threads (USL, R² 0.988)."),
+        (0.0, 1.0, "Model: throughput is greatest with one thread (USL, R² 0.988)."),
         (0.5, 0.0, "Model: throughput rises with every thread (Amdahl, R² 0.988)."),
         (0.0, 0.0, "Model: throughput rises with every thread (linear, R² 0.988)."),
         (1.0, 0.0, "Model: throughput does not depend on the thread count (constant, R² 0.988)."),
@@ -203,8 +204,11 @@ def test_plot(own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["sweep", "gemm", *SMALL, *options]) == 0
     assert ElementTree.parse(path).getroot().attrib["width"] == "640"
     options[-1] = str(tmp_path / "missing" / "sweep.svg")
-    assert main(["sweep", "gemm", *SMALL, *options]) == 1
-    assert capsys.readouterr().err == f"brickprof: {options[-1]}: No such file or directory\n"
+    capsys.readouterr()
+    assert main(["sweep", "gemm", *SMALL, *options]) == 2
+    told = capsys.readouterr()
+    assert told.err.endswith(f"argument --plot: no such folder: '{tmp_path / 'missing'}'\n")
+    assert not told.out, "what cannot be drawn must not be measured first"
 
 
 def test_default_counts() -> None:

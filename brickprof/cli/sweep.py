@@ -113,6 +113,8 @@ def _svg(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() != ".svg":
         raise argparse.ArgumentTypeError(f"must end in .svg, got {text!r}")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
     return path
 
 
@@ -239,6 +241,8 @@ def _optimum(law: Scalability) -> str:
         return "throughput does not depend on the thread count"
     if math.isinf(law.optimum):
         return "throughput rises with every thread"
+    if law.optimum == 1:
+        return "throughput is greatest with one thread"
     return f"throughput peaks at {units.format_number(law.optimum)} threads"
 
 
