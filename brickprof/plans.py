@@ -10,7 +10,7 @@ from brickprof.budget import default_threads
 from brickprof.gemm_tiling import GemmPlan, gemm_blocks
 from brickprof.limits import ITEMSIZES
 from brickprof.machine import Machine, detect_machine
-from brickprof.tiling import check_whole
+from brickprof.tiling import LAYOUTS, check_whole
 
 
 def plan_gemm(
@@ -39,7 +39,8 @@ def plan_gemm(
     isa : str, optional
         Instruction set whose micro-kernel is used; by default the best that this CPU has.
     a_layout, b_layout : {"rows", "columns", "strided"}
-        What lies adjacent in memory; ``"columns"`` for a transposed array.
+        What lies adjacent in memory; ``"columns"`` for a transposed array. A single row or column
+        without gaps lies by rows as well, and is planned so.
 
     Returns
     -------
@@ -58,7 +59,24 @@ def plan_gemm(
     micro = micro_kernel(dtype, isa)
     blocks = gemm_blocks(machine or detect_machine(), micro, ITEMSIZES[dtype])
     team = default_threads() if threads is None else threads
-    return GemmPlan(m, n, k, dtype, micro, blocks, team, a_layout, b_layout)
+    return GemmPlan(
+        m,
+        n,
+        k,
+        dtype,
+        micro,
+        blocks,
+        team,
+        _lying(a_layout, m, k),
+        _lying(b_layout, k, n),
+        b_stride=0 if k == 1 else None,
+    )
+
+
+def _lying(layout: str, rows: int, columns: int) -> str:
+    """Return the layout that kernels see: a single row or column lies both ways."""
+    both = columns == 1 and layout in LAYOUTS
+    return "rows" if both or (rows == 1 and layout == "columns") else layout
 
 
 def plan_attention(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -95,6 +96,35 @@ def test_every_kind_records_its_plan(isa: str, dtype: str, kind: str) -> None:
         bp.gemm(a, b, threads=threads, isa=isa, profiler=profiler)
         default = bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa)
         assert_recorded(profiler, "gemm", replace(default, **lies))
+
+
+@each_isa
+@pytest.mark.parametrize("a_order, b_order", [*product("CF", repeat=2)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (32, 512, 1),
+        (29, 300, 1),
+        (20, 1, 64),
+        (17, 1, 2),
+        (1, 1, 64),
+        (1, 300, 1),
+        (16, 140_000, 1),
+    ],
+)
+def test_single_rows_and_columns_record_the_plan_of_their_order(
+    isa: str, shape: tuple[int, int, int], a_order: str, b_order: str
+) -> None:
+    m, n, k = shape
+    called = {"C": "rows", "F": "columns"}
+    plan = bp.plan_gemm(
+        *shape, threads=1, isa=isa, a_layout=called[a_order], b_layout=called[b_order]
+    )
+    a = np.ones((m, k), "float32", order=a_order)
+    b = np.ones((k, n), "float32", order=b_order)
+    profiler = running()
+    assert (bp.gemm(a, b, isa=isa, plan=plan, profiler=profiler) == k).all()
+    assert_recorded(profiler, "gemm", plan)
 
 
 def laid_out(values: Array, how: str) -> Array:
