@@ -28,6 +28,10 @@ cdef class PackedMatrix:
     def __init__(self):
         raise TypeError("packed matrices are made by brickprof.pack")
 
+    def __reduce__(self):
+        raise TypeError("a packed matrix is of this CPU alone: copy or pickle what it was made of, "
+                        "and pack that")
+
     @property
     def shape(self):
         return self.k, self.n

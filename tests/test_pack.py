@@ -155,7 +155,7 @@ def test_one_made_behind_its_back_is_empty() -> None:
 
 @pytest.mark.parametrize("work", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_it_is_not_copied_by_its_pointer(work: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="packed matrix is of this CPU"):
         work(bp.pack(np.ones((3, 3), "float32")))
 
 
