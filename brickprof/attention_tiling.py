@@ -18,6 +18,7 @@ from math import gcd
 from brickprof.gemm_tiling import LEAST_FLOPS
 from brickprof.gemm_traffic import DOT_ROWS
 from brickprof.levels import TileLevel
+from brickprof.limits import LARGEST_BLOCK
 from brickprof.machine import Machine
 from brickprof.tiling import (
     MOST_THREADS,
@@ -42,7 +43,7 @@ class AttentionBlocks:
 
     def __post_init__(self) -> None:
         for name in ("rows", "keys"):
-            keep_whole(self, name, 1)
+            keep_whole(self, name, 1, LARGEST_BLOCK)
 
 
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:
@@ -117,6 +118,10 @@ class AttentionPlan:
         for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
             most = MOST_THREADS if name == "threads" else None
             keep_whole(self, name, least, most)
+        if not isinstance(self.micro, MicroKernel):
+            raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
+        if not isinstance(self.blocks, AttentionBlocks):
+            raise TypeError(f"blocks must be AttentionBlocks, got {self.blocks!r}")
         if self.blocks.keys % self.micro.nr:
             raise ValueError(
                 f"blocks.keys must be a multiple of the micro-kernel's nr, {self.micro.nr}, "

@@ -22,7 +22,7 @@ from functools import cached_property
 
 from brickprof.gemm_traffic import gemm_totals
 from brickprof.levels import TileLevel
-from brickprof.limits import ITEMSIZES, MOST_THREADS
+from brickprof.limits import ITEMSIZES, LARGEST_BLOCK, MOST_THREADS
 from brickprof.machine import Machine
 from brickprof.tiling import (
     LevelPlan,
@@ -82,7 +82,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-            keep_whole(self, name, 1)
+            keep_whole(self, name, 1, LARGEST_BLOCK)
 
 
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:

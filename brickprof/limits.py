@@ -14,5 +14,8 @@ ISAS = ("avx512", "avx2", "neon", "base")
 MOST_THREADS = 4096
 """Thread counts above this are taken for a mistake."""
 
+LARGEST_BLOCK = 2**40
+"""Sizes of blocks and caches above this are taken for a mistake, and would pass 64 bits."""
+
 LARGEST_INTEGER = 2**512
 """The largest integer that a saved recording may hold: no rate of two such overflows a float."""

@@ -13,6 +13,7 @@ from plan_strategies import KIB, MIB, MICROS
 import brickprof as bp
 from brickprof.attention_tiling import AttentionBlocks
 from brickprof.gemm_tiling import Blocks
+from brickprof.limits import LARGEST_BLOCK
 from brickprof.machine import Cache, detect_machine
 from brickprof.tiling import balanced, ceil_div, round_up
 
@@ -60,11 +61,18 @@ def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exceptio
         replace(plan, **{field: value})
 
 
-@pytest.mark.parametrize("value", [0, -6, 1.0, None, True])
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, LARGEST_BLOCK + 1])
 def test_bad_blocks_are_refused(value: Any) -> None:
     for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-        with pytest.raises(ValueError, match=f"^{name} must be an integer >= 1"):
+        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
             replace(Blocks(6, 16, 5), **{name: value})
+    for name in ("rows", "keys"):
+        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
+            replace(AttentionBlocks(6, 8), **{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True])
+def test_bad_micro_kernels_are_refused(value: Any) -> None:
     for name in ("mr", "nr", "lanes", "wide", "dots"):
         with pytest.raises(ValueError, match=f"^{name} must be an integer >= 1"):
             replace(MICROS[0], **{name: value})
@@ -80,11 +88,15 @@ def test_bad_blocks_are_refused(value: Any) -> None:
         ("threads", 0),
         ("threads", 5000),
         ("rows", True),
+        ("micro", None),
+        ("blocks", None),
+        ("blocks", Blocks(6, 8, 5)),
     ],
 )
 def test_bad_attention_plans_are_refused(field: str, value: Any) -> None:
     plan = bp.AttentionPlan(2, 3, 4, 5, False, MICROS[0], AttentionBlocks(6, 8))
-    with pytest.raises(ValueError, match=f"^{field} must be"):
+    error = TypeError if field in ("micro", "blocks") else ValueError
+    with pytest.raises(error, match=f"^{field} must be"):
         replace(plan, **{field: value})
 
 
