@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,24 @@ HOME = Path(__file__).parent
 PARTIAL = Path("build/bench")
 
 
+def a_count(text: str) -> int:
+    """Read a thread count."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+    return int(text)
+
+
+def some_seconds(text: str) -> float:
+    """Read how long a race goes on."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
+    return seconds
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -32,8 +51,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         choices=shapes.NAMES,
         help=f"some of: {', '.join(shapes.NAMES)}",
     )
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="thread counts")
-    parser.add_argument("--seconds", type=float, help="for each problem; 0.5, or 0.03 if quick")
+    parser.add_argument(
+        "--threads", type=a_count, nargs="+", metavar="N", default=[1, 2], help="thread counts"
+    )
+    parser.add_argument(
+        "--seconds", type=some_seconds, help="for each problem; 0.5, or 0.03 if quick"
+    )
     parser.add_argument(
         "--out", type=Path, help=f"folder; {HOME.name}, or {PARTIAL} for a run of parts"
     )
@@ -110,7 +133,8 @@ def main() -> None:
     stamp = document["date"][:19].replace(":", "")
     name = f"results/{stamp}-{document['fingerprint'][:8]}.json"
     (args.out / name).write_text(page.to_json(document))
-    print(page.overview(document["cases"]), end="\n\n")
+    overview = page.overview(document["cases"])
+    print(f"\n{overview}\n" if overview else "")
     print(f"figures in {args.out / name}, page in {page.write(document, args.out, name)}")
 
 

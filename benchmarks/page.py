@@ -68,8 +68,7 @@ def render(document: Document, pictures: Sequence[str] = (), name: str = "") -> 
         quick,
         "## Machine and libraries",
         machine(document),
-        "## Overview",
-        overview(document["cases"]),
+        *(("## Overview", text) if (text := overview(document["cases"])) else ()),
         shown.get("ratios", ""),
         *gemm(document["cases"], shown.get("squares", "")),
         *attention(document["cases"], shown.get("attention", "")),
@@ -100,7 +99,7 @@ def machine(document: Document) -> str:
 
 
 def overview(cases: Sequence[Case]) -> str:
-    """Tell the means over all families."""
+    """Tell the means over all families; nothing where nothing was raced."""
     rows = []
     for kind, dtype, threads in ratios.values(
         cases, lambda case: (case["kind"], case["dtype"], case["threads"])
@@ -117,6 +116,8 @@ def overview(cases: Sequence[Case]) -> str:
                     *(f"{other.mean:.3f}" if other else "" for other in each),
                 ]
             )  # fmt: skip
+    if not rows:
+        return ""
     head = ["", "problems", "mean", "least", "won", "mean of medians", "least of medians"]
     return table([*head, *(f"against {name}" for name in tables.RIVALS)], rows) + (
         "\n\nGeometric means of ratios to the fastest of the others, and, in the last columns, to "

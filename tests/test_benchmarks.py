@@ -113,6 +113,23 @@ def test_names_tell_parts_apart() -> None:
     assert set(command.asked_names(None)) == set(shapes.NAMES) - set(shapes.GROUPS)
 
 
+@pytest.mark.parametrize("option", ["--threads", "--seconds"])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "two"])
+def test_bad_arguments_are_refused_before_anything_runs(
+    option: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.parse([f"{option}={text}"])
+    assert left.value.code == 2
+    assert f"{option}: must be" in capsys.readouterr().err
+
+
+def test_a_page_without_races_has_no_overview() -> None:
+    assert page.overview([]) == ""
+    assert "## Overview" not in page.render(made_up())
+    assert "## Overview" in page.render(made_up(cases=[case(NumPy=2.0)]))
+
+
 @pytest.mark.parametrize("families", [shapes.GEMM, shapes.ATTENTION])
 def test_no_problem_is_raced_twice_in_a_family(families: Any) -> None:
     for problems in families.values():
