@@ -36,10 +36,12 @@ cdef uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     cdef Py_ssize_t more = (LINE_BYTES - 16) // job.itemsize, ragged = columns + sweeps * more
     cdef Py_ssize_t strip = job.ukr.nr + in_place * more
     cdef Py_ssize_t again = panels - 1 + (mode == COPIED or mode == TURNED)
-    cdef Py_ssize_t b = padded if mode == PANEL else columns if mode == TURNED else ragged
+    cdef Py_ssize_t held = at.kb * (strip + job.ukr.mr) * job.itemsize
+    cdef Py_ssize_t b = padded if mode == PANEL else columns
     cdef Py_ssize_t a = at.mb
-    b += lost(again * (ragged if in_place else padded),
-              at.kb * (strip + job.ukr.mr) * job.itemsize, job.blocks.l1_bytes)
+    if in_place or mode == COPIED:
+        b += lost(sweeps * more, held, job.blocks.l1_bytes)
+    b += lost(again * (ragged if in_place else padded), held, job.blocks.l1_bytes)
     a += lost((sweeps - 1) * at.mb, at.kb * (at.mb + strip) * job.itemsize, job.blocks.l1_bytes)
     if at.packed:
         a += 2 * at.mb

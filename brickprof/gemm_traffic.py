@@ -97,7 +97,8 @@ def _midi(
 
     A block of A comes from L2 for each strip if it does not stay in L1, and a strip for each panel
     if it does not beside one. Rows of a strip of C, and of B where it is used in place, begin at
-    any 16 bytes of a line, so that they take most of another one.
+    any 16 bytes of a line, so that they take most of another one; B's is that of the strip before,
+    which may still be there.
     """
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
@@ -108,10 +109,13 @@ def _midi(
     more = (LINE_BYTES - 16) // plan.itemsize
     ragged = columns + len(widths) * more
     in_place = mode in ("near", "in place")
-    once = {"panel": padded, "turned": columns}.get(mode, ragged)
     again = (panels - 1 + (mode in ("copied", "turned"))) * (ragged if in_place else padded)
     strip = kernel.nr + in_place * more
-    b = once + lost(again, deep * (strip + kernel.mr) * plan.itemsize, l1)
+    held = deep * (strip + kernel.mr) * plan.itemsize
+    b = padded if mode == "panel" else columns
+    if in_place or mode == "copied":
+        b += lost(len(widths) * more, held, l1)
+    b += lost(again, held, l1)
     a = rows + lost((len(widths) - 1) * rows, deep * (rows + strip) * plan.itemsize, l1)
     if plan.packs_a(columns):
         a += 2 * rows

@@ -66,7 +66,7 @@ def walk_block(
             wide = 4 * micro.lanes
         width = min(wide, columns - done)
         padded, ragged = round_up(width, micro.lanes), width + line - 1
-        moved += {"panel": padded, "turned": width}.get(mode, ragged) * deep
+        moved += (padded if mode == "panel" else width) * deep
         again += padded if mode in ("copied", "turned") else 0
         again += (panels - 1) * (ragged if in_place else padded)
         moved += touches * rows * ragged
@@ -75,7 +75,10 @@ def walk_block(
         done += width
         strips += 1
     strip = micro.nr + (line - 1 if in_place else 0)
-    moved += lost(again, deep * (strip + micro.mr) * size, l1) * deep
+    held = deep * (strip + micro.mr) * size
+    if mode not in ("panel", "turned"):
+        moved += lost(strips * (line - 1), held, l1) * deep
+    moved += lost(again, held, l1) * deep
     moved += lost((strips - 1) * rows, deep * (rows + strip) * size, l1) * deep
     yield TileLevel.MIDI, 2 * rows * columns * deep, moved
 
