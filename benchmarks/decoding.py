@@ -31,6 +31,7 @@ LADDER = (
     ("attention in the widest SIMD", {"widest_simd": True}),
     ("gate and up projections fused", {"fused_gate_up": True}),
     ("no allocation on the decode path", {"reuse_buffers": True}),
+    ("compiled operations between products", {"compiled_steps": True}),
     ("one parallel region", {"fused_regions": True}),
 )
 """The decoder's optimizations, each on top of those before it."""
@@ -216,10 +217,40 @@ def against_transformers(config: Any, weights: Any, threads: int, race: Callable
     return result
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Run everything and return what was found."""
+def measure_model(
+    preset: str, args: argparse.Namespace, race: Callable[[Calls], Any], transformers: Any
+) -> dict[str, Any]:
+    """Run everything for one model; `transformers` is the module, or None."""
     from decoder import Decoder
 
+    import brickprof as bp
+
+    config, weights = random_model(preset, args.layers)
+    nbytes = weight_bytes(config)
+    chosen = bp.ThreadConfig.for_model(config.hidden, PROMPT)
+    entry: dict[str, Any] = {
+        "layers": config.layers, "bytes": nbytes,
+        "automatic": {"decode": chosen.decode, "prefill": chosen.prefill},
+    }  # fmt: skip
+    if nbytes > LEAST_BYTES:
+        print(f"{preset}: against loads of as many bytes")
+        step = stepping(Decoder(config, weights, threads=chosen))
+        entry["roof"] = race({"brickprof": step, "loads": loading(nbytes, args.threads)})
+    print(f"{preset}: optimizations")
+    entry["ladder"] = race(ladder(config, weights, args.threads))
+    for name, make in (("decode", stepping), ("prefill", filling)):
+        print(f"{preset}: {name} by threads")
+        counts = POOLS if name == "decode" else POOLS[:4]
+        entry[name] = race(pools(config, weights, make, counts))
+    if transformers:
+        print(f"{preset}: against transformers {transformers.__version__}")
+        entry["transformers"] = transformers.__version__
+        entry |= against_transformers(config, weights, args.threads, race)
+    return entry
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Run everything and return what was found."""
     import brickprof as bp
     from benchmarks.turns import Effort, outcome, take_turns
 
@@ -242,29 +273,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             print(f"  {name:34} {best:9.3f} ms best {median:9.3f} median", flush=True)
         return found
 
-    automatic = bp.optimal_threads(1 << 20, physical_cores=setting.usable_cpus())
-    models = {}
-    for preset in args.presets:
-        config, weights = random_model(preset, args.layers)
-        nbytes = weight_bytes(config)
-        entry: dict[str, Any] = {
-            "layers": config.layers, "bytes": nbytes, "automatic": automatic,
-        }  # fmt: skip
-        if nbytes > LEAST_BYTES:
-            print(f"{preset}: against loads of as many bytes")
-            step = stepping(Decoder(config, weights, threads=args.threads))
-            entry["roof"] = race({"brickprof": step, "loads": loading(nbytes, args.threads)})
-        print(f"{preset}: optimizations")
-        entry["ladder"] = race(ladder(config, weights, args.threads))
-        for name, make in (("decode", stepping), ("prefill", filling)):
-            print(f"{preset}: {name} by threads")
-            counts = POOLS if name == "decode" else POOLS[:4]
-            entry[name] = race(pools(config, weights, make, counts))
-        if transformers:
-            print(f"{preset}: against transformers {transformers.__version__}")
-            entry |= {"transformers": transformers.__version__,
-                      **against_transformers(config, weights, args.threads, race)}  # fmt: skip
-        models[preset] = entry
+    models = {preset: measure_model(preset, args, race, transformers) for preset in args.presets}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "threads": args.threads, "versions": setting.versions(),

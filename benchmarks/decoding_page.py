@@ -34,7 +34,7 @@ def render(found: Found, name: str) -> str:
 
 def _model(model: Found) -> Iterator[str]:
     """Yield a model's tables."""
-    step, nbytes = model["decode"]["times"][str(model["automatic"])], model["bytes"]
+    step, nbytes = model["decode"]["times"][str(model["automatic"]["decode"])], model["bytes"]
     rates = f"{1 / step['best']:,.1f} tok/s (median {1 / step['median']:,.1f})"
     yield f"A step reads {nbytes / 1e6:,.1f} MB of weights; at the thread count chosen, {rates}."
     if "roof" in model:
@@ -44,6 +44,12 @@ def _model(model: Found) -> Iterator[str]:
     yield "### The optimizations, each on top of those before it"
     yield _ladder(model["ladder"])
     yield "### Thread counts"
+    times = model["decode"]["times"]
+    crowd = times[str(POOLS[-1])]
+    yield (
+        f"Decoding on the thread count chosen is **{crowd['best'] / step['best']:.2f}** times as "
+        f"fast as on {POOLS[-1]} threads ({crowd['median'] / step['median']:.2f} of medians)."
+    )
     yield _pools(model)
 
 
@@ -73,8 +79,8 @@ def _against(model: Found) -> str:
     head = ["", "brickprof, tok/s", f"transformers {model['transformers']}", "ratio", "of medians"]
     ours, crowd = model["crowd"]["times"].values()
     return f"{table(head, rows)}\n\n" + (
-        f"Against transformers with a pool of {POOLS[-1]} threads, a step on the thread count "
-        f"chosen is **{crowd['best'] / ours['best']:.1f}** times as fast "
+        f"Against transformers with a pool of {POOLS[-1]} threads, a step of brickprof is "
+        f"**{crowd['best'] / ours['best']:.1f}** times as fast "
         f"({crowd['median'] / ours['median']:.1f} of medians)."
     )
 
@@ -102,7 +108,7 @@ def _pools(model: Found) -> str:
         ids = 1 if title == "decode" else 128
         for count, taken in times.items():
             best = min(other["best"] for other in times.values())
-            chosen = " (chosen)" if int(count) == model["automatic"] else ""
+            chosen = " (chosen)" if int(count) == model["automatic"][title] else ""
             rows.append([
                 f"{title}, {threads(int(count))}{chosen}",
                 f"{ids / taken['best']:,.1f} ({ids / taken['median']:,.1f})",

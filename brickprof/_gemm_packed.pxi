@@ -52,6 +52,21 @@ cdef class PackedMatrix:
         return f"<PackedMatrix {self.k} x {self.n} {self.dtype}, {self.isa}>"
 
 
+cdef void pack_strips(PackedMatrix packed, const bp_ukr *ukr, const char *b, Py_ssize_t row_step,
+                      Py_ssize_t column_step, Py_ssize_t itemsize) noexcept nogil:
+    """Pack all strips, one depth of tiles after the other."""
+    cdef Py_ssize_t padded = round_up(packed.n, ukr.lanes), row, column, p, kb, j, width
+    for row in range(ceil_div(packed.k, packed.kc)):
+        p = row * packed.kc
+        kb = min(packed.kc, packed.k - p)
+        for column in range(ceil_div(packed.n, ukr.nr)):
+            j = column * ukr.nr
+            width = min(ukr.nr, packed.n - j)
+            ukr.pack(round_up(width, ukr.lanes), width, kb,
+                     b + (p * row_step + j * column_step) * itemsize, column_step, row_step,
+                     packed.strips + (p * padded + j * kb) * itemsize)
+
+
 def pack(b, isa=None):
     """Pack the right side of products that is used many times, such as a layer's weights.
 
@@ -80,10 +95,8 @@ def pack(b, isa=None):
     cdef bint single = cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT32
     cdef const bp_ukr *ukr = chosen.f32 if single else chosen.f64
     cdef PackedMatrix packed = PackedMatrix.__new__(PackedMatrix)
-    cdef Py_ssize_t itemsize = 4 if single else 8, padded, p, j, width, kb
-    cdef Py_ssize_t row, column
+    cdef Py_ssize_t itemsize = 4 if single else 8, padded, row_step, column_step
     cdef gemm_blocks_t blocks
-    cdef char *strip
     gemm_default_blocks(chosen, single, &blocks)
     packed.chosen, packed.single = chosen, single
     packed.k, packed.n = cnp.PyArray_DIM(array, 0), cnp.PyArray_DIM(array, 1)
@@ -94,16 +107,9 @@ def pack(b, isa=None):
     packed.memory = np.empty((padded * packed.k + 2 * ukr.lanes) * itemsize + 64, np.uint8)
     packed.strips = <char *> cnp.PyArray_DATA(<cnp.ndarray> packed.memory)
     packed.strips += (64 - <size_t> packed.strips % 64) % 64
-    for row in range(ceil_div(packed.k, packed.kc)):
-        p = row * packed.kc
-        kb = min(packed.kc, packed.k - p)
-        for column in range(ceil_div(packed.n, ukr.nr)):
-            j = column * ukr.nr
-            width = min(ukr.nr, packed.n - j)
-            strip = packed.strips + (p * padded + j * kb) * itemsize
-            ukr.pack(round_up(width, ukr.lanes), width, kb,
-                     <char *> array.data + (p * step(array, 0) + j * step(array, 1)) * itemsize,
-                     step(array, 1), step(array, 0), strip)
+    row_step, column_step = step(array, 0), step(array, 1)
+    with nogil:
+        pack_strips(packed, ukr, array.data, row_step, column_step, itemsize)
     return packed
 
 

@@ -171,7 +171,9 @@ def test_profiles_of_layers_and_operations() -> None:
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-@pytest.mark.parametrize("without", [(), ("--without", "fused_regions")])
+@pytest.mark.parametrize(
+    "without", [(), ("--without", "fused_regions"), ("--without", "compiled_steps")]
+)
 def test_a_step_is_its_layers_and_its_logits(threads: str, without: tuple[str, ...]) -> None:
     text = output("layer_profile.py", "--threads", threads, "--layers", "3", *without)
 

@@ -18,7 +18,7 @@ import brickprof as bp
 
 MACRO, MIDI, MICRO = bp.TileLevel.MACRO, bp.TileLevel.MIDI, bp.TileLevel.MICRO
 PARTS = ("rms_norm", "rope", "swiglu", "add")
-OP_BY_OP = Optimizations(fused_regions=False)
+OP_BY_OP = Optimizations(compiled_steps=False)
 
 
 def profiled(name: str, threads: int = 1, optimizations: Optimizations = OP_BY_OP) -> bp.Recording:

@@ -20,6 +20,7 @@ enum {
     /* Looks at a counter before the processor is offered to others, who may be what it waits for. */
     PATIENCE = 2000,
     STACK_BYTES = 1 << 20,
+    LOOK_AGAIN = 256, /* uses of a team after which it asks anew what processors it may use */
 };
 
 enum { IDLE, POSTED, AT_WORK };
@@ -39,7 +40,7 @@ struct bp_team {
     _Alignas(64) signal_word busy; /* workers that are not done yet */
     bp_team *next;                 /* in the list of those that nobody uses */
     worker **workers;
-    int size, processors;
+    int size, processors, uses;
     int processor;                 /* that the caller is on */
     int crowded;                   /* more threads than processors: they had better sleep at once */
     bp_work work;
@@ -160,13 +161,16 @@ static int hire(bp_team *team, pthread_attr_t *attributes) {
     return 1;
 }
 
+static int usable_processors(void) {
+    cpu_set_t usable;
+    return sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable)
+                                                             : (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static int grow(bp_team *team, int threads) {
     pthread_attr_t attributes;
-    cpu_set_t usable;
+    if (team->uses++ % LOOK_AGAIN == 0) team->processors = usable_processors();
     if (team->size >= threads) return 1;
-    team->processors = sched_getaffinity(0, sizeof usable, &usable) == 0
-                           ? CPU_COUNT(&usable)
-                           : (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (pthread_attr_init(&attributes) != 0) return 0;
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

@@ -316,7 +316,7 @@ def choose_runner(
     config: ModelConfig, weights: ModelWeights, cache: KVCache, optimizations: Optimizations
 ) -> Runner:
     """Return the runner for a model; a region has no arrays that it could make anew."""
-    if optimizations.fused_regions and optimizations.reuse_buffers:
+    if optimizations.compiled_steps and optimizations.reuse_buffers:
         return RegionRunner(config, weights, cache, optimizations)
     return OpByOpRunner(config, weights, cache, optimizations)
 

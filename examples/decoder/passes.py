@@ -26,8 +26,11 @@ class Optimizations:
     Parameters
     ----------
     fused_regions : bool
-        One parallel region for all operations of a pass over a single position, in place of one
-        for each; needs `reuse_buffers`.
+        One parallel region for all operations of a step, in place of one for each; needs
+        `compiled_steps`.
+    compiled_steps : bool
+        The operations of a step are those of `brickprof.ParallelRegion`, in place of kernels for
+        products and attention with NumPy between them; needs `reuse_buffers`.
     fused_gate_up : bool
         One product for the two inner projections of the MLP in place of two.
     widest_simd : bool
@@ -37,6 +40,7 @@ class Optimizations:
     """
 
     fused_regions: bool = True
+    compiled_steps: bool = True
     fused_gate_up: bool = True
     widest_simd: bool = True
     reuse_buffers: bool = True

@@ -1,4 +1,4 @@
-"""Runs a single position in one parallel region of brickprof, and others operation by operation."""
+"""Runs single positions in parallel regions of brickprof, and others operation by operation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class RegionRunner:
     ) -> None:
         self._config, self._weights, self._cache = config, weights, cache
         self._others = OpByOpRunner(config, weights, cache, optimizations)
-        self._fused = optimizations.fused_gate_up
+        self._fused = optimizations.fused_regions
+        self._fused_gate_up = optimizations.fused_gate_up
         self._isa = None if optimizations.widest_simd else "base"
         rows = config.query_rows + 2 * config.key_rows
         self._hidden, self._normed = _zeros(config.hidden), _zeros(config.hidden)
@@ -60,10 +61,11 @@ class RegionRunner:
             self._keys = self._cache.keys
         np.copyto(self._hidden, self._weights.embedding[ids[0]])
         if call.profiler is None or not call.profiler.is_tile_profiling_enabled:
-            self._whole.run(past, threads=call.count)
+            self._whole.run(past, call.count, fused=self._fused)
         else:
-            self._layers.run(past, threads=call.count, profiler=call.profiler)
-            self._head.run(threads=call.count, profiler=call.profiler)
+            # Fused, so that a layer is one tile of a thread.
+            self._layers.run(past, call.count, call.profiler)
+            self._head.run(0, call.count, call.profiler)
         return self._logits
 
     def _build(self) -> None:
@@ -100,7 +102,7 @@ class RegionRunner:
         """Add the second half of a layer."""
         config, (gate, up) = self._config, self._gates
         region.rms_norm(self._hidden, layer.mlp_norm, self._normed, config.rms_eps)
-        if self._fused:
+        if self._fused_gate_up:
             region.matvec(layer.gate_up, self._normed, self._gates.reshape(-1))
         else:
             region.matvec(layer.gate_up[: config.intermediate], self._normed, gate)
