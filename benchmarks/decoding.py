@@ -113,17 +113,26 @@ def ladder(config: Any, weights: Any, threads: int) -> Calls:
     return calls
 
 
-def loading(nbytes: int, threads: int) -> Callable[[], object]:
-    """Return a pass of loads over so many bytes, shared out between threads: the DRAM roof."""
+def loading(arrays: Sequence[Any], threads: int) -> Callable[[], object]:
+    """Return a pass of loads over arrays, shared out between threads: their memory's own roof."""
     from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np
 
     from brickprof._kernels import probe_load
 
-    parts = [np.ones(nbytes // threads, np.uint8) for _ in range(threads)]
+    shares: list[list[Any]] = [[] for _ in range(threads)]
+    for array in arrays:
+        for share, part in zip(shares, np.array_split(array.reshape(-1), threads), strict=True):
+            share.append(part.view(np.uint8))
     team = ThreadPoolExecutor(threads)
-    return lambda: [*team.map(lambda part: probe_load(part, 1), parts)]
+    return lambda: [*team.map(lambda share: [probe_load(part, 1) for part in share], shares)]
+
+
+def weight_arrays(weights: Any) -> list[Any]:
+    """Return the matrices that a step reads."""
+    matrices = ("qkv", "output", "gate_up", "down")
+    return [weights.head, *(getattr(one, name) for one in weights.layers for name in matrices)]
 
 
 def pools(config: Any, weights: Any, make: Callable[[Any, int | None], Any], counts: Sequence[int]
@@ -233,9 +242,10 @@ def measure_model(
         "automatic": {"decode": chosen.decode, "prefill": chosen.prefill},
     }  # fmt: skip
     if nbytes > LEAST_BYTES:
-        print(f"{preset}: against loads of as many bytes")
+        print(f"{preset}: against plain loads of the weights")
         step = stepping(Decoder(config, weights, threads=chosen))
-        entry["roof"] = race({"brickprof": step, "loads": loading(nbytes, args.threads)})
+        loads = loading(weight_arrays(weights), args.threads)
+        entry["roof"] = race({"brickprof": step, "loads": loads})
     print(f"{preset}: optimizations")
     entry["ladder"] = race(ladder(config, weights, args.threads))
     for name, make in (("decode", stepping), ("prefill", filling)):

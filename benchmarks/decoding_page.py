@@ -58,7 +58,7 @@ def _roof(race: Found, nbytes: int) -> str:
     ours, loads = race["times"]["brickprof"], race["times"]["loads"]
     low, _, high = race["paired"]["loads"]
     return (
-        f"In turns with plain loads of as many bytes: {nbytes / ours['best'] / 1e9:.1f} GB/s of "
+        f"In turns with plain loads of the same weights: {nbytes / ours['best'] / 1e9:.1f} GB/s of "
         f"{nbytes / loads['best'] / 1e9:.1f} GB/s, **{loads['best'] / ours['best']:.1%}** (of "
         f"medians {loads['median'] / ours['median']:.1%}, quartiles {low:.1%} to {high:.1%})."
     )

@@ -46,18 +46,20 @@ def run(args: argparse.Namespace) -> None:
     # What is first done pays for buffers and threads, which would be most of a short prompt's time.
     model.generate(prompt, min(args.tokens, 2), *drawing)
     model.reset()
-    # The first id comes out of the prompt, each later one takes a step.
     started = time.perf_counter()
-    first = model.generate(prompt, 1, *drawing)
-    middle = time.perf_counter()
-    later = model.generate(first, args.tokens - 1, *drawing) if args.tokens > 1 else []
-    ended = time.perf_counter()
+    model.prefill(prompt)
+    prefilled = time.perf_counter() - started
+    model.reset()
+    started = time.perf_counter()
+    ids = model.generate(prompt, args.tokens, *drawing)
+    # The first id comes out of the prompt, each later one takes a step.
+    decoded = time.perf_counter() - started - prefilled
 
     print("prompt", *prompt)
-    print("ids", *first, *later)
-    print(f"prefill {units.format_number(len(prompt) / (middle - started))} tok/s")
-    if later:
-        print(f"decode {units.format_number(len(later) / (ended - middle))} tok/s")
+    print("ids", *ids)
+    print(f"prefill {units.format_number(len(prompt) / prefilled)} tok/s")
+    if len(ids) > 1 and decoded > 0:
+        print(f"decode {units.format_number((len(ids) - 1) / decoded)} tok/s")
 
 
 def main() -> int:

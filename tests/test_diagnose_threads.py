@@ -9,7 +9,8 @@ import pytest
 from made_recordings import COUNTS, MACHINE, changed, healthy_tiles, made, tiles
 
 from brickprof.diagnose import Finding, diagnose
-from brickprof.diagnose._tiles import HELD_UP, LARGE_FOOTPRINT
+from brickprof.diagnose._noise import HELD_UP
+from brickprof.diagnose._tiles import LARGE_FOOTPRINT
 from brickprof.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.recording import DEFAULT_BRICK, BrickInfo, Recording, TeamTimes, merge_recordings
@@ -159,13 +160,15 @@ def test_threads_share_a_cache_that_is_common_and_keep_one_that_is_not() -> None
     assert dict(found["footprint"].figures)["cache_share_bytes"] == l3 // 2
 
 
-def held_up(level: TileLevel, count: int, ratio: float) -> Recording:
-    """Return the healthy recording with a few tiles of a level that took much longer."""
-    (healthy,) = (one for one in healthy_tiles() if one.level is level)
+def held_up(level: TileLevel, count: int, ratio: float, slower: float = 1.0) -> Recording:
+    """Return the healthy recording, or a slower one, with a few tiles that took much longer."""
+    (healthy,) = (one for one in healthy_tiles(slower) if one.level is level)
     usual = healthy.total_ns / (COUNTS[level] + count * (ratio - 1))
     times = [round(usual)] * (COUNTS[level] - count) + [round(usual * ratio)] * count
     spread = tiles(level, times)
-    return changed(level, histogram=spread.histogram, min_ns=spread.min_ns, max_ns=spread.max_ns)
+    return changed(
+        level, slower, histogram=spread.histogram, min_ns=spread.min_ns, max_ns=spread.max_ns
+    )
 
 
 @pytest.mark.parametrize(("level", "count"), [(MIDI, 1), (MICRO, 3)])
@@ -177,6 +180,17 @@ def test_a_few_tiles_that_take_far_longer_are_noise(level: TileLevel, count: int
     lost = 39 * count / (COUNTS[level] + 39 * count)
     assert figures["lost_share"] == pytest.approx(lost, rel=0.05)
     assert finding.weight == pytest.approx(lost * 1_050_000, rel=0.1)
+
+
+def test_what_others_took_is_no_fault_of_the_kernel() -> None:
+    lost = 39 * 9 / (COUNTS[MICRO] + 39 * 9)
+    slower = 1 / (1 - lost)
+    assert {one.code for one in diagnose(slow((0, 0, 0), efficiency=0.92 / slower))} == {
+        "compute-bound"
+    }
+    assert only(held_up(MICRO, 9, 40.0, slower)).code == "noisy-machine"
+    codes = {one.code for one in diagnose(held_up(MICRO, 9, 40.0, 1.5 * slower))}
+    assert codes == {"noisy-machine", "compute-bound"}
 
 
 def test_noise_that_costs_little_or_is_no_accident_is_not_called_so() -> None:

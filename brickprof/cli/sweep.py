@@ -163,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             print_lines(f"{task.label}, {_counted(args.rounds, 'round')}", "")
             print_table(_columns(sweep.unit), _rows(sweep), bold=sweep.points.index(sweep.best))
-            print_lines("", *_conclusions(sweep))
+            print_lines("", *_conclusions(sweep, task.rule is not None))
             if findings := render_findings(diagnose_sweep(sweep)):
                 print_lines("", findings.rstrip())
     finally:
@@ -219,8 +219,8 @@ def _interval(low: int, high: int) -> str:
     return f"{least} - {greatest}" if shared else f"{least} {unit} - {greatest}"
 
 
-def _conclusions(sweep: Sweep) -> Iterator[str]:
-    """Return what the sweep says, a line each."""
+def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
+    """Return what the sweep says, a line each; the rule wants to know of the work."""
     from brickprof.sweeps import LEAST_ROUNDS
 
     if sweep.dropped:
@@ -232,7 +232,10 @@ def _conclusions(sweep: Sweep) -> Iterator[str]:
     if law is not None:
         yield f"Model: {_optimum(law)} ({law.law}, R² {law.r_squared:.3f})."
         yield from law.caveats
-    yield f"Rule: optimal_threads chooses {sweep.rule}, within a budget of {sweep.budget}."
+    if has_rule:
+        yield f"Rule: optimal_threads chooses {sweep.rule}, within a budget of {sweep.budget}."
+    else:
+        yield f"Budget: {_counted(sweep.budget, 'thread')}, by cores, affinity and cgroup quota."
 
 
 def _optimum(law: Scalability) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from brickprof.diagnose._finding import Finding
+from brickprof.diagnose._noise import TAIL_SAMPLES, noisy_machine
 from brickprof.diagnose._roofs import (
     ABOVE_ROOF,
     LOW_BANDWIDTH,
@@ -20,9 +21,7 @@ from brickprof.diagnose._threads import thread_imbalance, thread_overhead, too_m
 from brickprof.diagnose._tiles import (
     LARGE_OUTER_SELF,
     LARGE_TAIL,
-    TAIL_SAMPLES,
     footprint,
-    noisy_machine,
     outer_self_time,
     shorter_than_timer,
     tiles_too_short,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from brickprof import metrics, units
 from brickprof.diagnose._finding import Finding
+from brickprof.diagnose._noise import share_held_up
 from brickprof.levels import TileLevel
 from brickprof.summary import BrickSummary, LevelSummary, Summary
 
@@ -98,7 +99,9 @@ def compute_bound(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     if limiting is None:
         return
     row, attainable, efficiency = limiting
-    if row.bound != "compute" or efficiency >= NEAR_ROOF:
+    # What a few tiles lost to something else is not the kernel's.
+    undisturbed = 1 - max(map(share_held_up, brick.levels))
+    if row.bound != "compute" or efficiency >= NEAR_ROOF * undisturbed:
         return
     used = row.bandwidth_share or 0.0
     if used < LOW_BANDWIDTH:

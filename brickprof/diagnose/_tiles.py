@@ -1,4 +1,4 @@
-"""What tiles tell: long tails, noise, tiles too short or too large, time outside micro tiles."""
+"""What tiles tell: long tails, tiles too short or too large, time outside micro tiles."""
 
 from __future__ import annotations
 
@@ -6,30 +6,19 @@ from collections.abc import Iterator
 
 from brickprof import metrics, units
 from brickprof.diagnose._finding import Finding
+from brickprof.diagnose._noise import TAIL_SAMPLES
 from brickprof.diagnose._roofs import NEAR_ROOF
 from brickprof.levels import TileLevel
 from brickprof.machine import Machine
-from brickprof.stats import bucket_bounds
-from brickprof.summary import BrickSummary, LevelSummary, Summary, threads_text, too_short
+from brickprof.summary import BrickSummary, Summary, threads_text, too_short
 from brickprof.tiling import ceil_div
 
 LARGE_TAIL = 3.0
 """p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and
 one that has to come from the next memory takes two to four times as long."""
 
-TAIL_SAMPLES = 200
-"""Timed tiles below which p99 is one or two tiles, and no evidence."""
-
 LARGE_OUTER_SELF = 0.2
 """Self share above which an outer level is more than packing and loop set-up should cost."""
-
-HELD_UP = 16.0
-"""Times the median from which a tile was held up by something else: L1 is some ten times as fast
-as DRAM, so that missing data alone do not make a tile of L1 slower than that."""
-
-LARGE_NOISE = 0.05
-"""Share of a level's time lost in tiles that were held up above which the machine is noisy: repeats
-on a quiet one differ by less."""
 
 LARGE_FOOTPRINT = 1.5
 """Footprint over the cache's share of a thread from which a tile counts as too large: up to a
@@ -146,54 +135,6 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             "beforehand; for a small problem, skip packing, or use fewer threads.",
             weight=float(row.stats.self_ns),
         )
-
-
-def noisy_machine(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """A few tiles took so long that something else must have run; at the finest such level."""
-    for row in reversed(brick.levels):
-        timed = row.stats.timed
-        if timed < TAIL_SAMPLES or row.batch is not None or not row.p50_ns:
-            continue
-        held_up, lost_ns, all_ns = _held_up(row)
-        lost = metrics.share(lost_ns, all_ns)
-        # From one in a hundred on it is no accident: p99 is as slow.
-        if not held_up or held_up * 100 >= timed or lost <= LARGE_NOISE:
-            continue
-        yield Finding(
-            code="noisy-machine",
-            brick=brick.info.name,
-            level=row.level,
-            symptom="a few tiles were held up",
-            evidence=f"{units.format_count(held_up)} of {units.format_count(timed)} timed tiles "
-            f"took more than {units.format_number(HELD_UP)} times p50 "
-            f"({units.format_ns(row.p50_ns)}) and {units.format_percent(lost)} of the time, up to "
-            f"{units.format_ns(row.stats.max_ns)} each",
-            figures=(
-                ("held_up_tiles", float(held_up)),
-                ("timed_tiles", float(timed)),
-                ("p50_ns", float(row.p50_ns)),
-                ("max_ns", float(row.stats.max_ns)),
-                ("lost_share", lost),
-            ),
-            cause="Something else ran: another process, interrupts, the host of a virtual "
-            "machine, or the kernel at the first touch of memory; or a few tiles are much larger.",
-            action="Measure again on an idle machine, with the memory touched beforehand.",
-            weight=lost * row.stats.total_ns,
-        )
-        return
-
-
-def _held_up(row: LevelSummary) -> tuple[int, int, int]:
-    """Return the tiles that were held up, what they took beyond p50, and what all tiles took."""
-    count, lost_ns, all_ns = 0, 0, 0
-    for bucket, tiles in row.stats.histogram:
-        low, high = bucket_bounds(bucket)
-        middle = (low + high) // 2
-        all_ns += tiles * middle
-        if low > HELD_UP * row.p50_ns:
-            count += tiles
-            lost_ns += tiles * (middle - row.p50_ns)
-    return count, lost_ns, all_ns
 
 
 def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
