@@ -64,6 +64,7 @@ cdef class ParallelRegion:
         return self.count - joins
 
     cdef int _check_ready(self) except -1:
+        """Raise unless operations may be added, or run."""
         if self.chosen == NULL:
             raise RuntimeError("the region was not initialized")
         # A child of a fork is without the thread that ran it.
@@ -257,6 +258,7 @@ cdef class ParallelRegion:
         cdef Py_ssize_t context, s, first = self.count
         cdef attention_job job
         cdef attention_arena arena
+        self._check_ready()
         region_shaped(queries, "q", (heads, dim), False)
         all_keys = region_cache(keys, "keys", -1, dim, -1)
         context = cnp.PyArray_DIM(all_keys, 1)
@@ -277,8 +279,12 @@ cdef class ParallelRegion:
         job.keys = SPLIT_KEYS
         block_rows, block_keys = attention_machine_blocks(job.isa.name, dim)
         attention_tiling(&job, 1, True, block_rows, block_keys)
-        self._add(ATTEND, [queries, all_keys, kept, target])
-        self._add(JOIN, [])
+        try:
+            self._add(ATTEND, [queries, all_keys, kept, target])
+            self._add(JOIN, [])
+        except MemoryError:
+            self.count = first                      # neither without the other
+            raise
         for s in range(first, self.count):
             self.stages[s].attention = job
         self.arena_bytes = max(self.arena_bytes, attention_carve(&job, NULL, &arena))
