@@ -24,6 +24,7 @@ import numpy as np
 from decoder import PRESETS, Decoder
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, timed
+from decoder.scripts import run_script
 from decoder.work import pass_work
 
 import brickprof as bp
@@ -36,10 +37,11 @@ PRESET = os.environ.get("DECODER_PRESET", "tiny")
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description="Time a decoder's steps, tile by tile.",
-        epilog="BRICKPROF_NUM_THREADS or OMP_NUM_THREADS sets the thread count.",
+        epilog="Without --threads, BRICKPROF_NUM_THREADS or OMP_NUM_THREADS sets the thread count.",
     )
     made.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"sizes ({PRESET})")
     made.add_argument("--layers", type=positive, help="how many (those of the preset)")
+    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
     made.add_argument("--past", type=positive, default=64, help="positions before (64)")
     made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
     made.add_argument("--save", metavar="FILE", help="keep the recording: brickprof report FILE")
@@ -104,12 +106,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
 
 
 def main() -> None:
-    args = parser().parse_args()
-    try:
-        with bp.configure_optimal_thread_pool(work=PRESETS[args.preset].hidden) as pool:
-            run(args, pool)
-    except (ValueError, OSError) as error:
-        parser().error(str(error))
+    run_script(parser(), run)
 
 
 if __name__ == "__main__":

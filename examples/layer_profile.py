@@ -13,6 +13,7 @@ import numpy as np
 from decoder import PRESETS, Decoder, Optimizations
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, table, timed
+from decoder.scripts import run_script
 from decoder.work import Work, pass_work
 
 import brickprof as bp
@@ -94,21 +95,21 @@ def token_figures(
     ]
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
     off = dict.fromkeys(args.without, False)
     model = Decoder.random(
         args.preset,
         layers=args.layers,
-        threads=args.threads,
+        threads=pool.threads,
         optimizations=Optimizations(**off),
     )
     ids = np.random.default_rng(0).integers(0, model.config.vocab, args.prompt).tolist()
-    roofs = bp.roofs(args.threads)
+    roofs = bp.roofs(pool.threads)
     held = pass_work(model.config, 1, args.prompt).nbytes
     memory = memory_of(held, bp.detect_machine())
     tokens = token_figures(model, args, ids, roofs, memory)
     layers, report = layer_figures(model, args, ids, roofs, memory)
-    print(f"{args.preset} · {model.config.layers} layers · {args.threads} thread(s)")
+    print(f"{args.preset} · {model.config.layers} layers · {pool.threads} thread(s)")
     print(table([*layers, *tokens]))
     prompt, token = tokens
     print(f"prefill {units.format_number(args.prompt / prompt.median_ns * 1e9)} tok/s")
@@ -120,14 +121,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    args = parser().parse_args()
-    try:
-        # Without an option the variables decide, as they do for the library.
-        with bp.configure_optimal_thread_pool(threads=args.threads) as pool:
-            args.threads = pool.threads
-            run(args)
-    except ValueError as error:
-        parser().error(str(error))
+    run_script(parser(), run)
 
 
 if __name__ == "__main__":

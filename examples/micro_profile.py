@@ -16,6 +16,7 @@ from decoder import PRESETS, ModelConfig
 from decoder import ops as parts
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, table, timed
+from decoder.scripts import run_script
 from decoder.weights import Array
 from decoder.work import Work, attention_work, element_work, ffn_work, product_work
 
@@ -115,16 +116,16 @@ def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
     )
 
 
-def run(args: argparse.Namespace) -> None:
-    config, machine, roofs = PRESETS[args.preset], bp.detect_machine(), bp.roofs(args.threads)
+def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
+    config, machine, roofs = PRESETS[args.preset], bp.detect_machine(), bp.roofs(pool.threads)
     for rows in args.rows:
         cases = [
-            *products(config, rows, args.threads),
-            attention(config, rows, args.past, args.threads),
-            ffn(config, rows, args.threads),
+            *products(config, rows, pool.threads),
+            attention(config, rows, args.past, pool.threads),
+            ffn(config, rows, pool.threads),
             *element_wise(config, rows),
         ]
-        print(f"{args.preset} · {rows} position(s) after {args.past} · {args.threads} thread(s)")
+        print(f"{args.preset} · {rows} position(s) after {args.past} · {pool.threads} thread(s)")
         print(
             table(
                 Figure(
@@ -136,14 +137,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    args = parser().parse_args()
-    try:
-        # Without an option the variables decide, as they do for the library.
-        with bp.configure_optimal_thread_pool(threads=args.threads) as pool:
-            args.threads = pool.threads
-            run(args)
-    except ValueError as error:
-        parser().error(str(error))
+    run_script(parser(), run)
 
 
 if __name__ == "__main__":

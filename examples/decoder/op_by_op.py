@@ -36,7 +36,7 @@ class OpByOpRunner:
     ) -> None:
         self._config, self._weights, self._cache = config, weights, cache
         self._fused = optimizations.fused_gate_up
-        self._isa = None if optimizations.widest_simd else "base"
+        self._isa = optimizations.attention_isa
         self._buffers: Buffers = ReusedBuffers() if optimizations.reuse_buffers else FreshBuffers()
 
     def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:

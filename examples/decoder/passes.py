@@ -50,6 +50,11 @@ class Optimizations:
             if not isinstance(value, bool):
                 raise TypeError(f"{name} must be True or False, got {value!r}")
 
+    @property
+    def attention_isa(self) -> str | None:
+        """The instruction set of attention; None is the widest."""
+        return None if self.widest_simd else "base"
+
 
 @dataclass(frozen=True)
 class Call:

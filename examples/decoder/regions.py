@@ -42,7 +42,7 @@ class RegionRunner:
         self._others = OpByOpRunner(config, weights, cache, optimizations)
         self._fused = optimizations.fused_regions
         self._fused_gate_up = optimizations.fused_gate_up
-        self._isa = None if optimizations.widest_simd else "base"
+        self._isa = optimizations.attention_isa
         rows = config.query_rows + 2 * config.key_rows
         self._hidden, self._normed = _zeros(config.hidden), _zeros(config.hidden)
         self._qkv, self._mixed = _zeros(rows), _zeros(config.heads, config.head_dim)
