@@ -116,15 +116,68 @@ def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
     )
 
 
+def single_position(config: ModelConfig, past: int, threads: int) -> Iterator[Case]:
+    """Yield the operations of a step as decoding runs them, each in a region of its own."""
+    hidden, inner, dim = config.hidden, config.intermediate, config.head_dim
+    x, weight, normed = (randoms(hidden) for _ in range(3))
+    gates, gated = randoms(2, inner), randoms(inner)
+    gate_up, down = randoms(2 * inner, hidden), randoms(hidden, inner)
+    queries, mixed = (randoms(config.heads, dim) for _ in range(2))
+    new_keys, new_values = (randoms(config.kv_heads, dim) for _ in range(2))
+    keys, values = (randoms(config.kv_heads, past + 1, dim) for _ in range(2))
+    cosine, sine = (t.reshape(past + 1, -1) for t in parts.rope_tables(config, past + 1))
+
+    def case(name: str, work: Work, *add: Callable[[bp.ParallelRegion], None]) -> Case:
+        region = bp.ParallelRegion(threads=threads)
+        for operation in add:
+            operation(region)
+        return name, work, lambda: region.run(past)
+
+    def norm(region: bp.ParallelRegion) -> None:
+        region.rms_norm(x, weight, normed, config.rms_eps)
+
+    def gate(region: bp.ParallelRegion) -> None:
+        region.swiglu(gates[0], gates[1], gated)
+
+    yield case(
+        "attention",
+        attention_work(config, 1, past),
+        lambda region: region.attend(queries, keys, values, mixed),
+    )
+    yield case(
+        "FFN",
+        ffn_work(config, 1),
+        norm,
+        lambda region: region.matvec(gate_up, normed, gates.reshape(-1)),
+        gate,
+        lambda region: region.matvec(down, gated, x, add=True),
+    )
+    yield case("rms_norm", element_work(parts.RMS_NORM, hidden), norm)
+    yield case("swiglu", element_work(parts.SWIGLU, inner), gate)
+    yield case(
+        "rope",
+        element_work(parts.ROPE, queries.size + new_keys.size),
+        lambda region: region.rotate_and_store(
+            queries, new_keys, new_values, cosine, sine, keys, values
+        ),
+    )
+
+
+def many_positions(config: ModelConfig, rows: int, past: int, threads: int) -> Iterator[Case]:
+    """Yield the operations of a prefill."""
+    yield attention(config, rows, past, threads)
+    yield ffn(config, rows, threads)
+    yield from element_wise(config, rows)
+
+
 def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
     config, machine, roofs = PRESETS[args.preset], bp.detect_machine(), bp.roofs(pool.threads)
     for rows in args.rows:
-        cases = [
-            *products(config, rows, pool.threads),
-            attention(config, rows, args.past, pool.threads),
-            ffn(config, rows, pool.threads),
-            *element_wise(config, rows),
-        ]
+        cases = [*products(config, rows, pool.threads)]
+        if rows == 1:
+            cases += single_position(config, args.past, pool.threads)
+        else:
+            cases += many_positions(config, rows, args.past, pool.threads)
         print(f"{args.preset} · {rows} position(s) after {args.past} · {pool.threads} thread(s)")
         print(
             table(
