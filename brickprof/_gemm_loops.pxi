@@ -2,6 +2,7 @@
 
 cdef struct gemm_step:
     Py_ssize_t j0, j1, strips, p0, kb               # columns of C, and depth, of a Macro tile
+    Py_ssize_t depth_step                           # its number among the steps of k
     Py_ssize_t i0, mb                               # rows of a Midi tile
     Py_ssize_t panels, least, taller                # its panels, their height, how many are taller
     const char *a                                   # its block of A, packed or where it is
@@ -139,7 +140,7 @@ cdef void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number, char 
     cdef const bp_ukr *ukr = job.ukr
     cdef Py_ssize_t wide = ukr.nr, width, j, strip = 0
     cdef int strips = 1
-    bp_start(recorder, BP_MIDI, number, at.p0)
+    bp_start(recorder, BP_MIDI, number, at.depth_step)
     gemm_block(job, at, block)
     if at.mb <= ukr.wide and at.mode == IN_PLACE:
         wide = 4 * ukr.lanes
@@ -171,7 +172,7 @@ cdef void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
     at.strip = arena
     at.panel, at.panel_j0 = arena + gemm_strip_bytes(job) + gemm_block_bytes(job), at.j0
     for p in range(ceil_div(job.k, job.kc)):
-        at.p0 = p * job.kc
+        at.depth_step, at.p0 = p, p * job.kc
         at.kb = min(job.kc, job.k - at.p0)
         bp_start(recorder, BP_MACRO, p, part)
         if job.prepacked:

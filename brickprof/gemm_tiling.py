@@ -335,13 +335,17 @@ class GemmPlan:
         return stride * self.itemsize >= 1024
 
     @property
+    def _b_row_bytes(self) -> int:
+        """Bytes from one row of B to the next, where it lies by rows."""
+        return (self.n if self.b_stride is None else self.b_stride) * self.itemsize
+
+    @property
     def in_panels(self) -> bool:
         """Whether B is packed a part at a time, before it is used."""
         if self.b_layout != "rows":
             return ceil_div(self.m, self.grid[0]) > self.mc
         if self.by_panels:
-            stride = self.n if self.b_stride is None else self.b_stride
-            return self.k > WAYS and stride * self.itemsize % SETS_BYTES == 0
+            return self.k > WAYS and self._b_row_bytes % SETS_BYTES == 0
         return not self.streams and self.k * self.n * self.itemsize > self.blocks.l2_bytes
 
     def b_mode(self, rows: int) -> str:
@@ -357,9 +361,8 @@ class GemmPlan:
             return "turned"
         if rows <= self.micro.mr:
             return "in place"
-        stride = self.n if self.b_stride is None else self.b_stride
-        far = 2 * self.kc * stride * self.itemsize > self.blocks.l2_bytes
-        alias = stride * self.itemsize % ALIAS_BYTES == 0
+        far = 2 * self.kc * self._b_row_bytes > self.blocks.l2_bytes
+        alias = self._b_row_bytes % ALIAS_BYTES == 0
         return "copied" if self.streams or far or alias else "near"
 
     def strips(self, rows: int, columns: int) -> list[int]:

@@ -321,3 +321,18 @@ def test_a_copy_into_a_strided_result_is_part_of_the_call() -> None:
     assert (out[::2, ::2] == 4).all() and not out[1::2].any()
     wall, busy = prof.recording().brick_info("gemm").wall_ns, prof.tile_stats(TileLevel.MACRO)
     assert wall > busy.total_ns
+
+
+def test_tiles_of_a_product_say_which_they_are() -> None:
+    profiler = running(events=10_000)
+    plan = tiny_plan(20, 30, 17, "float32", bp.isas()[0], deep=5)
+    a, b = np.ones((20, 17), "float32"), np.ones((17, 30), "float32")
+    bp.gemm(a, b, profiler=profiler, plan=plan)
+    steps = range(-(-plan.k // plan.kc))
+    assert len(steps) > 1
+    events = profiler.recording().events
+    macro, midi, _ = ([one for one in events if one.level is level] for level in TileLevel)
+    assert {one.row for one in macro} == {one.col for one in midi} == set(steps)
+    for step in steps:
+        rows = [one.row for one in midi if one.col == step]
+        assert sorted(set(rows)) == list(range(len(set(rows))))
