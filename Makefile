@@ -4,10 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-CYTHON := $(wildcard brickprof/*.pyx)
-SOURCES := setup.py pyproject.toml $(CYTHON) $(wildcard brickprof/*.px[di]) \
-	$(filter-out $(CYTHON:.pyx=.c),$(wildcard brickprof/*.[ch] brickprof/kernels/*.[ch])) \
-	$(wildcard brickprof/include/brickprof/*.h)
+CYTHON := $(shell find brickprof -name '*.pyx')
+SOURCES := setup.py pyproject.toml $(CYTHON) $(shell find brickprof -name '*.px[di]') \
+	$(shell find brickprof -name '*.[ch]')
 EXAMPLES := $(sort $(wildcard examples/*.py))
 CHECKED := build/sanitize
 
@@ -30,7 +29,7 @@ test: $(INSTALLED)  ## Run all tests
 test-decoder: $(INSTALLED)  ## Hold the decoder of examples/ against transformers
 	$(RUN) -m pip install --quiet torch==2.13.0
 	$(RUN) -m pip install --quiet --no-build-isolation --editable '.[transformers]'
-	HF_HUB_OFFLINE=1 $(RUN) -m pytest -q tests/test_decoder_transformers.py
+	HF_HUB_OFFLINE=1 $(RUN) -m pytest -q tests/examples/test_decoder_transformers.py
 
 lint: $(INSTALLED)  ## Check style and format
 	$(RUN) -m ruff check .
@@ -57,15 +56,16 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	rm -rf $(CHECKED)
 	mkdir -p $(CHECKED)
 	tar -cf - --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist \
-		--exclude='*.so' $(patsubst %,--exclude=./%,$(CYTHON:.pyx=.c)) . | tar -xf - -C $(CHECKED)
+		--exclude='*.so' . | tar -xf - -C $(CHECKED)
 	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/test_packaging.py
+		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/project/test_packaging.py
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
-	rm -f $(INSTALLED) brickprof/*.so $(CYTHON:.pyx=.c)
+	rm -f $(INSTALLED)
+	find brickprof -name '*.so' -delete
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 install: $(INSTALLED)

@@ -13,32 +13,40 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer_group
 
-INCLUDE = "brickprof/include"
-KERNEL_HEADERS = sorted(str(path) for path in Path("brickprof/kernels").glob("*.h"))
-KERNEL_SOURCES = sorted(str(path) for path in Path("brickprof/kernels").glob("*.c"))
-TILE_HEADERS = [f"{INCLUDE}/brickprof/tile.h", "brickprof/clock.h"]
+PACKAGE = Path("brickprof")
+INCLUDES = [f"{PACKAGE}/include", str(PACKAGE), numpy.get_include()]
+SOURCES = {
+    "brickprof.profiler.brick_profiler": ["profiler"],
+    "brickprof._kernels": ["kernels/micro", "kernels/runtime"],
+}
+"""Folders whose C files are linked into a module, once: they hold state."""
 CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS") == "1"
 """Build with Cython's bounds checks and the address and undefined-behaviour sanitizers."""
 
 
-def extension(name: str, sources: list[str], depends: list[str]) -> Extension:
-    """Describe one extension; all are compiled alike."""
+def module_name(path: Path) -> str:
+    """Return the name of the module that a Cython file becomes."""
+    return ".".join(path.with_suffix("").parts)
+
+
+def c_files(folder: str) -> list[Path]:
+    """Return the C files of a folder."""
+    return sorted((PACKAGE / folder).glob("*.c"))
+
+
+def extension(path: Path) -> Extension:
+    """Describe the extension of a Cython file; all are compiled alike."""
+    name = module_name(path)
     return Extension(
-        f"brickprof.{name}",
-        [f"brickprof/{name}.pyx", *sources],
-        depends=[*TILE_HEADERS, *depends],
-        include_dirs=[INCLUDE, "brickprof", numpy.get_include()],
+        name,
+        [str(path), *(str(c) for folder in SOURCES.get(name, []) for c in c_files(folder))],
+        depends=sorted(str(header) for header in PACKAGE.rglob("*.h")),
+        include_dirs=INCLUDES,
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     )
 
 
-EXTENSIONS = [
-    extension("_recorder", [], []),
-    extension("_profiler", ["brickprof/clock.c"], []),
-    extension("_arrays", [], []),
-]
-if Path("brickprof/_kernels.pyx").exists():
-    EXTENSIONS.append(extension("_kernels", KERNEL_SOURCES, KERNEL_HEADERS))
+EXTENSIONS = [extension(path) for path in sorted(PACKAGE.rglob("*.pyx"))]
 
 
 class BuildExtensions(build_ext):
@@ -83,6 +91,7 @@ class BuildExtensions(build_ext):
 setup(
     ext_modules=cythonize(
         EXTENSIONS,
+        build_dir="build/cython",
         include_path=["."],
         compiler_directives={
             "language_level": 3,

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import brickprof as bp
-from brickprof.levels import TileLevel
+from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 
 LINE = 64

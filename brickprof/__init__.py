@@ -18,76 +18,78 @@ if TYPE_CHECKING:
     from brickprof._kernels import gemm as gemm
     from brickprof._kernels import isas as isas
     from brickprof._kernels import pack as pack
-    from brickprof._profiler import BrickProfiler as BrickProfiler
-    from brickprof.attention_tiling import AttentionPlan as AttentionPlan
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
-    from brickprof.errors import BrickprofError as BrickprofError
-    from brickprof.errors import MachineError as MachineError
-    from brickprof.errors import RecordingError as RecordingError
-    from brickprof.errors import RoofsError as RoofsError
-    from brickprof.errors import SweepError as SweepError
-    from brickprof.errors import TileNestingError as TileNestingError
-    from brickprof.gemm_tiling import GemmPlan as GemmPlan
-    from brickprof.levels import TileLevel as TileLevel
+    from brickprof.core.errors import BrickprofError as BrickprofError
+    from brickprof.core.errors import MachineError as MachineError
+    from brickprof.core.errors import RecordingError as RecordingError
+    from brickprof.core.errors import RoofsError as RoofsError
+    from brickprof.core.errors import SweepError as SweepError
+    from brickprof.core.errors import TileNestingError as TileNestingError
+    from brickprof.core.levels import TileLevel as TileLevel
+    from brickprof.kernels.plans import plan_attention as plan_attention
+    from brickprof.kernels.plans import plan_gemm as plan_gemm
     from brickprof.machine import Machine as Machine
     from brickprof.machine import detect_machine as detect_machine
-    from brickprof.plans import plan_attention as plan_attention
-    from brickprof.plans import plan_gemm as plan_gemm
+    from brickprof.planning.attention import AttentionPlan as AttentionPlan
+    from brickprof.planning.gemm import GemmPlan as GemmPlan
+    from brickprof.profiler.brick_profiler import BrickProfiler as BrickProfiler
     from brickprof.recording import Overhead as Overhead
     from brickprof.recording import Recording as Recording
     from brickprof.recording import load_recording as load_recording
     from brickprof.recording import merge_recordings as merge_recordings
+    from brickprof.recording.tile_stats import TileStats as TileStats
     from brickprof.roofline import Roofs as Roofs
-    from brickprof.scalability import Scalability as Scalability
-    from brickprof.scalability import fit_scalability as fit_scalability
-    from brickprof.sweeps import Sweep as Sweep
-    from brickprof.sweeps import SweepPoint as SweepPoint
-    from brickprof.sweeps import sweep_threads as sweep_threads
-    from brickprof.threads import ConfiguredThreads as ConfiguredThreads
-    from brickprof.threads import ThreadConfig as ThreadConfig
-    from brickprof.threads import configure_optimal_thread_pool as configure_optimal_thread_pool
-    from brickprof.threads import optimal_threads as optimal_threads
-    from brickprof.tilestats import TileStats as TileStats
+    from brickprof.tuning.scalability import Scalability as Scalability
+    from brickprof.tuning.scalability import fit_scalability as fit_scalability
+    from brickprof.tuning.sweep import Sweep as Sweep
+    from brickprof.tuning.sweep import SweepPoint as SweepPoint
+    from brickprof.tuning.sweep import sweep_threads as sweep_threads
+    from brickprof.tuning.threads import ConfiguredThreads as ConfiguredThreads
+    from brickprof.tuning.threads import ThreadConfig as ThreadConfig
+    from brickprof.tuning.threads import (
+        configure_optimal_thread_pool as configure_optimal_thread_pool,
+    )
+    from brickprof.tuning.threads import optimal_threads as optimal_threads
 
 _HOMES = {
-    "AttentionPlan": "attention_tiling",
-    "BrickProfiler": "_profiler",
-    "BrickprofError": "errors",
-    "ConfiguredThreads": "threads",
-    "GemmPlan": "gemm_tiling",
+    "AttentionPlan": "planning.attention",
+    "BrickProfiler": "profiler.brick_profiler",
+    "BrickprofError": "core.errors",
+    "ConfiguredThreads": "tuning.threads",
+    "GemmPlan": "planning.gemm",
     "Machine": "machine",
-    "MachineError": "errors",
+    "MachineError": "core.errors",
     "Overhead": "recording",
     "PackedMatrix": "_kernels",
     "ParallelRegion": "_kernels",
     "Recording": "recording",
-    "RecordingError": "errors",
+    "RecordingError": "core.errors",
     "Roofs": "roofline",
-    "RoofsError": "errors",
-    "Scalability": "scalability",
-    "Sweep": "sweeps",
-    "SweepError": "errors",
-    "SweepPoint": "sweeps",
-    "ThreadConfig": "threads",
-    "TileLevel": "levels",
-    "TileNestingError": "errors",
-    "TileStats": "tilestats",
+    "RoofsError": "core.errors",
+    "Scalability": "tuning.scalability",
+    "Sweep": "tuning.sweep",
+    "SweepError": "core.errors",
+    "SweepPoint": "tuning.sweep",
+    "ThreadConfig": "tuning.threads",
+    "TileLevel": "core.levels",
+    "TileNestingError": "core.errors",
+    "TileStats": "recording.tile_stats",
     "attention": "_kernels",
     "calibrate": "calibration",
-    "configure_optimal_thread_pool": "threads",
+    "configure_optimal_thread_pool": "tuning.threads",
     "detect_machine": "machine",
-    "fit_scalability": "scalability",
+    "fit_scalability": "tuning.scalability",
     "gemm": "_kernels",
     "isas": "_kernels",
     "load_recording": "recording",
     "merge_recordings": "recording",
-    "optimal_threads": "threads",
+    "optimal_threads": "tuning.threads",
     "pack": "_kernels",
-    "plan_attention": "plans",
-    "plan_gemm": "plans",
+    "plan_attention": "kernels.plans",
+    "plan_gemm": "kernels.plans",
     "roofs": "calibration",
-    "sweep_threads": "sweeps",
+    "sweep_threads": "tuning.sweep",
 }
 
 __all__ = [*_HOMES, "__version__", "get_include"]

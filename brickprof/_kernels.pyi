@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from brickprof._profiler import BrickProfiler
-from brickprof.attention_tiling import AttentionPlan
-from brickprof.gemm_tiling import GemmPlan
-from brickprof.tiling import MicroKernel
+from brickprof.planning.attention import AttentionPlan
+from brickprof.planning.blocks import MicroKernel
+from brickprof.planning.gemm import GemmPlan
+from brickprof.profiler.brick_profiler import BrickProfiler
 
 class PackedMatrix:
     @property

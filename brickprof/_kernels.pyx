@@ -1,7 +1,7 @@
 """GEMM, attention and parallel regions, tiled for L3, L2 and L1; the loops around the micro-kernels.
 
 The arithmetic is in kernels/: here is what is blocked, packed, shared out and timed, in the
-order that `brickprof.gemm_tiling` and `brickprof.attention_tiling` plan.
+order that `brickprof.planning.gemm` and `brickprof.planning.attention` plan.
 """
 
 import functools
@@ -18,24 +18,24 @@ from libc.string cimport memcpy, memset
 from posix.types cimport pid_t
 from posix.unistd cimport getpid
 
-from brickprof._arrays cimport as_input, as_output, check_overlap, step
-from brickprof._profiler cimport BrickProfiler, RecorderSet
+from brickprof.kernels.arrays cimport as_input, as_output, check_overlap, step
+from brickprof.profiler.brick_profiler cimport BrickProfiler, RecorderSet
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_ns, bp_read_clock, bp_recorder, bp_recorder_of,
     bp_start, bp_stop,
 )
 
-from brickprof.attention_tiling import AttentionPlan, attention_blocks
-from brickprof.budget import default_threads
-from brickprof.limits import MOST_THREADS
+from brickprof.planning.attention import AttentionPlan, attention_blocks
+from brickprof.planning.budget import default_threads
+from brickprof.core.limits import MOST_THREADS
 from brickprof.machine import detect_machine
-from brickprof.gemm_tiling import GemmPlan, gemm_blocks
-from brickprof.tiling import MicroKernel
+from brickprof.planning.gemm import GemmPlan, gemm_blocks
+from brickprof.planning.blocks import MicroKernel
 
 cnp.import_array()
 
 
-cdef extern from "kernels/dispatch.h" nogil:
+cdef extern from "kernels/runtime/dispatch.h" nogil:
     ctypedef struct bp_tile:
         Py_ssize_t k
         const void *a
@@ -109,10 +109,10 @@ cdef extern from "kernels/dispatch.h" nogil:
 
     const bp_isa **bp_isas
 
-cdef extern from "kernels/workspace.h" nogil:
+cdef extern from "kernels/runtime/workspace.h" nogil:
     void *bp_workspace(size_t bytes)
 
-cdef extern from "kernels/team.h" nogil:
+cdef extern from "kernels/runtime/team.h" nogil:
     ctypedef struct bp_team:
         pass
     bp_team *bp_team_take(int threads)
@@ -124,19 +124,19 @@ cdef extern from "kernels/team.h" nogil:
     void bp_team_await(const Py_ssize_t *counter, Py_ssize_t count) noexcept
 
 
-include "_isas.pxi"
-include "_gemm_shape.pxi"
-include "_gemm_bytes.pxi"
-include "_gemm_dots.pxi"
-include "_gemm_axpy.pxi"
-include "_gemm_loops.pxi"
-include "_gemm_packed.pxi"
-include "_gemm.pxi"
-include "_attention_shape.pxi"
-include "_attention_splits.pxi"
-include "_attention_loops.pxi"
-include "_attention.pxi"
-include "_region_loops.pxi"
-include "_region_arrays.pxi"
-include "_region.pxi"
-include "_probes.pxi"
+include "kernels/isas.pxi"
+include "kernels/gemm/shape.pxi"
+include "kernels/gemm/bytes.pxi"
+include "kernels/gemm/dots.pxi"
+include "kernels/gemm/axpy.pxi"
+include "kernels/gemm/loops.pxi"
+include "kernels/gemm/packed.pxi"
+include "kernels/gemm/call.pxi"
+include "kernels/attention/shape.pxi"
+include "kernels/attention/splits.pxi"
+include "kernels/attention/loops.pxi"
+include "kernels/attention/call.pxi"
+include "kernels/region/loops.pxi"
+include "kernels/region/arrays.pxi"
+include "kernels/region/call.pxi"
+include "kernels/probes.pxi"

@@ -13,7 +13,7 @@ import numpy as np
 from decoder import PRESETS, Decoder
 from decoder.checks import positive
 
-from brickprof import units
+from brickprof.core import units
 
 
 def parser() -> argparse.ArgumentParser:

@@ -28,7 +28,7 @@ from decoder.scripts import run_script
 from decoder.work import pass_work
 
 import brickprof as bp
-from brickprof import units
+from brickprof.core import units
 
 PRESET = os.environ.get("DECODER_PRESET", "tiny")
 """Whose sizes `forward` takes, since a sweep passes it nothing but thread counts."""

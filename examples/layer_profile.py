@@ -17,7 +17,7 @@ from decoder.scripts import run_script
 from decoder.work import Work, pass_work
 
 import brickprof as bp
-from brickprof import units
+from brickprof.core import units
 from brickprof.reports import text
 
 

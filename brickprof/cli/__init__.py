@@ -11,7 +11,7 @@ from typing import Protocol
 
 from brickprof._version import __version__
 from brickprof.cli import attention, calibrate, compare, demo, gemm, machine, report, sweep
-from brickprof.errors import BrickprofError
+from brickprof.core.errors import BrickprofError
 
 __all__ = ["VERBS", "main"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from brickprof.limits import DTYPES, ISAS, MOST_THREADS
+from brickprof.core.limits import DTYPES, ISAS, MOST_THREADS
 
 
 def positive(text: str) -> int:

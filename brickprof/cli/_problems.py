@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from brickprof.cli._options import add_dtype, positive
-from brickprof.limits import ITEMSIZES
+from brickprof.core.limits import ITEMSIZES
 
 if TYPE_CHECKING:
     from brickprof import BrickProfiler

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from brickprof import units
 from brickprof.cli._output import progress_bar
 from brickprof.cli._problems import Problem, Run
+from brickprof.core import units
 from brickprof.recording import Recording
 
 
 def prepared(problem: Problem, isa: str | None) -> Run:
     """Return what runs a problem; a ValueError if its arrays cannot fit into memory."""
-    from brickprof.calibration import available_memory
+    from brickprof.calibration.measurement import available_memory
 
     available = available_memory()
     if problem.nbytes > available:

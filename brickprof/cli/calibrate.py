@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from brickprof import units
 from brickprof.cli._options import add_dtype, add_isa, add_json, add_threads
 from brickprof.cli._output import Justify, print_json, print_lines, print_table, progress_bar
+from brickprof.core import units
+from brickprof.diagnose.summary import threads_text
 from brickprof.roofline import MEMORY, Roofs, load_roofs, store_roofs
-from brickprof.summary import threads_text
 
 NAME = "calibrate"
 HELP = "measure this machine's peak and bandwidths, and keep them"
@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print and store."""
-    from brickprof.budget import default_threads
     from brickprof.calibration import calibrate
     from brickprof.machine import detect_machine
+    from brickprof.planning.budget import default_threads
 
     machine = detect_machine()
     counts = [args.threads] if args.threads else sorted({1, default_threads()})

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from brickprof import metrics, units
 from brickprof.cli._options import add_json
 from brickprof.cli._output import Justify, print_json, print_lines, print_table
-from brickprof.levels import TileLevel
+from brickprof.core import metrics, units
+from brickprof.core.levels import TileLevel
+from brickprof.diagnose.summary import BrickSummary, summarize
 from brickprof.recording import Recording, load_recording
-from brickprof.summary import BrickSummary, summarize
 
 NAME = "compare"
 HELP = "hold two saved recordings side by side"

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from brickprof.cli._options import add_isa, add_json, add_save, add_threads
 from brickprof.cli._problems import AttentionProblem, GemmProblem
 from brickprof.cli._runs import prepared, show, with_roofs
-from brickprof.levels import TileLevel
+from brickprof.core.levels import TileLevel
 
 if TYPE_CHECKING:
     from brickprof import BrickProfiler

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from brickprof import units
 from brickprof.cli._options import add_json
 from brickprof.cli._output import Justify, print_json, print_lines, print_table
-from brickprof.limits import DTYPES
+from brickprof.core import units
+from brickprof.core.limits import DTYPES
 from brickprof.machine import CpuBudget, Machine, cpu_budget, detect_machine
 from brickprof.roofline import MEMORY, Roofs, stored_roofs
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brickprof import metrics, units
-from brickprof.budget import thread_budget
 from brickprof.cli._callables import load, target
 from brickprof.cli._options import add_isa, add_json, amount, positive, thread_counts
 from brickprof.cli._output import Justify, print_json, print_lines, print_table, progress_bar
@@ -23,12 +21,14 @@ from brickprof.cli._problems import (
     gemm_problem,
 )
 from brickprof.cli._runs import prepared
-from brickprof.limits import ITEMSIZES
+from brickprof.core import metrics, units
+from brickprof.core.limits import ITEMSIZES
 from brickprof.machine import detect_machine
+from brickprof.planning.budget import thread_budget
 
 if TYPE_CHECKING:
-    from brickprof.scalability import Scalability
-    from brickprof.sweeps import Sweep, SweepPoint
+    from brickprof.tuning.scalability import Scalability
+    from brickprof.tuning.sweep import Sweep, SweepPoint
 
 NAME = "sweep"
 HELP = "time a product, attention or a function of yours at several thread counts"
@@ -124,7 +124,7 @@ def _kernel(
     """Return what makes a task of one of the library's kernels, its arrays filled."""
 
     def task(args: argparse.Namespace) -> _Task:
-        from brickprof.threads import optimal_threads
+        from brickprof.tuning.threads import optimal_threads
 
         problem = choose(args)
         run = prepared(problem, args.isa)
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     from brickprof.diagnose import diagnose_sweep
     from brickprof.reports import sweep_svg
     from brickprof.reports.text import render_findings
-    from brickprof.sweeps import sweep_threads
+    from brickprof.tuning.sweep import sweep_threads
 
     task: _Task = args.task(args)
     counts = args.counts or default_counts(detect_machine().usable_cores)
@@ -221,7 +221,7 @@ def _interval(low: int, high: int) -> str:
 
 def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
     """Return what the sweep says, a line each; the rule wants to know of the work."""
-    from brickprof.sweeps import LEAST_ROUNDS
+    from brickprof.tuning.sweep import LEAST_ROUNDS
 
     if sweep.dropped:
         yield f"Stopped early as clearly slower: {', '.join(map(str, sweep.dropped))}."

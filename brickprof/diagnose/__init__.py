@@ -27,9 +27,9 @@ from brickprof.diagnose._tiles import (
     tiles_too_short,
     variable_latency,
 )
+from brickprof.diagnose.summary import BrickSummary, Summary, summarize
 from brickprof.recording import Recording
 from brickprof.roofline import Roofs
-from brickprof.summary import BrickSummary, Summary, summarize
 
 __all__ = [
     "ABOVE_ROOF",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brickprof.levels import TileLevel
+from brickprof.core.levels import TileLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickprof import metrics, units
+from brickprof.core import metrics, units
+from brickprof.core.histograms import bucket_bounds
 from brickprof.diagnose._finding import Finding
-from brickprof.stats import bucket_bounds
-from brickprof.summary import BrickSummary, LevelSummary, Summary
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary
 
 TAIL_SAMPLES = 200
 """Timed tiles below which p99 is one or two tiles, and no evidence."""

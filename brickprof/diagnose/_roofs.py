@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickprof import metrics, units
+from brickprof.core import metrics, units
+from brickprof.core.levels import TileLevel
 from brickprof.diagnose._finding import Finding
 from brickprof.diagnose._noise import share_held_up
-from brickprof.levels import TileLevel
-from brickprof.summary import BrickSummary, LevelSummary, Summary
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary
 
 NEAR_ROOF = 0.8
 """Efficiency from which a kernel counts as near its roof: the last fifth goes to edge tiles,

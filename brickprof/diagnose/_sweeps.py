@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from brickprof import metrics, units
+from brickprof.core import metrics, units
 from brickprof.diagnose._finding import Finding
-from brickprof.summary import threads_text
+from brickprof.diagnose.summary import threads_text
 
 LEAST_ROUNDS = 6
 """Rounds below which a point is no evidence: the range of 5 misses the median once in 16 times,

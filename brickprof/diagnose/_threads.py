@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from brickprof import metrics, units
+from brickprof.core import metrics, units
 from brickprof.diagnose._finding import Finding
+from brickprof.diagnose.summary import BrickSummary, Summary, threads_text
 from brickprof.machine import Machine
 from brickprof.recording import DEFAULT_BRICK, TeamTimes
-from brickprof.summary import BrickSummary, Summary, threads_text
 
 LARGE_WAIT = 0.2
 """Share of the time that not even the busiest thread had a tile open above which threads cost too

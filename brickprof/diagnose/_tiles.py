@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brickprof import metrics, units
+from brickprof.core import metrics, units
+from brickprof.core.levels import TileLevel
 from brickprof.diagnose._finding import Finding
 from brickprof.diagnose._noise import TAIL_SAMPLES
 from brickprof.diagnose._roofs import NEAR_ROOF
-from brickprof.levels import TileLevel
+from brickprof.diagnose.summary import BrickSummary, Summary, threads_text, too_short
 from brickprof.machine import Machine
-from brickprof.summary import BrickSummary, Summary, threads_text, too_short
-from brickprof.tiling import ceil_div
+from brickprof.planning.blocks import ceil_div
 
 LARGE_TAIL = 3.0
 """p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and

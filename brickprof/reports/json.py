@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 
 from brickprof.diagnose import Finding, diagnose
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, summarize
 from brickprof.recording import Recording
 from brickprof.roofline import Roofs
-from brickprof.summary import BrickSummary, LevelSummary, Summary, summarize
 
 SCHEMA = "brickprof-report"
 """Value of the key ``schema``, which tells a report from a saved recording."""

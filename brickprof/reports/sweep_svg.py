@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from html import escape
 
-from brickprof import units
-from brickprof.sweeps import Sweep
+from brickprof.core import units
+from brickprof.tuning.sweep import Sweep
 
 __all__ = ["render"]
 

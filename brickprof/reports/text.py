@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from brickprof import units
+from brickprof.core import units
 from brickprof.diagnose import Finding, diagnose
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, summarize, threads_text
 from brickprof.recording import Recording
 from brickprof.roofline import MEMORY, Roofs
-from brickprof.summary import BrickSummary, LevelSummary, Summary, summarize, threads_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import brickprof as bp
-from brickprof import metrics, units
+from brickprof.core import metrics, units
 from decoder.work import Work
 
 

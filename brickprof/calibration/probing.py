@@ -1,0 +1,208 @@
+"""Probing: a team of threads, their buffers, and rounds of work timed from a common start."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brickprof import _kernels
+from brickprof.core.errors import RoofsError
+
+Bytes = NDArray[np.uint8]
+
+_ALIGNMENT = 2 * 1024**2
+"""Buffers start at a huge page, so that the small working sets at their start lie in one, too."""
+
+_PAGE = 4096
+_PILOT_GROWTH = 8
+_MOST_STEPS = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What is timed, and by which clock.
+
+    Parameters
+    ----------
+    peak : callable
+        ``peak(dtype, steps, isa)`` does multiply-adds and returns their flops.
+    load : callable
+        ``load(buffer, steps, isa)`` loads a buffer `steps` times and returns the bytes.
+    clock : callable
+        Returns nanoseconds.
+    """
+
+    peak: Callable[[str, int, str], int] = _kernels.probe_peak
+    load: Callable[[Bytes, int, str], int] = _kernels.probe_load
+    clock: Callable[[], int] = time.perf_counter_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure to measure: work by thread and steps, and the steps that fetch its data first."""
+
+    name: str
+    work: Callable[[int, int], int]
+    prime_steps: int = 0
+
+
+class Round(NamedTuple):
+    """The work of all threads, from the first start to the last end, and the shortest share."""
+
+    work: int
+    span_ns: int
+    least_ns: int
+
+
+class Team:
+    """Threads that start each task together; the caller is thread 0.
+
+    Parameters
+    ----------
+    size : int
+        Number of threads.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._barrier = threading.Barrier(size)
+        self._task: Callable[[int], object] | None = None
+        self._error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Team:
+        try:
+            for rank in range(1, self.size):
+                thread = threading.Thread(
+                    target=self._serve, args=(rank,), name=f"brickprof-probe-{rank}", daemon=True
+                )
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as error:
+            self._dismiss()
+            raise RoofsError(f"threads: cannot start {self.size} of them ({error})") from None
+        except BaseException:
+            self._dismiss()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._dismiss()
+
+    def run(self, task: Callable[[int], object]) -> None:
+        """Run ``task(rank)`` on every thread and wait for all; raise what any of them raised."""
+        self._task = task
+        try:
+            self._barrier.wait()
+            task(0)
+            self._barrier.wait()
+        except threading.BrokenBarrierError:
+            if self._error is None:
+                raise
+            raise self._error from None
+
+    def meet(self) -> None:
+        """Wait, inside a task, until every thread is here."""
+        self._barrier.wait()
+
+    def _serve(self, rank: int) -> None:
+        """Run tasks until the team is dismissed."""
+        try:
+            while True:
+                self._barrier.wait()
+                if self._task is not None:
+                    self._task(rank)
+                self._barrier.wait()
+        except threading.BrokenBarrierError:
+            return
+        except BaseException as error:
+            self._error = error
+            self._barrier.abort()
+
+    def _dismiss(self) -> None:
+        """Let all threads end, wherever they wait, and wait for them."""
+        self._barrier.abort()
+        for thread in self._threads:
+            thread.join()
+
+
+def touched_buffers(team: Team, size: int) -> list[Bytes]:
+    """Return a buffer for each thread, its pages touched first by the thread that will load it.
+
+    They come from `numpy.empty`, and so get huge pages where the arrays of a kernel get them.
+    """
+    buffers: list[Bytes] = [np.empty(0, np.uint8)] * team.size
+
+    def touch(rank: int) -> None:
+        raw = np.empty(size + _ALIGNMENT, np.uint8)
+        start = -raw.ctypes.data % _ALIGNMENT
+        buffers[rank] = raw[start : start + size]
+        buffers[rank][::_PAGE] = 1
+
+    team.run(touch)
+    return buffers
+
+
+def round_of(team: Team, clock: Callable[[], int], figure: Figure, steps: int) -> Round:
+    """Let all threads work once; each fetches its working set before it waits for the others."""
+    starts, stops, done = ([0] * team.size for _ in range(3))
+
+    def task(rank: int) -> None:
+        if figure.prime_steps:
+            figure.work(rank, figure.prime_steps)
+        team.meet()
+        starts[rank] = clock()
+        done[rank] = figure.work(rank, steps)
+        stops[rank] = clock()
+
+    team.run(task)
+    least = min(stop - start for start, stop in zip(starts, stops, strict=True))
+    return Round(sum(done), max(stops) - min(starts), least)
+
+
+def steps_for(team: Team, clock: Callable[[], int], figure: Figure, aim_ns: int) -> int:
+    """Return the steps that take a thread about `aim_ns`, found by ever longer pilots.
+
+    They end with one of about that length, and of each length the shortest of two counts: an
+    interruption must not pass for work, or rounds would be too short to be timed.
+    """
+    steps = 1
+    while steps < _MOST_STEPS:
+        least = min(round_of(team, clock, figure, steps).least_ns for _ in range(2))
+        wanted = -(-steps * aim_ns // least) if least > 0 else _MOST_STEPS
+        if 2 * least >= aim_ns:
+            return wanted
+        steps = min(wanted, steps * _PILOT_GROWTH)
+    raise RoofsError(f"the clock hardly moves while {figure.name} is measured")
+
+
+def interleaved_rates(
+    team: Team,
+    clock: Callable[[], int],
+    figures: Sequence[Figure],
+    steps: Mapping[str, int],
+    repeats: int,
+    after_round: Callable[[], None],
+) -> dict[str, list[float]]:
+    """Return each figure's rates in work per ns, measured in turn so that noise hits them alike."""
+    rates: dict[str, list[float]] = {figure.name: [] for figure in figures}
+    for _ in range(repeats):
+        for figure in figures:
+            done = round_of(team, clock, figure, steps[figure.name])
+            if done.span_ns <= 0:
+                raise RoofsError(f"the clock stood still while {figure.name} was measured")
+            rates[figure.name].append(done.work / done.span_ns)
+            after_round()
+    return rates

@@ -1,0 +1,1 @@
+"""Errors, tile levels, argument checks, formulas and units: what every other folder builds on."""

@@ -1,0 +1,407 @@
+"""Holds a recording against roofs: the frozen rows that every report and finding reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from brickprof.core import metrics, units
+from brickprof.core.levels import TileLevel
+from brickprof.recording import BrickInfo, Recording
+from brickprof.recording.tile_stats import TileStats
+from brickprof.roofline import Roofs
+
+MIXED_DTYPE = "mixed"
+"""The element type of a brick that was entered with several: no single peak holds for it."""
+
+UNKNOWN_DTYPE = "unknown"
+"""The element type of a brick that was entered without one."""
+
+Bound = Literal["compute", "memory", "unknown"]
+BoundBasis = Literal["ridge", "rule of thumb"]
+BytesBasis = Literal["declared", "assumed", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelSummary:
+    """The tiles of one level of one brick, held against what its cache can feed one thread.
+
+    Parameters
+    ----------
+    level : TileLevel
+        The level.
+    stats : TileStats
+        What was recorded.
+    self_share : float
+        Its self time over the self time of all levels of the brick.
+    avg_ns : float
+        Mean time of a tile in nanoseconds.
+    p50_ns, p99_ns : int
+        Percentiles of the tiles' times in nanoseconds.
+    gflops, intensity, bandwidth_gbs : float
+        GFLOP/s, flop/byte and GB/s of one thread while it is in the level's tiles.
+    bytes_basis : str
+        ``"declared"``, ``"assumed"`` (of one tile or more) or ``"none"``.
+    attainable_gflops : float or None
+        Roof of one thread at that intensity; None without roofs, flops or bytes.
+    efficiency : float or None
+        Achieved over attainable, as a fraction that is not clamped.
+    bandwidth_share : float or None
+        Achieved bandwidth over that of the level's cache for one thread.
+    bound : str
+        ``"compute"``, ``"memory"``, or ``"unknown"`` without flops or bytes.
+    bound_basis : str
+        ``"ridge"`` where the roofs tell, else ``"rule of thumb"``.
+    overhead_share : float
+        Share of the raw time that was the timer itself and was taken out.
+    batch : int or None
+        How many tiles of `batch_level` to time as one so that this share falls under
+        `metrics.OVERHEAD_LIMIT_PERCENT`; 0 where nothing but the timer was seen; None where the
+        share is within the limit.
+    batch_level : TileLevel or None
+        The level, this or a finer one, whose tiles cost most of that share.
+    """
+
+    level: TileLevel
+    stats: TileStats
+    self_share: float
+    avg_ns: float
+    p50_ns: int
+    p99_ns: int
+    gflops: float
+    intensity: float
+    bandwidth_gbs: float
+    bytes_basis: BytesBasis
+    attainable_gflops: float | None
+    efficiency: float | None
+    bandwidth_share: float | None
+    bound: Bound
+    bound_basis: BoundBasis
+    overhead_share: float
+    batch: int | None
+    batch_level: TileLevel | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrickSummary:
+    """One brick: its whole run, and its levels.
+
+    Parameters
+    ----------
+    info : BrickInfo
+        What was recorded of the brick as a whole.
+    dtype : str
+        Its element type, or ``"mixed"``, or ``"unknown"``.
+    levels : tuple of LevelSummary
+        The levels that have tiles, coarsest first.
+    run_gflops : float
+        Flops of the coarsest level that declares any, over wall time: the rate of all threads.
+    flops_agree : bool
+        Whether all levels that declare flops declare the same total.
+    peak_share : float or None
+        `run_gflops` over the peak of as many threads; None where no such peak was measured.
+    notes : tuple of str
+        What a reader must know before trusting the figures, in sentences.
+    """
+
+    info: BrickInfo
+    dtype: str
+    levels: tuple[LevelSummary, ...]
+    run_gflops: float
+    flops_agree: bool
+    peak_share: float | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A recording held against roofs.
+
+    Parameters
+    ----------
+    recording : Recording
+        What was summarized.
+    roofs : Roofs or None
+        What it is held against.
+    bricks : tuple of BrickSummary
+        Longest wall time first.
+    notes : tuple of str
+        What holds for all bricks, in sentences.
+    """
+
+    recording: Recording
+    roofs: Roofs | None
+    bricks: tuple[BrickSummary, ...]
+    notes: tuple[str, ...]
+
+
+def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
+    """Compute every figure that a report shows.
+
+    Parameters
+    ----------
+    recording : Recording
+        What a profiler saw.
+    roofs : Roofs, optional
+        What to hold it against; by default the recording's own roofs, if it has any.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type.
+    """
+    if not isinstance(recording, Recording):
+        raise TypeError(f"recording must be a Recording, got {type(recording).__name__}")
+    if not (roofs is None or isinstance(roofs, Roofs)):
+        raise TypeError(f"roofs must be Roofs or None, got {type(roofs).__name__}")
+    roofs = recording.roofs if roofs is None else roofs
+    infos = sorted(recording.brick_infos, key=lambda info: (-info.wall_ns, info.name))
+    return Summary(
+        recording=recording,
+        roofs=roofs,
+        bricks=tuple(_summarize_brick(recording, info, roofs) for info in infos),
+        notes=tuple(_run_notes(recording, roofs)) if infos else (),
+    )
+
+
+def too_short(levels: Iterable[LevelSummary]) -> tuple[LevelSummary, ...]:
+    """Return, for each level whose tiles are too short for the timer, the row that it hurts most.
+
+    Parameters
+    ----------
+    levels : iterable of LevelSummary
+        The levels of one brick.
+
+    Returns
+    -------
+    tuple of LevelSummary
+        One for each different `batch_level`, coarsest first.
+    """
+    worst: dict[TileLevel, LevelSummary] = {}
+    for row in levels:
+        payer = row.batch_level
+        if payer is not None and (
+            payer not in worst or row.overhead_share > worst[payer].overhead_share
+        ):
+            worst[payer] = row
+    return tuple(worst[payer] for payer in sorted(worst))
+
+
+def _summarize_brick(recording: Recording, info: BrickInfo, roofs: Roofs | None) -> BrickSummary:
+    """Summarize one brick against the roofs of its element type."""
+    dtype = (info.dtypes or (UNKNOWN_DTYPE,))[0] if len(info.dtypes) <= 1 else MIXED_DTYPE
+    measured = roofs is not None and dtype in roofs.peak_by_dtype
+    own_roofs = roofs.for_dtype(dtype) if roofs is not None and measured else None
+    every = [recording.tile_stats(level, info.name) for level in TileLevel]
+    stats = tuple(one for one in every if one.count)
+    levels = tuple(_summarize_level(one, stats, own_roofs) for one in stats)
+    totals = [one.flops for one in stats if one.flops]
+    run_gflops = metrics.gflops(totals[0] if totals else 0, info.wall_ns)
+    same_threads = own_roofs is not None and own_roofs.threads == info.threads
+    peak_share = (
+        metrics.cache_efficiency(run_gflops, own_roofs.peak_gflops)
+        if own_roofs is not None and same_threads and totals
+        else None
+    )
+    notes = [*_level_notes(levels), *_work_notes(levels)]
+    if roofs is not None and levels:
+        notes += _brick_roof_notes(info, dtype, roofs, own_roofs)
+    if peak_share is not None and peak_share > 1:
+        notes.append(
+            f"The run is at {units.format_percent(peak_share)} of the peak: the peak or the flops "
+            "are wrong."
+        )
+    return BrickSummary(
+        info=info,
+        dtype=dtype,
+        levels=levels,
+        run_gflops=run_gflops,
+        flops_agree=len(set(totals)) <= 1,
+        peak_share=peak_share,
+        notes=tuple(notes),
+    )
+
+
+def _summarize_level(
+    stats: TileStats, siblings: tuple[TileStats, ...], roofs: Roofs | None
+) -> LevelSummary:
+    """Summarize one level of a brick, whose levels with tiles are `siblings`."""
+    level, intensity = stats.level, stats.arithmetic_intensity
+    bandwidth = metrics.bandwidth_gbs(stats.nbytes, stats.total_ns)
+    attainable = efficiency = bandwidth_share = None
+    if roofs is not None and stats.nbytes:
+        feed = roofs.bandwidth_gbs[level.cache] / roofs.threads
+        bandwidth_share = metrics.share(bandwidth, feed)
+        if stats.flops:
+            attainable = roofs.attainable_per_thread(level, intensity)
+            efficiency = stats.cache_efficiency(attainable)
+    overhead_ns = max(stats.raw_total_ns - stats.total_ns, 0)
+    hurt = overhead_ns * 100 > metrics.OVERHEAD_LIMIT_PERCENT * stats.raw_total_ns
+    # Every pair costs about the same, so the level with the most tiles inside costs the most.
+    payer = max((one for one in siblings if one.level >= level), key=lambda one: one.count)
+    return LevelSummary(
+        level=level,
+        stats=stats,
+        self_share=metrics.share(stats.self_ns, sum(one.self_ns for one in siblings)),
+        avg_ns=stats.avg_us * 1000,
+        p50_ns=stats.percentile_ns(50),
+        p99_ns=stats.percentile_ns(99),
+        gflops=stats.gflops,
+        intensity=intensity,
+        bandwidth_gbs=bandwidth,
+        bytes_basis=_bytes_basis(stats),
+        attainable_gflops=attainable,
+        efficiency=efficiency,
+        bandwidth_share=bandwidth_share,
+        bound=_bound(stats, roofs),
+        bound_basis="rule of thumb" if roofs is None else "ridge",
+        overhead_share=stats.overhead_share,
+        batch=metrics.tiles_to_batch(overhead_ns, stats.total_ns) if hurt else None,
+        batch_level=payer.level if hurt else None,
+    )
+
+
+def _bytes_basis(stats: TileStats) -> BytesBasis:
+    """Tell where a level's bytes come from."""
+    if not stats.nbytes:
+        return "none"
+    return "declared" if stats.nbytes_declared else "assumed"
+
+
+def _bound(stats: TileStats, roofs: Roofs | None) -> Bound:
+    """Tell which roof limits a level."""
+    if not (stats.flops and stats.nbytes):
+        return "unknown"
+    intensity = stats.arithmetic_intensity
+    told = metrics.bound_by(intensity) if roofs is None else roofs.bound(stats.level, intensity)
+    return "compute" if told == "compute" else "memory"
+
+
+def _listed(parts: list[str]) -> str:
+    """Join parts as in ``"Macro, Midi and Micro"``."""
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def _level_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
+    """Say which rates and times of single levels are in doubt."""
+    above = [
+        f"{row.level.label} at {units.format_percent(row.efficiency)}"
+        for row in levels
+        if row.efficiency is not None and row.efficiency > 1
+    ]
+    if above:
+        first = above[0].replace(" ", " runs ", 1)
+        yield (
+            f"{_listed([first, *above[1:]])} of attainable: the peak, the flops or the bytes are "
+            "wrong."
+        )
+    for row in too_short(levels):
+        payer = row.batch_level or row.level
+        yield (
+            f"{payer.label} tiles are too short for the timer, which was "
+            f"{units.format_percent(row.overhead_share)} of {row.level.label}'s time (taken out): "
+            f"batch {units.format_count(row.batch) if row.batch else 'many'} of them into one tile."
+        )
+
+
+def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
+    """Say what was not declared of the work, or not in agreement."""
+    if not levels:
+        yield "No tile was recorded in it."
+    assumed = [row.level.label for row in levels if row.bytes_basis == "assumed"]
+    if assumed:
+        yield (
+            f"Bytes of {_listed(assumed)} are assumed (elements x item size, marked ~): pass "
+            "nbytes= where the kernel knows its traffic."
+        )
+    no_bytes = [row.level.label for row in levels if row.bytes_basis == "none"]
+    if no_bytes:
+        yield f"{_listed(no_bytes)} declared neither bytes nor elements: intensity is unknown."
+    no_flops = [row.level.label for row in levels if not row.stats.flops]
+    if no_flops:
+        yield f"{_listed(no_flops)} declared no flops: rate and efficiency are unknown."
+    told = [row for row in levels if row.stats.flops]
+    if len({row.stats.flops for row in told}) > 1:
+        totals = ", ".join(f"{row.level.label} {row.stats.flops:.4g}" for row in told)
+        yield (
+            f"Levels declare different flops ({totals}); the run's rate is by {told[0].level.label}"
+            "."
+        )
+
+
+def _brick_roof_notes(
+    info: BrickInfo, dtype: str, roofs: Roofs, own_roofs: Roofs | None
+) -> Iterator[str]:
+    """Say where the roofs do not fit the brick."""
+    if own_roofs is None:
+        yield (
+            f"No peak was measured for {dtype} elements: efficiency is left out, the bound is by "
+            "rule of thumb."
+        )
+    elif own_roofs.threads != info.threads:
+        yield (
+            f"It ran on {threads_text(info.threads)}, the roofs are those of "
+            f"{threads_text(roofs.threads)}: a thread's share may differ, the share of peak is "
+            "left out."
+        )
+
+
+def threads_text(threads: int) -> str:
+    """Return a number of threads in words for a reader, such as ``"1 thread"``."""
+    return f"{units.format_count(threads)} thread{'' if threads == 1 else 's'}"
+
+
+def _run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
+    """Say what holds for the figures of all bricks."""
+    if any(info.threads > 1 for info in recording.brick_infos):
+        yield (
+            "On several threads a level's rate is that of one thread (flops over the summed busy "
+            "time) and is held against one thread's share of the roof; the rate above a table is "
+            "that of all threads over wall time."
+        )
+    if recording.sample_every > 1:
+        yield (
+            f"One tile in {units.format_count(recording.sample_every)} was timed; all are counted, "
+            "and times are scaled."
+        )
+    if recording.open_tiles:
+        yield _left_out(recording.open_tiles, "still open")
+    if recording.abandoned_tiles:
+        yield _left_out(recording.abandoned_tiles, "never stopped")
+    if recording.events_dropped:
+        yield (
+            f"{units.format_count(recording.events_dropped)} tiles did not fit into the time line; "
+            "all other figures count them."
+        )
+    if recording.clock.source == "mixed":
+        yield "The merged runs were timed by different clocks."
+    yield from _roof_notes(recording, roofs)
+
+
+def _left_out(tiles: int, state: str) -> str:
+    """Say that tiles are in no figure."""
+    verb = "tile was" if tiles == 1 else "tiles were"
+    return f"{units.format_count(tiles)} {verb} {state}, and in no figure."
+
+
+def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
+    """Say how far the roofs can be trusted."""
+    if roofs is None:
+        yield (
+            "No roofs were measured: efficiency is unknown, and above "
+            f"{units.format_intensity(metrics.RULE_OF_THUMB_INTENSITY)} counts as compute-bound "
+            "(rule of thumb, marked ?). Run `brickprof calibrate`."
+        )
+        return
+    machine = recording.machine
+    if machine is None:
+        yield "The run's machine is unknown: whether the roofs are those of that machine is too."
+    elif machine.fingerprint() != roofs.fingerprint:
+        yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
+    elif machine.isa != roofs.isa:
+        yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."

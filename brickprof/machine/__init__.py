@@ -1,0 +1,8 @@
+"""What this machine is: caches, instruction sets, cores, affinity and cgroup quota."""
+
+from __future__ import annotations
+
+from brickprof.machine.caches import Cache
+from brickprof.machine.model import CpuBudget, Machine, cpu_budget, detect_machine
+
+__all__ = ["Cache", "CpuBudget", "Machine", "cpu_budget", "detect_machine"]

@@ -1,0 +1,137 @@
+"""Finds the data caches of the usable CPUs: in sysfs, in the C library, or by assumption."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from brickprof.core.checks import integer
+from brickprof.core.errors import MachineError
+from brickprof.core.levels import TileLevel
+from brickprof.machine.sysfs import parse_cpu_list, parse_int, parse_size, read_text
+
+_TYPICAL_LINE = 64
+
+# glibc's numbers of _SC_LEVELn_*_SIZE, _ASSOC and _LINESIZE, which os.sysconf_names lacks.
+_GLIBC_NUMBERS = {1: (188, 189, 190), 2: (191, 192, 193), 3: (194, 195, 196)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """One data or unified cache.
+
+    Parameters
+    ----------
+    level : int
+        1 is nearest to the core.
+    size_bytes : int
+        Capacity, bytes.
+    line_bytes : int
+        Length of a cache line, bytes.
+    shared_by : int
+        Logical CPUs that share one such cache.
+    ways : int
+        Associativity; 0 when unknown.
+
+    Raises
+    ------
+    MachineError
+        If a field is not an integer in its range.
+    """
+
+    level: int
+    size_bytes: int
+    line_bytes: int
+    shared_by: int
+    ways: int
+
+    def __post_init__(self) -> None:
+        for name in ("level", "size_bytes", "line_bytes", "shared_by"):
+            integer(name, getattr(self, name), 1, MachineError)
+        integer("ways", self.ways, 0, MachineError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a source tells of one cache; None or 0 where it is silent."""
+
+    size: int
+    line: int | None
+    shared_by: int | None
+    ways: int
+
+
+def find_caches(
+    root: Path, cpus: tuple[int, ...], real: bool, logical: int, per_core: int
+) -> tuple[tuple[Cache, ...], tuple[str, ...]]:
+    """Return the caches, L1 first and L1 to L3 always there, and the names of assumed facts.
+
+    `logical` CPUs share an L3, and the `per_core` threads of a core an L1 or L2, where not told.
+    """
+    told = _from_sysfs(root, cpus)
+    if not told and real:
+        told = _from_glibc()
+    typical = {int(level.cache[1:]): level.typical_bytes for level in TileLevel}
+    caches, assumed = [], []
+    for level in sorted({*told, *typical}):
+        known = told.get(level)
+        if known is None:
+            assumed.append(f"L{level}")
+            known = _Told(typical[level], _TYPICAL_LINE, per_core if level < 3 else logical, 0)
+        if known.line is None:
+            assumed.append(f"L{level}.line_bytes")
+        if known.shared_by is None:
+            assumed.append(f"L{level}.shared_by")
+        sharing = known.shared_by or (per_core if level < 3 else logical)
+        line = known.line or _TYPICAL_LINE
+        caches.append(Cache(level, known.size, line, sharing, known.ways))
+    return tuple(caches), tuple(assumed)
+
+
+def _from_sysfs(root: Path, cpus: tuple[int, ...]) -> dict[int, _Told]:
+    """Return the smallest cache of each level over `cpus`, the first CPU's among equals."""
+    told: dict[int, _Told] = {}
+    for cpu in cpus:
+        for level, cache in _of_cpu(root / f"sys/devices/system/cpu/cpu{cpu}/cache"):
+            if level not in told or cache.size < told[level].size:
+                told[level] = cache
+    return told
+
+
+def _of_cpu(folder: Path) -> Iterator[tuple[int, _Told]]:
+    """Yield the level and the facts of each data or unified cache that sysfs gives one CPU."""
+    for index in sorted(folder.glob("index[0-9]*")):
+        level = parse_int(read_text(index / "level"))
+        size = parse_size(read_text(index / "size"))
+        kind = read_text(index / "type")
+        if kind not in ("Data", "Unified") or size is None or level is None or level < 1:
+            continue
+        line = parse_int(read_text(index / "coherency_line_size"))
+        ways = parse_int(read_text(index / "ways_of_associativity"))
+        yield (
+            level,
+            _Told(
+                size=size,
+                line=line if line and line > 0 else None,
+                shared_by=len(parse_cpu_list(read_text(index / "shared_cpu_list"))) or None,
+                ways=max(ways or 0, 0),
+            ),
+        )
+
+
+def _from_glibc() -> dict[int, _Told]:
+    """Return what glibc's sysconf knows of the caches; nothing with other C libraries."""
+    if platform.libc_ver()[0] != "glibc":
+        return {}
+    told = {}
+    for level, numbers in _GLIBC_NUMBERS.items():
+        try:
+            size, ways, line = (os.sysconf(number) for number in numbers)
+        except (OSError, ValueError):
+            continue
+        if size > 0:
+            told[level] = _Told(size, line if line > 0 else None, None, max(ways, 0))
+    return told

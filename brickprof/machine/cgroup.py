@@ -1,0 +1,128 @@
+"""Reads the CPU quota that Linux control groups put on this process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from brickprof.machine.sysfs import parse_int, read_text
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """A mounted hierarchy: which group is its top (`top`) and where it hangs (`point`)."""
+
+    version: int
+    top: str
+    point: str
+
+
+def read_quota(root: Path) -> tuple[float, str] | None:
+    """Return the tightest CPU quota on this process and its source; None without one.
+
+    Both hierarchies of a hybrid system count, and in each the process's own group and all of its
+    ancestors up to the mount, because a parent's quota binds its children.
+    """
+    mounts = _mounts(read_text(root / "proc/self/mountinfo"))
+    paths = _group_paths(read_text(root / "proc/self/cgroup"))
+    found: list[tuple[float, str]] = []
+    for version, read in ((2, _quota_v2), (1, _quota_v1)):
+        mine = [mount for mount in mounts if mount.version == version]
+        for folder in _group_folders(root, mine, paths.get(version)):
+            quota = read(folder)
+            if quota is not None:
+                found.append((quota, f"cgroup v{version}"))
+    return min(found, key=lambda pair: pair[0], default=None)
+
+
+def _mounts(mountinfo: str) -> list[_Mount]:
+    """Return the cgroup mounts that may carry a CPU quota."""
+    mounts = []
+    for line in mountinfo.splitlines():
+        left, separator, right = line.partition(" - ")
+        place, kind = left.split(), right.split()
+        if not separator or len(place) < 5 or not kind:
+            continue
+        if kind[0] == "cgroup2":
+            version = 2
+        elif kind[0] == "cgroup" and "cpu" in kind[-1].split(","):
+            version = 1
+        else:
+            continue
+        mounts.append(_Mount(version, _unescape(place[3]), _unescape(place[4])))
+    return mounts
+
+
+def _unescape(field: str) -> str:
+    r"""Undo mountinfo's octal escapes, such as ``\040`` for a blank."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
+
+
+def _group_paths(text: str) -> dict[int, str]:
+    """Return the process's group path in the v2 and in the v1 CPU hierarchy."""
+    paths: dict[int, str] = {}
+    for line in text.splitlines():
+        parts = line.split(":", 2)
+        if len(parts) != 3:
+            continue
+        if parts[0] == "0" and not parts[1]:
+            paths[2] = parts[2]
+        elif "cpu" in parts[1].split(","):
+            paths[1] = parts[2]
+    return paths
+
+
+def _group_folders(root: Path, mounts: list[_Mount], path: str | None) -> list[Path]:
+    """Return the folders of the process's group and its ancestors up to the mount."""
+    if not mounts:
+        return []
+    mount = mounts[0]
+    parts: tuple[str, ...] = ()
+    for candidate in mounts:
+        inside = _below(path, candidate.top)
+        if inside is not None:
+            mount, parts = candidate, inside
+            break
+    point = _inside(root, mount.point)
+    if point is None:
+        return []
+    folders = [point]
+    for part in parts:
+        folders.append(folders[-1] / part)
+    return folders if folders[-1].is_dir() else [point]
+
+
+def _below(path: str | None, top: str) -> tuple[str, ...] | None:
+    """Return the components of `path` below `top`; None if it is not below, or has ".."."""
+    if path is None:
+        return None
+    whole, first = PurePosixPath(path), PurePosixPath(top)
+    if ".." in whole.parts or not whole.is_relative_to(first):
+        return None
+    return whole.relative_to(first).parts
+
+
+def _inside(root: Path, point: str) -> Path | None:
+    """Return a mount point below `root`; None if ".." would leave it."""
+    parts = PurePosixPath(point).parts
+    return None if ".." in parts else root.joinpath(*(part for part in parts if part != "/"))
+
+
+def _quota_v2(folder: Path) -> float | None:
+    """Return the CPUs that ``cpu.max`` allows, None for no limit."""
+    parts = read_text(folder / "cpu.max").split()
+    return _ratio(parts[0], parts[1]) if len(parts) == 2 else None
+
+
+def _quota_v1(folder: Path) -> float | None:
+    """Return the CPUs that ``cpu.cfs_quota_us`` over its period allows, None for no limit."""
+    return _ratio(read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us"))
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    """Return quota over period when both are positive integers."""
+    above, below = parse_int(quota), parse_int(period)
+    if above is None or below is None or above <= 0 or below <= 0:
+        return None
+    return above / below

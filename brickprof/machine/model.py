@@ -1,0 +1,369 @@
+"""Machine: what this machine is, as far as a tile plan and a roofline need to know."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+
+from brickprof.core.checks import fields, integer, items, number, text
+from brickprof.core.errors import MachineError
+from brickprof.core.levels import TileLevel
+from brickprof.core.limits import ISAS
+from brickprof.machine.caches import Cache, find_caches
+from brickprof.machine.cgroup import read_quota
+from brickprof.machine.cpuinfo import cpu_name, guess_arch, normal_arch, parse_cpuinfo, told_isas
+from brickprof.machine.sysfs import read_text
+from brickprof.machine.topology import is_real, online_cpus, physical_cores, usable_cpus
+
+__all__ = ["Cache", "CpuBudget", "Machine", "cpu_budget", "detect_machine"]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuBudget:
+    """How many CPUs this process may keep busy.
+
+    Parameters
+    ----------
+    affinity : int
+        Online logical CPUs that the process may run on.
+    quota : float or None
+        CPUs' worth of time per unit of time that its control groups grant; None without a limit.
+    source : str
+        Which limit bites: "affinity", "cgroup v1", "cgroup v2" or "all cpus".
+    """
+
+    affinity: int
+    quota: float | None
+    source: str
+
+    @property
+    def usable(self) -> int:
+        """Threads worth starting: the affinity, and at most the whole CPUs of the quota.
+
+        The quota is rounded down, but not below 1: a thread beyond it does not run on the spare
+        fraction, it makes the kernel throttle all threads until the period ends.
+        """
+        if self.quota is None:
+            return self.affinity
+        return min(self.affinity, max(1, math.floor(self.quota)))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The facts of a machine that decide tile sizes, kernels and thread counts.
+
+    Parameters
+    ----------
+    cpu : str
+        The CPU's model.
+    arch : str
+        Architecture as Linux names it, such as "x86_64" or "aarch64".
+    isa : str
+        The best vector ISA that the CPU and the system support, one of `isas`.
+    isas : tuple of str
+        All supported ones out of "avx512", "avx2", "neon", "base", best first.
+    physical_cores, logical_cores : int
+        Cores and hardware threads that are online.
+    usable_cores : int
+        Logical CPUs that the process may keep busy, affinity and quota counted.
+    quota_cores : float or None
+        The control groups' quota in CPUs; None without one.
+    caches : tuple of Cache
+        Data and unified caches, L1 first; L1, L2 and L3 are always there.
+    assumed : tuple of str
+        Facts that the machine did not tell, such as "L3", "L2.shared_by" or "physical_cores".
+
+    Raises
+    ------
+    MachineError
+        If a field is of the wrong type, out of range or at odds with another.
+    """
+
+    cpu: str
+    arch: str
+    isa: str
+    isas: tuple[str, ...]
+    physical_cores: int
+    logical_cores: int
+    usable_cores: int
+    quota_cores: float | None
+    caches: tuple[Cache, ...]
+    assumed: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        text("cpu", self.cpu, MachineError)
+        text("arch", self.arch, MachineError)
+        _check_isas(self.isa, self.isas)
+        for name in ("physical_cores", "logical_cores", "usable_cores"):
+            integer(name, getattr(self, name), 1, MachineError)
+        for name in ("physical_cores", "usable_cores"):
+            if getattr(self, name) > self.logical_cores:
+                raise MachineError(
+                    f"{name} must be at most logical_cores ({self.logical_cores}), "
+                    f"got {getattr(self, name)}"
+                )
+        if self.quota_cores is not None:
+            number("quota_cores", self.quota_cores, MachineError)
+        _check_caches(self.caches)
+        _check_tuple("assumed", self.assumed)
+
+    def cache(self, level: TileLevel | int | str) -> Cache:
+        """Return one cache.
+
+        Parameters
+        ----------
+        level : TileLevel, int or str
+            ``TileLevel.MACRO`` (whose cache is the L3), ``3`` or ``"L3"``.
+
+        Returns
+        -------
+        Cache
+
+        Raises
+        ------
+        TypeError
+            If `level` is none of these types.
+        ValueError
+            If the machine has no such cache.
+        """
+        if isinstance(level, TileLevel):
+            name = level.cache
+        elif isinstance(level, str):
+            name = level
+        elif isinstance(level, int) and not isinstance(level, bool):
+            name = f"L{level}"
+        else:
+            raise TypeError(f"level must be a TileLevel, int or str, got {type(level).__name__}")
+        for cache in self.caches:
+            if name == f"L{cache.level}":
+                return cache
+        known = ", ".join(f"L{cache.level}" for cache in self.caches)
+        raise ValueError(f"level must name one of this machine's caches ({known}), got {level!r}")
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that name what decides the roofs.
+
+        That is the CPU, its ISAs, its caches and its cores; affinity, quota and what was assumed
+        do not count, except that affinity decides which cores of a mixed CPU give the caches.
+
+        Returns
+        -------
+        str
+        """
+        facts = self.to_json()
+        for name in ("usable_cores", "quota_cores", "assumed"):
+            del facts[name]
+        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the machine as a dict of JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        facts: dict[str, object] = {
+            field.name: getattr(self, field.name) for field in dataclass_fields(self)
+        }
+        facts["isas"] = list(self.isas)
+        facts["caches"] = [asdict(cache) for cache in self.caches]
+        facts["assumed"] = list(self.assumed)
+        return facts
+
+    @classmethod
+    def from_json(cls, data: object) -> Machine:
+        """Return the machine that `to_json` described.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON.
+
+        Returns
+        -------
+        Machine
+
+        Raises
+        ------
+        MachineError
+            If a field is missing, unknown or damaged; the message names it.
+        """
+        names = tuple(field.name for field in dataclass_fields(cls))
+        given = dict(fields("machine", data, names, MachineError))
+        for name in ("isas", "assumed"):
+            given[name] = tuple(items(name, given[name], MachineError))
+        given["caches"] = tuple(
+            _cache_from_json(f"caches[{position}]", cache)
+            for position, cache in enumerate(items("caches", given["caches"], MachineError))
+        )
+        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+def cpu_budget(root: str | Path = "/", *, affinity: Collection[int] | None = None) -> CpuBudget:
+    """Return how many CPUs this process may keep busy, and which limit says so.
+
+    Parameters
+    ----------
+    root, affinity
+        As for `detect_machine`.
+
+    Returns
+    -------
+    CpuBudget
+
+    Raises
+    ------
+    TypeError
+        If `affinity` is no collection.
+    ValueError
+        If no CPU of `affinity` is online.
+    """
+    base = Path(root)
+    online = online_cpus(base)[0]
+    return _budget(base, online, usable_cpus(base, online, affinity))
+
+
+def detect_machine(
+    root: str | Path = "/",
+    *,
+    affinity: Collection[int] | None = None,
+    arch: str | None = None,
+) -> Machine:
+    """Return the facts of this machine.
+
+    Parameters
+    ----------
+    root : str or Path
+        Folder below which ``proc`` and ``sys`` are read. With any other than "/", nothing is
+        taken from the running machine.
+    affinity : collection of int, optional
+        Numbers of the CPUs that the process may run on; by default what the system says or, for
+        another root, all that are online.
+    arch : str, optional
+        Architecture; by default the running one or, for another root, what cpuinfo suggests.
+
+    Returns
+    -------
+    Machine
+        Where the machine tells nothing, typical values, listed in ``assumed``.
+
+    Raises
+    ------
+    TypeError
+        If `affinity` is no collection.
+    ValueError
+        If no CPU of `affinity` is online.
+    """
+    base = Path(root)
+    online, assumed = online_cpus(base)
+    cpus = usable_cpus(base, online, affinity)
+    budget = _budget(base, online, cpus)
+    # Quota and affinity may change while the process runs; the rest may not, and costs file reads.
+    read = _fixed_facts_once if is_real(base) else _fixed_facts
+    fixed = read(base, online, cpus, arch)
+    return Machine(
+        cpu=fixed.cpu,
+        arch=fixed.arch,
+        isa=fixed.isas[0],
+        isas=fixed.isas,
+        physical_cores=fixed.physical_cores,
+        logical_cores=len(online),
+        usable_cores=budget.usable,
+        quota_cores=budget.quota,
+        caches=fixed.caches,
+        assumed=assumed + fixed.assumed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _FixedFacts:
+    """The facts that stay while a process runs."""
+
+    cpu: str
+    arch: str
+    isas: tuple[str, ...]
+    physical_cores: int
+    caches: tuple[Cache, ...]
+    assumed: tuple[str, ...]
+
+
+def _fixed_facts(
+    root: Path, online: tuple[int, ...], cpus: tuple[int, ...], arch: str | None
+) -> _FixedFacts:
+    """Read the CPU's name, ISAs, cores and caches."""
+    real = is_real(root)
+    blocks = parse_cpuinfo(read_text(root / "proc/cpuinfo"))
+    name = normal_arch(arch or (platform.machine() if real else guess_arch(blocks)) or "unknown")
+    isas = told_isas(blocks, name)
+    cores = physical_cores(root, online)
+    physical = cores or len(online)
+    per_core = max(1, len(online) // physical)
+    caches, assumed = find_caches(root, cpus, real, len(online), per_core)
+    silent = [fact for fact, told in (("isas", isas), ("physical_cores", cores)) if not told]
+    board = read_text(root / "proc/device-tree/model")
+    return _FixedFacts(
+        cpu=cpu_name(blocks, name, board),
+        arch=name,
+        isas=isas or ("base",),
+        physical_cores=physical,
+        caches=caches,
+        assumed=(*silent, *assumed),
+    )
+
+
+_fixed_facts_once = functools.lru_cache(maxsize=8)(_fixed_facts)
+
+
+def _budget(root: Path, online: tuple[int, ...], cpus: tuple[int, ...]) -> CpuBudget:
+    """Return the budget of a process that may run on `cpus`."""
+    found = read_quota(root)
+    if found is not None and math.floor(found[0]) < len(cpus):
+        source = found[1]
+    elif len(cpus) < len(online):
+        source = "affinity"
+    else:
+        source = "all cpus"
+    return CpuBudget(len(cpus), found[0] if found else None, source)
+
+
+def _check_tuple(name: str, value: object) -> tuple[str, ...]:
+    """Return `value` if it is a tuple of non-empty strings, else raise MachineError."""
+    if not isinstance(value, tuple):
+        raise MachineError(f"{name} must be a tuple of strings, got {type(value).__name__}")
+    return tuple(text(f"{name}[{i}]", item, MachineError) for i, item in enumerate(value))
+
+
+def _check_isas(isa: object, isas: object) -> None:
+    """Raise MachineError unless `isas` are known, without repeats, and hold `isa`."""
+    known = _check_tuple("isas", isas)
+    if not known or len(set(known)) < len(known) or not set(known) <= set(ISAS):
+        raise MachineError(f"isas must be distinct names out of {ISAS}, got {isas!r}")
+    if isa not in known:
+        raise MachineError(f"isa must be one of isas {known}, got {isa!r}")
+
+
+def _check_caches(caches: object) -> None:
+    """Raise MachineError unless `caches` are Caches of ascending levels from L1 to L3 or more."""
+    if not isinstance(caches, tuple) or not all(isinstance(cache, Cache) for cache in caches):
+        raise MachineError(f"caches must be a tuple of Cache, got {caches!r}")
+    levels = [cache.level for cache in caches]
+    if levels[:3] != [1, 2, 3] or levels != sorted(set(levels)):
+        raise MachineError(f"caches must be L1, L2, L3 and further levels in order, got {levels}")
+
+
+def _cache_from_json(name: str, data: object) -> Cache:
+    """Return the Cache in a dict, with errors that say which of the caches it is."""
+    wanted = tuple(field.name for field in dataclass_fields(Cache))
+    given = fields(name, data, wanted, MachineError)
+    try:
+        return Cache(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+    except MachineError as error:
+        raise MachineError(f"{name}.{error}") from None

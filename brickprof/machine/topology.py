@@ -1,0 +1,65 @@
+"""Counts the CPUs: those online, those this process may use, and the physical cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from brickprof.machine.cpuinfo import parse_cpuinfo
+from brickprof.machine.sysfs import parse_cpu_list, parse_int, read_text
+
+
+def is_real(root: Path) -> bool:
+    """Tell whether `root` is the running machine's own."""
+    return root == Path("/")
+
+
+def online_cpus(root: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the CPUs that are online, and the name of this fact if it is assumed."""
+    online = parse_cpu_list(read_text(root / "sys/devices/system/cpu/online"))
+    if not online:
+        blocks = parse_cpuinfo(read_text(root / "proc/cpuinfo"))
+        numbers = (parse_int(block.get("processor", "")) for block in blocks)
+        online = tuple(sorted({number for number in numbers if number is not None}))
+    if not online and is_real(root):
+        online = tuple(range(os.cpu_count() or 0))
+    return (online, ()) if online else ((0,), ("logical_cores",))
+
+
+def usable_cpus(
+    root: Path, online: tuple[int, ...], affinity: Collection[int] | None
+) -> tuple[int, ...]:
+    """Return the online CPUs that the process may run on."""
+    if affinity is not None:
+        if not isinstance(affinity, Collection) or isinstance(affinity, str):
+            raise TypeError(f"affinity must be a collection of CPU numbers, got {affinity!r}")
+        chosen = tuple(cpu for cpu in online if cpu in affinity)
+        if not chosen:
+            raise ValueError(f"affinity must hold a CPU that is online, got {affinity!r}")
+        return chosen
+    if is_real(root) and hasattr(os, "sched_getaffinity"):
+        allowed = os.sched_getaffinity(0)
+    else:
+        allowed = set(online)
+    return tuple(cpu for cpu in online if cpu in allowed) or online
+
+
+def physical_cores(root: Path, online: tuple[int, ...]) -> int | None:
+    """Return the number of distinct (package, core) pairs, or None."""
+    pairs = set()
+    for cpu in online:
+        folder = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        package = parse_int(read_text(folder / "physical_package_id"))
+        core = parse_int(read_text(folder / "core_id"))
+        if package is None or core is None:
+            break
+        pairs.add((package, core))
+    else:
+        return len(pairs)
+    if not is_real(root):
+        return None
+    import psutil  # type: ignore[import-untyped,unused-ignore]  # needed on few machines only
+
+    cores: int | None = psutil.cpu_count(logical=False)
+    return min(cores, len(online)) if cores else None

@@ -1,0 +1,110 @@
+from collections.abc import Mapping
+from types import TracebackType
+from typing import SupportsIndex, TypeAlias, final
+
+from brickprof.core.levels import TileLevel
+from brickprof.recording import Overhead, Recording
+from brickprof.recording.tile_stats import TileStats
+from brickprof.roofline import Roofs
+
+_Count: TypeAlias = SupportsIndex | float
+"""A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
+
+@final
+class TileTimer:
+    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
+
+@final
+class TileBlock:
+    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
+
+    def __enter__(self) -> TileBlock: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+@final
+class RecorderSet:
+    """Recorders of one call of a kernel, one a thread; see `BrickProfiler.recorders`."""
+
+    def __enter__(self) -> tuple[object, ...]: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+class BrickProfiler:
+    """Times tiles, level by level; off until `enable_tile_profiling`."""
+
+    def __init__(
+        self,
+        *,
+        sample_every: _Count = 1,
+        events: _Count = 0,
+        clock: str = "auto",
+        overhead: Overhead | None = None,
+    ) -> None: ...
+    @property
+    def sample_every(self) -> int:
+        """One tile in this many is timed."""
+    @property
+    def events(self) -> int:
+        """Single tiles kept for each thread."""
+    @property
+    def is_tile_profiling_enabled(self) -> bool:
+        """Whether tiles are recorded."""
+    def enable_tile_profiling(self) -> None:
+        """Switch on; the first time in a process this calibrates the clock for 20 ms."""
+    def disable_tile_profiling(self) -> None:
+        """Switch off; tiles that are open may still be stopped and are recorded."""
+    def advance(self, ticks: _Count) -> None:
+        """Move the manual clock of a profiler made with ``clock="manual"``."""
+    def start_tile(self, level: TileLevel, row: _Count, col: _Count) -> TileTimer:
+        """Start a tile and return its timer for `stop_tile`."""
+    def stop_tile(
+        self, timer: TileTimer, elements: _Count, flops: _Count, nbytes: _Count | None = None
+    ) -> None:
+        """Stop the innermost open tile and declare its work."""
+    def tile(
+        self,
+        level: TileLevel,
+        row: _Count,
+        col: _Count,
+        *,
+        elements: _Count = 0,
+        flops: _Count = 0,
+        nbytes: _Count | None = None,
+    ) -> TileBlock:
+        """Return a context manager that is one tile."""
+    def recorders(
+        self,
+        brick: str,
+        threads: _Count = 1,
+        dtype: str = "float32",
+        footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+    ) -> RecorderSet:
+        """Return a context manager that enters a brick and gives recorders to nogil threads."""
+    def brick(
+        self,
+        name: str,
+        dtype: str = "float32",
+        footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+    ) -> RecorderSet:
+        """Return a context manager: tiles of this thread inside it belong to this kernel."""
+    def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
+        """Return the TileStats of a level, of one brick or summed over all."""
+    def all_tile_stats(self) -> tuple[TileStats, ...]:
+        """Return the TileStats of all levels over all bricks, indexed by TileLevel."""
+    def reset_tile_stats(self) -> None:
+        """Forget all that was recorded."""
+    def recording(self, roofs: Roofs | None = None) -> Recording:
+        """Return all that was recorded so far as a frozen Recording."""
+    def tile_summary(self, roofs: Roofs | None = None) -> str:
+        """Return the report as text."""

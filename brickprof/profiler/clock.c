@@ -1,0 +1,96 @@
+/* clock.c: choose and calibrate the clock that tile.h reads. */
+#include "profiler/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "brickprof/tile.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+/* The kernel drops "tsc" from this list when it finds the counters to drift or to stop. */
+static int kernel_trusts_tsc(void) {
+    char line[256] = "";
+    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/available_clocksource", "r");
+    if (f == NULL) return 0;
+    if (fgets(line, sizeof line, f) == NULL) line[0] = '\0';
+    fclose(f);
+    for (char *word = strtok(line, " \n"); word != NULL; word = strtok(NULL, " \n"))
+        if (strcmp(word, "tsc") == 0) return 1;
+    return 0;
+}
+
+/* CPUID 80000007H, EDX bit 8: constant rate in all power states. */
+static int tsc_is_invariant(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(0x80000007u, &eax, &ebx, &ecx, &edx) && (edx >> 8 & 1);
+}
+#endif
+
+uint32_t bp_clock_choose(const char **reason) {
+#if defined(__x86_64__)
+    if (!tsc_is_invariant()) {
+        *reason = "the TSC is not invariant";
+    } else if (!kernel_trusts_tsc()) {
+        *reason = "the kernel does not list the TSC as a clock source";
+    } else {
+        *reason = "invariant TSC, listed by the kernel";
+        return BP_CLOCK_TSC;
+    }
+#elif defined(__aarch64__)
+    *reason = "the architecture's virtual counter";
+    return BP_CLOCK_CNTVCT;
+#else
+    *reason = "no counter known on this architecture";
+#endif
+    return BP_CLOCK_GETTIME;
+}
+
+int bp_clock_usable(uint32_t clock) {
+#if defined(__x86_64__)
+    if (clock == BP_CLOCK_TSC) return 1;
+#elif defined(__aarch64__)
+    if (clock == BP_CLOCK_CNTVCT) return 1;
+#endif
+    return clock == BP_CLOCK_GETTIME || clock == BP_CLOCK_MANUAL;
+}
+
+typedef struct {
+    uint64_t ticks, ns;
+} instant;
+
+/* Read both clocks at one instant: of several tries the one with the least time in between. */
+static instant read_both(uint32_t clock) {
+    instant best = {0, 0};
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 16; i++) {
+        uint64_t before = bp_read_clock(clock);
+        uint64_t ns = bp_read_clock_gettime();
+        uint64_t after = bp_read_clock(clock);
+        if (after - before < least) {
+            least = after - before;
+            best.ticks = before + least / 2;
+            best.ns = ns;
+        }
+    }
+    return best;
+}
+
+double bp_clock_ns_per_tick(uint32_t clock) {
+    const uint64_t base_ns = 20000000;
+    instant first, last;
+    if (clock == BP_CLOCK_GETTIME || clock == BP_CLOCK_MANUAL) return 1.0;
+#if defined(__aarch64__)
+    if (clock == BP_CLOCK_CNTVCT) {
+        uint64_t hertz;
+        __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hertz));
+        if (hertz != 0) return 1e9 / (double)hertz;
+    }
+#endif
+    first = read_both(clock);
+    while (bp_read_clock_gettime() - first.ns < base_ns) {
+    }
+    last = read_both(clock);
+    return (double)(last.ns - first.ns) / (double)(last.ticks - first.ticks);
+}

@@ -1,0 +1,306 @@
+"""One thread's recorder, its rows, and what it costs to use."""
+
+cimport cython
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from brickprof.tile cimport (
+    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH, BP_MICRO,
+    BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, bp_brick, bp_bucket,
+    bp_cost, bp_event, bp_frame, bp_ns, bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop,
+    bp_sum,
+)
+
+from brickprof.core.levels import TileLevel
+from brickprof.recording.tile_stats import TileStats
+
+
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+
+    /* Zeroed memory that takes up a page when it is first written to; NULL where there is none. */
+    static void *bp_pages(size_t bytes) {
+        void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED) return NULL;
+    #ifdef MADV_NOHUGEPAGE
+        madvise(pages, bytes, MADV_NOHUGEPAGE); /* huge pages would fill all that lies between */
+    #endif
+        return pages;
+    }
+    """
+    void *bp_pages(size_t bytes) noexcept
+    int munmap(void *pages, size_t bytes) noexcept
+
+
+cdef enum:
+    # Bricks begin on a page and a recorder in the middle of one: a load whose address agrees with
+    # that of a store just before in its low 12 bits would wait for it in vain.
+    MIDDLE = 2048
+
+
+cdef bp_recorder *new_recorder() noexcept:
+    """Return a zeroed recorder, or NULL."""
+    cdef char *page = <char *> bp_pages(MIDDLE + sizeof(bp_recorder))
+    return <bp_recorder *> (page + MIDDLE) if page != NULL else NULL
+
+
+cdef object as_int(bp_sum total):
+    """Make a Python int of a sum that may pass 64 bits."""
+    return (<object> total.carry << 64) | total.low
+
+
+cdef object scaled(uint64_t ticks, uint64_t timed, uint64_t count):
+    """Estimate what all tiles took from what the timed ones took, rounded to nearest."""
+    if timed == count or timed == 0:
+        return <object> ticks
+    return (2 * <object> ticks * count + timed) // (2 * <object> timed)
+
+
+@cython.no_gc
+cdef class Recorder:
+    """A C recorder with the memory that it points to; see tile.h."""
+
+    def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
+                  uint64_t sample_every, uint64_t events_capacity):
+        self.c = new_recorder()
+        if self.c == NULL:
+            raise MemoryError("no memory for a recorder")
+        if events_capacity:
+            self.c.events = <bp_event *> PyMem_RawCalloc(events_capacity, sizeof(bp_event))
+            if self.c.events == NULL:
+                raise MemoryError(f"no memory for events={events_capacity} on a thread")
+        self.c.abi = BP_ABI
+        self.c.clock = clock
+        self.c.ns_per_tick_q32 = ns_per_tick_q32
+        self.c.events_capacity = events_capacity
+        if events_capacity:
+            self.c.detour |= BP_LISTS
+        self.sample(sample_every)
+        self.c.top = self.c.base = self.c.frames
+        self.owner = owner
+        self.lane = lane
+        seed(self)
+        self.thread = ""
+        self.entered = []
+
+    def __dealloc__(self):
+        cdef uint32_t i
+        for i in range(self.bricks_len):
+            if self.bricks[i] != NULL:
+                munmap(self.bricks[i], sizeof(bp_brick))
+        PyMem_RawFree(self.bricks)
+        if self.c != NULL:
+            PyMem_RawFree(self.c.events)
+            munmap(<char *> self.c - MIDDLE, MIDDLE + sizeof(bp_recorder))
+
+    cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
+        """Return this recorder's rows of a brick, making them where there are none."""
+        cdef bp_brick **grown
+        cdef bp_brick *brick
+        if brick_id >= self.bricks_len:
+            grown = <bp_brick **> PyMem_RawRealloc(
+                self.bricks, (brick_id + 1) * sizeof(bp_brick *))
+            if grown == NULL:
+                raise MemoryError("no memory for another brick")
+            memset(&grown[self.bricks_len], 0,
+                   (brick_id + 1 - self.bricks_len) * sizeof(bp_brick *))
+            self.bricks = grown
+            self.bricks_len = brick_id + 1
+        if self.bricks[brick_id] == NULL:
+            brick = <bp_brick *> bp_pages(sizeof(bp_brick))
+            if brick == NULL:
+                raise MemoryError("no memory for another brick")
+            self.bricks[brick_id] = brick
+            clear_rows(brick, brick_id, itemsize)
+        return self.bricks[brick_id]
+
+    cdef void sample(self, uint64_t every):
+        """Time one tile in this many from now on."""
+        self.c.sample_every = every
+        if every > 1:
+            self.c.detour |= BP_SAMPLES
+        else:
+            self.c.detour &= ~<uint32_t> BP_SAMPLES
+
+    cdef Py_ssize_t depth(self):
+        """Return the number of open tiles."""
+        return self.c.top - self.c.frames
+
+    cdef Py_ssize_t orphans(self):
+        """Return the number of open tiles that nobody can stop any more."""
+        cdef Py_ssize_t i, found = 0
+        for i in range(1, self.depth() + 1):
+            found += self.c.frames[i].orphan
+        return found
+
+    cdef Py_ssize_t drop_orphans(self):
+        """Forget the innermost tiles that nobody can stop any more and return their number."""
+        cdef bp_frame *frame = self.c.top
+        while frame > self.c.base and frame.orphan:
+            frame -= 1
+        return self.drop_to(frame)
+
+    cdef Py_ssize_t drop_to(self, bp_frame *frame):
+        """Forget the open tiles inside a frame and return their number."""
+        cdef Py_ssize_t dropped = self.c.top - frame
+        self.c.too_deep = 0
+        self.c.detour &= ~<uint32_t> BP_OVERFULL
+        if dropped > 0:
+            self.c.top = frame
+            return dropped
+        return 0
+
+    cdef str open_tiles(self):
+        """Name the open tiles, outermost first."""
+        cdef Py_ssize_t i
+        return ", ".join(
+            f"{TileLevel(self.c.frames[i].level).label}"
+            f"({self.c.frames[i].row}, {self.c.frames[i].col})"
+            for i in range(1, self.depth() + 1))
+
+    cdef bint has_tiles(self, uint32_t brick_id):
+        """Tell whether anything was recorded of a brick."""
+        cdef bp_row *row
+        cdef int level
+        if brick_id < self.bricks_len and self.bricks[brick_id] != NULL:
+            for level in range(BP_LEVELS):
+                row = &self.bricks[brick_id].rows[level]
+                if row.timed or row.passed:
+                    return True
+        return False
+
+    cdef object stats(self, uint32_t brick_id, int level, str name):
+        """Return a row as TileStats, or None where nothing was recorded."""
+        cdef bp_row *row
+        cdef uint64_t count
+        cdef int i
+        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+            return None
+        row = &self.bricks[brick_id].rows[level]
+        count = row.timed + row.passed
+        if count == 0:
+            return None
+        q32 = <object> self.c.ns_per_tick_q32
+        total = scaled(row.ticks, row.timed, count)
+        raw_total = scaled(row.raw_ticks, row.timed, count)
+        own = <object> <int64_t> (row.ticks - row.child_ticks)
+        raw_own = <object> <int64_t> (row.raw_ticks - row.child_raw)
+        if self.c.sample_every > 1:
+            own = total - sum([scaled(row.inner[i].ticks, row.inner[i].timed, row.inner[i].count)
+                               for i in range(BP_LEVELS)])
+            raw_own = raw_total - sum([
+                scaled(row.inner[i].raw_ticks, row.inner[i].timed, row.inner[i].count)
+                for i in range(BP_LEVELS)])
+
+        def ns(ticks):
+            return max(0, ticks * q32 + 0x80000000 >> 32)
+
+        return TileStats(
+            level=TileLevel(level), brick=name, count=count, timed=row.timed,
+            total_ns=ns(total), self_ns=ns(own), raw_total_ns=ns(raw_total),
+            raw_self_ns=ns(raw_own),
+            min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
+            elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
+            undeclared=row.undeclared,
+            histogram=self.histogram(row))
+
+    cdef tuple histogram(self, bp_row *row):
+        """Return the buckets of a row that are not empty, with its latest tile."""
+        cdef uint64_t count
+        cdef uint32_t i, late = BP_BUCKETS
+        if self.c.late == row:
+            late = bp_bucket(bp_ns(self.c, self.c.late_ticks))
+        buckets = []
+        for i in range(BP_BUCKETS):
+            count = row.histogram[i] + (i == late)
+            if count:
+                buckets.append((i, count))
+        return tuple(buckets)
+
+    cdef object outer_ticks(self, uint32_t brick_id):
+        """Return the raw time of a brick's tiles inside no other tile, in ticks."""
+        cdef bp_row *rows
+        cdef int level
+        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+            return 0
+        rows = self.bricks[brick_id].rows
+        return sum([scaled(rows[level].outer_raw, rows[level].outer_timed,
+                           rows[level].outer_timed + rows[level].outer_passed)
+                    for level in range(BP_LEVELS)])
+
+    cdef void clear(self):
+        """Forget all that was recorded."""
+        cdef bp_row *row
+        cdef uint32_t i
+        self.c.late = NULL
+        for i in range(self.bricks_len):
+            if self.bricks[i] != NULL:
+                row = self.bricks[i].rows
+                clear_rows(self.bricks[i], row.brick, row.itemsize)
+        self.c.events_used = self.c.events_dropped = 0
+        seed(self)
+
+
+cdef void seed(Recorder recorder):
+    """Start drawing which tiles to time: alike in each run, and otherwise on each thread."""
+    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.lane + 1)
+
+
+cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
+    """Make a brick's rows those of no tile."""
+    cdef bp_row *row
+    cdef int level
+    for level in range(BP_LEVELS):
+        row = &brick.rows[level]
+        # A histogram that nothing was added to has no memory yet, and zeroing would give it some.
+        if row.timed:
+            memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
+        memset(row, 0, sizeof(bp_row))
+        row.min_ticks = UINT64_MAX
+        row.histogram = brick.histograms[level]
+        row.brick = brick_id
+        row.itemsize = itemsize
+
+
+cdef str misuse_text(uint32_t misuse):
+    """Say what was done wrong with a recorder from nogil code."""
+    wrongs = []
+    if misuse & BP_TOO_DEEP:
+        wrongs.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
+    if misuse & BP_NOTHING_OPEN:
+        wrongs.append("a tile was stopped where none was open")
+    if misuse & BP_COARSER_INSIDE:
+        wrongs.append("a coarser tile was started inside a finer one")
+    if misuse & BP_NO_SUCH_LEVEL:
+        wrongs.append("a tile was started at a level that does not exist")
+    return "; ".join(wrongs)
+
+
+cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:
+    """Time a run of empty pairs, in ticks."""
+    cdef uint64_t before = bp_read_clock(c.clock)
+    cdef int i
+    for i in range(pairs):
+        bp_start(c, BP_MICRO, 0, 0)
+        bp_stop(c, 0, 0, 0)
+    return bp_read_clock(c.clock) - before
+
+
+cdef bp_cost measure_nogil_pair(Recorder recorder):
+    """Return the least that an empty nogil pair costs, timed and passed over, in ticks."""
+    cdef bp_cost cost
+    cdef uint64_t timed = UINT64_MAX, skipped = UINT64_MAX
+    cdef int batch, pairs = 64
+    recorder.c.brick = recorder.brick(0, 4)
+    for batch in range(200):
+        recorder.sample(1)
+        timed = min(timed, time_nogil_pairs(recorder.c, pairs))
+        recorder.sample(UINT64_MAX)
+        recorder.c.brick.rows[<int> BP_MICRO].started = 1
+        skipped = min(skipped, time_nogil_pairs(recorder.c, pairs))
+    cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
+    cost.pair = max(timed // pairs, cost.inside)
+    cost.skipped = skipped // pairs
+    return cost

@@ -1,0 +1,33 @@
+"""Recordings: what a profiler saw, how recordings add up, and how they are saved."""
+
+from __future__ import annotations
+
+from brickprof.recording.model import (
+    DEFAULT_BRICK,
+    MIXED,
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    TileEvent,
+    load_recording,
+    merge_recordings,
+    merge_teams,
+    summed_tiles,
+)
+
+__all__ = [
+    "DEFAULT_BRICK",
+    "MIXED",
+    "BrickInfo",
+    "ClockInfo",
+    "Overhead",
+    "Recording",
+    "TeamTimes",
+    "TileEvent",
+    "load_recording",
+    "merge_recordings",
+    "merge_teams",
+    "summed_tiles",
+]

@@ -1,0 +1,288 @@
+"""Roofs: measured peak and bandwidths, and the roofline over them."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
+from datetime import datetime, timedelta
+
+from brickprof.core.checks import fields, integer, number, text
+from brickprof.core.errors import RoofsError
+from brickprof.core.levels import TileLevel
+from brickprof.core.limits import DTYPES
+from brickprof.roofline.frozen_map import Table, table
+
+MEMORY = ("L1", "L2", "L3", "DRAM")
+"""The memories that have a bandwidth, nearest to the core first."""
+
+_METHODS = ("quick", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Roofs:
+    """What one machine can do at most with a number of threads, as measured.
+
+    Parameters
+    ----------
+    threads : int
+        Threads that ran at once; every rate is that of all of them together.
+    dtype : str
+        "float32" or "float64": the type that `peak_gflops` speaks of.
+    isa, cpu, fingerprint : str
+        Vector ISA of the probes, CPU model and `Machine.fingerprint` of the host.
+    peak_by_dtype : Mapping of str to float
+        GFLOP/s by element type; `dtype` is among them.
+    bandwidth_gbs : Mapping of str to float
+        GB/s (1e9 bytes per second) by "L1", "L2", "L3" and "DRAM".
+    spread : Mapping of str to float
+        (max - min) / median of the repeats, by element type and memory.
+    working_set_bytes : Mapping of str to int
+        Bytes that the probe of each memory went over.
+    measured_at : str
+        ISO 8601 time in UTC, such as "2024-05-01T12:00:00+00:00".
+    method : str
+        "quick" or "full".
+    noisy : bool
+        Whether the spread is too large to trust.
+    verdict : str
+        The same for a reader, such as "steady" or "noisy: L3 spread 31 %".
+
+    Raises
+    ------
+    RoofsError
+        If a field is of the wrong type, out of range or incomplete; the message names it.
+    """
+
+    threads: int
+    dtype: str
+    isa: str
+    cpu: str
+    fingerprint: str
+    peak_by_dtype: Mapping[str, float]
+    bandwidth_gbs: Mapping[str, float]
+    spread: Mapping[str, float]
+    working_set_bytes: Mapping[str, int]
+    measured_at: str
+    method: str
+    noisy: bool
+    verdict: str
+
+    def __post_init__(self) -> None:
+        integer("threads", self.threads, 1, RoofsError)
+        for name in ("isa", "cpu", "fingerprint", "verdict"):
+            text(name, getattr(self, name), RoofsError)
+        for name, known in (("dtype", DTYPES), ("method", _METHODS)):
+            if getattr(self, name) not in known:
+                raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        if not isinstance(self.noisy, bool):
+            raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
+        _check_time(self.measured_at)
+        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPES, _positive)
+        probed = (*peaks, *MEMORY)
+        tables: dict[str, Table[float] | Table[int]] = {
+            "peak_by_dtype": peaks,
+            "bandwidth_gbs": table("bandwidth_gbs", self.bandwidth_gbs, MEMORY, MEMORY, _positive),
+            "spread": table("spread", self.spread, probed, (*DTYPES, *MEMORY), _not_negative),
+            "working_set_bytes": table(
+                "working_set_bytes", self.working_set_bytes, MEMORY, MEMORY, _count
+            ),
+        }
+        for name, checked in tables.items():
+            object.__setattr__(self, name, checked)
+
+    @property
+    def peak_gflops(self) -> float:
+        """GFLOP/s of all threads together in this `dtype`."""
+        return self.peak_by_dtype[self.dtype]
+
+    @property
+    def measured(self) -> datetime:
+        """When it was measured."""
+        return _time(self.measured_at)
+
+    def peak_per_thread(self) -> float:
+        """Return one thread's share of the peak.
+
+        Returns
+        -------
+        float
+            GFLOP/s.
+        """
+        return self.peak_gflops / self.threads
+
+    def for_dtype(self, dtype: str) -> Roofs:
+        """Return the same roofs with the peak of another element type.
+
+        Parameters
+        ----------
+        dtype : str
+            "float32" or "float64".
+
+        Returns
+        -------
+        Roofs
+
+        Raises
+        ------
+        RoofsError
+            If `dtype` is unknown or its peak was not measured.
+        """
+        return replace(self, dtype=dtype)
+
+    def ridge(self, level: TileLevel | str) -> float:
+        """Return the arithmetic intensity at which a memory's roof meets the peak.
+
+        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: peak / bandwidth.
+
+        Parameters
+        ----------
+        level : TileLevel or str
+            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
+
+        Returns
+        -------
+        float
+            flop/byte.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` names no memory.
+        """
+        return self.peak_gflops / self.bandwidth_gbs[_memory(level)]
+
+    def attainable(self, level: TileLevel | str, intensity: float) -> float:
+        """Return the rate that the roofline allows at an arithmetic intensity.
+
+        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009:
+        min(peak, intensity x bandwidth).
+
+        Parameters
+        ----------
+        level : TileLevel or str
+            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
+        intensity : float
+            flop/byte, zero or more.
+
+        Returns
+        -------
+        float
+            GFLOP/s of all threads together.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` names no memory, or `intensity` is negative or not finite.
+        """
+        bandwidth = self.bandwidth_gbs[_memory(level)]
+        return min(self.peak_gflops, _intensity(intensity) * bandwidth)
+
+    def attainable_per_thread(self, level: TileLevel | str, intensity: float) -> float:
+        """Return one thread's share of `attainable`, with the same parameters and errors.
+
+        Returns
+        -------
+        float
+            GFLOP/s.
+        """
+        return self.attainable(level, intensity) / self.threads
+
+    def bound(self, level: TileLevel | str, intensity: float) -> str:
+        """Return which roof limits: "memory" below the ridge, else "compute".
+
+        Takes the parameters, and raises the errors, of `attainable`.
+
+        Returns
+        -------
+        str
+        """
+        return "memory" if _intensity(intensity) < self.ridge(level) else "compute"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the roofs as a dict of JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        values = {field.name: getattr(self, field.name) for field in dataclass_fields(self)}
+        return {
+            name: dict(value) if isinstance(value, Table) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> Roofs:
+        """Return the roofs that `to_json` described.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON.
+
+        Returns
+        -------
+        Roofs
+
+        Raises
+        ------
+        RoofsError
+            If a field is missing, unknown or damaged; the message names it.
+        """
+        names = tuple(field.name for field in dataclass_fields(cls))
+        given = fields("roofs", data, names, RoofsError)
+        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+def _memory(level: object) -> str:
+    """Return the name of the memory that a level of tiling or a name stands for."""
+    if isinstance(level, TileLevel):
+        return level.cache
+    if not isinstance(level, str):
+        raise TypeError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
+    if level not in MEMORY:
+        raise ValueError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
+    return level
+
+
+def _intensity(value: object) -> float:
+    """Return an arithmetic intensity as a float, or raise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"intensity must be a number, got {type(value).__name__}")
+    intensity = float(value)
+    if not math.isfinite(intensity) or intensity < 0:
+        raise ValueError(f"intensity must be finite and not negative, got {value!r}")
+    return intensity
+
+
+def _positive(name: str, value: object) -> float:
+    """Return a rate, or raise RoofsError naming it."""
+    return number(name, value, RoofsError)
+
+
+def _not_negative(name: str, value: object) -> float:
+    """Return a spread, or raise RoofsError naming it."""
+    return number(name, value, RoofsError, zero=True)
+
+
+def _count(name: str, value: object) -> int:
+    """Return a number of bytes, or raise RoofsError naming it."""
+    return integer(name, value, 1, RoofsError)
+
+
+def _check_time(value: object) -> None:
+    """Raise RoofsError unless `value` is an ISO 8601 time in UTC."""
+    try:
+        told = _time(text("measured_at", value, RoofsError))
+    except ValueError:
+        told = None
+    if told is None or told.utcoffset() != timedelta(0):
+        raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {value!r}")
+
+
+def _time(iso: str) -> datetime:
+    """Read an ISO 8601 time; Python 3.10 does not know the "Z" that later versions do."""
+    return datetime.fromisoformat(iso.replace("Z", "+00:00"))

@@ -1,0 +1,204 @@
+"""The store of roofs: which are kept for a machine, and which of those can be trusted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from brickprof.core.checks import whole
+from brickprof.core.errors import RoofsError
+from brickprof.core.limits import DTYPES
+from brickprof.machine import Machine
+from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
+from brickprof.roofline.model import MEMORY, Roofs
+
+__all__ = [
+    "DTYPES",
+    "MEMORY",
+    "ORDER_TOLERANCE",
+    "Roofs",
+    "better_roofs",
+    "load_roofs",
+    "roofs_path",
+    "store_roofs",
+    "stored_roofs",
+]
+
+ORDER_TOLERANCE = 0.10
+"""Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
+equally fast for narrow loads, and then noise decides."""
+
+_MOST_GFLOPS = 1e7
+_MOST_GBS = 1e6
+_CLOCK_SKEW = timedelta(days=1)
+
+
+def roofs_path(machine: Machine, folder: str | Path | None = None) -> Path:
+    """Return the file that holds a machine's roofs, whether it exists or not.
+
+    Parameters
+    ----------
+    machine : Machine
+        The host.
+    folder : str or Path, optional
+        By default the environment's BRICKPROF_CACHE_DIR, else the user's cache folder.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    RoofsError
+        If there is no folder to take.
+    """
+    parent = default_folder() if folder is None else Path(folder)
+    return parent / f"roofs-{machine.fingerprint()}.json"
+
+
+def load_roofs(
+    machine: Machine,
+    threads: int = 1,
+    dtype: str = "float32",
+    isa: str | None = None,
+    folder: str | Path | None = None,
+) -> Roofs | None:
+    """Return stored roofs, or None if there are none that can be trusted.
+
+    A file that is missing, unreadable, damaged or another host's counts as none, and so do roofs
+    that no machine has: a peak of 1e7 GFLOP/s or a bandwidth of 1e6 GB/s and more, a DRAM that is
+    over a tenth faster than the L1, a time of measuring that is still to come.
+
+    Parameters
+    ----------
+    machine : Machine
+        The host.
+    threads : int
+        Number of threads that they were measured with.
+    dtype : str
+        "float32" or "float64".
+    isa : str, optional
+        Vector ISA that they were measured with; by default the machine's best.
+    folder : str or Path, optional
+        As for `roofs_path`.
+
+    Returns
+    -------
+    Roofs or None
+
+    Raises
+    ------
+    RoofsError
+        If `threads` or `dtype` makes no sense.
+    """
+    count = whole("threads", threads, "an integer of at least 1", RoofsError)
+    if count < 1:
+        raise RoofsError(f"threads must be an integer of at least 1, got {threads!r}")
+    if dtype not in DTYPES:
+        raise RoofsError(f"dtype must be one of {DTYPES}, got {dtype!r}")
+    try:
+        path = roofs_path(machine, folder)
+    except RoofsError:
+        return None
+    found = _trusted(path, machine).get((count, machine.isa if isa is None else isa))
+    return found.for_dtype(dtype) if found and dtype in found.peak_by_dtype else None
+
+
+def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None) -> Path:
+    """Keep roofs for later, unless better ones of the same thread count and ISA are kept already.
+
+    Steady roofs are better than noisy ones, then full ones than quick ones, then newer ones than
+    older ones.
+
+    The file is replaced in one step; a crash leaves the old one. Stored roofs of other thread
+    counts and ISAs stay, also those that another process stores at the same time.
+
+    Parameters
+    ----------
+    roofs : Roofs
+        What was measured on `machine`.
+    machine : Machine
+        The host.
+    folder : str or Path, optional
+        As for `roofs_path`; made, for its owner alone, if it is missing.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    RoofsError
+        If `roofs` are of another machine, or the folder cannot be written.
+    """
+    fingerprint = machine.fingerprint()
+    if roofs.fingerprint != fingerprint:
+        raise RoofsError(f"roofs of host {roofs.fingerprint} cannot be stored for {fingerprint}")
+    path = roofs_path(machine, folder)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(path):
+            kept = _trusted(path, machine)
+            key = (roofs.threads, roofs.isa)
+            kept[key] = better_roofs(kept.get(key, roofs), roofs)
+            write_entries(path, fingerprint, [kept[key].to_json() for key in sorted(kept)])
+    except OSError as error:
+        raise RoofsError(f"cannot store roofs in {path}: {error.strerror or error}") from error
+    return path
+
+
+def better_roofs(old: Roofs, new: Roofs) -> Roofs:
+    """Return the steady ones of two, then the full ones, then the newer ones, else `new`."""
+    return old if _rank(old) > _rank(new) else new
+
+
+def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Roofs, ...]:
+    """Return all stored roofs of a machine that can be trusted, by thread count and ISA.
+
+    Parameters
+    ----------
+    machine : Machine
+        The host.
+    folder : str or Path, optional
+        As for `roofs_path`.
+
+    Returns
+    -------
+    tuple of Roofs
+    """
+    try:
+        found = _trusted(roofs_path(machine, folder), machine)
+    except RoofsError:
+        return ()
+    return tuple(found[key] for key in sorted(found))
+
+
+def _rank(roofs: Roofs) -> tuple[bool, bool, datetime]:
+    """Return what decides which roofs are better."""
+    return (not roofs.noisy, roofs.method == "full", roofs.measured)
+
+
+def _plausible(roofs: Roofs) -> bool:
+    """Tell whether roofs could be those of a machine of today."""
+    bandwidths = roofs.bandwidth_gbs
+    return (
+        max(roofs.peak_by_dtype.values()) < _MOST_GFLOPS
+        and max(bandwidths.values()) < _MOST_GBS
+        and bandwidths["L1"] * (1 + ORDER_TOLERANCE) >= bandwidths["DRAM"]
+        and roofs.measured <= datetime.now(timezone.utc) + _CLOCK_SKEW
+    )
+
+
+def _trusted(path: Path, machine: Machine) -> dict[tuple[int, str], Roofs]:
+    """Return the sound entries of a machine's file by thread count and ISA."""
+    fingerprint = machine.fingerprint()
+    sound: dict[tuple[int, str], Roofs] = {}
+    for entry in read_entries(path, fingerprint):
+        try:
+            roofs = Roofs.from_json(entry)
+        except RoofsError:
+            continue
+        if roofs.fingerprint == fingerprint and _plausible(roofs):
+            sound[roofs.threads, roofs.isa] = roofs
+    return sound

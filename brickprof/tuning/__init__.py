@@ -1,0 +1,1 @@
+"""Choosing thread counts: by rule, by a law fitted to throughputs, and by measuring."""

@@ -1,0 +1,353 @@
+"""Sweeps: a function timed at several thread counts in turn, and what the times say."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import comb
+
+from brickprof.core import metrics
+from brickprof.core.checks import (
+    above_zero,
+    at_least,
+    fields,
+    integer,
+    items,
+    number,
+    text,
+    thread_count,
+)
+from brickprof.core.errors import SweepError
+from brickprof.planning.budget import thread_budget
+from brickprof.tuning.scalability import Scalability, fit_scalability
+
+SCHEMA = "brickprof-sweep"
+"""What the field ``schema`` of every saved sweep says."""
+
+VERSION = 1
+"""The schema version that this library writes and reads."""
+
+LEAST_ROUNDS = 6
+"""Rounds before a count may be dropped: with fewer, a median has no 95 % confidence interval."""
+
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """The times that one thread count took.
+
+    Parameters
+    ----------
+    threads : int
+        The thread count.
+    times_ns : tuple of int
+        Nanoseconds of each round's call, in the order measured; at least one.
+
+    Raises
+    ------
+    SweepError
+        If a field is of another type, empty or out of range.
+    """
+
+    threads: int
+    times_ns: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        integer("threads", self.threads, 1, SweepError)
+        if not isinstance(self.times_ns, tuple) or not self.times_ns:
+            raise SweepError(f"times_ns must be a tuple of at least one, got {self.times_ns!r}")
+        for position, taken in enumerate(self.times_ns):
+            integer(f"times_ns[{position}]", taken, 0, SweepError)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that were measured."""
+        return len(self.times_ns)
+
+    @property
+    def median_ns(self) -> int:
+        """Median time in nanoseconds, rounded."""
+        return round(statistics.median(self.times_ns))
+
+    @property
+    def best_ns(self) -> int:
+        """Least time in nanoseconds."""
+        return min(self.times_ns)
+
+    @property
+    def interval_ns(self) -> tuple[int, int]:
+        """Confidence interval of the median: low and high, nanoseconds.
+
+        The k-th least and the k-th greatest time with the largest k that covers the true median in
+        at least 95 % of cases, whatever the distribution: the number of times below it is binomial
+        (W. Conover, "Practical Nonparametric Statistics" (1999), section 3.2). With fewer than
+        `LEAST_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
+        """
+        ordered = sorted(self.times_ns)
+        rank = max(_median_rank(len(ordered)), 1)
+        return ordered[rank - 1], ordered[-rank]
+
+
+def _median_rank(rounds: int) -> int:
+    """Return the largest k such that 2 P(Binomial(rounds, 1/2) < k) <= 5 %; 0 if there is none."""
+    rank, below = 0, 0
+    # Whole numbers: 2 below / 2^rounds <= 1/20.
+    while 40 * (below + comb(rounds, rank)) <= 1 << rounds:
+        below += comb(rounds, rank)
+        rank += 1
+    return rank
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What `sweep_threads` measured. It iterates over its points.
+
+    Parameters
+    ----------
+    points : tuple of SweepPoint
+        One for each thread count, in the order tried.
+    work : float
+        What one call does, in `unit`, > 0.
+    unit : str
+        Unit of the work; a throughput is in this per second.
+    rule : int
+        The thread count that the rule chooses.
+    budget : int
+        The least of physical cores, affinity and cgroup quota at the time.
+    scalability : Scalability or None
+        The law fitted to the medians' throughputs; None with a single count or a median of zero.
+
+    Raises
+    ------
+    SweepError
+        If a field is of another type or out of range, or two points have the same thread count.
+    """
+
+    points: tuple[SweepPoint, ...]
+    work: float
+    unit: str
+    rule: int
+    budget: int
+    scalability: Scalability | None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.points, tuple) or not self.points:
+            raise SweepError(f"points must be a tuple of at least one, got {self.points!r}")
+        for position, point in enumerate(self.points):
+            if not isinstance(point, SweepPoint):
+                raise SweepError(f"points[{position}] must be a SweepPoint, got {point!r}")
+        if len({point.threads for point in self.points}) < len(self.points):
+            raise SweepError("points must be of distinct thread counts")
+        number("work", self.work, SweepError)
+        text("unit", self.unit, SweepError)
+        integer("rule", self.rule, 1, SweepError)
+        integer("budget", self.budget, 1, SweepError)
+        if not isinstance(self.scalability, Scalability | None):
+            raise SweepError(f"scalability must be a Scalability or None, got {self.scalability!r}")
+
+    def __iter__(self) -> Iterator[SweepPoint]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def best(self) -> SweepPoint:
+        """The point of least median, of equal ones that with the fewest threads."""
+        return min(self.points, key=lambda point: (point.median_ns, point.threads))
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """Thread counts that were clearly slower, and so measured for fewer rounds than others."""
+        most = max(point.rounds for point in self.points)
+        return tuple(point.threads for point in self.points if point.rounds < most)
+
+    def throughput(self, point: SweepPoint) -> float:
+        """Return `unit` per second at the median time; 0.0 for a median of zero."""
+        return metrics.throughput(self.work, point.median_ns)
+
+    def throughput_interval(self, point: SweepPoint) -> tuple[float, float]:
+        """Return the confidence interval of `throughput`, low and high, from that of the median."""
+        low, high = point.interval_ns
+        return metrics.throughput(self.work, high), metrics.throughput(self.work, low)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the sweep as a dict of JSON values.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "points": [
+                {"threads": point.threads, "times_ns": list(point.times_ns)}
+                for point in self.points
+            ],
+            "work": self.work,
+            "unit": self.unit,
+            "rule": self.rule,
+            "budget": self.budget,
+            "scalability": self.scalability and self.scalability.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> Sweep:
+        """Return the sweep that `to_json` described.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON.
+
+        Returns
+        -------
+        Sweep
+
+        Raises
+        ------
+        SweepError
+            If a field is missing, unknown or damaged; the message names it.
+        """
+        names = ("points", "work", "unit", "rule", "budget", "scalability")
+        given = dict(fields("sweep", data, ("schema", "version", *names), SweepError))
+        if (given.pop("schema"), given.pop("version")) != (SCHEMA, VERSION):
+            raise SweepError(f"sweep must be of schema {SCHEMA!r}, version {VERSION}")
+        given["points"] = tuple(
+            _point_from_json(f"points[{position}]", point)
+            for position, point in enumerate(items("points", given["points"], SweepError))
+        )
+        if given["scalability"] is not None:
+            given["scalability"] = Scalability.from_json(given["scalability"])
+        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+
+
+def _point_from_json(name: str, data: object) -> SweepPoint:
+    """Return the point in a dict, with errors that say which of the points it is."""
+    given = fields(name, data, ("threads", "times_ns"), SweepError)
+    try:
+        times = tuple(items("times_ns", given["times_ns"], SweepError))
+        return SweepPoint(given["threads"], times)  # type: ignore[arg-type]  # it checks every type
+    except SweepError as error:
+        raise SweepError(f"{name}.{error}") from None
+
+
+def sweep_threads(
+    fn: Callable[[int], object],
+    counts: Iterable[int],
+    rounds: int = 15,
+    work: float = 1.0,
+    unit: str = "calls",
+    progress: Callable[[float, str], None] | None = None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    rule: int | None = None,
+) -> Sweep:
+    """Time ``fn(threads)`` at each thread count, in interleaved rounds.
+
+    Every count is called once to warm up. Then each round calls every count once: in a random order
+    with a fixed seed, and every other round in the reverse of the one before, so that neither
+    neighbours nor a drift of the machine favour a count. After `LEAST_ROUNDS` rounds a count whose
+    confidence interval is entirely above that of the best so far is dropped.
+
+    Parameters
+    ----------
+    fn : callable
+        Does the work with the number of threads that it is given.
+    counts : iterable of int
+        Thread counts to try; one that is given twice is tried once.
+    rounds : int
+        Times that each is measured, after one that warms up.
+    work : float
+        What one call does, in `unit`.
+    unit : str
+        Unit of the work, such as "GFLOP" or "tokens".
+    progress : callable, optional
+        Called before each round with the share that is done and what comes now.
+    clock : callable
+        Returns nanoseconds.
+    rule : int, optional
+        What `optimal_threads` chooses for the work, for comparison; by default the budget: the
+        least of physical cores, affinity and cgroup quota.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type.
+    ValueError
+        If there is no count, or an argument is out of range.
+    """
+    tried = [thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
+    if not tried:
+        raise ValueError("counts must hold at least one thread count, got none")
+    total = at_least("rounds", rounds, 1)
+    budget = thread_budget()
+    chosen = budget if rule is None else thread_count("rule", rule)
+    done = above_zero("work", work)
+    if not isinstance(unit, str):
+        raise TypeError(f"unit must be a string, got {unit!r}")
+    if not unit.strip():
+        raise ValueError("unit must not be empty")
+    times = _measure(fn, tuple(dict.fromkeys(tried)), total, progress, clock)
+    points = tuple(SweepPoint(count, tuple(taken)) for count, taken in times.items())
+    return Sweep(points, done, unit, chosen, budget, _fitted(points, done))
+
+
+def _measure(
+    fn: Callable[[int], object],
+    counts: tuple[int, ...],
+    rounds: int,
+    progress: Callable[[float, str], None] | None,
+    clock: Callable[[], int],
+) -> dict[int, list[int]]:
+    """Return the times of each count in nanoseconds."""
+    tell = progress or (lambda fraction, what: None)
+    times: dict[int, list[int]] = {count: [] for count in counts}
+    tell(0.0, "warming up")
+    for count in counts:
+        fn(count)
+    shuffled = random.Random(_SEED)
+    order = list(counts)
+    for finished in range(rounds):
+        tell(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
+        if finished % 2:
+            order.reverse()
+        else:
+            shuffled.shuffle(order)
+        for count in order:
+            before = clock()
+            fn(count)
+            times[count].append(clock() - before)
+        if finished + 1 >= LEAST_ROUNDS:
+            worse = _clearly_worse({count: tuple(times[count]) for count in order})
+            order = [count for count in order if count not in worse]
+    return times
+
+
+def _clearly_worse(times: dict[int, tuple[int, ...]]) -> set[int]:
+    """Return the counts whose median is above the best's, by confidence intervals apart."""
+    points = [SweepPoint(count, taken) for count, taken in times.items()]
+    limit = min(points, key=lambda point: point.median_ns).interval_ns[1]
+    return {point.threads for point in points if point.interval_ns[0] > limit}
+
+
+def _counts(counts: int) -> str:
+    """Return a number of thread counts in words."""
+    return f"{counts} thread count{'' if counts == 1 else 's'}"
+
+
+def _fitted(points: tuple[SweepPoint, ...], work: float) -> Scalability | None:
+    """Return the law of the medians' throughputs; None where there is nothing to fit."""
+    medians = [point.median_ns for point in points]
+    if len(points) < 2 or not all(medians):
+        return None
+    rates = [metrics.throughput(work, median) for median in medians]
+    return fit_scalability([point.threads for point in points], rates)

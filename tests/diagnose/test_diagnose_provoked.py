@@ -1,0 +1,141 @@
+"""Runs that are really bad in one way are found to be, whatever their times are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+from support.doors import MICRO, MIDI, UNDECLARED, c_door, pointer_of
+from support.made_recordings import MACHINE, ROOFS
+
+from brickprof._kernels import ParallelRegion, gemm
+from brickprof.diagnose import Finding, diagnose
+from brickprof.kernels.plans import plan_gemm
+from brickprof.machine import Cache, detect_machine
+from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof.recording import Recording
+
+
+def switched_on() -> BrickProfiler:
+    """Return a profiler on the real clock."""
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+    return prof
+
+
+def found(recording: Recording, code: str) -> Finding:
+    """Return the one finding of a kind that a recording must give."""
+    findings = diagnose(recording)
+    (finding,) = [one for one in findings if one.code == code]
+    return finding
+
+
+def test_empty_tiles_are_too_short() -> None:
+    prof = switched_on()
+    with prof.brick("empty"):
+        for i in range(10_000):
+            prof.stop_tile(prof.start_tile(MICRO, i, 0), 1, 1)
+    finding = found(prof.recording(), "tiles-too-short")
+    assert (finding.brick, finding.level) == ("empty", MICRO)
+    assert finding.action.startswith("Batch")
+
+
+def test_a_python_loop_is_bound_by_its_instructions() -> None:
+    prof = switched_on()
+    values = [0.5] * 1000
+    with prof.brick("polynomial"):
+        for i in range(20):
+            with prof.tile(MICRO, i, 0, elements=1000, flops=16_000, nbytes=8_000):
+                for place, x in enumerate(values):
+                    total = 1.0
+                    for _ in range(8):
+                        total = total * x + 1.0
+                    values[place] = total / 2
+    finding = found(prof.recording(ROOFS), "compute-bound")
+    assert (finding.brick, finding.level) == ("polynomial", MICRO)
+    assert finding.action.startswith("SIMD")
+    assert dict(finding.figures)["bandwidth_share"] < 0.2
+
+
+def test_a_gemm_on_four_times_the_processors() -> None:
+    prof = switched_on()
+    machine = detect_machine()
+    square = np.ones((768, 768), np.float32)
+    gemm(square, square, threads=4 * machine.usable_cores, profiler=prof)
+    codes = {one.code: one for one in diagnose(prof.recording())}
+    (code,) = codes.keys() & {"oversubscription", "quota-ignored"}
+    figures = dict(codes[code].figures)
+    assert figures["usable_cores"] == machine.usable_cores < figures["threads"]
+    assert not codes.keys() & {"thread-overhead", "thread-imbalance"}
+
+
+def shared_out(prof: BrickProfiler, work: tuple[int, int]) -> Recording:
+    """Have two threads each fill an array so often in a tile, and return it as of two cores."""
+    with prof.recorders("fill", 2) as handles:
+
+        def fill(handle: object, times: int) -> None:
+            address, array = pointer_of(handle), np.ones(100_000)
+            c_door().start(address, MICRO, 0, 0)
+            for _ in range(times):
+                np.sqrt(array, out=array)
+            c_door().stop(address, 0, 0, UNDECLARED)
+
+        # One after the other, so that none is held up by the other.
+        for handle, times in zip(handles, work, strict=True):
+            thread = threading.Thread(target=fill, args=(handle, times))
+            thread.start()
+            thread.join()
+    return replace(prof.recording(), machine=MACHINE, roofs=None)
+
+
+def test_two_threads_of_which_one_gets_all_the_work() -> None:
+    finding = found(shared_out(switched_on(), (0, 300)), "thread-imbalance")
+    assert (finding.brick, finding.level) == ("fill", None)
+    figures = dict(finding.figures)
+    assert figures["least_ns"] < figures["mean_ns"] < figures["busiest_ns"]
+
+
+def test_a_region_in_which_one_thread_works_and_another_waits() -> None:
+    prof, ones = switched_on(), np.ones(4_000_000, np.float32)
+    region = ParallelRegion(threads=2, name="norm")
+    region.rms_norm(ones, ones, np.zeros_like(ones))
+    for _ in range(5):
+        region.run(profiler=prof)
+    finding = found(replace(prof.recording(), machine=MACHINE, roofs=None), "thread-imbalance")
+    figures = dict(finding.figures)
+    assert (finding.brick, figures["threads"]) == ("norm", 2)
+    assert figures["idle_share"] > 0.4
+
+
+def test_threads_that_cost_more_than_they_do() -> None:
+    prof = switched_on()
+    for _ in range(20):
+        recording = shared_out(prof, (0, 0))
+    finding = found(recording, "thread-overhead")
+    assert (finding.brick, dict(finding.figures)["calls"]) == ("fill", 20)
+
+
+def test_a_plan_for_a_cache_that_is_not_there() -> None:
+    machine = detect_machine()
+    l1, l2, *outer = machine.caches
+    large = Cache(2, 16 * l2.size_bytes, l2.line_bytes, l2.shared_by, l2.ways)
+    elsewhere = replace(machine, caches=(l1, large, *outer))
+    depth = 384
+    rows = 3 * l2.size_bytes // (depth * 4)
+    plan = plan_gemm(rows, 64, depth, machine=elsewhere, threads=1)
+    prof = switched_on()
+    a, b = np.ones((rows, depth), np.float32), np.ones((depth, 64), np.float32)
+    gemm(a, b, profiler=prof, plan=plan)
+    finding = found(replace(prof.recording(), roofs=None), "footprint")
+    assert finding.level is MIDI
+    figures = dict(finding.figures)
+    assert figures["footprint_bytes"] == plan.footprint_bytes[MIDI]
+    assert figures["cache_share_bytes"] == l2.size_bytes
+
+
+def test_a_gemm_with_its_own_plan_holds_no_more_than_its_caches() -> None:
+    prof = switched_on()
+    square = np.ones((512, 512), np.float32)
+    gemm(square, square, profiler=prof, plan=plan_gemm(512, 512, 512, threads=1))
+    assert "footprint" not in {one.code for one in diagnose(replace(prof.recording(), roofs=None))}

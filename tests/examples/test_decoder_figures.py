@@ -1,0 +1,186 @@
+"""Figures of the decoder's examples: theory from roofs, times from a clock, and the scripts."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from decoder import Decoder
+from decoder.figures import Figure, memory_of, table, timed
+from decoder.work import Work
+from hypothesis import given
+from hypothesis import strategies as st
+from support.decoder_models import SMALL, made, named, save
+from support.made_recordings import MACHINE, ROOFS
+
+import brickprof as bp
+from brickprof._kernels import default_isa
+from brickprof.roofline import store_roofs
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PEAK, DRAM = ROOFS.peak_gflops, ROOFS.bandwidth_gbs["DRAM"]
+
+
+def figure(work: Work, *times_ns: float, memory: str = "DRAM") -> Figure:
+    """Make a figure under made-up roofs."""
+    return Figure("op", work, times_ns, memory, ROOFS)
+
+
+def test_theory_is_the_longer_of_two_times() -> None:
+    memory = figure(Work(1, 10, 4_000_000), 1e6)
+    assert memory.theoretical_ns == 4_000_000 / DRAM
+    assert memory.bound == "memory"
+    compute = figure(Work(1, 4_000_000_000, 10), 1e6)
+    assert compute.theoretical_ns == 4_000_000_000 / PEAK
+    assert compute.bound == "compute"
+    assert figure(Work(1, 10, 4_000_000), 1e6, memory="L1").theoretical_ns < memory.theoretical_ns
+
+
+@given(st.integers(1, 10**12), st.integers(1, 10**12), st.floats(1, 1e12))
+def test_at_the_roof_overhead_is_one(flops: int, nbytes: int, slower: float) -> None:
+    at_roof = figure(Work(1, flops, nbytes), 1.0).theoretical_ns
+    actual = figure(Work(1, flops, nbytes), at_roof * slower)
+    assert actual.overhead == pytest.approx(slower)
+    share = max(actual.gflops / PEAK, actual.bandwidth_gbs / DRAM)
+    assert share == pytest.approx(1 / slower)
+
+
+def test_rates_are_of_the_median() -> None:
+    odd = figure(Work(1, 600, 1200), 100.0, 9000.0, 300.0)
+    assert odd.median_ns == 300
+    assert (odd.gflops, odd.bandwidth_gbs) == (2, 4)
+
+
+@pytest.mark.parametrize(("times", "memory"), [((), "L1"), ((0.0,), "L1"), ((1.0,), "disk")])
+def test_bad_figures(times: tuple[float, ...], memory: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        figure(Work(1, 1, 1), *times, memory=memory)
+
+
+def test_operands_live_in_the_nearest_memory_that_holds_them() -> None:
+    sizes = [cache.size_bytes for cache in MACHINE.caches]
+    assert [memory_of(size, MACHINE) for size in sizes] == ["L1", "L2", "L3"]
+    assert [memory_of(size + 1, MACHINE) for size in sizes] == ["L2", "L3", "DRAM"]
+
+
+def test_the_first_run_is_not_timed() -> None:
+    now, runs = [0], []
+
+    def run() -> None:
+        runs.append(None)
+        now[0] += 1000 if len(runs) == 1 else 7 * (len(runs) - 2)
+
+    assert timed(run, 3, lambda: now[0]) == (1, 7, 14)
+
+
+def test_tables_have_a_row_for_each_figure() -> None:
+    lines = table([figure(Work(1, 600, 1200), 300.0)] * 2).splitlines()
+    assert len(lines) == 3
+    assert "300 ns" in lines[1]
+    assert len({len(line) for line in lines}) == 1
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep made-up roofs of this machine, so that no script measures them."""
+    monkeypatch.setenv("BRICKPROF_CACHE_DIR", str(tmp_path / "cache"))
+    machine = bp.detect_machine()
+    fields = {"isa": default_isa(), "cpu": machine.cpu, "fingerprint": machine.fingerprint()}
+    store_roofs(replace(ROOFS, **fields), machine)
+
+
+def output(script: str, *arguments: str, code: int = 0) -> str:
+    """Run an example and return what it prints, or its errors."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONWARNINGS": "error"},
+    )
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.mark.parametrize("script", ["decode.py", "layer_profile.py", "micro_profile.py"])
+def test_every_script_has_help(script: str) -> None:
+    assert "--threads" in output(script, "--help")
+
+
+@pytest.mark.parametrize("script", ["decode.py", "layer_profile.py", "micro_profile.py"])
+@pytest.mark.parametrize("threads", ["0", "two", "-1"])
+def test_every_script_refuses_bad_numbers(script: str, threads: str) -> None:
+    assert f"--threads: must be a whole number >= 1, got '{threads}'" in output(
+        script, f"--threads={threads}", code=2
+    )
+
+
+def test_decoding_a_preset_and_a_folder(tmp_path: Path) -> None:
+    arguments = ("--threads", "1", "--tokens", "5", "--prompt", "1", "2", "3")
+    text = output("decode.py", "--layers", "1", *arguments)
+    assert text.startswith("prompt 1 2 3\nids ")
+    assert len(text.splitlines()[1].split()) == 6
+    assert "decode " in text
+    save(tmp_path, SMALL, named(SMALL, made(SMALL)))
+    wanted = Decoder.from_pretrained(tmp_path).generate([1, 2, 3], 5)
+    ids = output("decode.py", "--folder", str(tmp_path), *arguments).splitlines()[1]
+    assert ids == " ".join(map(str, ["ids", *wanted]))
+
+
+def test_decoding_refuses_in_one_line(tmp_path: Path) -> None:
+    for arguments, part in (
+        (("--folder", str(tmp_path)), "config.json: cannot be read"),
+        (("--prompt", "256"), "ids must be in [0, 255], got 256"),
+        (("--seed", "-1"), "seed must be at least 0, got -1"),
+        (("--folder", str(tmp_path), "--layers", "1"), "--layers is for random weights"),
+    ):
+        text = output("decode.py", *arguments, code=1)
+        assert text.startswith("decode: ")
+        assert len(text.splitlines()) == 1
+        assert part in text
+
+
+@pytest.mark.parametrize("script", ["layer_profile.py", "micro_profile.py"])
+def test_scripts_heed_the_variables(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRICKPROF_NUM_THREADS", "1")
+    assert " 1 thread(s)\n" in output(script)
+    monkeypatch.setenv("BRICKPROF_NUM_THREADS", "many")
+    assert "BRICKPROF_NUM_THREADS must be" in output(script, code=2)
+    assert " 1 thread(s)\n" in output(script, "--threads", "1")
+
+
+def test_a_prompt_that_does_not_fit() -> None:
+    assert "no room for 257 more" in output("layer_profile.py", "--prompt", "257", code=2)
+
+
+def test_profiles_of_layers_and_operations() -> None:
+    layers = output(
+        "layer_profile.py", "--tokens", "3", "--prompt", "9", "--threads", "1",
+        "--without", "widest_simd",
+    )  # fmt: skip
+    for row in ("prefill, a layer", "decode, a layer", "logits", "prefill of 9", "decode, a token"):
+        assert f"\n{row}" in layers
+    operations = output("micro_profile.py", "--rows", "1", "3", "--repeats", "2", "--threads", "1")
+    assert operations.count("\nmatmul gate_up") == 2
+    assert operations.count("\nattention") == operations.count("\nFFN") == 2
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize(
+    "without", [(), ("--without", "fused_regions"), ("--without", "compiled_steps")]
+)
+def test_a_step_is_its_layers_and_its_logits(threads: str, without: tuple[str, ...]) -> None:
+    text = output("layer_profile.py", "--threads", threads, "--layers", "3", *without)
+
+    def flops(name: str) -> float:
+        (row,) = [line for line in text.splitlines() if line.startswith(name)]
+        (count,) = re.findall(r" (\d\.\d\de[+]\d\d) ", row)
+        return float(count)
+
+    parts = 3 * flops("decode, a layer") + flops("logits")
+    assert parts == pytest.approx(flops("decode, a token"), rel=0.02)

@@ -1,0 +1,198 @@
+"""Plans of attention: what rows see, shares that cover them, totals, blocks that fit caches."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.kernel_checks import ISAS
+from support.plan_strategies import MICROS, attention_plans, machines, micros
+
+import brickprof as bp
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Machine, detect_machine
+from brickprof.planning.attention import LEAST_KEYS, AttentionBlocks, attention_blocks
+from brickprof.planning.blocks import MicroKernel, ceil_div, round_up
+
+
+@pytest.mark.parametrize("dim", [16, 64, 128])
+@pytest.mark.parametrize("isa", ISAS)
+def test_attention_tiles_fit_this_machine(isa: str, dim: int) -> None:
+    machine = detect_machine()
+    plan = bp.plan_attention(8, 1000, 1000, dim, threads=1, isa=isa)
+    for level in TileLevel:
+        footprint = plan.level(level).footprint_bytes
+        assert 0 < footprint <= machine.cache(level).size_bytes, level
+
+
+@given(machines(), micros, st.integers(0, 512))
+def test_attention_blocks_suit_the_micro_kernel(
+    machine: Machine, micro: MicroKernel, dim: int
+) -> None:
+    blocks = attention_blocks(machine, micro, dim)
+    assert blocks.rows >= micro.mr
+    assert blocks.keys >= micro.nr
+    assert (blocks.rows % micro.mr, blocks.keys % micro.nr) == (0, 0)
+    width = round_up(dim, micro.nr)
+    l1, l2 = (machine.cache(level).size_bytes for level in (1, 2))
+    assert 4 * micro.mr * blocks.keys <= l1 // 2 or blocks.keys == micro.nr
+    assert 4 * 2 * width * blocks.keys <= l2 // 2 or blocks.keys == micro.nr
+    assert 4 * 2 * width * blocks.rows <= l2 // 4 or blocks.rows == micro.mr
+
+
+@given(attention_plans())
+def test_what_rows_see(plan: bp.AttentionPlan) -> None:
+    seen = [
+        sum(not plan.causal or key <= row + plan.keys - plan.rows for key in range(plan.keys))
+        for row in range(plan.rows)
+    ]
+    assert [plan.visible(row) for row in range(plan.rows)] == seen
+    for rows in range(plan.rows + 1):
+        assert plan.pairs(rows) == sum(seen[:rows])
+    assert plan.flops == 4 * plan.dim * plan.heads * sum(seen)
+
+
+def seen_by(plan: bp.AttentionPlan, row: int) -> set[int]:
+    """Return the keys that a row sees."""
+    last = row + plan.keys - plan.rows if plan.causal else plan.keys
+    return {key for key in range(plan.keys) if key <= last}
+
+
+@settings(deadline=None, max_examples=60)
+@given(attention_plans())
+def test_shares_cover_every_pair_once(plan: bp.AttentionPlan) -> None:
+    shares = list(plan.shares())
+    if not plan.flops:
+        assert not shares
+        return
+    turns = [share.thread for share in shares]
+    assert turns == sorted(turns)
+    assert 0 <= turns[0] <= turns[-1] < plan.threads
+    cells: Counter[tuple[int, int]] = Counter()
+    for share in shares:
+        assert 0 <= share.first < share.last <= plan.rows
+        assert 0 <= share.key0 < share.key1 <= plan.keys
+        for row in range(share.first, share.last):
+            cells[share.head, row] += share.key1 - share.key0
+    wanted = itertools.product(range(plan.heads), range(plan.rows))
+    assert cells == dict.fromkeys(wanted, plan.keys)
+    ranges = {(share.key0, share.key1) for share in shares}
+    ends = sorted(ranges)
+    assert ends[0][0] == 0 and ends[-1][1] == plan.keys
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(ends))
+
+
+@given(attention_plans())
+def test_shares_are_of_even_work(plan: bp.AttentionPlan) -> None:
+    if not plan.flops:
+        return
+    work = [0] * plan.threads
+    if plan.splits > 1:
+        for share in plan.shares():
+            work[share.thread] += 1
+        assert max(work) - min(work) <= 1
+        return
+    for share in plan.shares():
+        work[share.thread] += plan.pairs(share.last) - plan.pairs(share.first)
+    total = plan.heads * plan.pairs(plan.rows)
+    largest = max(
+        plan.pairs(min(first + plan.chunk, plan.rows)) - plan.pairs(first)
+        for first in range(0, plan.rows, plan.chunk)
+    )
+    # A thread stops at the first chunk that begins behind its share of the work.
+    assert max(work) <= total / plan.threads + largest
+
+
+@given(attention_plans())
+def test_keys_are_cut_only_where_it_pays(plan: bp.AttentionPlan) -> None:
+    assert plan.splits >= 1
+    if plan.splits > 1:
+        assert plan.dots
+        assert plan.threads > 1
+        assert plan.keys // plan.splits >= LEAST_KEYS
+        assert plan.splits <= plan.threads
+        assert (plan.splits - 1) * plan.split_keys < plan.keys <= plan.splits * plan.split_keys
+        assert plan.chunk == plan.row_block == max(plan.rows, 1)
+    if plan.dots:
+        assert plan.near_keys
+        assert plan.rows <= plan.micro.dots
+    assert 1 <= plan.worth <= plan.threads
+
+
+def test_few_heads_on_many_threads_cut_the_keys() -> None:
+    for heads, threads, splits in [(1, 4, 4), (2, 4, 2), (3, 2, 2), (4, 4, 1), (1, 1, 1)]:
+        plan = bp.AttentionPlan(
+            heads, 1, 8192, 64, False, MICROS[2], AttentionBlocks(14, 64), threads
+        )
+        assert plan.splits == splits, (heads, threads)
+
+
+def test_heads_that_share_keys_are_planned_as_rows_of_one() -> None:
+    plan = bp.plan_attention(32, 1, 500, 64, True, threads=1, key_heads=8)
+    assert (plan.heads, plan.rows, plan.keys, plan.causal) == (8, 4, 500, False)
+    assert plan.flops == bp.plan_attention(32, 1, 500, 64, True, threads=1).flops
+    several = bp.plan_attention(32, 2, 500, 64, True, threads=1, key_heads=8)
+    assert (several.heads, several.rows, several.causal) == (32, 2, True)
+    alone = bp.plan_attention(32, 1, 500, 64, threads=1, key_heads=32)
+    assert (alone.heads, alone.rows) == (32, 1)
+
+
+def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
+    """Count tiles, pairs of a row and a key, and elements, by level."""
+    tiles, pairs, moved = [0] * 3, [0] * 3, [0] * 3
+    dim, micro = plan.dim, plan.micro
+    width = round_up(dim, micro.lanes)
+    for share in plan.shares():
+        tiles[0] += 1
+        if not plan.dots:
+            moved[0] += 2 * dim * len(seen_by(plan, share.last - 1))
+        for first in range(share.first, share.last, plan.row_block):
+            rows = list(range(first, min(first + plan.row_block, share.last)))
+            part = set(range(share.key0, share.key1))
+            seen = [seen_by(plan, row) & part for row in rows]
+            tiles[1] += 1
+            for level in (0, 1):
+                pairs[level] += sum(len(keys) for keys in seen)
+            moved[0] += 2 * dim * (len(rows) + len(seen[-1]))
+            moved[1] += len(rows) * (3 * dim + width)
+            count = ceil_div(len(rows), micro.mr)
+            place = 0
+            for panel in range(count):
+                high = len(rows) // count + (panel < len(rows) % count)
+                group = seen[place : place + high]
+                place += high
+                reach = sorted(group[-1])
+                for begin in range(0, len(reach), plan.key_block):
+                    keys = reach[begin : begin + plan.key_block]
+                    tiles[2] += 1
+                    pairs[2] += sum(len(one & set(keys)) for one in group)
+                    moved[1] += len(keys) * (dim + width)
+                    moved[1] += high * (dim + (2 if begin else 1) * width)
+                    if len(keys) * dim * 4 > 2 * 4 * micro.mr * plan.blocks.keys:
+                        moved[1] += len(keys) * (high + ceil_div(dim, micro.nr) * (high + 12))
+                    if plan.dots:
+                        moved[2] += len(keys) * dim
+                        moved[2] += ceil_div(len(keys), 4) * high * dim
+                    else:
+                        moved[2] += ceil_div(len(keys), micro.nr) * (high + micro.nr) * dim
+                        padded = round_up(len(keys), micro.lanes)
+                        moved[2] += sum(2 * high * padded for _ in range(128, dim, 128))
+                    moved[2] += 5 * high * round_up(len(keys), micro.lanes)
+                    moved[2] += len(keys) * (ceil_div(dim, micro.nr) * high + width)
+                    moved[2] += (4 if begin else 1) * high * width
+    return tiles, pairs, moved
+
+
+@settings(deadline=None, max_examples=60)
+@given(attention_plans())
+def test_attention_totals_by_brute_force(plan: bp.AttentionPlan) -> None:
+    tiles, pairs, moved = walk(plan)
+    for level in TileLevel:
+        planned = plan.level(level)
+        assert planned.level is level
+        assert planned.flops == plan.flops == 4 * plan.dim * pairs[level]
+        assert planned.tiles == tiles[level]
+        assert planned.nbytes == 4 * moved[level]

@@ -1,0 +1,141 @@
+"""Tile plans: even blocks, plans of other machines, and bad plans refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.plan_strategies import KIB, MIB, MICROS
+
+import brickprof as bp
+from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.machine import Cache, detect_machine
+from brickprof.planning.attention import AttentionBlocks
+from brickprof.planning.blocks import balanced, ceil_div, round_up
+from brickprof.planning.gemm import Blocks
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**4), st.integers(1, 64))
+def test_balanced_blocks(extent: int, block: int, unit: int) -> None:
+    size = balanced(extent, block, unit)
+    assert size % unit == 0
+    assert size >= unit
+    assert size <= max(round_up(block, unit), unit)
+    assert size <= max(round_up(extent, unit), unit)
+    assert extent - (ceil_div(extent, size) - 1) * size <= size or extent < unit
+
+
+def test_balanced_in_numbers() -> None:
+    assert balanced(1000, 512, 1) == 500
+    assert balanced(1000, 126, 6) == 126
+    assert balanced(130, 126, 6) == 66
+    assert balanced(0, 126, 6) == 6
+
+
+@pytest.mark.parametrize(
+    "field, value, error",
+    [
+        ("m", -1, ValueError),
+        ("n", 1.5, ValueError),
+        ("k", "3", ValueError),
+        ("m", True, ValueError),
+        ("dtype", "float16", ValueError),
+        ("threads", 0, ValueError),
+        ("threads", True, ValueError),
+        ("threads", 5000, ValueError),
+        ("blocks", (6, 16, 5), TypeError),
+        ("blocks", None, TypeError),
+        ("micro", "base", TypeError),
+        ("a_layout", "diagonal", ValueError),
+        ("b_layout", None, ValueError),
+        ("a_stride", -1, ValueError),
+        ("b_stride", 1.5, ValueError),
+    ],
+)
+def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exception]) -> None:
+    plan = bp.GemmPlan(5, 6, 7, "float32", MICROS[0], Blocks(6, 16, 5))
+    with pytest.raises(error, match=f"^{field} must be"):
+        replace(plan, **{field: value})
+
+
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, LARGEST_BLOCK + 1])
+def test_bad_blocks_are_refused(value: Any) -> None:
+    for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
+        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
+            replace(Blocks(6, 16, 5), **{name: value})
+    for name in ("rows", "keys"):
+        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
+            replace(AttentionBlocks(6, 8), **{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True])
+def test_bad_micro_kernels_are_refused(value: Any) -> None:
+    for name in ("mr", "nr", "lanes", "wide", "dots"):
+        with pytest.raises(ValueError, match=f"^{name} must be an integer >= 1"):
+            replace(MICROS[0], **{name: value})
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("heads", -1),
+        ("rows", 1.5),
+        ("keys", "3"),
+        ("dim", -1),
+        ("threads", 0),
+        ("threads", 5000),
+        ("rows", True),
+        ("micro", None),
+        ("blocks", None),
+        ("blocks", Blocks(6, 8, 5)),
+    ],
+)
+def test_bad_attention_plans_are_refused(field: str, value: Any) -> None:
+    plan = bp.AttentionPlan(2, 3, 4, 5, False, MICROS[0], AttentionBlocks(6, 8))
+    error = TypeError if field in ("micro", "blocks") else ValueError
+    with pytest.raises(error, match=f"^{field} must be"):
+        replace(plan, **{field: value})
+
+
+def test_plans_of_other_machines() -> None:
+    tiny = replace(
+        detect_machine(),
+        caches=(
+            Cache(1, 8 * KIB, 64, 1, 8),
+            Cache(2, 64 * KIB, 64, 1, 8),
+            Cache(3, MIB, 64, 1, 16),
+        ),
+    )
+    here, there = (bp.plan_gemm(999, 999, 999, machine=at) for at in (None, tiny))
+    assert there.blocks.mc * there.blocks.kc < here.blocks.mc * here.blocks.kc
+    assert bp.plan_attention(1, 9, 9, 64, machine=tiny).blocks.keys <= 128
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: bp.plan_gemm(1, 1, 1, "int8"), ValueError, "dtype must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, None), TypeError, "dtype must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, isa="sse9"), ValueError, "isa must be"),
+        (lambda: bp.plan_gemm(-1, 1, 1), ValueError, "m must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, threads=0), ValueError, "threads must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, a_layout="C"), ValueError, "a_layout must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, b_layout=None), ValueError, "b_layout must be"),
+        (lambda: bp.plan_gemm(1, 1, 1, b_layout=["rows"]), ValueError, "b_layout must be"),
+        (lambda: bp.plan_attention(4, 1, 1, 8, key_heads=3), ValueError, "key_heads must divide"),
+        (lambda: bp.plan_attention(4, 1, 1, 8, key_heads=0), ValueError, "key_heads must be"),
+        (lambda: bp.plan_attention(4, 1, 1, 8, key_heads="2"), ValueError, "key_heads must be"),
+        (lambda: bp.plan_attention(-4, 1, 1, 8, key_heads=2), ValueError, "heads must be"),
+        (lambda: bp.plan_attention(4, "1", 1, 8, key_heads=2), ValueError, "rows must be"),
+        (lambda: bp.plan_attention(1, 1, 1, -1), ValueError, "dim must be"),
+        (lambda: bp.plan_attention(1, 1, 1, "64"), ValueError, "dim must be"),
+        (lambda: bp.plan_attention(1, 1, 1, 8, threads=-1), ValueError, "threads must be"),
+        (lambda: bp.plan_attention(1, 1, 1, 8, isa="sse9"), ValueError, "isa must be"),
+    ],
+)
+def test_bad_requests_are_named(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^{message}"):
+        call()

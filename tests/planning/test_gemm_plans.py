@@ -1,0 +1,353 @@
+"""Plans of GEMM: their totals against brute force, parts that cover C, blocks that fit caches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from support.kernel_checks import DTYPES, ISAS
+from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machines, micros, threads
+
+import brickprof as bp
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Machine, detect_machine
+from brickprof.planning.blocks import ITEMSIZES, MicroKernel, ceil_div, round_up
+from brickprof.planning.gemm import LEAST_FLOPS, Blocks, gemm_blocks
+
+Tile = tuple[TileLevel, int, int]
+"""A tile: its level, its flops and the elements that it moves."""
+
+
+def even_panels(rows: int, mr: int) -> list[int]:
+    """Cut rows into as few panels as there can be, of heights that differ by one at most."""
+    panels = ceil_div(rows, mr)
+    return [rows // panels + (panel < rows % panels) for panel in range(panels)]
+
+
+def walk_strip(plan: bp.GemmPlan, rows: int, width: int, deep: int) -> int:
+    """Count the loads and stores of A and B where a strip is swept down a block."""
+    panels, padded = even_panels(rows, plan.micro.mr), round_up(width, plan.micro.lanes)
+    mode = plan.b_mode(rows)
+    moved = 0
+    if mode == "turned":
+        moved += (width + padded) * deep
+    for panel, high in enumerate(panels):
+        moved += high * deep
+        if mode == "copied" and panel == 0:
+            moved += (width + padded) * deep
+        else:
+            moved += (width if mode in ("near", "in place") else padded) * deep
+    return moved
+
+
+def lost(elements: int, footprint: int, cache: int) -> int:
+    """Return what a cache loses: all from 1.2 of its size on, nothing up to 0.77."""
+    share = Fraction(footprint, cache)
+    low, high = Fraction(77, 100), Fraction(6, 5)
+    return int(elements * min(max((share - low) / (high - low), Fraction(0)), Fraction(1)))
+
+
+def walk_block(
+    plan: bp.GemmPlan, rows: int, columns: int, deep: int, touches: int
+) -> Iterator[Tile]:
+    """Yield the Midi tile of a block of A and the Micro tiles in it."""
+    micro, size, l1 = plan.micro, plan.itemsize, plan.blocks.l1_bytes
+    mode, panels = plan.b_mode(rows), len(even_panels(rows, micro.mr))
+    line = 48 // size + 1
+    in_place = mode in ("near", "in place")
+    moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
+    done = strips = again = 0
+    while done < columns:
+        wide = micro.nr
+        if rows <= micro.wide and mode == "in place" and columns - done >= 4 * micro.lanes:
+            wide = 4 * micro.lanes
+        width = min(wide, columns - done)
+        padded, ragged = round_up(width, micro.lanes), width + line - 1
+        moved += (padded if mode == "panel" else width) * deep
+        again += padded if mode in ("copied", "turned") else 0
+        again += (panels - 1) * (ragged if in_place else padded)
+        moved += touches * rows * ragged
+        elements = walk_strip(plan, rows, width, deep) + touches * rows * width
+        yield TileLevel.MICRO, 2 * rows * width * deep, elements
+        done += width
+        strips += 1
+    strip = micro.nr + (line - 1 if in_place else 0)
+    held = deep * (strip + micro.mr) * size
+    if mode not in ("panel", "turned"):
+        moved += lost(strips * (line - 1), held, l1) * deep
+    moved += lost(again, held, l1) * deep
+    moved += lost((strips - 1) * rows, deep * (rows + strip) * size, l1) * deep
+    yield TileLevel.MIDI, 2 * rows * columns * deep, moved
+
+
+def walk_tiles(plan: bp.GemmPlan) -> Iterator[Tile]:
+    """Yield every tile of a plan of register blocks."""
+    for part in plan.parts():
+        columns, padded = part.columns, round_up(part.columns, plan.micro.lanes)
+        for p in range(0, plan.k, plan.kc):
+            deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
+            moved = (part.rows + columns) * deep + touches * part.rows * columns
+            passes = 1 if plan.in_panels else -1
+            for first in range(0, part.rows, plan.mc):
+                rows = min(plan.mc, part.rows - first)
+                passes += 1
+                yield from walk_block(plan, rows, columns, deep, touches)
+            held, high = padded if plan.in_panels else columns, min(plan.mc, part.rows)
+            footprint = (7 * high // 4 + held) * deep + high * columns
+            again = lost(passes * held, footprint * plan.itemsize, plan.blocks.l2_bytes)
+            yield TileLevel.MACRO, 2 * part.rows * columns * deep, moved + again * deep
+
+
+def walk_dots(plan: bp.GemmPlan) -> Iterator[Tile]:
+    """Yield every tile of a plan of dot products."""
+    of_rows = plan.kind == "dots of rows"
+    vectors = plan.n if of_rows else plan.m
+    groups = ceil_div(vectors, plan.micro.dots)
+    for part in plan.parts():
+        rows = part.rows if of_rows else part.columns
+        for p in range(0, plan.k, plan.kc):
+            deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
+            for first in range(0, rows, plan.dot_block):
+                count = min(plan.dot_block, rows - first)
+                seen = 0
+                for group in range(groups):
+                    across = vectors * (group + 1) // groups - vectors * group // groups
+                    assert 1 <= across <= plan.micro.dots
+                    loads = sum(deep * (min(4, count - r) + across) for r in range(0, count, 4))
+                    yield (
+                        TileLevel.MICRO,
+                        2 * across * count * deep,
+                        loads + touches * across * count,
+                    )
+                    seen += count * deep
+                moved = seen + vectors * deep + touches * vectors * count
+                yield TileLevel.MIDI, 2 * vectors * count * deep, moved
+            moved = (rows + vectors) * deep + touches * vectors * rows
+            yield TileLevel.MACRO, 2 * vectors * rows * deep, moved
+
+
+def walk_sums(plan: bp.GemmPlan) -> Iterator[Tile]:
+    """Yield every tile of a plan of a sum of rows."""
+    for part in plan.parts():
+        for first in range(0, part.columns, plan.axpy_block):
+            count = min(plan.axpy_block, part.columns - first)
+            loads, passes, p = 0, 0, 0
+            while p < plan.k:
+                rows = min(8, plan.k - p)
+                p += rows
+                passes += 1
+            loads = plan.k * count + plan.k + (2 * passes - 1) * count
+            yield TileLevel.MICRO, 2 * plan.k * count, loads
+            yield TileLevel.MIDI, 2 * plan.k * count, plan.k * (count + 1) + count
+        yield (
+            TileLevel.MACRO,
+            2 * plan.k * part.columns,
+            plan.k * (part.columns + 1) + part.columns,
+        )
+
+
+@settings(deadline=None, max_examples=300)
+@given(gemm_plans())
+def test_gemm_totals_by_brute_force(plan: bp.GemmPlan) -> None:
+    assume(plan.flops)
+    walk = {"tiles": walk_tiles, "axpy": walk_sums}.get(plan.kind, walk_dots)
+    tiles, flops, elements = [0, 0, 0], [0, 0, 0], [0, 0, 0]
+    for level, work, moved in walk(plan):
+        tiles[level] += 1
+        flops[level] += work
+        elements[level] += moved
+    assert flops == [plan.flops] * 3
+    for level in TileLevel:
+        planned = plan.level(level)
+        assert (planned.tiles, planned.flops) == (tiles[level], flops[level])
+        assert planned.nbytes == elements[level] * plan.itemsize
+
+
+@settings(deadline=None)
+@given(gemm_plans())
+def test_gemm_levels_are_consistent(plan: bp.GemmPlan) -> None:
+    assert plan.flops == 2 * plan.m * plan.n * plan.k
+    compulsory = plan.m * plan.k + plan.k * plan.n + plan.m * plan.n
+    for level in TileLevel:
+        planned = plan.level(level)
+        assert planned.level is level
+        assert planned.flops == plan.flops
+        assert (planned.tiles == 0) == (planned.nbytes == 0) == (plan.flops == 0)
+        assert (planned.footprint_bytes == 0) == (plan.flops == 0)
+        if plan.flops:
+            assert planned.nbytes >= compulsory * plan.itemsize
+    macro, midi, micro = plan.levels
+    assert macro.tiles <= midi.tiles <= micro.tiles
+    assert macro.nbytes <= midi.nbytes <= micro.nbytes or plan.kind == "tiles"
+
+
+def assert_parts_cover(plan: bp.GemmPlan) -> None:
+    """Check that the parts of C are a grid that covers it, each with something in it."""
+    down, across = plan.grid
+    parts = list(plan.parts())
+    assert len(parts) == down * across
+    rows = [part.rows for part in parts[::across]]
+    columns = [part.columns for part in parts[:across]]
+    assert [(part.rows, part.columns) for part in parts] == [(r, c) for r in rows for c in columns]
+    assert (sum(rows), sum(columns)) == (plan.m, plan.n)
+    if plan.flops:
+        assert min(rows + columns) >= 1
+    assert 1 <= plan.workers <= min(plan.threads, len(parts))
+    assert plan.workers == 1 or plan.flops >= plan.workers * LEAST_FLOPS
+    if plan.kind == "axpy":
+        assert down == 1
+    elif plan.kind == "tiles":
+        assert all(width % plan.micro.nr == 0 for width in columns[:-1])
+    else:
+        shared = across if plan.kind == "dots of rows" else down
+        assert shared == 1
+    assert max(columns) == plan.nc
+
+
+@settings(deadline=None)
+@given(gemm_plans())
+def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
+    assert_parts_cover(plan)
+
+
+@given(
+    st.sampled_from(MICROS),
+    st.sampled_from(["axpy", "dots of rows", "dots of columns"]),
+    st.integers(2, 4000),
+    st.integers(500, 90000),
+    st.integers(2, 64),
+)
+def test_parts_of_few_vectors_on_many_threads(
+    micro: MicroKernel, kind: str, count: int, k: int, threads: int
+) -> None:
+    sizes = {
+        "axpy": (1, count + 1),
+        "dots of rows": (count, micro.dots),
+        "dots of columns": (micro.dots, count),
+    }[kind]
+    layout = "columns" if kind == "dots of columns" else "rows"
+    plan = bp.GemmPlan(*sizes, k, "float32", micro, Blocks(6, 8, 256), threads, "rows", layout)
+    assert plan.kind == kind
+    assert_parts_cover(plan)
+
+
+@settings(deadline=None)
+@given(gemm_plans())
+def test_steps_and_blocks_suit_the_kernels(plan: bp.GemmPlan) -> None:
+    assert plan.mc % plan.micro.mr == 0 or (plan.by_panels and plan.mc < plan.micro.mr)
+    assert plan.kc >= 1
+    if plan.kind == "tiles":
+        assert plan.kc <= max(round_up(plan.blocks.kc, 4), 4)
+    elif plan.kind == "axpy":
+        assert plan.kc >= plan.k
+        assert plan.axpy_block % plan.micro.nr == 0
+    else:
+        assert plan.dot_block >= 1
+    for columns in {part.columns for part in plan.parts()}:
+        for rows in (1, plan.micro.wide, plan.micro.wide + 1, plan.mc):
+            widths = plan.strips(rows, columns)
+            assert sum(widths) == columns
+            most = 4 * plan.micro.lanes if rows <= plan.micro.wide else plan.micro.nr
+            assert all(0 < width <= most for width in widths)
+            assert all(width % plan.micro.lanes == 0 for width in widths[:-1])
+
+
+@given(gemm_plans())
+def test_kinds_suit_the_layouts(plan: bp.GemmPlan) -> None:
+    assert plan.kind in ("tiles", "axpy", "dots of rows", "dots of columns")
+    if plan.kind == "axpy":
+        assert (plan.m, plan.b_layout) == (1, "rows")
+    elif plan.kind == "dots of rows":
+        assert plan.a_layout == "rows"
+        assert plan.dot_vectors == plan.n <= plan.micro.dots
+    elif plan.kind == "dots of columns":
+        assert plan.b_layout == "columns"
+        assert plan.dot_vectors == plan.m
+    if plan.a_layout == "strided":
+        assert plan.packs_a(plan.n)
+    if plan.b_layout != "rows":
+        assert plan.b_mode(1) in ("panel", "turned")
+        assert not plan.streams
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_every_kind_is_planned_here(isa: str) -> None:
+    kinds = {
+        bp.plan_gemm(*sizes, threads=1, isa=isa, a_layout=a, b_layout=b).kind
+        for sizes in [(1, 500, 500), (500, 1, 500), (500, 500, 500)]
+        for a in ("rows", "columns", "strided")
+        for b in ("rows", "columns", "strided")
+    }
+    assert kinds == {"tiles", "axpy", "dots of rows", "dots of columns"}
+
+
+@settings(deadline=None)
+@given(
+    machines(),
+    micros,
+    dtypes,
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+    threads,
+    layouts,
+    layouts,
+)
+def test_gemm_tiles_fit_their_caches(
+    machine: Machine,
+    micro: MicroKernel,
+    dtype: str,
+    m: int,
+    n: int,
+    k: int,
+    most: int,
+    a_layout: str,
+    b_layout: str,
+) -> None:
+    blocks = gemm_blocks(machine, micro, ITEMSIZES[dtype])
+    plan = bp.GemmPlan(m, n, k, dtype, micro, blocks, most, a_layout, b_layout)
+    l1, l2, l3 = (machine.cache(level).size_bytes for level in (1, 2, 3))
+    assert (blocks.l1_bytes, blocks.l2_bytes) == (l1, l2)
+    assert blocks.mc % micro.mr == blocks.nc % micro.nr == 0
+    share = max(l3 // machine.cache(3).shared_by, l2)
+    if plan.kind == "tiles":
+        assert plan.mc * plan.kc * plan.itemsize <= l2 or plan.mc == micro.mr
+        panel = plan.kc * plan.nc * plan.itemsize
+        assert panel <= share or plan.nc <= micro.nr
+        # A strip of B takes L1 and a third; below this depth C would be updated too often.
+        assert plan.kc * micro.nr * plan.itemsize * 3 <= l1 * 4 or plan.kc <= 256
+        high = max(part.rows for part in plan.parts())
+        assert high <= max(plan.blocks.rows, plan.mc)
+        assert plan.nc <= max(plan.blocks.nc, micro.nr)
+    elif plan.kind == "axpy":
+        assert plan.axpy_block * plan.itemsize <= l1 or plan.axpy_block == micro.nr
+    else:
+        assert plan.dot_vectors * plan.kc * plan.itemsize <= l2 or plan.kc <= 64
+        assert plan.dot_block * plan.kc * plan.itemsize <= l2 or plan.dot_block <= 8
+
+
+@settings(deadline=None)
+@given(gemm_plans())
+@example(bp.GemmPlan(300, 300, 300, "float32", MICROS[0], Blocks(12, 16, 30), 4))
+def test_threads_that_have_work_get_it(plan: bp.GemmPlan) -> None:
+    worth = max(min(plan.threads, plan.flops // LEAST_FLOPS), 1)
+    if plan.kind == "tiles":
+        units = ceil_div(plan.m, plan.micro.mr) * ceil_div(plan.n, plan.micro.nr)
+        assert plan.workers == max(min(worth, units), 1) or plan.workers * 2 > min(worth, units)
+    assert plan.workers <= worth
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("isa", ISAS)
+def test_tiles_fit_this_machine(isa: str, dtype: str) -> None:
+    machine = detect_machine()
+    plan = bp.plan_gemm(3000, 3000, 3000, dtype, threads=1, isa=isa)
+    for level in (TileLevel.MIDI, TileLevel.MACRO):
+        footprint = plan.level(level).footprint_bytes
+        assert 0 < footprint <= machine.cache(level).size_bytes, level
+    # What of a strip does not stay in L1 comes from L2.
+    micro = plan.level(TileLevel.MICRO).footprint_bytes
+    assert 0 < micro <= machine.cache(TileLevel.MIDI).size_bytes // 2

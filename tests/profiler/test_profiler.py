@@ -1,0 +1,358 @@
+"""BrickProfiler: what it records, on the manual clock, to the tick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.doors import DOORS, MACRO, MICRO, MIDI, manual, micro, overhead, tile
+
+from brickprof.core.histograms import bucket_of
+from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof.recording import Overhead, load_recording
+from brickprof.recording.tile_stats import TileStats
+
+
+def test_a_tile_has_its_time_and_its_work() -> None:
+    prof = manual()
+    timer = prof.start_tile(MIDI, 3, 4)
+    prof.advance(250)
+    prof.stop_tile(timer, 100, 2000, nbytes=800)
+    assert prof.tile_stats(MIDI) == TileStats(
+        level=MIDI,
+        count=1,
+        timed=1,
+        total_ns=250,
+        self_ns=250,
+        raw_total_ns=250,
+        raw_self_ns=250,
+        min_ns=250,
+        max_ns=250,
+        elements=100,
+        flops=2000,
+        nbytes=800,
+        histogram=((bucket_of(250), 1),),
+    )
+
+
+def test_self_time_is_without_the_tiles_inside() -> None:
+    prof = manual()
+    with prof.tile(MACRO, 0, 0):
+        prof.advance(10)
+        for _ in range(2):
+            with prof.tile(MIDI, 0, 0):
+                prof.advance(5)
+                micro(prof, 100)
+        prof.advance(1)
+    macro, midi, finest = prof.all_tile_stats()
+    assert (macro.total_ns, macro.self_ns) == (221, 11)
+    assert (midi.total_ns, midi.self_ns) == (210, 10)
+    assert (finest.total_ns, finest.self_ns) == (200, 200)
+
+
+def test_a_tile_inside_one_of_its_own_level_is_counted_in_both_but_once_in_self_time() -> None:
+    prof = manual()
+    with prof.tile(MICRO, 0, 0):
+        prof.advance(3)
+        micro(prof, 4)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.count, stats.total_ns, stats.self_ns) == (2, 11, 7)
+
+
+def test_extremes_histogram_and_percentiles() -> None:
+    prof = manual()
+    for ticks in (500, 20, 20, 90_000):
+        micro(prof, ticks)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.min_ns, stats.max_ns) == (20, 90_000)
+    assert stats.histogram == ((bucket_of(20), 2), (bucket_of(500), 1), (bucket_of(90_000), 1))
+    assert stats.percentile_ns(0) == stats.percentile_ns(50) == 20
+    assert abs(stats.percentile_ns(75) - 500) <= 500 / 64
+    assert stats.percentile_ns(100) == 90_000
+
+
+@pytest.mark.parametrize("outer", DOORS)
+@pytest.mark.parametrize("inner", DOORS)
+def test_the_cost_of_pairs_is_taken_out_of_a_tile_and_of_its_parents(
+    outer: str, inner: str
+) -> None:
+    cost = overhead()
+    inside = {door: int(getattr(cost, f"{door}_inside")) for door in DOORS}
+    pair = int(getattr(cost, f"{inner}_pair"))
+    prof = manual(overhead=cost)
+    with prof.recorders("b") as (handle,), tile(prof, outer, MACRO, handle=handle):
+        prof.advance(1000)
+        for _ in range(3):
+            with tile(prof, inner, MICRO, handle=handle):
+                prof.advance(100)
+    macro, _, finest = prof.all_tile_stats()
+    assert finest.raw_total_ns == finest.raw_self_ns == 300
+    assert finest.total_ns == finest.self_ns == 3 * (100 - inside[inner])
+    assert finest.min_ns == finest.max_ns == 100 - inside[inner]
+    assert (macro.raw_total_ns, macro.raw_self_ns) == (1300, 1000)
+    assert macro.total_ns == 1300 - inside[outer] - 3 * pair
+    assert macro.self_ns == macro.total_ns - finest.total_ns
+
+
+def test_the_cost_of_pairs_reaches_every_parent() -> None:
+    prof = manual(overhead=Overhead(python_pair=10.0, python_inside=1.0))
+    timers = [prof.start_tile(level, 0, 0) for level in (MACRO, MIDI, MICRO)]
+    prof.advance(1000)
+    for timer in reversed(timers):
+        prof.stop_tile(timer, 0, 0)
+    assert [stats.total_ns for stats in prof.all_tile_stats()] == [979, 989, 999]
+
+
+def test_a_tile_shorter_than_its_own_timing_takes_no_time() -> None:
+    prof = manual(overhead=Overhead(block_inside=50.0, block_pair=60.0))
+    micro(prof, 20)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.total_ns, stats.self_ns, stats.min_ns, stats.raw_total_ns) == (0, 0, 0, 20)
+
+
+def test_tiles_belong_to_the_innermost_brick() -> None:
+    prof = manual()
+    micro(prof, 1)
+    with prof.brick("outer"):
+        micro(prof, 10)
+        with prof.brick("inner"):
+            micro(prof, 100)
+        micro(prof, 1000)
+    with prof.brick("inner"):
+        micro(prof, 10_000)
+    times = {name: prof.tile_stats(MICRO, name).total_ns for name in prof.recording().bricks}
+    assert times == {"default": 1, "inner": 10_100, "outer": 1010}
+    assert prof.tile_stats(MICRO).total_ns == 11_111
+    assert prof.tile_stats(MICRO, "unheard of") == TileStats(level=MICRO, brick="unheard of")
+
+
+def test_a_brick_has_calls_and_wall_time() -> None:
+    prof = manual()
+    for ticks in (100, 23):
+        with prof.brick("k"):
+            prof.advance(ticks)
+            micro(prof, 1)
+    info = prof.recording().brick_info("k")
+    assert (info.calls, info.wall_ns, info.threads, info.dtypes) == (2, 125, 1, ("float32",))
+
+
+def test_a_brick_inside_itself_is_one_call() -> None:
+    prof = manual()
+    with prof.brick("k"):
+        prof.advance(1)
+        with prof.brick("k"):
+            micro(prof, 10)
+        prof.advance(100)
+    info = prof.recording().brick_info("k")
+    assert (info.calls, info.wall_ns) == (1, 111)
+
+
+def test_a_brick_without_tiles_is_known_once_it_was_entered() -> None:
+    prof = manual()
+    never = prof.brick("never")
+    with prof.brick("empty"):
+        prof.advance(5)
+    assert prof.recording().bricks == ("empty",)
+    with never:
+        pass
+    assert prof.recording().bricks == ("empty", "never")
+
+
+def test_the_default_brick_takes_as_long_as_its_outermost_tiles() -> None:
+    prof = manual()
+    for ticks in (7, 30):
+        with prof.tile(MACRO, 0, 0):
+            micro(prof, ticks)
+        prof.advance(1000)
+    info = prof.recording().brick_info("default")
+    assert (info.calls, info.wall_ns, info.threads) == (0, 37, 1)
+
+
+@pytest.mark.parametrize("sample_every", [1, 2])
+def test_wall_time_is_not_corrected(sample_every: int) -> None:
+    prof = manual(overhead=overhead(), sample_every=sample_every)
+    micro(prof, 37)
+    assert prof.recording().brick_info("default").wall_ns == 37
+
+
+def test_assumed_bytes_follow_the_element_type() -> None:
+    prof = manual()
+    with prof.brick("k"):
+        micro(prof, elements=3)
+    with prof.brick("k", "float64"):
+        micro(prof, elements=10)
+    stats = prof.tile_stats(MICRO, "k")
+    assert (stats.nbytes, stats.undeclared, stats.nbytes_declared) == (3 * 4 + 10 * 8, 2, False)
+    info = prof.recording().brick_info("k")
+    assert (info.dtypes, info.calls, info.wall_ns) == (("float32", "float64"), 2, 2)
+
+
+def test_one_tile_without_bytes_makes_the_level_assumed() -> None:
+    prof = manual()
+    micro(prof, elements=10, nbytes=0)
+    assert prof.tile_stats(MICRO).nbytes_declared
+    micro(prof, elements=10, nbytes=123)
+    assert prof.tile_stats(MICRO).nbytes_declared
+    micro(prof, elements=10)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.nbytes, stats.undeclared, stats.nbytes_declared) == (163, 1, False)
+
+
+@pytest.mark.parametrize("count", [2**63, 2**64 - 2])
+def test_sums_are_exact_beyond_64_bits(count: int) -> None:
+    prof = manual()
+    for _ in range(5):
+        timer = prof.start_tile(MICRO, count, count)
+        prof.stop_tile(timer, count, count, count)
+        micro(prof, elements=count)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.elements, stats.flops) == (10 * count, 5 * count)
+    assert stats.nbytes == 5 * count + 5 * count * 4
+
+
+@pytest.mark.parametrize(
+    "number",
+    [np.int8(7), np.uint64(7), np.float32(7), np.float64(7), np.longdouble(7), 7.0, np.array(7)],
+    ids=lambda number: type(number).__name__,
+)
+def test_whole_numbers_of_any_type_are_taken(number: float) -> None:
+    prof = manual(events=1)
+    timer = prof.start_tile(MICRO, number, number)
+    prof.advance(number)
+    prof.stop_tile(timer, number, number, number)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.elements, stats.flops, stats.nbytes, stats.total_ns) == (7, 7, 7, 7)
+    (event,) = prof.recording().events
+    assert (event.row, event.col) == (7, 7)
+
+
+def test_off_records_nothing_and_shares_one_timer() -> None:
+    prof = BrickProfiler(clock="manual")
+    assert not prof.is_tile_profiling_enabled
+    timer = prof.start_tile(MACRO, 0, 0)
+    assert prof.start_tile(MICRO, 1, 1) is timer
+    prof.advance(5)
+    prof.stop_tile(timer, 1, 1)
+    prof.stop_tile(timer, 1, 1)
+    with prof.recorders("k", 3) as handles, prof.tile(MICRO, 0, 0):
+        prof.advance(5)
+    assert handles == (None, None, None)
+    assert [stats.count for stats in prof.all_tile_stats()] == [0, 0, 0]
+    rec = prof.recording()
+    assert (rec.tiles, rec.brick_infos, rec.open_tiles, rec.abandoned_tiles) == ((), (), 0, 0)
+
+
+def test_switching_counts_from_the_start_of_a_tile() -> None:
+    prof = manual()
+    running = prof.start_tile(MACRO, 0, 0)
+    block = prof.tile(MIDI, 0, 0)
+    with block:
+        prof.disable_tile_profiling()
+        assert not prof.is_tile_profiling_enabled
+        unseen = prof.start_tile(MICRO, 0, 0)
+        prof.advance(10)
+    prof.enable_tile_profiling()
+    assert prof.is_tile_profiling_enabled
+    prof.stop_tile(unseen, 1, 1)
+    prof.stop_tile(running, 1, 1)
+    assert [stats.count for stats in prof.all_tile_stats()] == [1, 1, 0]
+    assert prof.tile_stats(MIDI).total_ns == 10
+
+
+def test_a_tile_entered_while_off_stays_unseen() -> None:
+    prof = BrickProfiler(clock="manual")
+    with prof.brick("k"), prof.tile(MICRO, 0, 0):
+        prof.enable_tile_profiling()
+        prof.advance(10)
+    assert prof.recording().brick_infos == ()
+
+
+def test_a_block_may_be_entered_again() -> None:
+    prof = manual()
+    block, brick = prof.tile(MICRO, 0, 0, flops=3), prof.brick("k")
+    for _ in range(4):
+        with brick, block:
+            prof.advance(2)
+    stats = prof.tile_stats(MICRO, "k")
+    assert (stats.count, stats.flops, stats.total_ns) == (4, 12, 8)
+    assert prof.recording().brick_info("k").calls == 4
+
+
+def test_reset_forgets_all() -> None:
+    prof = manual(events=4, sample_every=2)
+    with prof.brick("k"):
+        micro(prof, 5)
+    prof.start_tile(MICRO, 0, 0)
+    prof.reset_tile_stats()
+    rec = prof.recording()
+    assert (rec.tiles, rec.brick_infos, rec.events) == ((), (), ())
+    assert (rec.open_tiles, rec.abandoned_tiles, rec.events_dropped) == (0, 0, 0)
+    micro(prof, 7)
+    assert prof.tile_stats(MICRO).min_ns == prof.tile_stats(MICRO).max_ns == 7
+
+
+def test_reset_inside_a_brick_restarts_its_wall_time() -> None:
+    prof = manual()
+    with prof.brick("k"):
+        prof.advance(1000)
+        prof.reset_tile_stats()
+        micro(prof, 5)
+    assert prof.recording().brick_info("k").wall_ns == 5
+
+
+def test_a_recording_holds_what_the_profiler_shows(tmp_path: Path) -> None:
+    prof = manual(events=3, sample_every=2, overhead=overhead())
+    for name, dtype in (("a", "float32"), ("b", "float64"), ("a", "float64")):
+        with prof.brick(name, dtype), prof.tile(MIDI, 1, 2, flops=2**64 - 1):
+            for ticks in (200, 3000):
+                micro(prof, ticks, elements=5)
+    left = prof.start_tile(MACRO, 0, 0)
+    rec = prof.recording()
+    for brick in (None, "a", "b"):
+        for level in (MACRO, MIDI, MICRO):
+            assert rec.tile_stats(level, brick) == prof.tile_stats(level, brick)
+            assert prof.all_tile_stats()[level] == prof.tile_stats(level)
+    assert [(stats.brick, stats.level) for stats in rec.tiles] == [
+        (brick, level) for brick in "ab" for level in (MIDI, MICRO)
+    ]
+    assert (rec.open_tiles, rec.sample_every, rec.overhead) == (1, 2, overhead())
+    assert (rec.clock.source, rec.clock.ns_per_tick) == ("manual", 1.0)
+    assert rec.machine is not None
+    assert rec.events_dropped > 0
+    assert load_recording(rec.save(tmp_path / "run.json")) == rec
+    prof.stop_tile(left, 0, 0)
+
+
+def test_a_recording_is_not_changed_by_later_tiles() -> None:
+    prof = manual()
+    micro(prof, 5)
+    rec = prof.recording()
+    micro(prof, 5)
+    assert (rec.tile_stats(MICRO).count, prof.tile_stats(MICRO).count) == (1, 2)
+
+
+def test_a_profiler_that_was_never_on_has_an_empty_recording(tmp_path: Path) -> None:
+    rec = BrickProfiler().recording()
+    assert (rec.tiles, rec.overhead) == ((), Overhead())
+    assert load_recording(rec.save(tmp_path / "run.json")) == rec
+
+
+def test_profilers_do_not_see_each_other() -> None:
+    one, other = manual(), manual()
+    with one.tile(MICRO, 0, 0), other.tile(MACRO, 0, 0):
+        one.advance(3)
+        other.advance(4)
+        micro(one, 10)
+    assert (one.tile_stats(MICRO).count, one.tile_stats(MICRO).total_ns) == (2, 23)
+    assert (other.tile_stats(MACRO).total_ns, other.tile_stats(MICRO).count) == (4, 0)
+
+
+def test_repr_tells_the_state() -> None:
+    prof = manual()
+    timer = prof.start_tile(MICRO, 0, 0)
+    assert (repr(prof), repr(timer)) == ("<BrickProfiler on, clock manual>", "<TileTimer open>")
+    prof.stop_tile(timer, 0, 0)
+    prof.disable_tile_profiling()
+    assert repr(prof) == "<BrickProfiler off, clock manual>"
+    assert repr(timer) == "<TileTimer stopped>"

@@ -1,0 +1,366 @@
+"""The sdist and the wheel: what is in them, and strangers' kernels built against the wheel."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+SOURCE_FOLDERS = {"brickprof", "tests", "examples", "benchmarks", "docs", ".ci"}
+SOURCE_FILES = {"setup.py", "pyproject.toml", "MANIFEST.in", "Makefile", "LICENSE"}
+JUNK = [".git", ".venv", "build", "dist", ".*_cache", ".hypothesis", "__pycache__"]
+JUNK += ["*.egg-info", "*.so", "*.html"]
+
+pytestmark = pytest.mark.slow
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a stranger, who sees the same compiler and Python headers."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+    headers = Path(sys.prefix, "include")
+    return kept | {"CPATH": str(headers)} if (headers / "Python.h").exists() else kept
+
+
+def run(folder: Path, *command: object) -> str:
+    """Run a command in a folder and return what it prints."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Built:
+    """A copy of the checkout's sources, by name, and what was built from it."""
+
+    sources: set[str]
+    sdist: Path
+    wheel: Path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build an sdist from a copy of the checkout, and a wheel from that sdist."""
+    folder = tmp_path_factory.mktemp("built")
+    copy = folder / "brickprof"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*JUNK))
+    files = [path.relative_to(copy) for path in copy.rglob("*") if path.is_file()]
+    run(folder, sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", copy)
+    (sdist,) = folder.glob("dist/*.tar.gz")
+    (wheel,) = folder.glob("dist/*.whl")
+    return Built({path.as_posix() for path in files}, sdist, wheel)
+
+
+def needed(requirements: list[str]) -> set[str]:
+    """Return the distributions that some requirements come down to, as they are installed here."""
+    found: set[str] = set()
+    waiting = [Requirement(text) for text in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if wanted and name not in found:
+            found.add(name)
+            waiting += [Requirement(text) for text in distribution(name).requires or []]
+    return found
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A virtual environment that holds the wheel, what it requires, and nothing else."""
+
+    folder: Path
+    python: Path
+
+    def ask(self, code: str) -> Any:
+        """Run code, isolated from the checkout, and return its variable `answer`."""
+        start = "import json, numpy, coutsider, outsider, brickprof as bp\n"
+        print_answer = "\nprint(json.dumps(answer))"
+        return json.loads(run(self.folder, self.python, "-I", "-c", start + code + print_answer))
+
+
+@pytest.fixture(scope="module")
+def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
+    """Install the wheel into a fresh environment and build the strangers' kernels there.
+
+    What the wheel requires is linked from the environment that runs the tests, so that nothing
+    is fetched and nothing undeclared is found.
+    """
+    folder = tmp_path_factory.mktemp("stranger")
+    venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv/bin/python"
+    pip = [python, "-m", "pip", "install", "--no-index", "--no-deps"]
+    site = run(folder, python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    with zipfile.ZipFile(built.wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        lines = archive.read(metadata).decode().splitlines()
+    runtime = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist:")]
+    for name in needed([*runtime, "Cython", "pip", "setuptools"]):
+        files = distribution(name).files or []
+        for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+            Path(site.strip(), top).symlink_to(str(distribution(name).locate_file(top)))
+    run(folder, *pip, built.wheel)
+    shutil.copytree(ROOT / "tests/project/outsider", folder / "outsider")
+    run(folder, *pip, "--no-build-isolation", folder / "outsider")
+    return Stranger(folder, python)
+
+
+def test_sdist_holds_the_sources_and_nothing_generated(built: Built) -> None:
+    with tarfile.open(built.sdist) as archive:
+        members = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    made = {name for name in members if name.startswith("brickprof.egg-info/")}
+    made |= {"PKG-INFO", "setup.cfg"}
+    sources = {
+        name
+        for name in built.sources
+        if name.partition("/")[0] in SOURCE_FOLDERS or name in SOURCE_FILES or name.endswith(".md")
+    }
+    assert sources <= members
+    assert members - made <= built.sources
+    assert {
+        "brickprof/kernels/runtime/dispatch.c",
+        "brickprof/profiler/clock.h",
+        "tests/project/outsider/setup.py",
+    } < members
+
+
+def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built) -> None:
+    with zipfile.ZipFile(built.wheel) as archive:
+        members = {name for name in archive.namelist() if ".dist-info/" not in name}
+    package = {name for name in built.sources if name.startswith("brickprof/")}
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
+    expected |= {name[:-4] + suffix for name in package if name.endswith(".pyx")}
+    expected |= {"brickprof/py.typed", "brickprof/include/brickprof/tile.h"}
+    assert members == expected
+    assert {"brickprof/tile.pxd", f"brickprof/_kernels{suffix}"} < members
+
+
+def test_wheel_describes_itself(stranger: Stranger) -> None:
+    answer = stranger.ask("""
+import importlib.metadata
+metadata = importlib.metadata.metadata("brickprof")
+answer = [metadata["Version"] == bp.__version__, metadata["License-Expression"],
+          metadata["Requires-Python"], metadata["Summary"]]
+""")
+    assert answer[:3] == [True, "MIT", ">=3.10"]
+    assert answer[3]
+
+
+def test_every_module_imports(stranger: Stranger) -> None:
+    answer = stranger.ask("""
+import importlib, pkgutil
+names = [module.name for module in pkgutil.walk_packages(bp.__path__, "brickprof.")]
+answer = [name for name in names if not name.endswith("__main__")]
+for name in answer:
+    importlib.import_module(name)
+""")
+    assert {"brickprof.profiler.brick_profiler", "brickprof._kernels", "brickprof.machine"} < set(
+        answer
+    )
+
+
+def test_everything_imported_is_declared(stranger: Stranger) -> None:
+    imported, missing = stranger.ask("""
+import ast, importlib.util, pathlib
+roots = set()
+for file in pathlib.Path(bp.__file__).parent.rglob("*.py"):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add(node.module.partition(".")[0])
+answer = [sorted(roots), [root for root in roots if importlib.util.find_spec(root) is None]]
+""")
+    assert {"brickprof", "numpy", "psutil", "rich"} <= set(imported)
+    assert missing == []
+
+
+def test_every_public_name_is_there(stranger: Stranger) -> None:
+    assert stranger.ask("answer = [name for name in bp.__all__ if not hasattr(bp, name)]") == []
+
+
+def test_command_is_installed(stranger: Stranger) -> None:
+    command = run(stranger.folder, stranger.python.with_name("brickprof"), "--help")
+    module = run(stranger.folder, stranger.python, "-I", "-m", "brickprof", "--help")
+    assert "calibrate" in command
+    assert command.splitlines()[1:] == module.splitlines()[1:]
+
+
+def test_strangers_kernels_use_the_installed_library(stranger: Stranger) -> None:
+    answer = stranger.ask("answer = [m.__file__ for m in (bp, outsider, coutsider)]")
+    assert all(Path(file).is_relative_to(stranger.folder / "venv") for file in answer)
+    assert stranger.ask("answer = outsider.LEVELS == tuple(bp.TileLevel)") is True
+
+
+TILES = """
+answer = [[s.count, s.timed, s.elements, s.flops, s.nbytes, s.nbytes_declared]
+          for s in prof.all_tile_stats()]
+"""
+"""What was recorded on each level, coarsest first."""
+
+PRODUCT = """
+prof = bp.BrickProfiler()
+if ON:
+    prof.enable_tile_profiling()
+rng = numpy.random.default_rng(7)
+a, b = rng.integers(-9, 9, (2, SIDE, SIDE)).astype(float)
+c = numpy.zeros((SIDE, SIDE))
+with prof.recorders("product", threads=THREADS, dtype="float64") as handles:
+    outsider.multiply(a, b, c, handles)
+assert numpy.array_equal(c, a @ b)
+assert all(handle is None for handle in handles) is not ON
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_cython_kernel_records_its_tiles(stranger: Stranger, threads: int) -> None:
+    side = 48
+    answer = stranger.ask(f"ON, SIDE, THREADS = True, {side}, {threads}" + PRODUCT + TILES)
+    expected = []
+    for tile in (16, 8, 4):
+        count = (side // tile) ** 3
+        flops = 2 * side**3
+        expected.append([count, count, count * tile**2, flops, count * 4 * tile**2 * 8, True])
+    assert answer == expected
+
+
+def test_cython_kernel_spreads_over_the_recorders(stranger: Stranger) -> None:
+    answer = stranger.ask(
+        "ON, SIDE, THREADS = True, 48, 3"
+        + PRODUCT
+        + """
+recording = prof.recording()
+answer = [[info.name, info.dtypes, info.calls, info.threads] for info in recording.brick_infos]
+"""
+    )
+    assert ["product", ["float64"], 1, 3] in answer
+
+
+def test_profiler_that_is_off_records_nothing(stranger: Stranger) -> None:
+    answer = stranger.ask("ON, SIDE, THREADS = False, 32, 2" + PRODUCT + TILES)
+    assert answer == [[0, 0, 0, 0, 0, False]] * 3
+
+
+def test_c_kernel_records_its_tiles(stranger: Stranger) -> None:
+    answer = stranger.ask(
+        """
+prof = bp.BrickProfiler()
+x = numpy.arange(256, dtype=float)
+sums = [coutsider.sum_squares(None, x)]
+prof.enable_tile_profiling()
+with prof.recorders("sum", dtype="float64") as (handle,):
+    sums.append(coutsider.sum_squares(handle, x))
+assert sums == [float(x @ x)] * 2
+"""
+        + TILES
+    )
+    assert answer == [[n, n, 256, 512, 2048, True] for n in (4, 16, 64)]
+
+
+def test_undeclared_bytes_are_assumed(stranger: Stranger) -> None:
+    answer = stranger.ask(
+        """
+prof = bp.BrickProfiler()
+prof.enable_tile_profiling()
+with prof.recorders("wide", dtype="float64") as (handle,):
+    outsider.play(handle, b"01.2..")
+with prof.recorders("narrow") as (handle,):
+    outsider.play(handle, b"2.2.")
+"""
+        + TILES
+    )
+    assert answer == [[1, 1, 1, 2, 8, False], [1, 1, 1, 2, 8, False], [3, 3, 3, 6, 16, False]]
+
+
+@pytest.mark.parametrize(
+    ("moves", "complaint"),
+    [
+        ("01.", "1 left open"),
+        ("2..", "stopped where none was open"),
+        ("21..", "coarser tile was started inside a finer one"),
+        ("0" * 33 + "." * 33, "more than 32 tiles were open"),
+        ("3.", "level that does not exist"),
+    ],
+    ids=["left open", "none open", "coarser inside", "too deep", "no such level"],
+)
+def test_misuse_is_raised(stranger: Stranger, moves: str, complaint: str) -> None:
+    answer = stranger.ask(f"""
+prof = bp.BrickProfiler()
+prof.enable_tile_profiling()
+answer = []
+try:
+    with prof.recorders("wrong") as (handle,):
+        outsider.play(handle, b"{moves}")
+except bp.TileNestingError as error:
+    answer.append(str(error))
+before = prof.tile_stats(bp.TileLevel.MIDI).count
+with prof.recorders("right") as (handle,):
+    outsider.play(handle, b"01..")
+answer.append(prof.tile_stats(bp.TileLevel.MIDI).count - before)
+""")
+    assert complaint in answer[0]
+    assert answer[1:] == [1]
+
+
+def test_something_else_is_no_handle(stranger: Stranger) -> None:
+    answer = stranger.ask("""
+answer = []
+for kernel, data in (outsider.play, b"0."), (coutsider.sum_squares, numpy.zeros(64)):
+    try:
+        kernel("a handle", data)
+    except ValueError as error:
+        answer.append("PyCapsule" in str(error))
+""")
+    assert answer == [True, True]
+
+
+def test_manual_clock_times_a_kernel_exactly(stranger: Stranger) -> None:
+    answer = stranger.ask("""
+prof = bp.BrickProfiler(clock="manual")
+prof.enable_tile_profiling()
+with prof.recorders("timed") as (handle,):
+    for moves, ticks in (b"0", 100), (b"1", 40), (b".1", 60), (b"2", 7), (b"..", 1), (b".", 1000):
+        outsider.play(handle, moves)
+        prof.advance(ticks)
+answer = [[s.count, s.total_ns, s.self_ns, s.min_ns, s.max_ns] for s in prof.all_tile_stats()]
+""")
+    assert answer == [[1, 208, 101, 208, 208], [2, 107, 100, 40, 67], [1, 7, 7, 7, 7]]
+
+
+def compilers() -> list[list[str]]:
+    """Return the commands that compile the header here: as C, and as C++ where there is one."""
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "header"]
+    c = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC"))[0]
+    found = [[c, *strict, "-x", "c", f"-std={std}"] for std in ("c99", "c11", "gnu11")]
+    cxx = next(filter(shutil.which, ["c++", "g++", "clang++"]), None)
+    return [*found, [cxx, *strict, "-x", "c++", "-std=c++17"]] if cxx else found
+
+
+@pytest.mark.parametrize("compiler", compilers(), ids=lambda command: command[-1])
+def test_header_compiles_without_a_warning(stranger: Stranger, compiler: list[str]) -> None:
+    include = stranger.ask("answer = bp.get_include()")
+    run(stranger.folder, *compiler, "-I", include, "outsider/header.c")
+    run(stranger.folder, "./header")

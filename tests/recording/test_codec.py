@@ -1,0 +1,427 @@
+"""Saved recordings load back equal, and damaged ones are refused by the field's name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from support.strategies import recordings, stats_of
+
+from brickprof.core.errors import RecordingError
+from brickprof.core.histograms import BUCKETS
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Cache, Machine
+from brickprof.recording import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    TileEvent,
+)
+from brickprof.recording.codec import from_json, read_recording, save_recording, to_json
+from brickprof.roofline import Roofs
+
+Path_ = tuple[str | int, ...]
+MEMORIES = ("L1", "L2", "L3", "DRAM")
+SAMPLE = Recording(
+    tiles=(
+        stats_of([100, 300, 300], TileLevel.MACRO, "gemm", untimed=2, flops=2**70, undeclared=1),
+        stats_of([7], TileLevel.MICRO, "gemm", total_ns=7),
+        stats_of([], TileLevel.MACRO, "weiß", untimed=1),
+    ),
+    brick_infos=(
+        BrickInfo(
+            "gemm",
+            2,
+            450,
+            2,
+            ("float32", "float64"),
+            (TeamTimes(2, 400, (300, 200)), TeamTimes(1, 50, (40, 40, 0))),
+            (0, 2**70, 4096),
+        ),
+        BrickInfo("weiß", 1, 10, 1, ()),
+    ),
+    clock=ClockInfo("tsc", 0.408, "invariant TSC"),
+    overhead=Overhead(1.0, 2.0, 3.0, 4.0, 5.0, 6.5),
+    machine=Machine(
+        cpu="EPYC",
+        arch="x86_64",
+        isa="avx2",
+        isas=("avx2", "base"),
+        physical_cores=2,
+        logical_cores=4,
+        usable_cores=3,
+        quota_cores=3.5,
+        caches=tuple(Cache(level, 2**15 << level, 64, 2, 8) for level in (1, 2, 3)),
+        assumed=("L3",),
+    ),
+    roofs=Roofs(
+        threads=1,
+        dtype="float32",
+        isa="avx2",
+        cpu="EPYC",
+        fingerprint="00ff",
+        peak_by_dtype={"float32": 76.5},
+        bandwidth_gbs=dict.fromkeys(MEMORIES, 40.5),
+        spread=dict.fromkeys(("float32", *MEMORIES), 0.01),
+        working_set_bytes=dict.fromkeys(MEMORIES, 4096),
+        measured_at="2024-05-01T12:00:00+00:00",
+        method="full",
+        noisy=False,
+        verdict="steady",
+    ),
+    sample_every=3,
+    open_tiles=1,
+    abandoned_tiles=2,
+    events=(
+        TileEvent(0, 100, 0, TileLevel.MACRO, -1, 0, "gemm"),
+        TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
+    ),
+    events_dropped=4,
+    created="2024-05-01T12:00:00+00:00",
+    version="0.1.0",
+)
+ABSENT = object()
+OPTIONAL = {"teams", "footprint_bytes"}
+MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
+
+
+def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Walk all places of a JSON value but the root, parents first."""
+    if path:
+        yield path
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from paths(value[key], (*path, key))
+
+
+def spell(path: Path_) -> str:
+    """Write a path as error messages do."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def at(data: Any, path: Path_) -> Any:
+    """Return what is at a path."""
+    for key in path:
+        data = data[key]
+    return data
+
+
+def damaged(path: Path_, value: object) -> dict[str, Any]:
+    """Return the sample's JSON with another value, or none, at one place."""
+    data: dict[str, Any] = deepcopy(DATA)
+    parent = at(data, path[:-1])
+    if value is ABSENT:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    return data
+
+
+def wrong_values(path: Path_) -> list[Any]:
+    """Return values that must not be at a place of the sample: other types, out of range."""
+    value = at(DATA, path)
+    others: list[Any] = [{}, [], True, 7, "7", 0.5, None]
+    wrong = [other for other in others if type(other) is not type(value)]
+    if isinstance(value, float):
+        wrong.remove(7)
+        wrong += [-0.5, 10**400]
+    elif isinstance(value, int) and path[-1] not in ("row", "col"):
+        wrong.append(-1)
+    elif isinstance(value, str) and path not in MAY_BE_EMPTY:
+        wrong.append("")
+    elif path in (("machine",), ("roofs",)):
+        wrong.remove(None)
+    needed = isinstance(path[-1], str) and path[-1] not in OPTIONAL
+    return [*wrong, float("nan"), float("inf"), *([ABSENT] if needed else [])]
+
+
+DATA: dict[str, Any] = json.loads(json.dumps(to_json(SAMPLE)))
+ALL = list(paths(DATA))
+OWN = [path for path in ALL if path[0] not in ("machine", "roofs") or len(path) == 1]
+FOREIGN = [path for path in ALL if path not in OWN]
+
+
+@given(recordings())
+def test_round_trip(recording: Recording) -> None:
+    assert from_json(json.loads(json.dumps(to_json(recording), allow_nan=False))) == recording
+
+
+@given(recording=recordings())
+@settings(max_examples=20)
+def test_round_trip_through_a_file(tmp_path_factory: Any, recording: Recording) -> None:
+    path = tmp_path_factory.mktemp("saved") / "run.json"
+    assert save_recording(recording, path) == path
+    assert read_recording(path) == recording
+
+
+def test_the_sample_round_trips_and_fills_every_place() -> None:
+    assert from_json(DATA) == SAMPLE
+    assert all(DATA[name] not in (None, [], "") for name in DATA)
+
+
+def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
+    name = 'a "b"\n\x00 \ud800 \U0001f9f1 [bold]'
+    recording = replace(
+        SAMPLE,
+        tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, total_ns=2**63 + 1, flops=3**300),),
+        brick_infos=(BrickInfo(name, 1, 2**80 + 1, 1),),
+        events=(),
+    )
+    loaded = read_recording(save_recording(recording, os.fspath(tmp_path / "run.json")))
+    assert loaded == recording
+    assert loaded.tiles[0].flops == 3**300
+    assert loaded.tiles[0].level is TileLevel.MIDI
+
+
+@pytest.mark.parametrize("path", [("tiles", 0, "flops"), ("events", 0, "row"), ("events_dropped",)])
+def test_integers_that_no_float_holds_are_refused(path: Path_) -> None:
+    with pytest.raises(RecordingError) as caught:
+        from_json(damaged(path, 10**320))
+    assert str(caught.value) == f"{spell(path)}: expected an integer of at most 2**512"
+
+
+def test_machine_and_roofs_may_be_missing_facts() -> None:
+    bare = replace(SAMPLE, machine=None, roofs=None)
+    assert from_json(to_json(bare)) == bare
+
+
+def test_files_from_before_teams_and_footprints_still_load() -> None:
+    data: dict[str, Any] = deepcopy(DATA)
+    for info in data["brick_infos"]:
+        for name in OPTIONAL:
+            del info[name]
+    infos = tuple(replace(info, teams=(), footprint_bytes=(0, 0, 0)) for info in SAMPLE.brick_infos)
+    assert from_json(data) == replace(SAMPLE, brick_infos=infos)
+
+
+def test_the_schema_is_named() -> None:
+    assert (DATA["schema"], DATA["version"]) == ("brickprof-recording", 1)
+
+
+@pytest.mark.parametrize("path", OWN, ids=spell)
+def test_damage_is_refused_by_name(path: Path_) -> None:
+    for value in wrong_values(path):
+        with pytest.raises(RecordingError) as caught:
+            from_json(damaged(path, value))
+        start, *_ = str(caught.value).split(" ")
+        # An object without fields is refused by the first field that it lacks.
+        inner = f"{spell(path)}." if value == {} else f"{spell(path)}:"
+        assert start == f"{spell(path)}:" or start.startswith(inner)
+        assert value is not ABSENT or str(caught.value) == f"{spell(path)}: missing"
+
+
+@pytest.mark.parametrize("path", FOREIGN, ids=spell)
+def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
+    for value in ({}, ABSENT) if isinstance(path[-1], str) else ({},):
+        with pytest.raises(RecordingError) as caught:
+            from_json(damaged(path, value))
+        message = str(caught.value)
+        assert message.startswith(f"{path[0]}: ")
+        assert str(path[1]) in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("tiles", 2, "count"), -1, "tiles[2].count: expected an integer >= 0, got -1"),
+        (("tiles", 0, "timed"), 6, "tiles[0].timed: expected an integer <= count (5), got 6"),
+        (("tiles", 0, "min_ns"), 301, "tiles[0].min_ns: expected an integer <= max_ns (300)"),
+        (("tiles", 0, "undeclared"), 6, "tiles[0].undeclared: expected an integer <= count (5)"),
+        (("tiles", 0, "level"), "macro", "tiles[0].level: expected one of MACRO, MIDI, MICRO"),
+        (("tiles", 0, "brick"), "x", "tiles[0].brick: expected the name of a brick in brick_infos"),
+        (("tiles", 1, "level"), "MACRO", "tiles[1]: expected one entry only for 'gemm' MACRO"),
+        (("events", 0, "brick"), "x", "events[0].brick: expected the name of a brick"),
+        (("events", 1, "stop_ns"), 4, "events[1].stop_ns: expected an integer >= start_ns (5)"),
+        (("brick_infos", 1, "name"), "gemm", "brick_infos: expected distinct names"),
+        (
+            ("brick_infos", 0, "teams", 0, "busy_ns"),
+            [200, 300],
+            "brick_infos[0].teams[0].busy_ns: expected two times or more, longest first",
+        ),
+        (
+            ("brick_infos", 0, "teams", 1, "busy_ns"),
+            [40, 40],
+            "brick_infos[0].teams[1].busy_ns: expected more than 2 times",
+        ),
+        (
+            ("brick_infos", 0, "teams", 0, "calls"),
+            0,
+            "brick_infos[0].teams[0].calls: expected an integer >= 1",
+        ),
+        (
+            ("brick_infos", 0, "footprint_bytes"),
+            [1, 2],
+            "brick_infos[0].footprint_bytes: expected a number for each of 3 levels",
+        ),
+        (("sample_every",), 0, "sample_every: expected an integer >= 1, got 0"),
+        (("clock", "ns_per_tick"), -0.1, "clock.ns_per_tick: expected a finite number >= 0"),
+        (("version",), 0, "version: expected an integer >= 1"),
+        (("version",), 2, "version: schema version 2 was written by a newer brickprof"),
+        (("schema",), "trace", "schema: expected 'brickprof-recording', got 'trace'"),
+    ],
+)
+def test_messages(path: Path_, value: object, message: str) -> None:
+    with pytest.raises(RecordingError) as caught:
+        from_json(damaged(path, value))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([[1, 1], [2, 1]], "tiles[0].histogram: expected counts that sum to timed (3)"),
+        ([], "tiles[0].histogram: expected counts that sum to timed (3)"),
+        ([[2, 1], [1, 2]], "tiles[0].histogram[1][0]: expected a bucket above 2"),
+        ([[1, 1], [1, 2]], "tiles[0].histogram[1][0]: expected a bucket above 1"),
+        ([[BUCKETS, 3]], f"tiles[0].histogram[0][0]: expected a bucket below {BUCKETS}"),
+        ([[-1, 3]], "tiles[0].histogram[0][0]: expected an integer >= 0"),
+        ([[1, 0], [2, 3]], "tiles[0].histogram[0][1]: expected an integer >= 1"),
+        ([[1, 3, 0]], "tiles[0].histogram[0]: expected a pair of bucket and count"),
+        ([[3]], "tiles[0].histogram[0]: expected a pair of bucket and count"),
+    ],
+)
+def test_damaged_histograms(pairs: list[Any], message: str) -> None:
+    with pytest.raises(RecordingError) as caught:
+        from_json(damaged(("tiles", 0, "histogram"), pairs))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("data", [None, [], 1, "recording", [DATA]])
+def test_root_must_be_an_object(data: object) -> None:
+    with pytest.raises(RecordingError, match=r"^recording: expected an object"):
+        from_json(data)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    data = deepcopy(DATA)
+    for path in [(), *OWN]:
+        part = at(data, path)
+        if isinstance(part, dict) and path not in (("machine",), ("roofs",)):
+            part["future"] = [1]
+    assert from_json(data) == SAMPLE
+
+
+def test_whole_numbers_do_for_floats() -> None:
+    assert from_json(damaged(("clock", "ns_per_tick"), 1)).clock.ns_per_tick == 1.0
+
+
+def test_only_recordings_are_described() -> None:
+    with pytest.raises(TypeError, match="recording must be a Recording, got dict"):
+        to_json(DATA)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Return the file of the saved sample."""
+    return save_recording(SAMPLE, tmp_path / "run.json")
+
+
+def test_truncated_files(saved: Path) -> None:
+    content = saved.read_bytes()
+    for length in range(0, len(content.rstrip()), 7):
+        saved.write_bytes(content[:length])
+        with pytest.raises(RecordingError, match=r"run\.json: not a JSON text"):
+            read_recording(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"\x1f\x8b\x08\x00\x00", b"\xff\xfe{\x00}\x00", bytes(range(256)), b"[" * 100_000],
+)
+def test_files_that_are_no_json(saved: Path, content: bytes) -> None:
+    saved.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"run\.json: not a JSON text"):
+        read_recording(saved)
+
+
+@pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
+def test_literals_that_json_lacks(saved: Path, literal: str) -> None:
+    text = saved.read_text().replace('"version"', f'"future": {literal}, "version"', 1)
+    saved.write_text(text)
+    with pytest.raises(RecordingError, match=f"{literal} is no JSON number"):
+        read_recording(saved)
+
+
+def test_errors_name_the_file_and_the_field(saved: Path) -> None:
+    saved.write_text(json.dumps(damaged(("tiles", 2, "count"), -1)))
+    with pytest.raises(RecordingError) as caught:
+        read_recording(saved)
+    assert str(caught.value) == f"{saved}: tiles[2].count: expected an integer >= 0, got -1"
+
+
+def test_what_cannot_be_read_is_an_oserror(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_recording(tmp_path / "missing.json")
+    with pytest.raises(IsADirectoryError):
+        read_recording(tmp_path)
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_failed_save_leaves_the_old_file(
+    saved: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_recording(replace(SAMPLE, version="0.2.0"), saved)
+    assert read_recording(saved) == SAMPLE
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_save_replaces_the_old_file_in_one_step(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced: list[str | Path] = []
+    real = os.replace
+
+    def spy(source: str | Path, target: str | Path) -> None:
+        assert read_recording(target) == SAMPLE
+        assert read_recording(source) == newer
+        assert Path(source).parent == saved.parent
+        replaced.append(target)
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", spy)
+    newer = replace(SAMPLE, version="0.2.0")
+    save_recording(newer, saved)
+    assert replaced == [saved]
+    assert read_recording(saved) == newer
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_save_into_a_folder_that_is_missing_or_onto_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        save_recording(SAMPLE, tmp_path / "missing" / "run.json")
+    assert caught.value.filename == str(tmp_path / "missing" / "run.json")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        save_recording(SAMPLE, tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"sample_every": 0}, "sample_every"),
+        ({"clock": ClockInfo("tsc", float("nan"), "")}, "clock.ns_per_tick"),
+        ({"tiles": (stats_of([1], TileLevel.MACRO, None),)}, r"tiles\[0\].brick"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(
+    saved: Path, changes: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(RecordingError, match=f"^{field}: "):
+        save_recording(replace(SAMPLE, **changes), saved)
+    assert read_recording(saved) == SAMPLE

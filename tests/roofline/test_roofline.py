@@ -1,0 +1,462 @@
+"""Roofs: the roofline's laws, validation, JSON and the store."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import multiprocessing
+import os
+import pickle
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from brickprof.core.errors import RoofsError
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Cache, Machine
+from brickprof.roofline import DTYPES, MEMORY, Roofs, load_roofs, roofs_path, store_roofs
+
+MACHINE = Machine(
+    cpu="Test CPU",
+    arch="x86_64",
+    isa="avx2",
+    isas=("avx2", "base"),
+    physical_cores=4,
+    logical_cores=8,
+    usable_cores=8,
+    quota_cores=None,
+    caches=(
+        Cache(1, 32 * 1024, 64, 2, 8),
+        Cache(2, 512 * 1024, 64, 2, 8),
+        Cache(3, 32 * 1024**2, 64, 8, 16),
+    ),
+    assumed=(),
+)
+
+ROOFS = Roofs(
+    threads=1,
+    dtype="float32",
+    isa="avx2",
+    cpu="Test CPU",
+    fingerprint=MACHINE.fingerprint(),
+    peak_by_dtype={"float32": 116.0, "float64": 58.0},
+    bandwidth_gbs={"L1": 200.0, "L2": 108.0, "L3": 69.0, "DRAM": 25.0},
+    spread=dict.fromkeys((*DTYPES, *MEMORY), 0.02),
+    working_set_bytes={"L1": 16384, "L2": 262144, "L3": 8388608, "DRAM": 268435456},
+    measured_at="2024-05-01T12:00:00+00:00",
+    method="full",
+    noisy=False,
+    verdict="steady",
+)
+
+# A busy machine makes examples slow, which says nothing about the code.
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+rates = st.floats(1e-3, 1e6)
+intensities = st.floats(0.0, 1e9)
+levels = st.sampled_from(MEMORY)
+
+
+@st.composite
+def any_roofs(draw: st.DrawFn) -> Roofs:
+    """Draw any valid roofs."""
+    return replace(
+        ROOFS,
+        threads=draw(st.integers(1, 256)),
+        dtype=draw(st.sampled_from(DTYPES)),
+        peak_by_dtype={dtype: draw(rates) for dtype in DTYPES},
+        bandwidth_gbs={name: draw(rates) for name in MEMORY},
+        spread={name: draw(st.floats(0, 10)) for name in (*DTYPES, *MEMORY)},
+        noisy=draw(st.booleans()),
+        verdict=draw(st.text(min_size=1).filter(str.strip)),
+    )
+
+
+@untimed
+@given(any_roofs(), levels, intensities)
+def test_attainable_is_the_lower_roof(roofs: Roofs, level: str, intensity: float) -> None:
+    expected = min(roofs.peak_gflops, intensity * roofs.bandwidth_gbs[level])
+    assert roofs.attainable(level, intensity) == expected
+    assert roofs.attainable_per_thread(level, intensity) == expected / roofs.threads
+
+
+@untimed
+@given(any_roofs(), levels, intensities, intensities)
+def test_attainable_never_falls(roofs: Roofs, level: str, one: float, two: float) -> None:
+    low, high = sorted((one, two))
+    assert roofs.attainable(level, low) <= roofs.attainable(level, high) <= roofs.peak_gflops
+
+
+@untimed
+@given(any_roofs(), levels)
+def test_roofs_meet_at_the_ridge(roofs: Roofs, level: str) -> None:
+    ridge = roofs.ridge(level)
+    assert ridge == roofs.peak_gflops / roofs.bandwidth_gbs[level]
+    assert roofs.attainable(level, ridge) == pytest.approx(roofs.peak_gflops, rel=1e-12)
+    below = roofs.attainable(level, ridge * (1 - 1e-9))
+    assert below == pytest.approx(roofs.attainable(level, ridge * (1 + 1e-9)), rel=1e-8)
+
+
+@untimed
+@given(any_roofs(), levels, intensities)
+def test_bound_follows_the_ridge(roofs: Roofs, level: str, intensity: float) -> None:
+    ridge = roofs.ridge(level)
+    assert roofs.bound(level, intensity) == ("memory" if intensity < ridge else "compute")
+    assert roofs.bound(level, ridge) == "compute"
+    assume(abs(intensity - ridge) > 1e-9 * ridge)
+    limited = roofs.attainable(level, intensity) < roofs.peak_gflops
+    assert (roofs.bound(level, intensity) == "memory") == limited
+
+
+@untimed  # powers of two scale exactly, as long as no product is subnormal
+@given(any_roofs(), levels, st.floats(1e-9, 1e9), st.sampled_from([0.25, 0.5, 2.0, 8.0]))
+def test_roofs_scale(roofs: Roofs, level: str, intensity: float, factor: float) -> None:
+    scaled = replace(
+        roofs,
+        peak_by_dtype={key: value * factor for key, value in roofs.peak_by_dtype.items()},
+        bandwidth_gbs={key: value * factor for key, value in roofs.bandwidth_gbs.items()},
+    )
+    assert scaled.attainable(level, intensity) == factor * roofs.attainable(level, intensity)
+    assert scaled.ridge(level) == roofs.ridge(level)
+
+
+def test_tile_levels_stand_for_their_caches() -> None:
+    for level in TileLevel:
+        assert ROOFS.ridge(level) == ROOFS.ridge(level.cache)
+        assert ROOFS.attainable(level, 0.1) == ROOFS.attainable(level.cache, 0.1)
+        assert ROOFS.bound(level, 0.1) == ROOFS.bound(level.cache, 0.1)
+    assert len({ROOFS.ridge(level) for level in TileLevel}) == 3
+
+
+def test_dtype_selects_the_peak() -> None:
+    double = ROOFS.for_dtype("float64")
+    assert (double.dtype, double.peak_gflops) == ("float64", 58.0)
+    assert double.for_dtype("float32") == ROOFS
+    with pytest.raises(RoofsError, match="dtype"):
+        ROOFS.for_dtype("int8")
+    single = replace(ROOFS, peak_by_dtype={"float32": 116.0})
+    with pytest.raises(RoofsError, match="float64"):
+        single.for_dtype("float64")
+    assert replace(ROOFS, threads=4).peak_per_thread() == 29.0
+
+
+@pytest.mark.parametrize("intensity", [-1.0, -1e-300, math.nan, math.inf, -math.inf])
+def test_bad_intensity(intensity: float) -> None:
+    for ask in (ROOFS.attainable, ROOFS.bound, ROOFS.attainable_per_thread):
+        with pytest.raises(ValueError, match="intensity"):
+            ask("L1", intensity)
+
+
+@pytest.mark.parametrize("intensity", ["1", None, True, 1j])
+def test_intensity_of_the_wrong_type(intensity: object) -> None:
+    with pytest.raises(TypeError, match="intensity"):
+        ROOFS.attainable("L1", intensity)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", ["L4", "dram", "", 2, None])
+def test_bad_level(level: object) -> None:
+    error = ValueError if isinstance(level, str) else TypeError
+    with pytest.raises(error, match="level"):
+        ROOFS.ridge(level)  # type: ignore[arg-type]
+    with pytest.raises(error, match="level"):
+        ROOFS.attainable(level, 1.0)  # type: ignore[arg-type]
+
+
+def without(name: str, key: str) -> dict[str, float]:
+    """Return a table of ROOFS less one key."""
+    return {k: v for k, v in getattr(ROOFS, name).items() if k != key}
+
+
+BAD_FIELDS: list[tuple[str, object, str]] = [
+    ("threads", 0, "threads"),
+    ("threads", True, "threads"),
+    ("threads", 1.0, "threads"),
+    ("dtype", "float16", "dtype"),
+    ("isa", "", "isa"),
+    ("cpu", None, "cpu"),
+    ("fingerprint", 7, "fingerprint"),
+    ("peak_by_dtype", {"float64": 1.0}, "peak_by_dtype.*float32"),
+    ("peak_by_dtype", {"float32": 0.0}, "peak_by_dtype.*float32"),
+    ("peak_by_dtype", {"float32": 1.0, "int8": 1.0}, "peak_by_dtype.*int8"),
+    ("peak_by_dtype", 116.0, "peak_by_dtype"),
+    ("bandwidth_gbs", {**ROOFS.bandwidth_gbs, "L2": -1.0}, "bandwidth_gbs.*L2"),
+    ("bandwidth_gbs", {**ROOFS.bandwidth_gbs, "L2": math.nan}, "bandwidth_gbs.*L2"),
+    ("bandwidth_gbs", {**ROOFS.bandwidth_gbs, "L2": math.inf}, "bandwidth_gbs.*L2"),
+    ("bandwidth_gbs", {**ROOFS.bandwidth_gbs, "L2": "9"}, "bandwidth_gbs.*L2"),
+    ("bandwidth_gbs", {**ROOFS.bandwidth_gbs, "L2": 10**400}, "bandwidth_gbs.*L2"),
+    ("bandwidth_gbs", without("bandwidth_gbs", "DRAM"), "bandwidth_gbs.*DRAM"),
+    ("spread", {**ROOFS.spread, "L1": -0.1}, "spread.*L1"),
+    ("spread", without("spread", "float64"), "spread.*float64"),
+    ("spread", [], "spread"),
+    ("working_set_bytes", {**ROOFS.working_set_bytes, "L3": 0}, "working_set_bytes.*L3"),
+    ("working_set_bytes", {**ROOFS.working_set_bytes, "L3": 1.5}, "working_set_bytes.*L3"),
+    ("measured_at", "yesterday", "measured_at"),
+    ("measured_at", "2024-05-01T12:00:00", "measured_at"),
+    ("measured_at", "2024-05-01T12:00:00+02:00", "measured_at"),
+    ("measured_at", 5, "measured_at"),
+    ("method", "slow", "method"),
+    ("noisy", 0, "noisy"),
+    ("verdict", "", "verdict"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "named"), BAD_FIELDS)
+def test_bad_fields_are_named(field: str, value: object, named: str) -> None:
+    with pytest.raises(RoofsError, match=named):
+        replace(ROOFS, **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(RoofsError, match=named):
+        Roofs.from_json({**ROOFS.to_json(), field: value})
+
+
+def test_missing_and_unknown_fields_are_named() -> None:
+    data = ROOFS.to_json()
+    with pytest.raises(RoofsError, match="colour"):
+        Roofs.from_json({**data, "colour": "red"})
+    del data["method"]
+    with pytest.raises(RoofsError, match="method"):
+        Roofs.from_json(data)
+    with pytest.raises(RoofsError, match="object"):
+        Roofs.from_json(None)
+
+
+@untimed
+@given(any_roofs())
+def test_round_trips_keep_the_value(roofs: Roofs) -> None:
+    again = Roofs.from_json(json.loads(json.dumps(roofs.to_json(), allow_nan=False)))
+    for other in (again, pickle.loads(pickle.dumps(roofs)), copy.deepcopy(roofs)):
+        assert other == roofs
+        assert hash(other) == hash(roofs)
+
+
+def test_tables_are_copies_that_cannot_change() -> None:
+    table = {"float32": 1.0}
+    roofs = replace(ROOFS, peak_by_dtype=table)
+    table["float32"] = 2.0
+    assert roofs.peak_by_dtype == {"float32": 1.0}
+    with pytest.raises(TypeError):
+        roofs.peak_by_dtype["float32"] = 3.0  # type: ignore[index]
+    assert roofs == replace(ROOFS, peak_by_dtype=MappingProxyType({"float32": 1}))
+    assert roofs != ROOFS
+    assert replace(ROOFS, measured_at="2024-05-01T12:00:00Z").measured_at.endswith("Z")
+
+
+def test_stored_roofs_load_by_threads_dtype_and_isa(tmp_path: Path) -> None:
+    four, base = replace(ROOFS, threads=4), replace(ROOFS, isa="base", verdict="base")
+    folder = tmp_path / "made" / "here"
+    for roofs in (ROOFS, four, base):
+        assert store_roofs(roofs, MACHINE, folder) == roofs_path(MACHINE, folder)
+    assert load_roofs(MACHINE, folder=folder) == ROOFS
+    assert load_roofs(MACHINE, threads=4, folder=folder) == four
+    assert load_roofs(MACHINE, isa="base", folder=folder) == base
+    assert load_roofs(MACHINE, dtype="float64", folder=folder) == ROOFS.for_dtype("float64")
+    assert load_roofs(MACHINE, threads=2, folder=folder) is None
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_storing_again_replaces(tmp_path: Path) -> None:
+    store_roofs(ROOFS, MACHINE, tmp_path)
+    newer = replace(ROOFS, verdict="newer")
+    store_roofs(newer, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, folder=tmp_path) == newer
+
+
+def ranked(noisy: bool, method: str, day: int) -> Roofs:
+    return replace(ROOFS, noisy=noisy, method=method, measured_at=f"2024-05-0{day}T12:00:00Z")
+
+
+def test_the_better_roofs_stay(tmp_path: Path) -> None:
+    order = [
+        ranked(noisy, method, day)
+        for noisy in (True, False)
+        for method in ("quick", "full")
+        for day in (1, 2)
+    ]
+    for place, worse in enumerate(order):
+        for better in order[place:]:
+            for first, second in ((worse, better), (better, worse)):
+                store_roofs(first, MACHINE, tmp_path / f"{place}")
+                store_roofs(second, MACHINE, tmp_path / f"{place}")
+                assert load_roofs(MACHINE, folder=tmp_path / f"{place}") == better
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"peak_by_dtype": {"float32": 1e7, "float64": 1.0}},
+        {"bandwidth_gbs": {**ROOFS.bandwidth_gbs, "L2": 1e6}},
+        {"bandwidth_gbs": {**ROOFS.bandwidth_gbs, "DRAM": 220.1}},
+        {"measured_at": "9999-01-01T00:00:00Z"},
+    ],
+)
+def test_implausible_roofs_are_none_and_are_replaced(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    store_roofs(replace(ROOFS, **change), MACHINE, tmp_path)  # type: ignore[arg-type]
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    noisy = replace(ROOFS, noisy=True, method="quick")
+    store_roofs(noisy, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, threads=np.int64(1), folder=tmp_path) == noisy  # type: ignore[arg-type]
+
+
+def test_dtype_that_was_not_measured_is_none(tmp_path: Path) -> None:
+    store_roofs(replace(ROOFS, peak_by_dtype={"float32": 1.0}), MACHINE, tmp_path)
+    assert load_roofs(MACHINE, dtype="float64", folder=tmp_path) is None
+
+
+def test_bad_arguments(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="threads"):
+        load_roofs(MACHINE, threads=0, folder=tmp_path)
+    with pytest.raises(ValueError, match="dtype"):
+        load_roofs(MACHINE, dtype="int8", folder=tmp_path)
+    with pytest.raises(RoofsError, match="host"):
+        store_roofs(replace(ROOFS, fingerprint="other"), MACHINE, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_folder_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRICKPROF_CACHE_DIR", str(tmp_path / "chosen"))
+    assert store_roofs(ROOFS, MACHINE).parent == tmp_path / "chosen"
+    assert load_roofs(MACHINE) == ROOFS
+    monkeypatch.setenv("BRICKPROF_CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    assert roofs_path(MACHINE).parent == tmp_path / "user" / "brickprof"
+
+
+def test_without_a_home_nothing_is_found_and_storing_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BRICKPROF_CACHE_DIR", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache/x"))
+    assert load_roofs(MACHINE) is None
+    with pytest.raises(RoofsError, match="BRICKPROF_CACHE_DIR"):
+        store_roofs(ROOFS, MACHINE)
+
+
+def test_missing_file_and_folder_are_none(tmp_path: Path) -> None:
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    assert load_roofs(MACHINE, folder=tmp_path / "none") is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_file_cut_anywhere_is_none(tmp_path: Path) -> None:
+    path = store_roofs(ROOFS, MACHINE, tmp_path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert load_roofs(MACHINE, folder=tmp_path) is None
+    path.write_bytes(whole)
+    assert load_roofs(MACHINE, folder=tmp_path) == ROOFS
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe", b"null", b"[]", b"7", b"[" * 100_000, b'{"schema": 1}', b"9" * 5000],
+)
+def test_junk_is_none_and_is_replaced(tmp_path: Path, content: bytes) -> None:
+    roofs_path(MACHINE, tmp_path).write_bytes(content)
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    store_roofs(ROOFS, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, folder=tmp_path) == ROOFS
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("schema", 2), ("schema", "1"), ("schema", True), ("fingerprint", "0" * 16), ("roofs", {})],
+)
+def test_wrong_envelope_is_none(tmp_path: Path, field: str, value: object) -> None:
+    path = store_roofs(ROOFS, MACHINE, tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, value, _ in BAD_FIELDS] + [("fingerprint", "0" * 16)],
+)
+def test_a_bad_entry_is_none_and_costs_the_others_nothing(
+    tmp_path: Path, field: str, value: object
+) -> None:
+    four = replace(ROOFS, threads=4)
+    store_roofs(four, MACHINE, tmp_path)
+    path = store_roofs(ROOFS, MACHINE, tmp_path)
+    content = json.loads(path.read_text())
+    entry = next(one for one in content["roofs"] if one["threads"] == 1)
+    entry[field] = dict(value) if isinstance(value, dict) else value
+    path.write_text(json.dumps(content))
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    assert load_roofs(MACHINE, threads=4, folder=tmp_path) == four
+    store_roofs(replace(ROOFS, threads=2), MACHINE, tmp_path)
+    assert [one["threads"] for one in json.loads(path.read_text())["roofs"]] == [2, 4]
+
+
+def test_another_hosts_file_under_this_hosts_name_is_none(tmp_path: Path) -> None:
+    other = replace(MACHINE, cpu="Other CPU")
+    path = store_roofs(replace(ROOFS, fingerprint=other.fingerprint()), other, tmp_path)
+    path.rename(roofs_path(MACHINE, tmp_path))
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+
+
+def test_unreadable_is_none_and_unwritable_says_where_and_why(tmp_path: Path) -> None:
+    roofs_path(MACHINE, tmp_path).mkdir()
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    assert load_roofs(MACHINE, folder=file) is None
+    with pytest.raises(RoofsError, match=r"file.*(exists|directory)"):
+        store_roofs(ROOFS, MACHINE, file)
+    with pytest.raises(RoofsError, match="directory"):
+        store_roofs(ROOFS, MACHINE, tmp_path)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["os.replace", "os.fsync"])
+def test_a_crash_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException
+) -> None:
+    store_roofs(ROOFS, MACHINE, tmp_path)
+    before = sorted(os.listdir(tmp_path))
+
+    def crash(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, crash)
+        with pytest.raises((RoofsError, KeyboardInterrupt)):
+            store_roofs(replace(ROOFS, verdict="never"), MACHINE, tmp_path)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert load_roofs(MACHINE, folder=tmp_path) == ROOFS
+
+
+def store_several(folder: str, threads: list[int]) -> None:
+    """Store roofs of several thread counts, one by one."""
+    for count in threads:
+        store_roofs(replace(ROOFS, threads=count), MACHINE, folder)
+
+
+def run_in_threads(folder: str, parts: list[list[int]]) -> None:
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(lambda part: store_several(folder, part), parts))
+
+
+def run_in_processes(folder: str, parts: list[list[int]]) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(len(parts)) as pool:
+        pool.starmap(store_several, [(folder, part) for part in parts], chunksize=1)
+
+
+@pytest.mark.parametrize("run", [run_in_threads, run_in_processes])
+def test_storing_at_once_loses_nothing(
+    tmp_path: Path, run: Callable[[str, list[list[int]]], None]
+) -> None:
+    parts = [list(range(first, 33, 3)) for first in (1, 2, 3)]
+    run(str(tmp_path), parts)
+    for count in range(1, 33):
+        assert load_roofs(MACHINE, threads=count, folder=tmp_path) == replace(ROOFS, threads=count)

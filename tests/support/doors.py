@@ -1,0 +1,125 @@
+"""Helpers to record tiles on the manual clock through each of the profiler's three doors."""
+
+from __future__ import annotations
+
+import ctypes
+import shlex
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import brickprof
+from brickprof.core.levels import TileLevel
+from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof.recording import Overhead, Recording
+
+MACRO, MIDI, MICRO = TileLevel
+DOORS = ("python", "block", "c")
+UNDECLARED = 2**64 - 1
+
+_SOURCE = """
+#include "brickprof/tile.h"
+void start(bp_recorder *r, int level, uint64_t row, uint64_t col) { bp_start(r, level, row, col); }
+void stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    bp_stop(r, elements, flops, nbytes);
+}
+uint32_t bucket(uint64_t ns) { return bp_bucket(ns); }
+uint64_t nanoseconds(uint64_t ticks, uint64_t q32) {
+    bp_recorder r = {.ns_per_tick_q32 = q32};
+    return bp_ns(&r, ticks);
+}
+uint32_t buckets(void) { return BP_BUCKETS; }
+"""
+
+
+@cache
+def c_door() -> ctypes.CDLL:
+    """Compile tile.h as a kernel author would, and load it."""
+    include = brickprof.get_include()
+    compiler = shlex.split(str(sysconfig.get_config_var("CC") or "cc"))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "door.c"), Path(folder, "door.so")
+        source.write_text(_SOURCE)
+        warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        command = [*compiler, "-O1", "-fPIC", "-shared", *warnings, f"-I{include}"]
+        subprocess.run([*command, str(source), "-o", str(target)], check=True)
+        library = ctypes.CDLL(str(target))
+    wide, narrow, pointer = ctypes.c_uint64, ctypes.c_int, ctypes.c_void_p
+    library.start.argtypes = [pointer, narrow, wide, wide]
+    library.stop.argtypes = [pointer, wide, wide, wide]
+    library.bucket.argtypes = [wide]
+    library.bucket.restype = library.buckets.restype = ctypes.c_uint32
+    library.nanoseconds.argtypes = [wide, wide]
+    library.nanoseconds.restype = wide
+    return library
+
+
+def pointer_of(handle: object) -> int | None:
+    """Return the address behind a handle of `BrickProfiler.recorders`, None when off."""
+    if handle is None:
+        return None
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    address: int = get(handle, b"brickprof.recorder.2")
+    return address
+
+
+def manual(**arguments: Any) -> BrickProfiler:
+    """Return a profiler that is on and whose clock moves by `advance` alone."""
+    prof = BrickProfiler(clock="manual", **arguments)
+    prof.enable_tile_profiling()
+    return prof
+
+
+def micro(prof: BrickProfiler, ticks: int = 1, **work: Any) -> None:
+    """Record a Micro tile that takes this long."""
+    with prof.tile(MICRO, 0, 0, **work):
+        prof.advance(ticks)
+
+
+@contextmanager
+def tile(
+    prof: BrickProfiler,
+    door: str,
+    level: TileLevel,
+    work: tuple[int, int, int | None] = (0, 0, None),
+    handle: object = None,
+) -> Iterator[None]:
+    """Open a tile through a door; `work` is its elements, flops and bytes."""
+    elements, flops, nbytes = work
+    if door == "python":
+        timer = prof.start_tile(level, 0, 0)
+        yield
+        prof.stop_tile(timer, elements, flops, nbytes)
+    elif door == "block":
+        with prof.tile(level, 0, 0, elements=elements, flops=flops, nbytes=nbytes):
+            yield
+    else:
+        address = pointer_of(handle)
+        c_door().start(address, level, 0, 0)
+        yield
+        c_door().stop(address, elements, flops, UNDECLARED if nbytes is None else nbytes)
+
+
+def overhead(**costs: float) -> Overhead:
+    """Return an Overhead with distinct costs for every door, but those given."""
+    distinct = {
+        "c_pair": 7.0,
+        "c_inside": 2.0,
+        "python_pair": 23.0,
+        "python_inside": 5.0,
+        "block_pair": 41.0,
+        "block_inside": 11.0,
+    }
+    return Overhead(**{**distinct, **costs})
+
+
+def figures(prof: BrickProfiler) -> tuple[Any, ...]:
+    """Return all that a refused call must leave as it was."""
+    rec: Recording = prof.recording()
+    return rec.tiles, rec.brick_infos, rec.open_tiles, rec.abandoned_tiles, rec.events

@@ -1,0 +1,188 @@
+"""Hypothesis strategies for what passes between the floors: statistics, roofs, recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from brickprof.core.histograms import bucket_of, merge_histograms
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Cache, Machine
+from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent
+from brickprof.recording.tile_stats import TileStats
+from brickprof.roofline import DTYPES, MEMORY, Roofs
+
+levels = st.sampled_from(list(TileLevel))
+times = st.one_of(st.integers(0, 300), st.integers(0, 10**9), st.integers(0, 2**63))
+samples = st.lists(times, max_size=6)
+sums = st.one_of(st.integers(0, 1000), st.integers(0, 2**63), st.integers(2**63, 2**70))
+counts = st.integers(0, 5)
+rates = st.floats(1e-3, 1e6)
+costs = st.floats(0, 1e4)
+# Any code point, lone surrogates too: a brick's name is whatever the user typed.
+names = st.one_of(
+    st.sampled_from(["default", "gemm", "attention"]), st.text(st.characters(), min_size=1)
+)
+dtypes = st.lists(st.sampled_from(["float32", "float64", "int8"]), unique=True, max_size=2)
+
+
+def stats_of(times_ns: list[int], level: TileLevel, brick: str | None, **more: Any) -> TileStats:
+    """Return the statistics of tiles that took these times, with other fields as given."""
+    return TileStats(
+        level=level,
+        brick=brick,
+        count=len(times_ns) + more.pop("untimed", 0),
+        timed=len(times_ns),
+        min_ns=min(times_ns, default=0),
+        max_ns=max(times_ns, default=0),
+        histogram=merge_histograms([((bucket_of(time), 1),) for time in times_ns]),
+        **more,
+    )
+
+
+@st.composite
+def tile_stats(
+    draw: st.DrawFn,
+    level: TileLevel | None = None,
+    brick: str | None = None,
+    times_ns: list[int] | None = None,
+) -> TileStats:
+    """Statistics that a profiler could have made, some of them of no tiles at all."""
+    more = {
+        name: draw(sums)
+        for name in (
+            "total_ns",
+            "self_ns",
+            "raw_total_ns",
+            "raw_self_ns",
+            "elements",
+            "flops",
+            "nbytes",
+        )
+    }
+    taken = draw(samples) if times_ns is None else times_ns
+    untimed = draw(counts)
+    return stats_of(
+        taken,
+        draw(levels) if level is None else level,
+        brick,
+        untimed=untimed,
+        undeclared=draw(st.integers(0, len(taken) + untimed)),
+        **more,
+    )
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Machine:
+    """Machines with three or four caches."""
+    isas = draw(st.sampled_from([("avx512", "avx2", "base"), ("neon", "base"), ("base",)]))
+    logical = draw(st.integers(1, 256))
+    sizes = st.integers(1, 2**40)
+    return Machine(
+        cpu=draw(st.sampled_from(["EPYC 9654", "Neoverse V2 – é"])),
+        arch=draw(st.sampled_from(["x86_64", "aarch64"])),
+        isa=draw(st.sampled_from(isas)),
+        isas=isas,
+        physical_cores=draw(st.integers(1, logical)),
+        logical_cores=logical,
+        usable_cores=draw(st.integers(1, logical)),
+        quota_cores=draw(st.none() | st.floats(0.01, 256)),
+        caches=tuple(
+            Cache(level, draw(sizes), draw(sizes), draw(sizes), draw(st.integers(0, 64)))
+            for level in range(1, draw(st.integers(4, 5)))
+        ),
+        assumed=draw(st.sampled_from([(), ("L3",), ("L2.shared_by", "physical_cores")])),
+    )
+
+
+@st.composite
+def roofs(draw: st.DrawFn) -> Roofs:
+    """Roofs with a peak for both element types."""
+    return Roofs(
+        threads=draw(st.integers(1, 256)),
+        dtype=draw(st.sampled_from(DTYPES)),
+        isa=draw(st.sampled_from(["avx512", "base"])),
+        cpu="EPYC 9654",
+        fingerprint=draw(st.sampled_from(["00ff", "abcd"])),
+        peak_by_dtype={dtype: draw(rates) for dtype in DTYPES},
+        bandwidth_gbs={memory: draw(rates) for memory in MEMORY},
+        spread={name: draw(costs) for name in (*DTYPES, *MEMORY)},
+        working_set_bytes={memory: draw(st.integers(1, 2**40)) for memory in MEMORY},
+        measured_at="2024-05-01T12:00:00+00:00",
+        method=draw(st.sampled_from(["quick", "full"])),
+        noisy=draw(st.booleans()),
+        verdict="steady",
+    )
+
+
+@st.composite
+def events(draw: st.DrawFn, bricks: list[str]) -> TileEvent:
+    """Tiles on the time line."""
+    start, stop = sorted((draw(times), draw(times)))
+    return TileEvent(
+        start_ns=start,
+        stop_ns=stop,
+        thread=draw(counts),
+        level=draw(levels),
+        row=draw(st.integers(-(2**31), 2**31)),
+        col=draw(counts),
+        brick=draw(st.sampled_from(bricks)),
+    )
+
+
+clocks = st.builds(
+    ClockInfo,
+    source=st.sampled_from(["tsc", "tsc", "manual", "mixed"]),
+    ns_per_tick=st.sampled_from([0.0, 1.0, 0.408, 0.4081]),
+    reason=st.sampled_from(["", "invariant TSC"]),
+)
+overheads = st.builds(Overhead, costs, costs, costs, costs, costs, costs)
+
+
+@st.composite
+def teams(draw: st.DrawFn) -> tuple[TeamTimes, ...]:
+    """Times of teams of different sizes."""
+    return tuple(
+        TeamTimes(
+            calls=draw(st.integers(1, 5)),
+            wall_ns=draw(sums),
+            busy_ns=tuple(sorted((draw(sums) for _ in range(threads)), reverse=True)),
+        )
+        for threads in sorted(draw(st.sets(st.integers(2, 4), max_size=2)))
+    )
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Recording:
+    """Recordings as a profiler makes them: all tuples sorted, all bricks known."""
+    bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
+    places = [(brick, level) for brick in bricks for level in TileLevel]
+    used = draw(st.sets(st.sampled_from(places))) if places else set()
+    line: list[Any] = draw(st.lists(events(bricks), max_size=4)) if bricks else []
+    return Recording(
+        tiles=tuple(draw(tile_stats(level, brick)) for brick, level in sorted(used)),
+        brick_infos=tuple(
+            BrickInfo(
+                name=brick,
+                calls=draw(counts),
+                wall_ns=draw(sums),
+                threads=draw(counts),
+                dtypes=tuple(sorted(draw(dtypes))),
+                teams=draw(teams()),
+                footprint_bytes=tuple(draw(sums) for _ in TileLevel),
+            )
+            for brick in bricks
+        ),
+        clock=draw(clocks),
+        overhead=draw(overheads),
+        machine=draw(st.none() | machines()),
+        roofs=draw(st.none() | roofs()),
+        sample_every=draw(st.integers(1, 100)),
+        open_tiles=draw(counts),
+        abandoned_tiles=draw(counts),
+        events=tuple(sorted(line)),
+        events_dropped=draw(sums),
+        created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025"])),
+        version=draw(st.sampled_from(["", "0.1.0", "0.2.0", "mixed"])),
+    )
