@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.made_recordings import (
     COUNTS,
@@ -248,7 +248,6 @@ def test_a_summary_serves_as_well_as_its_recording() -> None:
         diagnose([recording])  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
 @given(recordings(), st.none() | roofs())
 def test_any_recording_can_be_diagnosed(recording: Recording, own: Roofs | None) -> None:
     found = diagnose(recording, own)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.made_recordings import (
     FLOPS,
@@ -274,7 +274,6 @@ def test_arguments_of_another_type_are_named() -> None:
         summarize(made(), 80.0)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
 @given(recordings(), st.none() | roofs())
 def test_rows_hold_for_any_recording(recording: Recording, given_roofs: Roofs | None) -> None:
     summary = summarize(recording, given_roofs)

@@ -13,7 +13,7 @@ from decoder import PRESETS, Decoder, Optimizations
 from decoder.config import ModelConfig
 from decoder.model import PREFILL_ROWS
 from decoder.state import ReusedBuffers
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.decoder_models import MODELS, SMALL, Reference, made
 
@@ -57,7 +57,6 @@ def test_a_long_prompt_and_a_growing_cache(name: str, wanted: dict[str, np.ndarr
         close(model.step(IDS[place]), wanted[name][place])
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     name=st.sampled_from(list(MODELS)),
     cuts=st.lists(st.integers(1, 39), max_size=6, unique=True).map(sorted),

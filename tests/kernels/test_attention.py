@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import (
     ISAS,
@@ -73,7 +73,6 @@ def test_long_keys_in_small_blocks(isa: str, causal: bool) -> None:
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(
     data=st.data(),
     rows=st.integers(1, 60),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import (
     ISAS,
@@ -83,7 +83,6 @@ def test_parts_of_the_keys_are_joined(isa: str, causal: bool, threads: int) -> N
 
 
 @each_isa
-@settings(max_examples=40, deadline=None)
 @given(
     key_heads=st.integers(1, 3),
     group=st.integers(1, 9),

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.array_layouts import LAYOUTS
 from support.kernel_checks import (
@@ -76,7 +76,6 @@ def test_error_is_within_the_bound_where_magnitudes_differ(dtype: str) -> None:
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), m=sizes, n=sizes, k=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
 def test_any_strides(isa: str, data: st.DataObject, m: int, n: int, k: int, dtype: str) -> None:
     rng = np.random.default_rng(m * n + k)
@@ -191,7 +190,6 @@ def test_transposing_all_is_the_same_product(isa: str, dtype: str) -> None:
 
 
 @each_isa
-@settings(max_examples=40, deadline=None)
 @given(
     m=sizes,
     n=sizes,
@@ -211,7 +209,6 @@ def test_powers_of_two_scale_exactly(
 
 
 @each_isa
-@settings(max_examples=40, deadline=None)
 @given(data=st.data(), m=sizes, n=sizes, k=st.integers(1, 40), dtype=st.sampled_from(DTYPES))
 def test_rows_and_columns_can_be_shuffled(
     isa: str, data: st.DataObject, m: int, n: int, k: int, dtype: str

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import DTYPES, ISAS, exact_product, integers
 
@@ -43,7 +43,6 @@ def test_a_last_block_of_any_height_takes_packed_strips(isa: str, dtype: str) ->
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_every_mode_gives_the_product(isa: str, data: st.DataObject) -> None:
     dtype = data.draw(st.sampled_from(DTYPES))

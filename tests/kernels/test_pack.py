@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.array_layouts import LAYOUTS
 from support.kernel_checks import (
@@ -33,7 +33,6 @@ sizes = st.integers(0, 9) | st.integers(10, 120)
 
 
 @each_isa
-@settings(max_examples=80, deadline=None)
 @given(
     m=sizes,
     n=sizes,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import (
     ISAS,
@@ -53,7 +53,6 @@ def test_attention_records_its_plan(isa: str, causal: bool, threads: int) -> Non
 
 
 @each_isa
-@settings(max_examples=50, deadline=None)
 @given(
     data=st.data(),
     heads=st.integers(1, 4),

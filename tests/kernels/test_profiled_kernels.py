@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import (
     DTYPES,
@@ -151,7 +151,6 @@ layouts = st.sampled_from(["C", "F", "wide", "4096 bytes", "tall", "steps"])
 
 
 @each_isa
-@settings(max_examples=120, deadline=None)
 @given(
     m=st.integers(0, 12) | st.integers(0, 150),
     n=st.integers(0, 12) | st.integers(0, 150),

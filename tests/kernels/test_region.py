@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import ISAS, Array, assert_product, fenced
 from support.region_blocks import CONTEXT, DIM, HEADS, HIDDEN, SHARED, WIDE, Block, random, zeros
@@ -17,7 +17,6 @@ lengths = st.integers(1, 40) | st.integers(41, 700)
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(n=lengths, seed=st.integers(0, 99), in_place=st.booleans())
 def test_rms_norm(isa: str, n: int, seed: int, in_place: bool) -> None:
     x, weight = 3 * random(seed, n), random(seed + 1, n)
@@ -31,7 +30,6 @@ def test_rms_norm(isa: str, n: int, seed: int, in_place: bool) -> None:
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(n=lengths | st.integers(2000, 4200), seed=st.integers(0, 99), threads=st.integers(1, 3))
 def test_swiglu(isa: str, n: int, seed: int, threads: int) -> None:
     gate, up, out = 20 * random(seed, n), random(seed + 1, n), zeros(n)
@@ -43,7 +41,6 @@ def test_swiglu(isa: str, n: int, seed: int, threads: int) -> None:
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(
     n=lengths,
     k=lengths,
@@ -72,7 +69,6 @@ def test_matvec(isa: str, n: int, k: int, gap: int, begin: int, mode: str, threa
 
 
 @each_isa
-@settings(max_examples=40, deadline=None)
 @given(
     heads=st.integers(1, 5),
     shared=st.integers(1, 3),
@@ -110,7 +106,6 @@ def attended(q: Array, keys: Array, values: Array, scale: float) -> Array:
 
 
 @each_isa
-@settings(max_examples=60, deadline=None)
 @given(
     shared=st.integers(1, 3),
     group=st.integers(1, 10),

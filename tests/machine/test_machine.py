@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brickprof.core.errors import MachineError
@@ -313,7 +313,6 @@ def test_the_real_machine() -> None:
 
 
 # A busy machine makes examples slow, which says nothing about the code.
-untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 names = st.text(min_size=1).filter(str.strip)
 some = st.integers(1, 2**48)
 
@@ -342,7 +341,6 @@ def machines(draw: st.DrawFn) -> Machine:
     )
 
 
-@untimed
 @given(machines())
 def test_json_round_trip(machine: Machine) -> None:
     again = Machine.from_json(json.loads(json.dumps(machine.to_json())))

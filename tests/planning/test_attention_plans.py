@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import ISAS
 from support.plan_strategies import MICROS, attention_plans, machines, micros
@@ -61,7 +61,6 @@ def seen_by(plan: bp.AttentionPlan, row: int) -> set[int]:
     return {key for key in range(plan.keys) if key <= last}
 
 
-@settings(deadline=None, max_examples=60)
 @given(attention_plans())
 def test_shares_cover_every_pair_once(plan: bp.AttentionPlan) -> None:
     shares = list(plan.shares())
@@ -186,7 +185,6 @@ def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
     return tiles, pairs, moved
 
 
-@settings(deadline=None, max_examples=60)
 @given(attention_plans())
 def test_attention_totals_by_brute_force(plan: bp.AttentionPlan) -> None:
     tiles, pairs, moved = walk(plan)

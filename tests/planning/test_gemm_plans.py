@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.kernel_checks import DTYPES, ISAS
 from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machines, micros, threads
@@ -149,7 +149,6 @@ def walk_sums(plan: bp.GemmPlan) -> Iterator[Tile]:
         )
 
 
-@settings(deadline=None, max_examples=300)
 @given(gemm_plans())
 def test_gemm_totals_by_brute_force(plan: bp.GemmPlan) -> None:
     assume(plan.flops)
@@ -166,7 +165,6 @@ def test_gemm_totals_by_brute_force(plan: bp.GemmPlan) -> None:
         assert planned.nbytes == elements[level] * plan.itemsize
 
 
-@settings(deadline=None)
 @given(gemm_plans())
 def test_gemm_levels_are_consistent(plan: bp.GemmPlan) -> None:
     assert plan.flops == 2 * plan.m * plan.n * plan.k
@@ -207,7 +205,6 @@ def assert_parts_cover(plan: bp.GemmPlan) -> None:
     assert max(columns) == plan.nc
 
 
-@settings(deadline=None)
 @given(gemm_plans())
 def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
     assert_parts_cover(plan)
@@ -234,7 +231,6 @@ def test_parts_of_few_vectors_on_many_threads(
     assert_parts_cover(plan)
 
 
-@settings(deadline=None)
 @given(gemm_plans())
 def test_steps_and_blocks_suit_the_kernels(plan: bp.GemmPlan) -> None:
     assert plan.mc % plan.micro.mr == 0 or (plan.by_panels and plan.mc < plan.micro.mr)
@@ -284,7 +280,6 @@ def test_every_kind_is_planned_here(isa: str) -> None:
     assert kinds == {"tiles", "axpy", "dots of rows", "dots of columns"}
 
 
-@settings(deadline=None)
 @given(
     machines(),
     micros,
@@ -329,7 +324,6 @@ def test_gemm_tiles_fit_their_caches(
         assert plan.dot_block * plan.kc * plan.itemsize <= l2 or plan.dot_block <= 8
 
 
-@settings(deadline=None)
 @given(gemm_plans())
 @example(bp.GemmPlan(300, 300, 300, "float32", MICROS[0], Blocks(12, 16, 30), 4))
 def test_threads_that_have_work_get_it(plan: bp.GemmPlan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
 from support.doors import (
@@ -38,7 +38,6 @@ def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:
         assert sum(count for _, count in stats.histogram) == stats.timed
 
 
-@settings(max_examples=40, deadline=None)
 @given(forests, st.integers(1, 4))
 def test_figures_are_exact_after_each_tile(forest: list[Tree], sample_every: int) -> None:
     prof = manual(overhead=overhead(), sample_every=sample_every)
@@ -55,7 +54,6 @@ def test_figures_are_exact_after_each_tile(forest: list[Tree], sample_every: int
 times = st.tuples(st.sampled_from("abc"), st.sampled_from(DOORS), st.integers(0, 2**40))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(times, max_size=12), st.integers(0, 12))
 def test_each_tile_is_in_its_own_bricks_histogram(
     tiles: list[tuple[str, str, int]], reset_after: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
 from support.doors import manual, overhead, tile
@@ -31,19 +31,16 @@ def check(forest: list[Tree], cost: Overhead, sample_every: int) -> None:
     assert prof.all_tile_stats() == tuple(model.rows[level].stats(level) for level in TileLevel)
 
 
-@settings(max_examples=40, deadline=None)
 @given(forests, st.sampled_from([Overhead(), overhead()]))
 def test_nested_tiles(forest: list[Tree], cost: Overhead) -> None:
     check(forest, cost, 1)
 
 
-@settings(max_examples=40, deadline=None)
 @given(forests, st.integers(2, 5))
 def test_nested_tiles_when_sampling(forest: list[Tree], sample_every: int) -> None:
     check(forest, overhead(), sample_every)
 
 
-@settings(max_examples=25, deadline=None)
 @given(forests)
 def test_self_times_add_up_to_the_outermost_tiles(forest: list[Tree]) -> None:
     prof = manual()

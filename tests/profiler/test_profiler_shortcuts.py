@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.doors import MACRO, MICRO, MIDI, figures, manual, tile
 
@@ -91,7 +91,6 @@ class Player:
         return raised, [repr(timer) for timer in self.timers], self.prof.all_tile_stats()
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(steps, max_size=12), st.integers(1, 2))
 def test_both_ways_do_the_same(played: list[tuple[Any, ...]], sample_every: int) -> None:
     short, long = Player(False, sample_every), Player(True, sample_every)

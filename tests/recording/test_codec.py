@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from support.strategies import recordings, stats_of
 
 from brickprof.core.errors import RecordingError
@@ -157,7 +157,6 @@ def test_round_trip(recording: Recording) -> None:
 
 
 @given(recording=recordings())
-@settings(max_examples=20)
 def test_round_trip_through_a_file(tmp_path_factory: Any, recording: Recording) -> None:
     path = tmp_path_factory.mktemp("saved") / "run.json"
     assert save_recording(recording, path) == path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.strategies import machines, recordings, roofs, stats_of
 
@@ -29,7 +29,6 @@ from brickprof.recording.tile_stats import TileStats, sum_tile_stats
 from brickprof.roofline import Roofs
 
 MACRO, MIDI = TileLevel.MACRO, TileLevel.MIDI
-SETTINGS = settings(max_examples=50)
 
 
 def make(**changes: Any) -> Recording:
@@ -86,7 +85,6 @@ def test_tile_stats_wants_a_level(level: TileLevel) -> None:
 
 
 @given(roofs())
-@SETTINGS
 def test_other_roofs_change_nothing_else(measured: Roofs) -> None:
     recording = make()
     assert recording.with_roofs(measured).roofs == measured
@@ -94,7 +92,6 @@ def test_other_roofs_change_nothing_else(measured: Roofs) -> None:
 
 
 @given(recordings())
-@SETTINGS
 def test_recordings_are_values(recording: Recording) -> None:
     again = pickle.loads(pickle.dumps(recording))
     assert again == recording
@@ -113,7 +110,6 @@ def test_save_and_load(tmp_path: Path) -> None:
 
 
 @given(recordings(), recordings(), recordings())
-@SETTINGS
 def test_merge_is_associative_and_commutative(a: Recording, b: Recording, c: Recording) -> None:
     assert merge_recordings([a, b]) == merge_recordings([b, a])
     left = merge_recordings([merge_recordings([a, b]), c])
@@ -143,7 +139,6 @@ ticks = st.sampled_from([0.4, 0.4001, 0.4002])
 
 
 @given(reruns())
-@SETTINGS
 def test_reruns_merge_in_any_order(runs: list[Recording]) -> None:
     a, b, c = runs
     whole = merge_recordings(runs)
@@ -166,13 +161,11 @@ def test_reruns_merge_in_any_order(runs: list[Recording]) -> None:
 
 
 @given(recordings())
-@SETTINGS
 def test_merge_of_one_is_itself(recording: Recording) -> None:
     assert merge_recordings([recording]) == recording
 
 
 @given(recordings(), recordings())
-@SETTINGS
 def test_merge_adds_up_what_the_parts_answer(a: Recording, b: Recording) -> None:
     merged = merge_recordings([a, b])
     assert set(merged.bricks) == {*a.bricks, *b.bricks}
@@ -188,7 +181,6 @@ def test_merge_adds_up_what_the_parts_answer(a: Recording, b: Recording) -> None
 
 
 @given(recordings())
-@SETTINGS
 def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
     merged = merge_recordings([recording, recording])
     for name in ("clock", "overhead", "machine", "roofs", "sample_every", "created", "version"):
@@ -203,7 +195,6 @@ def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
 
 
 @given(machines(), machines())
-@SETTINGS
 def test_merge_across_machines_knows_no_machine(one: Machine, other: Machine) -> None:
     merged = merge_recordings([make(machine=one), make(machine=other)])
     if one.fingerprint() == other.fingerprint():
@@ -222,7 +213,6 @@ def test_merge_of_different_clocks_and_versions_is_mixed() -> None:
 
 
 @given(roofs())
-@SETTINGS
 def test_merge_drops_roofs_that_differ(measured: Roofs) -> None:
     again = merge_recordings([make(roofs=measured), make(roofs=measured)])
     assert again.roofs == measured

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from support.made_recordings import NOISY_ROOFS, ROOFS, changed, healthy_tiles, made
@@ -224,7 +224,6 @@ def test_huge_and_tiny_figures_keep_the_table_in_shape() -> None:
     assert "…" not in text and " <1 ns " in text
 
 
-@settings(max_examples=60, deadline=None)
 @given(recordings(), st.none() | roofs())
 def test_any_recording_renders(recording: Recording, own: Roofs | None) -> None:
     check_layout(render("text", recording, own))

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from brickprof.core.errors import RoofsError
@@ -59,7 +59,6 @@ ROOFS = Roofs(
 )
 
 # A busy machine makes examples slow, which says nothing about the code.
-untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 rates = st.floats(1e-3, 1e6)
 intensities = st.floats(0.0, 1e9)
 levels = st.sampled_from(MEMORY)
@@ -80,7 +79,6 @@ def any_roofs(draw: st.DrawFn) -> Roofs:
     )
 
 
-@untimed
 @given(any_roofs(), levels, intensities)
 def test_attainable_is_the_lower_roof(roofs: Roofs, level: str, intensity: float) -> None:
     expected = min(roofs.peak_gflops, intensity * roofs.bandwidth_gbs[level])
@@ -88,14 +86,12 @@ def test_attainable_is_the_lower_roof(roofs: Roofs, level: str, intensity: float
     assert roofs.attainable_per_thread(level, intensity) == expected / roofs.threads
 
 
-@untimed
 @given(any_roofs(), levels, intensities, intensities)
 def test_attainable_never_falls(roofs: Roofs, level: str, one: float, two: float) -> None:
     low, high = sorted((one, two))
     assert roofs.attainable(level, low) <= roofs.attainable(level, high) <= roofs.peak_gflops
 
 
-@untimed
 @given(any_roofs(), levels)
 def test_roofs_meet_at_the_ridge(roofs: Roofs, level: str) -> None:
     ridge = roofs.ridge(level)
@@ -105,7 +101,6 @@ def test_roofs_meet_at_the_ridge(roofs: Roofs, level: str) -> None:
     assert below == pytest.approx(roofs.attainable(level, ridge * (1 + 1e-9)), rel=1e-8)
 
 
-@untimed
 @given(any_roofs(), levels, intensities)
 def test_bound_follows_the_ridge(roofs: Roofs, level: str, intensity: float) -> None:
     ridge = roofs.ridge(level)
@@ -116,7 +111,7 @@ def test_bound_follows_the_ridge(roofs: Roofs, level: str, intensity: float) -> 
     assert (roofs.bound(level, intensity) == "memory") == limited
 
 
-@untimed  # powers of two scale exactly, as long as no product is subnormal
+# Powers of two scale exactly, as long as no product is subnormal
 @given(any_roofs(), levels, st.floats(1e-9, 1e9), st.sampled_from([0.25, 0.5, 2.0, 8.0]))
 def test_roofs_scale(roofs: Roofs, level: str, intensity: float, factor: float) -> None:
     scaled = replace(
@@ -227,7 +222,6 @@ def test_missing_and_unknown_fields_are_named() -> None:
         Roofs.from_json(None)
 
 
-@untimed
 @given(any_roofs())
 def test_round_trips_keep_the_value(roofs: Roofs) -> None:
     again = Roofs.from_json(json.loads(json.dumps(roofs.to_json(), allow_nan=False)))
