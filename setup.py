@@ -17,7 +17,7 @@ PACKAGE = Path("brickprof")
 INCLUDES = [f"{PACKAGE}/include", str(PACKAGE), numpy.get_include()]
 SOURCES = {
     "brickprof.profiler.brick_profiler": ["profiler"],
-    "brickprof._kernels": ["kernels/micro", "kernels/runtime"],
+    "brickprof.kernels.runtime.runtime": ["kernels/micro", "kernels/runtime"],
 }
 """Folders whose C files are linked into a module, once: they hold state."""
 CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS") == "1"

@@ -12,12 +12,6 @@ from typing import TYPE_CHECKING, Any
 from brickprof._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from brickprof._kernels import PackedMatrix as PackedMatrix
-    from brickprof._kernels import ParallelRegion as ParallelRegion
-    from brickprof._kernels import attention as attention
-    from brickprof._kernels import gemm as gemm
-    from brickprof._kernels import isas as isas
-    from brickprof._kernels import pack as pack
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
     from brickprof.core.errors import BrickprofError as BrickprofError
@@ -27,11 +21,21 @@ if TYPE_CHECKING:
     from brickprof.core.errors import SweepError as SweepError
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.levels import TileLevel as TileLevel
-    from brickprof.kernels.plans import plan_attention as plan_attention
-    from brickprof.kernels.plans import plan_gemm as plan_gemm
     from brickprof.machine import Machine as Machine
     from brickprof.machine import detect_machine as detect_machine
+    from brickprof.kernels.attention.attention import attention as attention
+    from brickprof.kernels.attention.plan import plan_attention as plan_attention
+    from brickprof.kernels.gemm.gemm import gemm as gemm
+    from brickprof.kernels.gemm.packed import PackedMatrix as PackedMatrix
+    from brickprof.kernels.gemm.packed import pack as pack
+    from brickprof.kernels.gemm.plan import plan_gemm as plan_gemm
+    from brickprof.kernels.region.region import ParallelRegion as ParallelRegion
+    from brickprof.kernels.runtime.runtime import isas as isas
+    from brickprof.planning.attention import AttentionBlocks as AttentionBlocks
     from brickprof.planning.attention import AttentionPlan as AttentionPlan
+    from brickprof.planning.blocks import LevelPlan as LevelPlan
+    from brickprof.planning.blocks import MicroKernel as MicroKernel
+    from brickprof.planning.gemm import Blocks as Blocks
     from brickprof.planning.gemm import GemmPlan as GemmPlan
     from brickprof.profiler.brick_profiler import BrickProfiler as BrickProfiler
     from brickprof.recording import Overhead as Overhead
@@ -53,16 +57,20 @@ if TYPE_CHECKING:
     from brickprof.tuning.threads import optimal_threads as optimal_threads
 
 _HOMES = {
+    "AttentionBlocks": "planning.attention",
     "AttentionPlan": "planning.attention",
+    "Blocks": "planning.gemm",
     "BrickProfiler": "profiler.brick_profiler",
     "BrickprofError": "core.errors",
     "ConfiguredThreads": "tuning.threads",
     "GemmPlan": "planning.gemm",
+    "LevelPlan": "planning.blocks",
     "Machine": "machine",
     "MachineError": "core.errors",
+    "MicroKernel": "planning.blocks",
     "Overhead": "recording",
-    "PackedMatrix": "_kernels",
-    "ParallelRegion": "_kernels",
+    "PackedMatrix": "kernels.gemm.packed",
+    "ParallelRegion": "kernels.region.region",
     "Recording": "recording",
     "RecordingError": "core.errors",
     "Roofs": "roofline",
@@ -75,19 +83,19 @@ _HOMES = {
     "TileLevel": "core.levels",
     "TileNestingError": "core.errors",
     "TileStats": "recording.tile_stats",
-    "attention": "_kernels",
+    "attention": "kernels.attention.attention",
     "calibrate": "calibration",
     "configure_optimal_thread_pool": "tuning.threads",
     "detect_machine": "machine",
     "fit_scalability": "tuning.scalability",
-    "gemm": "_kernels",
-    "isas": "_kernels",
+    "gemm": "kernels.gemm.gemm",
+    "isas": "kernels.runtime.runtime",
     "load_recording": "recording",
     "merge_recordings": "recording",
     "optimal_threads": "tuning.threads",
-    "pack": "_kernels",
-    "plan_attention": "kernels.plans",
-    "plan_gemm": "kernels.plans",
+    "pack": "kernels.gemm.packed",
+    "plan_attention": "kernels.attention.plan",
+    "plan_gemm": "kernels.gemm.plan",
     "roofs": "calibration",
     "sweep_threads": "tuning.sweep",
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from brickprof._kernels import default_isa, micro_kernel
+from brickprof.kernels.runtime.runtime import default_isa, micro_kernel
 from brickprof.calibration.probing import (
     Bytes,
     Figure,

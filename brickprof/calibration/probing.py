@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof import _kernels
+from brickprof.kernels.probes import probe_load, probe_peak
 from brickprof.core.errors import RoofsError
 
 Bytes = NDArray[np.uint8]
@@ -39,8 +39,8 @@ class Probes:
         Returns nanoseconds.
     """
 
-    peak: Callable[[str, int, str], int] = _kernels.probe_peak
-    load: Callable[[Bytes, int, str], int] = _kernels.probe_load
+    peak: Callable[[str, int, str], int] = probe_peak
+    load: Callable[[Bytes, int, str], int] = probe_load
     clock: Callable[[], int] = time.perf_counter_ns
 
 

@@ -5,35 +5,16 @@ import numpy as np
 cimport numpy as cnp
 from libc.stdint cimport uintptr_t
 
+from brickprof.kernels.runtime.runtime cimport dtype_names
+
 cnp.import_array()
 
 
-cdef bint is_regular(cnp.ndarray array):
-    """Tell whether elements are aligned, native, and whole elements apart."""
-    cdef int axis
-    if not cnp.PyArray_ISBEHAVED_RO(array):
-        return False
-    for axis in range(cnp.PyArray_NDIM(array)):
-        if cnp.PyArray_DIM(array, axis) > 1:
-            if cnp.PyArray_STRIDE(array, axis) % cnp.PyArray_ITEMSIZE(array):
-                return False
-    return True
-
-
-cdef Py_ssize_t step(cnp.ndarray array, int axis):
-    """Return a stride in elements; 0 where it does not matter."""
-    if cnp.PyArray_DIM(array, axis) <= 1:
-        return 0
-    return cnp.PyArray_STRIDE(array, axis) // cnp.PyArray_ITEMSIZE(array)
-
-
-cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims, int only):
-    """Return an array of the right rank and type (`only` one, or -1 for float32 or float64).
-
-    An array of odd strides or foreign byte order is copied; any other is used where it is.
-    """
+cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dims,
+                               unsigned accepted):
+    """Do what `as_input` does, for whatever it is given."""
     cdef cnp.ndarray result
-    cdef int kind, dims
+    cdef int dims
     if isinstance(array, cnp.ndarray):
         result = array
     else:
@@ -42,13 +23,11 @@ cdef cnp.ndarray as_input(object array, str name, int least_dims, int most_dims,
         except ValueError as error:
             raise ValueError(f"{name} must be an array of one shape: {error}") from None
     dims = cnp.PyArray_NDIM(result)
-    if not least_dims <= dims <= most_dims:
-        wanted = f"{least_dims}-D" if least_dims == most_dims else f"{least_dims}-D or {most_dims}-D"
+    if not min_dims <= dims <= max_dims:
+        wanted = f"{min_dims}-D" if min_dims == max_dims else f"{min_dims}-D or {max_dims}-D"
         raise ValueError(f"{name} must be {wanted}, got shape {np.shape(result)}")
-    kind = cnp.PyArray_TYPE(result)
-    if kind != only and (only >= 0 or kind not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):
-        wanted = "float32 or float64" if only < 0 else np.dtype(f"f{4 if only == cnp.NPY_FLOAT32 else 8}")
-        raise TypeError(f"{name} must be {wanted}, got dtype {result.dtype}")
+    if not is_accepted(result, accepted):
+        raise TypeError(f"{name} must be {dtype_names(accepted)}, got dtype {result.dtype}")
     if not is_regular(result):
         result = np.array(result, dtype=result.dtype.newbyteorder("="), order="C")
     return result

@@ -1,42 +1,27 @@
-"""Tile plans of attention: what is blocked for which cache, and each level's work and traffic.
-
-A Macro tile is one thread's rows of one head, a Midi tile a block of its query rows against all
-keys that they see, a Micro tile the micro-kernel's rows against one block of keys: scores, online
-softmax and weighted values, without leaving L1. Few rows take keys where they are, as dot products,
-and where there are fewer heads than threads the keys of a head are cut in parts that are joined
-at the end. The order is that of T. Dao, "FlashAttention-2:
-faster attention with better parallelism and work partitioning", 2023, section 3.1.
-"""
+"""Attention: blocks for a machine, and the plan of a call as the kernel will run it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from math import gcd
 
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import LARGEST_BLOCK
 from brickprof.machine import Machine
-from brickprof.planning.blocks import (
-    MOST_THREADS,
-    LevelPlan,
-    MicroKernel,
-    balanced,
-    ceil_div,
-    keep_whole,
-    round_up,
-)
-from brickprof.planning.gemm import LEAST_FLOPS
-from brickprof.planning.traffic import DOT_ROWS
+from brickprof.planning.blocks import LevelPlan, MicroKernel, keep_whole, round_up
 
 ITEMSIZE = 4
-"""Attention is float32."""
+"""Bytes of an element: attention is float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionBlocks:
-    """Block sizes: query rows of a Midi tile and keys of a Micro tile."""
+    """Block sizes: query rows of a Midi tile and keys of a Micro tile.
+
+    Raises
+    ------
+    ValueError
+        If a size is no integer in [1, 2**40].
+    """
 
     rows: int
     keys: int
@@ -60,31 +45,13 @@ def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> Attentio
     return AttentionBlocks(max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr)
 
 
-LEAST_KEYS = 256
-"""Keys for which it is worth cutting a head's keys in parts."""
-
-SCORE_DEPTH = 128
-"""Products of a score that are summed up at a time: longer sums lose digits."""
-
-SHARED_ELEMENTS = 12
-"""Elements of a line that a strip shares with the next, where rows begin at any 16 bytes."""
-
-
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Rows of one head, and the part of its keys, that one thread works on: a Macro tile."""
-
-    thread: int
-    head: int
-    first: int
-    last: int
-    key0: int
-    key1: int
-
-
-@dataclass(frozen=True)
 class AttentionPlan:
-    """How softmax(scale q k^T) v is tiled.
+    """How softmax(scale q k^T) v is tiled: a view of what the kernel will run.
+
+    Plans are made by `brickprof.plan_attention`, by the code that tiles a call when it runs. The
+    order of the loops is that of T. Dao, "FlashAttention-2: faster attention with better
+    parallelism and work partitioning", 2023, section 3.1.
 
     Parameters
     ----------
@@ -95,13 +62,23 @@ class AttentionPlan:
     causal : bool
         Whether row i sees only the keys up to i + keys - rows.
     micro : MicroKernel
-        Register block.
+        Register blocks of the micro-kernels.
     blocks : AttentionBlocks
-        Blocks that fit the machine; `row_block` is made even for the problem.
+        Blocks; `row_block` is made even for the problem.
     threads : int
-        Threads that share the work.
-    near_keys : bool
-        Whether the elements of a key are adjacent, so that few rows need not pack them.
+        Threads that have work.
+    contiguous_keys : bool
+        Whether the elements of a key are contiguous, so that few rows need not pack them.
+    dotxf : bool
+        Whether scores are fused dot products with keys where they are.
+    splits, split_keys : int
+        Parts that a head's keys are split into for the threads, and the keys of a part.
+    chunk : int
+        Rows of a head that are never split between threads.
+    row_block, key_block : int
+        Query rows of a Midi tile, and keys of a Micro tile.
+    levels : tuple of LevelPlan
+        Totals by level, coarsest first; what a profiled run declares, to the byte.
     """
 
     heads: int
@@ -111,211 +88,27 @@ class AttentionPlan:
     causal: bool
     micro: MicroKernel
     blocks: AttentionBlocks
-    threads: int = 1
-    near_keys: bool = True
-
-    def __post_init__(self) -> None:
-        for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
-            most = MOST_THREADS if name == "threads" else None
-            keep_whole(self, name, least, most)
-        if not isinstance(self.micro, MicroKernel):
-            raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
-        if not isinstance(self.blocks, AttentionBlocks):
-            raise TypeError(f"blocks must be AttentionBlocks, got {self.blocks!r}")
-        if self.blocks.keys % self.micro.nr:
-            raise ValueError(
-                f"blocks.keys must be a multiple of the micro-kernel's nr, {self.micro.nr}, "
-                f"got {self.blocks.keys}"
-            )
-
-    def visible(self, row: int) -> int:
-        """Return the number of keys that a row sees."""
-        if not self.causal:
-            return self.keys
-        return min(max(row + 1 + self.keys - self.rows, 0), self.keys)
-
-    def pairs(self, rows: int) -> int:
-        """Return the number of (row, key) pairs of the first rows of a head."""
-        if not self.causal:
-            return rows * self.keys
-        offset = self.keys - self.rows
-        blind = min(max(-offset, 0), rows)
-        seeing = rows - blind
-        first = max(offset, 0) + 1
-        return seeing * first + seeing * (seeing - 1) // 2
-
-    @property
-    def worth(self) -> int:
-        """Threads, of those given, that there is work for."""
-        units = self.heads * max(ceil_div(self.rows, self.micro.mr), self.keys // LEAST_KEYS)
-        return max(min(self.threads, self.flops // LEAST_FLOPS, units), 1)
-
-    @property
-    def dots(self) -> bool:
-        """Whether scores are dot products with keys where they are: packing pays for more rows."""
-        return self.near_keys and self.rows <= self.micro.dots
-
-    @property
-    def splits(self) -> int:
-        """Parts that a head's keys are cut into, where there are not enough heads to share."""
-        if not self.dots or self.threads == 1 or not self.heads or self.heads >= 4 * self.threads:
-            return 1
-        parts = self.threads // gcd(self.heads, self.threads)
-        return max(min(parts, self.keys // LEAST_KEYS), 1)
-
-    @property
-    def split_keys(self) -> int:
-        """Keys of a part."""
-        return ceil_div(self.keys, self.splits)
-
-    @property
-    def chunk(self) -> int:
-        """Rows that are never split between threads."""
-        if self.heads >= 4 * self.threads or self.heads % self.threads == 0 or self.splits > 1:
-            return max(self.rows, 1)
-        chunks = ceil_div(8 * self.threads, max(self.heads, 1))
-        return balanced(self.rows, max(ceil_div(self.rows, chunks), 1), self.micro.mr)
-
-    @property
-    def row_block(self) -> int:
-        """Query rows of a Midi tile."""
-        if self.splits > 1:
-            return max(self.rows, 1)
-        return balanced(self.chunk, self.blocks.rows, self.micro.mr)
-
-    @property
-    def near_elements(self) -> int:
-        """Elements of L1: twice the scores of a full block."""
-        return 2 * self.micro.mr * self.blocks.keys
-
-    @property
-    def key_block(self) -> int:
-        """Keys of a Micro tile."""
-        return min(self.blocks.keys, round_up(max(self.keys, 1), self.micro.nr))
+    threads: int
+    contiguous_keys: bool
+    dotxf: bool
+    splits: int
+    split_keys: int
+    chunk: int
+    row_block: int
+    key_block: int
+    levels: tuple[LevelPlan, LevelPlan, LevelPlan]
 
     @property
     def flops(self) -> int:
         """Floating point operations of the two products, 4 dim for each visible pair."""
-        return 4 * self.dim * self.heads * self.pairs(self.rows)
-
-    def shares(self) -> Iterator[Share]:
-        """Yield the Macro tiles; each thread's are adjacent and of about equal work."""
-        if not self.flops:
-            return
-        if self.splits > 1:
-            yield from self._split_shares()
-            return
-        per_head = ceil_div(self.rows, self.chunk)
-        total = self.heads * self.pairs(self.rows)
-        current: Share | None = None
-        for unit in range(self.heads * per_head):
-            head, first = unit // per_head, unit % per_head * self.chunk
-            last = min(first + self.chunk, self.rows)
-            done = head * self.pairs(self.rows) + self.pairs(first)
-            thread = min(done * self.threads // total, self.threads - 1)
-            if current and (current.thread, current.head) == (thread, head):
-                current = Share(thread, head, current.first, last, 0, self.keys)
-                continue
-            if current:
-                yield current
-            current = Share(thread, head, first, last, 0, self.keys)
-        if current:
-            yield current
-
-    def _split_shares(self) -> Iterator[Share]:
-        """Yield the Macro tiles where the keys of a head are cut."""
-        units = self.heads * self.splits
-        for thread in range(self.threads):
-            for unit in range(units * thread // self.threads, units * (thread + 1) // self.threads):
-                key0 = unit % self.splits * self.split_keys
-                key1 = min(key0 + self.split_keys, self.keys)
-                yield Share(thread, unit // self.splits, 0, self.rows, key0, key1)
+        return self.levels[TileLevel.MACRO].flops
 
     @property
     def footprint_bytes(self) -> tuple[int, int, int]:
         """Bytes that a full tile holds in its cache to use again, by level."""
-        width = round_up(self.dim, self.micro.lanes)
-        return (
-            2 * self.keys * self.dim * ITEMSIZE,
-            (self.row_block + self.key_block) * (self.dim + width) * ITEMSIZE,
-            self.micro.mr * (self.key_block + self.dim + width) * ITEMSIZE,
-        )
-
-    @cached_property
-    def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
-        """Totals by level, coarsest first; what a profiled run declares, to the byte."""
-        totals = [[0, 0] for _ in TileLevel]
-        for share in self.shares():
-            self._add_share(share, totals)
-        macro, midi, micro = (
-            LevelPlan(level, tiles, self.flops, elements * ITEMSIZE, footprint)
-            for level, (tiles, elements), footprint in zip(
-                TileLevel, totals, self.footprint_bytes, strict=True
-            )
-        )
+        macro, midi, micro = (level.footprint_bytes for level in self.levels)
         return macro, midi, micro
 
     def level(self, level: TileLevel) -> LevelPlan:
         """Return the totals of one level."""
         return self.levels[level]
-
-    def stored_again(self, level: TileLevel) -> int:
-        """Return the bytes of a level that are stored where they were loaded."""
-        return 0
-
-    def _add_share(self, share: Share, totals: list[list[int]]) -> None:
-        """Add one Macro tile and what is in it: tiles, and elements that pass."""
-        width = round_up(self.dim, self.micro.lanes)
-        macro = 0 if self.dots else 2 * self.visible(share.last - 1) * self.dim
-        for first in range(share.first, share.last, self.row_block):
-            last = min(first + self.row_block, share.last)
-            rows = last - first
-            reach = min(self.visible(last - 1), share.key1)
-            macro += 2 * rows * self.dim + 2 * max(reach - share.key0, 0) * self.dim
-            midi = rows * (3 * self.dim + width)
-            for row, high in self._panels(first, last):
-                seen = min(self.visible(row + high - 1), share.key1) - share.key0
-                for begin in range(0, max(seen, 0), self.key_block):
-                    keys = min(self.key_block, seen - begin)
-                    midi += keys * (self.dim + width)
-                    midi += high * (self.dim + (2 if begin else 1) * width)
-                    midi += self._scores_again(high, keys)
-                    totals[2][0] += 1
-                    totals[2][1] += self._micro(high, keys, begin == 0)
-            totals[1][0] += 1
-            totals[1][1] += midi
-        totals[0][0] += 1
-        totals[0][1] += macro
-
-    def _panels(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Yield the first row and the height of each panel of a Midi tile."""
-        rows, row = last - first, first
-        panels = ceil_div(rows, self.micro.mr)
-        for panel in range(panels):
-            high = rows // panels + (panel < rows % panels)
-            yield row, high
-            row += high
-
-    def _scores_again(self, rows: int, keys: int) -> int:
-        """Elements that pass again where keys and values drive out of L1 what was in it.
-
-        Scores, for the softmax and for each strip of values; and lines of values in which one strip
-        ends and the next begins.
-        """
-        if keys * self.dim <= self.near_elements:
-            return 0
-        strips = ceil_div(self.dim, self.micro.nr)
-        return rows * keys * (1 + strips) + keys * strips * SHARED_ELEMENTS
-
-    def _micro(self, rows: int, keys: int, begins: bool) -> int:
-        """Elements that a Micro tile loads and stores: scores, softmax, values."""
-        width, nr = round_up(self.dim, self.micro.lanes), self.micro.nr
-        if self.dots:
-            moved = keys * self.dim + ceil_div(keys, DOT_ROWS) * rows * self.dim
-        else:
-            moved = ceil_div(keys, nr) * (rows + nr) * self.dim
-            again = max(ceil_div(self.dim, SCORE_DEPTH), 1) - 1
-            moved += 2 * again * rows * round_up(keys, self.micro.lanes)
-        moved += 5 * rows * round_up(keys, self.micro.lanes)
-        moved += (ceil_div(self.dim, nr) * rows + width) * keys
-        return moved + (1 if begins else 4) * rows * width

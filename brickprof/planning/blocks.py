@@ -35,13 +35,7 @@ def keep_whole(plan: object, name: str, least: int, most: int | None = None) -> 
 
 
 LAYOUTS = ("rows", "columns", "strided")
-"""What lies adjacent in a matrix: elements of a row, of a column, or neither."""
-
-
-def check_layout(name: str, value: object) -> None:
-    """Raise ValueError unless a value is a layout."""
-    if value not in LAYOUTS:
-        raise ValueError(f"{name} must be one of {LAYOUTS}, got {value!r}")
+"""What is contiguous in a matrix: the elements of a row, of a column, or neither."""
 
 
 def balanced(extent: int, block: int, unit: int) -> int:
@@ -65,21 +59,21 @@ class MicroKernel:
         Register block: rows and columns of C that are held in registers.
     lanes : int
         Elements of a vector.
-    wide : int
-        Rows up to which a block is 4 vectors wide.
-    dots : int
-        Vectors that rows are multiplied with at once as dot products.
+    wide_rows : int
+        Rows up to which a register block is 4 vectors wide.
+    max_dotxf : int
+        Most vectors of a fused dot product.
     """
 
     isa: str
     mr: int
     nr: int
     lanes: int
-    wide: int
-    dots: int
+    wide_rows: int
+    max_dotxf: int
 
     def __post_init__(self) -> None:
-        for name in ("mr", "nr", "lanes", "wide", "dots"):
+        for name in ("mr", "nr", "lanes", "wide_rows", "max_dotxf"):
             keep_whole(self, name, 1)
 
 
@@ -99,6 +93,8 @@ class LevelPlan:
         Bytes that pass between the level's cache and the core's side of it.
     footprint_bytes : int
         Bytes that a full tile holds in the level's cache to use again.
+    updated_bytes : int
+        Of `nbytes`, those that are stored where they were loaded: updates of C.
     """
 
     level: TileLevel
@@ -106,3 +102,4 @@ class LevelPlan:
     flops: int
     nbytes: int
     footprint_bytes: int
+    updated_bytes: int = 0

@@ -1,62 +1,17 @@
-"""Tile plans of GEMM: what is blocked for which cache, and the work and traffic of each level.
+"""GEMM: cache blocks for a machine, and the plan of a product as the kernel will run it.
 
-The loop nest is that of GotoBLAS and BLIS: a Macro tile is a part of C that stays in L3 for a step
-of k, a Midi tile takes a block of A (mc x kc) that stays in L2, a Micro tile sweeps the
-micro-kernel down that block with one strip of B (kc x nr). A B that passes L2 is packed a part at
-a time. Of a smaller one the first panel of A in a sweep leaves a packed copy of the strip for the
-others, so that packing costs a store beside multiply-adds, or it is used where it is.
-
-Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti,
-"Analytical modeling is enough for high-performance BLIS", ACM TOMS 43(2), 2016.
-
-Few vectors against many rows whose elements are adjacent are dot products instead: nothing is
-packed and each row is read once, front to back.
+Block sizes follow the reasoning of T. Low, F. Igual, T. Smith, E. Quintana-Orti, "Analytical
+modeling is enough for high-performance BLIS", ACM TOMS 43(2), 2016.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES, LARGEST_BLOCK, MOST_THREADS
+from brickprof.core.limits import LARGEST_BLOCK
 from brickprof.machine import Machine
-from brickprof.planning.blocks import (
-    LevelPlan,
-    MicroKernel,
-    balanced,
-    ceil_div,
-    check_layout,
-    keep_whole,
-    round_up,
-)
-from brickprof.planning.traffic import gemm_totals
-
-STREAM_DEPTH = 64
-"""Steps of k that a few rows of A take at a time down a B that comes from memory."""
-
-STREAM_PANELS = 4
-"""Panels that count as few."""
-
-ALIAS_BYTES = 2048
-"""Rows of B a multiple of this apart share a few sets of L1, where a strip does not fit."""
-
-SETS_BYTES = 4096
-"""Rows a multiple of this apart share sets of L1 (of 64 sets of 64 bytes)."""
-
-WAYS = 8
-"""Rows that sets of L1 hold, which most have 8 or 12 of."""
-
-DOT_GRAIN = 8
-"""Rows of dot products that are not parted."""
-
-LEAST_FLOPS = 2**20
-"""Work for which another thread is worth waking."""
-
-MUCH_WORK = 2**26
-"""Work of a thread from which on its share is cut in two, so that a late one leaves less."""
+from brickprof.planning.blocks import LevelPlan, MicroKernel, keep_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +21,16 @@ class Blocks:
     Parameters
     ----------
     mc, kc : int
-        A block of A in L2.
+        A block of A in L2: rows and depth.
     nc, rows : int
         The largest part of C in L3: columns and rows.
     l1_bytes, l2_bytes : int
         Sizes of L1 and L2.
+
+    Raises
+    ------
+    ValueError
+        If a size is no integer in [1, 2**40].
     """
 
     mc: int
@@ -88,10 +48,10 @@ class Blocks:
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
-    kc: a strip of B takes L1 and a third more, since L2 feeds what does not stay, in [256, 384]:
-    below, C is updated too often, above nothing is won and sums of so many products lose digits.
-    mc: a block of A takes a quarter of L2. nc and rows: a packed panel of B takes a quarter of a
-    core's share of L3, a part of C half of it.
+    kc: a micropanel of B takes L1 and a third more, since L2 feeds what does not stay, in [256,
+    384]: below, C is updated too often, above nothing is won and sums of so many products lose
+    digits. mc: a block of A takes a quarter of L2. nc and rows: a packed part of B takes a quarter
+    of a core's share of L3, a part of C half of it.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
@@ -105,40 +65,48 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of C: its rows and columns."""
-
-    rows: int
-    columns: int
-
-
-@dataclass(frozen=True)
 class GemmPlan:
-    """How C (m x n) = A (m x k) B (k x n) is tiled.
+    """How C (m x n) = A (m x k) B (k x n) is tiled: a view of what the kernel will run.
+
+    Plans are made by `brickprof.plan_gemm`, by the code that tiles a product when it runs.
 
     Parameters
     ----------
     m, n, k : int
         Problem size.
-    dtype : {"float32", "float64"}
-        Element type.
+    dtype : str
+        Element type of A and B.
     micro : MicroKernel
-        Micro-kernels.
+        Register blocks of the micro-kernels.
     blocks : Blocks
-        Cache blocks that fit the machine; `mc` and `kc` are these made even for the problem.
+        Cache blocks; `mc` and `kc` are these made even for the problem.
     threads : int
-        Threads that share the work, at most 4096.
-    a_layout, b_layout : {"rows", "columns", "strided"}
-        What lies adjacent in memory: elements of a row, of a column, or neither.
-    a_stride, b_stride : int, optional
-        Elements from one row (or column) to the next; by default there is no gap.
-
-    Raises
-    ------
-    TypeError
-        If `micro` or `blocks` is of another type.
-    ValueError
-        If a size or `threads` is no integer in its range, or `dtype` or a layout unknown.
+        Threads to use at most.
+    a_layout, b_layout : str
+        What is contiguous: ``"rows"``, ``"columns"``, or neither, ``"strided"``; ``"packed"`` where
+        `b` is a `PackedMatrix`.
+    a_stride, b_stride : int
+        Elements from one row (or column) to the next.
+    kind : str
+        ``"tiles"``, ``"dotxf rows"`` (fused dot products with rows of A), ``"dotxf columns"`` (with
+        columns of B) or ``"axpyf"`` (a fused sum of rows of B).
+    grid : tuple of int
+        Parts of C down and across, which threads draw.
+    workers : int
+        Threads that have work.
+    mc, nc : int
+        Rows and columns of a full Midi tile.
+    kc : int
+        Depth of all tiles.
+    packs_a : bool
+        Whether blocks of A are packed.
+    b_mode, edge_b_mode : str
+        How a full block of A, and the last one of a part, take micropanels of B: ``"packed"``
+        (packed a part at a time, before use), ``"transposed"`` (packed for each block, from
+        columns), ``"copied"`` (packed by the first micropanel of A on its way), ``"single pass"``
+        (where it is, by the only micropanel of A) or ``"in place"`` (where it is, by all).
+    levels : tuple of LevelPlan
+        Totals by level, coarsest first; what a profiled run declares, to the byte.
     """
 
     m: int
@@ -147,32 +115,21 @@ class GemmPlan:
     dtype: str
     micro: MicroKernel
     blocks: Blocks
-    threads: int = 1
-    a_layout: str = "rows"
-    b_layout: str = "rows"
-    a_stride: int | None = None
-    b_stride: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("m", "n", "k"):
-            keep_whole(self, name, 0)
-        if self.dtype not in ITEMSIZES:
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
-        if not isinstance(self.micro, MicroKernel):
-            raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
-        if not isinstance(self.blocks, Blocks):
-            raise TypeError(f"blocks must be Blocks, got {self.blocks!r}")
-        keep_whole(self, "threads", 1, MOST_THREADS)
-        for name in ("a_layout", "b_layout"):
-            check_layout(name, getattr(self, name))
-        for name in ("a_stride", "b_stride"):
-            if getattr(self, name) is not None:
-                keep_whole(self, name, 0)
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of an element."""
-        return ITEMSIZES[self.dtype]
+    threads: int
+    a_layout: str
+    b_layout: str
+    a_stride: int
+    b_stride: int
+    kind: str
+    grid: tuple[int, int]
+    workers: int
+    mc: int
+    nc: int
+    kc: int
+    packs_a: bool
+    b_mode: str
+    edge_b_mode: str
+    levels: tuple[LevelPlan, LevelPlan, LevelPlan]
 
     @property
     def flops(self) -> int:
@@ -180,237 +137,11 @@ class GemmPlan:
         return 2 * self.m * self.n * self.k
 
     @property
-    def kind(self) -> str:
-        """``"axpy"``, ``"dots of rows"`` of A, ``"dots of columns"`` of B, or ``"tiles"``.
-
-        Adding up the lanes of a dot product costs about as much as a vector's worth of depth for
-        each lane, packing B the other way round as much as a sixteenth of its use by one row.
-        """
-        micro = self.micro
-        if self.m == 1 and self.b_layout == "rows" and self.n > 1:
-            return "axpy"
-        if self.k >= micro.lanes:
-            few = self.m <= micro.dots or (
-                self.m <= 8 * micro.dots and self.m * micro.lanes <= self.k
-            )
-            if self.b_layout == "columns" and few:
-                return "dots of columns"
-            if self.a_layout == "rows" and self.n <= micro.dots:
-                return "dots of rows"
-        return "tiles"
-
-    @property
-    def dot_vectors(self) -> int:
-        """Vectors that rows are multiplied with as dot products."""
-        return self.n if self.kind == "dots of rows" else self.m
-
-    @property
-    def dot_block(self) -> int:
-        """Rows of a Midi tile of dot products, which take a quarter of L2."""
-        rows = self.blocks.l2_bytes // 4 // (self.kc * self.itemsize)
-        return max(rows // DOT_GRAIN, 1) * DOT_GRAIN
-
-    @property
-    def axpy_block(self) -> int:
-        """Columns of a Midi tile of a sum of rows: a third of L1."""
-        return round_up(max(self.blocks.l1_bytes // 3 // self.itemsize, 1), self.micro.nr)
-
-    @property
-    def team(self) -> int:
-        """Threads that there is work for."""
-        return max(min(self.threads, self.flops // LEAST_FLOPS), 1)
-
-    @property
-    def pieces(self) -> int:
-        """Parts that the threads ask for."""
-        if self.team == 1:
-            return 1
-        return self.team * (2 if self.flops >= self.team * MUCH_WORK else 1)
-
-    @property
-    def workers(self) -> int:
-        """Threads that get a share; fewer than `threads` where there is not enough work."""
-        down, across = self.grid
-        return max(min(self.team, down * across), 1)
-
-    @cached_property
-    def grid(self) -> tuple[int, int]:
-        """Parts of C down and across."""
-        panels, strips = ceil_div(self.m, self.micro.mr), ceil_div(self.n, self.micro.nr)
-        if self.kind == "axpy":
-            return 1, max(min(self.pieces, strips), 1)
-        if self.kind != "tiles":
-            rows = self.m if self.kind == "dots of rows" else self.n
-            parts = max(min(self.pieces, ceil_div(rows, DOT_GRAIN)), 1)
-            return (parts, 1) if self.kind == "dots of rows" else (1, parts)
-        return self._cut(panels, strips)
-
-    def _cut(self, panels: int, strips: int) -> tuple[int, int]:
-        """Cut C so that its parts fit L3, and in so many more that threads have theirs.
-
-        Of the ways to cut, that with the least traffic: B is read for each part down, A for each
-        across.
-        """
-        down = max(min(ceil_div(self.m, self.blocks.rows), panels), 1)
-        across = max(min(ceil_div(self.n, self.blocks.nc), strips), 1)
-        more = ceil_div(self.pieces, down * across)
-        ways = [
-            (down * d, across * (more // d))
-            for d in range(1, more + 1)
-            if more % d == 0 and down * d <= panels and across * (more // d) <= strips
-        ]
-        if ways:
-            return min(ways, key=lambda way: way[0] * self.n + way[1] * self.m)
-        rows = max(min(down * more, panels), 1)
-        return rows, max(min(ceil_div(down * across * more, rows), strips), 1)
-
-    def parts(self) -> Iterator[Part]:
-        """Yield the parts of C: whole strips of columns, or groups of rows of dot products."""
-        down, across = self.grid
-        by_dots = self.kind.startswith("dots")
-        rows = _cuts(self.m, down, DOT_GRAIN if self.kind == "dots of rows" else 1)
-        columns = _cuts(self.n, across, DOT_GRAIN if by_dots else self.micro.nr)
-        for high in rows:
-            for wide in columns:
-                yield Part(high, wide)
-
-    @property
-    def streams(self) -> bool:
-        """Whether a few rows go down a B that comes from memory, a little at a time."""
-        return (
-            self.m <= STREAM_PANELS * self.micro.mr
-            and self.b_layout == "rows"
-            and self.k * self.n * self.itemsize > self.blocks.l2_bytes
-        )
-
-    @property
-    def by_panels(self) -> bool:
-        """Whether so little is done to C that it had better go by single panels of rows."""
-        return (
-            self.b_layout == "rows"
-            and not self.streams
-            and self.k <= STREAM_DEPTH
-            and 2 * self.k * self.n * self.itemsize <= self.blocks.l2_bytes
-        )
-
-    @property
-    def mc(self) -> int:
-        """Rows of a Midi tile."""
-        if self.by_panels:
-            crowded = self.n * self.itemsize % SETS_BYTES == 0
-            return min(self.micro.mr, WAYS) if crowded else self.micro.mr
-        return balanced(ceil_div(self.m, self.grid[0]), self.blocks.mc, self.micro.mr)
-
-    @property
-    def nc(self) -> int:
-        """Columns of the widest part."""
-        return max(part.columns for part in self.parts())
-
-    @property
-    def kc(self) -> int:
-        """Depth of all tiles."""
-        if self.kind == "axpy":
-            return max(self.k, 1)
-        if self.kind != "tiles":
-            deep = self.blocks.l2_bytes // 2 // (max(self.dot_vectors, 1) * self.itemsize)
-            return balanced(self.k, max(deep, 64), 64)
-        deep = min(STREAM_DEPTH, self.blocks.kc) if self.streams else self.blocks.kc
-        return balanced(self.k, deep, 4)
-
-    def packs_a(self, columns: int) -> bool:
-        """Tell whether to pack blocks of A that so many columns of B go over.
-
-        Rows a multiple of 4096 bytes apart share the ways of one set of L1, and columns far apart
-        take a page each.
-        """
-        if self.a_layout == "strided":
-            return True
-        strips = ceil_div(columns, self.micro.nr)
-        if strips <= 2 or self.m == 1:
-            return False
-        if self.a_layout == "rows":
-            stride = self.k if self.a_stride is None else self.a_stride
-            return strips >= 16 or stride * self.itemsize % SETS_BYTES == 0
-        stride = self.m if self.a_stride is None else self.a_stride
-        return stride * self.itemsize >= 1024
-
-    @property
-    def _b_row_bytes(self) -> int:
-        """Bytes from one row of B to the next, where it lies by rows."""
-        return (self.n if self.b_stride is None else self.b_stride) * self.itemsize
-
-    @property
-    def in_panels(self) -> bool:
-        """Whether B is packed a part at a time, before it is used."""
-        if self.b_layout != "rows":
-            return ceil_div(self.m, self.grid[0]) > self.mc
-        if self.by_panels:
-            return self.k > WAYS and self._b_row_bytes % SETS_BYTES == 0
-        return not self.streams and self.k * self.n * self.itemsize > self.blocks.l2_bytes
-
-    def b_mode(self, rows: int) -> str:
-        """Tell how a block of so many rows takes strips of B.
-
-        ``"panel"``: packed before; ``"turned"``: packed each time, since B lies across; ``"in
-        place"``: by the only panel of A; ``"copied"``: packed by the first panel for the others;
-        ``"near"``: where it is, by all.
-        """
-        if self.in_panels:
-            return "panel"
-        if self.b_layout != "rows":
-            return "turned"
-        if rows <= self.micro.mr:
-            return "in place"
-        far = 2 * self.kc * self._b_row_bytes > self.blocks.l2_bytes
-        alias = self._b_row_bytes % ALIAS_BYTES == 0
-        return "copied" if self.streams or far or alias else "near"
-
-    def strips(self, rows: int, columns: int) -> list[int]:
-        """Return the widths of the strips that a block of some rows goes over."""
-        wide = self.micro.nr
-        if rows <= self.micro.wide and self.b_mode(rows) == "in place":
-            wide = 4 * self.micro.lanes
-        whole = columns // wide
-        rest = columns - whole * wide
-        narrow = [min(self.micro.nr, rest - j) for j in range(0, rest, self.micro.nr)]
-        return [wide] * whole + narrow
-
-    @property
     def footprint_bytes(self) -> tuple[int, int, int]:
         """Bytes that a full tile holds in its cache to use again, by level; 0 without work."""
-        macro, midi, micro = {
-            "tiles": (
-                self.kc * self.nc + self.m * self.nc // max(self.grid[0], 1),
-                self.mc * self.kc,
-                self.kc * self.micro.nr,
-            ),
-            "axpy": (self.n, self.axpy_block, self.axpy_block),
-        }.get(self.kind, (self.dot_vectors * self.kc,) * 3)
-        size = self.itemsize if self.flops else 0
-        return macro * size, midi * size, micro * size
-
-    @cached_property
-    def levels(self) -> tuple[LevelPlan, LevelPlan, LevelPlan]:
-        """Totals by level, coarsest first; what a profiled run declares, to the byte."""
-        macro, midi, micro = (
-            LevelPlan(level, total.tiles, self.flops, total.elements * self.itemsize, footprint)
-            for level, total, footprint in zip(
-                TileLevel, gemm_totals(self), self.footprint_bytes, strict=True
-            )
-        )
+        macro, midi, micro = (level.footprint_bytes for level in self.levels)
         return macro, midi, micro
 
     def level(self, level: TileLevel) -> LevelPlan:
         """Return the totals of one level."""
         return self.levels[level]
-
-    def stored_again(self, level: TileLevel) -> int:
-        """Return the bytes of a level that are stored where they were loaded: updates of C."""
-        return gemm_totals(self)[level].stored_again * self.itemsize
-
-
-def _cuts(extent: int, parts: int, grain: int) -> list[int]:
-    """Cut an extent into parts of whole grains, and return their lengths."""
-    grains = ceil_div(extent, grain)
-    ends = [min(grains * part // parts * grain, extent) for part in range(parts + 1)]
-    return [last - first for first, last in itertools.pairwise(ends)]

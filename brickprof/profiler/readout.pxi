@@ -91,7 +91,7 @@ cdef tuple events_of(BrickProfiler profiler):
 
 cdef object recording_of(BrickProfiler profiler, object roofs):
     """Return all that was recorded so far as a Recording."""
-    from brickprof._kernels import default_isa
+    from brickprof.kernels.runtime.runtime import default_isa
     from brickprof.machine import detect_machine
     from brickprof.roofline import Roofs, load_roofs
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brickprof.kernels.runtime.runtime import default_isa
 from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
 
 import brickprof as bp
-from brickprof._kernels import default_isa
 from brickprof.calibration import measurement as calibration
 from brickprof.calibration.measurement import Effort
 from brickprof.cli import VERBS, _output, demo, main, report

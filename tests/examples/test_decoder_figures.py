@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from brickprof.kernels.runtime.runtime import default_isa
 from decoder import Decoder
 from decoder.figures import Figure, memory_of, table, timed
 from decoder.work import Work
@@ -19,7 +20,6 @@ from support.decoder_models import SMALL, made, named, save
 from support.made_recordings import MACHINE, ROOFS
 
 import brickprof as bp
-from brickprof._kernels import default_isa
 from brickprof.roofline import store_roofs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

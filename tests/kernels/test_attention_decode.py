@@ -37,7 +37,7 @@ def problem(
 def cut(q: Array, k: Array, causal: bool, isa: str, threads: int) -> bp.AttentionPlan:
     """Plan in small blocks, and check that keys are cut in parts where there are threads."""
     plan = tiny_attention_plan(q, k, causal, isa, threads)
-    assert plan.dots
+    assert plan.dotxf
     assert (plan.splits > 1) == (threads > 1)
     return plan
 

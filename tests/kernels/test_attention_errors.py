@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,27 +108,32 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         ValueError,
         "^plan must be for the micro-kernel",
         {
-            "plan": bp.AttentionPlan(
-                2,
-                4,
-                6,
-                3,
-                False,
-                type(MICRO)("base", 3, 7, 4, 2, 4),
-                AttentionBlocks(3, 7),
-                1,
-                False,
-            )
+            "plan": bp.plan_attention(2, 4, 6, 3, micro=bp.MicroKernel("base", 3, 7, 4, 2, 4)),
         },
     ),
     "plan that takes keys where they are": (
         ValueError,
-        "^plan must be made with near_keys=False",
+        "^plan must be made with contiguous_keys=False",
         {
             "k": np.asfortranarray(K),
             "plan": tiny_attention_plan(Q, K, False, ISAS[0], 1, True),
         },
     ),
+    **{
+        f"plan with another {field}": (
+            ValueError,
+            "^plan must be as plan_attention made it",
+            {"plan": replace(bp.plan_attention(2, 4, 6, 3), **{field: value})},
+        )
+        for field, value in {
+            "dotxf": not bp.plan_attention(2, 4, 6, 3).dotxf,
+            "splits": 2,
+            "split_keys": 1,
+            "chunk": 2,
+            "row_block": 99,
+            "key_block": 1,
+        }.items()
+    },
     "profiler text": (TypeError, "^profiler must be a BrickProfiler", {"profiler": "on"}),
 }
 
@@ -180,7 +186,7 @@ def test_an_open_midi_tile_is_an_error_before_anything_is_written() -> None:
 )
 def test_blocks_that_do_not_suit_the_micro_kernel_are_refused(blocks: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        bp.AttentionPlan(1, 4, 40, 16, False, MICRO, AttentionBlocks(*blocks))
+        bp.plan_attention(1, 4, 40, 16, micro=MICRO, blocks=AttentionBlocks(*blocks))
 
 
 @pytest.mark.parametrize("threads", [1, 4])

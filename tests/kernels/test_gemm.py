@@ -15,12 +15,12 @@ from support.kernel_checks import (
     assert_product,
     exact_product,
     integers,
+    layouts_of,
     normals,
     tiny_plan,
 )
 
 import brickprof as bp
-from brickprof.planning.gemm import Blocks
 
 each_isa = pytest.mark.parametrize("isa", ISAS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -49,7 +49,7 @@ def test_every_edge_of_every_block(isa: str, dtype: str) -> None:
         assert bp.gemm(a, b, out=out, plan=plan, isa=isa) is out
         assert np.array_equal(out, exact_product(a, b)), (m, n, k, plan.workers)
     assert -(-m // plan.mc) > 2
-    assert -(-n // plan.nc) > 2
+    assert plan.grid[1] > 2
     assert -(-k // plan.kc) > 2
 
 
@@ -87,7 +87,8 @@ def test_any_strides(isa: str, data: st.DataObject, m: int, n: int, k: int, dtyp
     )
     layout = data.draw(st.none() | st.sampled_from(OUT_LAYOUTS), "layout of out")
     threads = data.draw(st.integers(1, 3), "threads")
-    plan = data.draw(st.sampled_from([None, tiny_plan(m, n, k, dtype, isa, threads)]), "plan")
+    tiny = tiny_plan(m, n, k, dtype, isa, threads, **layouts_of(a, b))
+    plan = data.draw(st.sampled_from([None, tiny]), "plan")
     out = None if layout is None else LAYOUTS[layout](np.full((m, n), 7, dtype))
     got = bp.gemm(a, b, out=out, isa=isa, threads=threads, plan=plan)
     assert got is out or out is None
@@ -166,7 +167,8 @@ def test_threads_that_share_columns_keep_off_each_others_panels(
     rng = np.random.default_rng(n)
     a, b = integers(rng, (m, k), "float32"), integers(rng, (k, n), "float32")
     micro = tiny_plan(m, n, k, "float32", isa).micro
-    tiny = bp.GemmPlan(m, n, k, "float32", micro, Blocks(micro.mr, 17 * micro.nr, 4), threads)
+    blocks = bp.Blocks(micro.mr, 17 * micro.nr, 4)
+    tiny = bp.plan_gemm(m, n, k, threads=threads, isa=isa, blocks=blocks)
     wanted = exact_product(a, b)
     assert tiny.grid[1] > 1
     assert tiny.workers > 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,15 +120,56 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         ValueError,
         "^plan must be for the micro-kernel",
         {
-            "plan": bp.GemmPlan(
-                4,
-                5,
-                3,
-                "float32",
-                type(bp.plan_gemm(1, 1, 1).micro)("base", 3, 7, 4, 2, 4),
-                bp.plan_gemm(1, 1, 1).blocks,
-            )
+            "plan": bp.plan_gemm(4, 5, 3, micro=bp.MicroKernel("base", 3, 7, 4, 2, 4)),
         },
+    ),
+    "plan of a transposed a": (
+        ValueError,
+        "^plan must be made with a_layout='rows' for this a, got 'columns'",
+        {"plan": bp.plan_gemm(4, 5, 3, a_layout="columns")},
+    ),
+    "plan of a transposed b": (
+        ValueError,
+        "^plan must be made with b_layout='rows' for this b, got 'columns'",
+        {"plan": bp.plan_gemm(4, 5, 3, b_layout="columns")},
+    ),
+    "plan of a packed b": (
+        ValueError,
+        "^plan must be made with b_layout='packed' for a packed b",
+        {"plan": bp.plan_gemm(4, 5, 3, b_layout="packed")},
+    ),
+    **{
+        f"plan with another {field}": (
+            ValueError,
+            "^plan must be as plan_gemm made it",
+            {"plan": replace(bp.plan_gemm(4, 5, 3), **{field: value})},
+        )
+        for field, value in {
+            "kind": "axpyf",
+            "grid": (2, 1),
+            "workers": 2,
+            "mc": 1,
+            "nc": 1,
+            "kc": 99,
+            "packs_a": True,
+            "b_mode": "packed",
+            "edge_b_mode": "packed",
+        }.items()
+    },
+    "plan with too many threads": (
+        ValueError,
+        "^plan.threads must be",
+        {"plan": replace(bp.plan_gemm(4, 5, 3), threads=2**40)},
+    ),
+    "plan with a layout that there is not": (
+        ValueError,
+        "^plan must have an a_layout",
+        {"plan": replace(bp.plan_gemm(4, 5, 3), a_layout="diagonal")},
+    ),
+    "plan with a stride beyond memory": (
+        ValueError,
+        "^plan.b_stride must be",
+        {"plan": replace(bp.plan_gemm(4, 5, 3), b_stride=2**41)},
     ),
     "profiler text": (TypeError, "^profiler must be a BrickProfiler", {"profiler": "on"}),
     "profiler class": (
@@ -230,14 +272,14 @@ def test_the_environment_cannot_ask_for_what_there_is_not(value: str) -> None:
     assert repr(value) in run.stderr
 
 
-def test_a_plan_whose_panels_pass_all_memory_is_refused() -> None:
-    m, k = 60, 2**48
+def test_a_plan_whose_micropanels_pass_all_memory_is_refused() -> None:
+    m, k = 70, 2**40
     row = np.broadcast_to(np.float32(1), (m, k))
     micro = bp.plan_gemm(1, 1, 1, threads=1).micro
     blocks = Blocks(micro.mr, micro.nr, LARGEST_BLOCK, micro.mr)
-    plan = bp.GemmPlan(m, m, k, "float32", micro, blocks)
+    plan = bp.plan_gemm(m, m, k, b_layout="columns", blocks=blocks)
     assert plan.kc == LARGEST_BLOCK
-    with pytest.raises(MemoryError, match="packed panels"):
+    with pytest.raises(MemoryError, match="packed micropanels"):
         bp.gemm(row, row.T, plan=plan)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.kernel_checks import DTYPES, ISAS, Array, exact_product, fenced, integers, tiny_plan
+from support.kernel_checks import (
+    DTYPES,
+    ISAS,
+    Array,
+    exact_product,
+    fenced,
+    integers,
+    layouts_of,
+    tiny_plan,
+)
 
 import brickprof as bp
 
@@ -41,10 +50,11 @@ def test_nan_and_infinity_as_ieee_says(isa: str, dtype: str, tiny: bool) -> None
             chances = [chance / sum(chances) for chance in chances]
             a = rng.choice(numbers, (m, k), p=chances)
             b = rng.choice(numbers, (k, n), p=chances)
-            plan = tiny_plan(m, n, k, dtype, isa, 2) if tiny else None
             wanted = ieee_pattern(a, b)
             for left in (a, np.asfortranarray(a)):
                 for right in (b, np.asfortranarray(b)):
+                    lies = layouts_of(left, right)
+                    plan = tiny_plan(m, n, k, dtype, isa, 2, **lies) if tiny else None
                     c = bp.gemm(left, right, plan=plan, isa=isa)
                     assert np.array_equal(c, wanted, equal_nan=True)
             packed = bp.gemm(a, bp.pack(b, isa), isa=isa)
@@ -109,7 +119,8 @@ def test_memory_around_the_arguments_is_not_touched(isa: str, dtype: str, after:
                 left = fenced(np.asfortranarray(a) if turn_a else a, after)
                 right = fenced(np.asfortranarray(b) if turn_b else b, after)
                 out = fenced(np.zeros((m, n), dtype), after)
-                for plan in (None, tiny_plan(m, n, k, dtype, isa)):
+                lies = layouts_of(left, right)
+                for plan in (None, tiny_plan(m, n, k, dtype, isa, **lies)):
                     out[...] = -1
                     bp.gemm(left, right, out=out, isa=isa, plan=plan)
                     assert np.array_equal(out, wanted), (m, n, k)
@@ -126,11 +137,13 @@ def test_what_lies_beside_b_in_memory_never_leaks(isa: str, dtype: str) -> None:
         left = np.full((m + 2, k + 40), np.nan, dtype)[1 : m + 1, 9 : 9 + k]
         right = np.full((k + 2, n + 40), np.nan, dtype)[1 : k + 1, 9 : 9 + n]
         left[...], right[...] = a, b
-        tiny = tiny_plan(m, n, k, dtype, isa)
-        for plan in (None, tiny, tiny_plan(m, n, k, dtype, isa, l2_bytes=1)):
+        lies = layouts_of(left, right)
+        tiny = tiny_plan(m, n, k, dtype, isa, **lies)
+        for plan in (None, tiny, tiny_plan(m, n, k, dtype, isa, l2_bytes=1, **lies)):
             c = bp.gemm(left, right, isa=isa, plan=plan)
             assert np.array_equal(c, exact_product(a, b)), (m, n, k)
-        turned = np.full((n + 1, k + 7), np.nan, dtype)[:n, 3 : 3 + k]
-        turned[...] = b.T
-        for plan in (None, tiny_plan(m, n, k, dtype, isa)):
-            assert np.array_equal(bp.gemm(left, turned.T, isa=isa, plan=plan), exact_product(a, b))
+        by_columns = np.full((n + 1, k + 7), np.nan, dtype)[:n, 3 : 3 + k].T
+        by_columns[...] = b
+        for plan in (None, tiny_plan(m, n, k, dtype, isa, **layouts_of(left, by_columns))):
+            c = bp.gemm(left, by_columns, isa=isa, plan=plan)
+            assert np.array_equal(c, exact_product(a, b))

@@ -13,7 +13,7 @@ from support.kernel_checks import DTYPES, ISAS, exact_product, integers
 import brickprof as bp
 from brickprof.planning.gemm import Blocks
 
-MODES = ("panel", "turned", "in place", "copied", "near")
+MODES = ("packed", "transposed", "single pass", "copied", "in place")
 
 
 def plan_with_caches(
@@ -22,7 +22,7 @@ def plan_with_caches(
     """Plan a product in blocks of two panels, for an L2 that decides how B is taken."""
     micro = bp.plan_gemm(1, 1, 1, dtype, threads=1, isa=isa).micro
     blocks = Blocks(2 * micro.mr, 8 * micro.nr, 24, 40 * micro.mr, 4096, l2_bytes)
-    return bp.GemmPlan(*shape, dtype, micro, blocks, 1, "rows", layout)
+    return bp.plan_gemm(*shape, dtype, threads=1, isa=isa, b_layout=layout, blocks=blocks)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -38,8 +38,8 @@ def test_a_last_block_of_any_height_takes_packed_strips(isa: str, dtype: str) ->
             a, b = integers(rng, shape[::2], dtype), integers(rng, (shape[2], shape[1]), dtype)
             given_b = b if layout == "rows" else np.asfortranarray(b)
             assert np.array_equal(bp.gemm(a, given_b, plan=plan, isa=isa), exact_product(a, b))
-            seen[plan.b_mode(min(rest, plan.mc))] += 1
-    assert seen["panel"]
+            seen[plan.edge_b_mode] += 1
+    assert seen["packed"]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -72,10 +72,9 @@ def test_rows_that_share_sets_of_the_cache(isa: str, dtype: str, k: int, threads
         integers(np.random.default_rng(k + 1), (k, n), dtype),
     )
     plan = bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa)
-    assert plan.by_panels == (k <= 64)
-    if plan.by_panels:
+    if k <= 64:
         assert plan.mc == min(plan.micro.mr, 8)
-        assert plan.b_mode(1) == ("panel" if k > 8 else "in place")
+        assert plan.b_mode == ("packed" if k > 8 else "single pass")
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
     for out in (bp.gemm(a, b, threads=threads, isa=isa),
@@ -92,6 +91,7 @@ def test_all_modes_occur(isa: str) -> None:
         for layout in ("rows", "columns"):
             for shape in (
                 (5, 40, 30),
+                (12, 40, 30),
                 (300, 40, 30),
                 (40, 300, 90),
                 (99, 99, 99),
@@ -99,5 +99,5 @@ def test_all_modes_occur(isa: str) -> None:
                 (99, 512, 20),
             ):
                 plan = plan_with_caches(shape, "float32", isa, l2_bytes, layout)
-                modes |= {plan.b_mode(rows) for rows in (1, plan.mc)}
+                modes |= {plan.b_mode, plan.edge_b_mode}
     assert modes == set(MODES)

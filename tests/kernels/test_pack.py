@@ -208,12 +208,16 @@ def test_a_product_that_it_was_not_packed_for_is_refused() -> None:
 def test_a_plan_of_another_depth_is_refused() -> None:
     k = 900
     packed = bp.pack(np.ones((k, 50), "float32"))
-    plan = bp.plan_gemm(100, 50, k, threads=1)
+    plan = bp.plan_gemm(100, 50, k, threads=1, b_layout="packed")
     a = np.ones((100, k), "float32")
-    shallow = replace(plan, blocks=replace(plan.blocks, kc=64))
+    blocks = replace(plan.blocks, kc=64)
+    shallow = bp.plan_gemm(100, 50, k, threads=1, b_layout="packed", blocks=blocks)
     assert refused(a, packed, plan=shallow).startswith("plan must have the depth that b was packed")
     assert (bp.gemm(a, packed, plan=plan) == k).all()
     assert refused(a, packed, plan=bp.plan_gemm(100, 51, k)).startswith("plan must be of this")
+    for b, layout in ((packed, "rows"), (np.ones((k, 50), "float32"), "packed")):
+        other = bp.plan_gemm(100, 50, k, b_layout=layout)
+        assert refused(a, b, plan=other).startswith("plan must be made with b_layout='packed'")
 
 
 def test_a_result_that_cannot_be_written_in_place_is_copied() -> None:

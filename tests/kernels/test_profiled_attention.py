@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.attention_plan import AttentionOracle
 from support.kernel_checks import (
     ISAS,
     assert_recorded,
@@ -49,7 +48,9 @@ def test_attention_records_its_plan(isa: str, causal: bool, threads: int) -> Non
             assert plan.flops == 4 * dim * pairs * heads
             assert_recorded(profiler, "attention", plan)
             (info,) = profiler.recording().brick_infos
-            assert info.threads == len({share.thread for share in plan.shares()})
+            assert info.threads == len(
+                {share.thread for share in AttentionOracle.of(plan).shares()}
+            )
 
 
 @each_isa
@@ -73,7 +74,7 @@ def test_any_attention_records_its_plan(
     threads: int,
 ) -> None:
     q, k = np.ones((heads, rows, dim), "float32"), np.ones((heads, keys, dim), "float32")
-    direct = data.draw(st.sampled_from([False, None]), "direct")
+    direct = data.draw(st.booleans(), "contiguous")
     plan = tiny_attention_plan(q, k, causal, isa, threads, direct)
     profiler = running()
     bp.attention(q, k, k, causal=causal, plan=plan, isa=isa, profiler=profiler)
@@ -139,8 +140,7 @@ def test_keys_that_are_not_adjacent_are_planned_so(isa: str) -> None:
     q, k = normals(rng, (2, 3, 40)), normals(rng, (2, 40, 700)).swapaxes(1, 2)
     profiler = running()
     bp.attention(q, k, k, threads=1, isa=isa, profiler=profiler)
-    near = bp.plan_attention(2, 3, 700, 40, threads=1, isa=isa)
-    assert near.dots
-    plan = replace(near, near_keys=False)
-    assert not plan.dots
+    assert bp.plan_attention(2, 3, 700, 40, threads=1, isa=isa).dotxf
+    plan = bp.plan_attention(2, 3, 700, 40, threads=1, isa=isa, contiguous_keys=False)
+    assert not plan.dotxf
     assert_recorded(profiler, "attention", plan)

@@ -13,10 +13,10 @@ from support.kernel_checks import Array
 from support.template_library import (
     COMPILER,
     SHIPPED,
-    Axpy,
-    Dot,
+    Axpyf,
+    Dotxf,
     Library,
-    Tile,
+    RegisterTile,
     at,
     compiled,
     number_of,
@@ -26,8 +26,10 @@ from support.template_library import (
 pytestmark = pytest.mark.skipif(
     shutil.which(COMPILER.split()[0]) is None, reason="there is no C compiler"
 )
-each_type = pytest.mark.parametrize("doubles", [0, 1])
-each_order = pytest.mark.parametrize("add", [0, 1])
+each_type = pytest.mark.parametrize(
+    "kind", range(3), ids=["float32", "float64", "float32 to float64"]
+)
+each_order = pytest.mark.parametrize("accumulate", [0, 1])
 DEPTHS = (0, 1, 3, 4, 5, 13)
 
 
@@ -37,44 +39,49 @@ def library(request: pytest.FixtureRequest) -> Library:
     return compiled(request.param)
 
 
-def type_of(doubles: int) -> str:
-    """Return the element type's name."""
-    return "float64" if doubles else "float32"
+def storage_of(kind: int) -> str:
+    """Return the type that A and B are stored in."""
+    return "float64" if kind == 1 else "float32"
 
 
-def whole(rng: np.random.Generator, shape: tuple[int, ...], doubles: int) -> Array:
+def sums_of(kind: int) -> str:
+    """Return the type that products are accumulated in."""
+    return "float64" if kind else "float32"
+
+
+def whole(rng: np.random.Generator, shape: tuple[int, ...], kind: int) -> Array:
     """Return small whole numbers, whose products and sums are exact."""
-    return rng.integers(-4, 5, shape).astype(type_of(doubles))
+    return rng.integers(-4, 5, shape).astype(storage_of(kind))
 
 
 @each_type
-def test_the_register_blocks_are_those_of_the_tables(library: Library, doubles: int) -> None:
-    lanes = number_of(library.isa, "VBYTES") // (8 if doubles else 4)
-    assert library.wide_lanes(doubles) == lanes
-    assert library.wide_nr(doubles) == lanes * number_of(library.isa, "NV")
-    assert library.wide_mr(doubles) == number_of(library.isa, "MR")
-    assert library.wide_wide(doubles) == number_of(library.isa, "WIDE")
-    assert library.wide_dots(doubles) == number_of(library.isa, "DOTS")
+def test_the_register_blocks_are_those_of_the_tables(library: Library, kind: int) -> None:
+    lanes = number_of(library.isa, "VBYTES") // np.dtype(sums_of(kind)).itemsize
+    assert library.wide_lanes(kind) == lanes
+    assert library.wide_nr(kind) == lanes * number_of(library.isa, "NV")
+    assert library.wide_mr(kind) == number_of(library.isa, "MR")
+    assert library.wide_wide_rows(kind) == number_of(library.isa, "WIDE")
+    assert library.wide_max_dotxf(kind) == number_of(library.isa, "MAX_DOTXF")
 
 
-def tile_functions(library: Library, doubles: int) -> Iterator[tuple[int, int, int]]:
+def tile_functions(library: Library, kind: int) -> Iterator[tuple[int, int, int]]:
     """Yield the height, the vectors and the layout of A of every tile function there must be."""
-    for rows in range(1, library.wide_mr(doubles) + 1):
-        for vectors in (1, 2, 4) if rows <= library.wide_wide(doubles) else (1, 2):
+    for rows in range(1, library.wide_mr(kind) + 1):
+        for vectors in (1, 2, 4) if rows <= library.wide_wide_rows(kind) else (1, 2):
             for by_rows in (0, 1):
                 yield rows, vectors, by_rows
 
 
 @each_type
-def test_there_are_tiles_of_every_height(library: Library, doubles: int) -> None:
+def test_there_are_tiles_of_every_height(library: Library, kind: int) -> None:
     there = {
         (rows, vectors, by_rows)
-        for rows in range(1, library.wide_mr(doubles) + 1)
+        for rows in range(1, library.wide_mr(kind) + 1)
         for vectors in (1, 2, 3, 4)
         for by_rows in (0, 1)
-        if library.wide_has_tile(doubles, rows, vectors, by_rows)
+        if library.wide_has_tile(kind, rows, vectors, by_rows)
     }
-    assert there == set(tile_functions(library, doubles))
+    assert there == set(tile_functions(library, kind))
 
 
 def fenced_off(values: Array, spare: int) -> Array:
@@ -86,16 +93,16 @@ def fenced_off(values: Array, spare: int) -> Array:
 
 def run_tile(
     library: Library,
-    doubles: int,
+    kind: int,
     place: tuple[int, int, int],
     a: Array,
     b: Array,
     how: str,
-    add: int,
+    accumulate: int,
 ) -> None:
     """Run one tile function in one way and check C, all around C, and the copy of B."""
     rows, vectors, by_rows = place
-    k, n, lanes = a.shape[1], b.shape[1], library.wide_lanes(doubles)
+    k, n, lanes = a.shape[1], b.shape[1], library.wide_lanes(kind)
     padded = vectors * lanes
     left = fenced_off(a if by_rows else np.ascontiguousarray(a.T), 3)
     # Where it is taken in place B ends where C does; otherwise numbers pad it to full vectors.
@@ -103,17 +110,18 @@ def run_tile(
     if how == "packed":
         right[:, n:padded] = 1
     kept = np.full(k * padded + 1, np.nan, a.dtype)
-    c = np.full((rows + 1, padded + 3), 7, a.dtype)
+    c = np.full((rows + 1, padded + 3), 7, sums_of(kind))
     wanted = c.copy()
-    wanted[:rows, :n] = a @ b + (7 if add else 0)
-    tile = Tile(
-        k=k, a=at(left), lda=left.shape[1], b=at(right), ldb=right.shape[1], ahead=0, c=at(c),
-        ldc=c.shape[1], keep=at(kept) if how == "keep" else None, n=n, add=add,
-        in_place=how == "in place",
+    wanted[:rows, :n] = a @ b + (7 if accumulate else 0)
+    tile = RegisterTile(
+        k=k, a=at(left), lda=left.shape[1], b=at(right), ldb=right.shape[1], prefetch_distance=0,
+        c=at(c), ldc=c.shape[1], packed_copy=at(kept) if how == "copy" else None, n=n,
+        accumulate=accumulate,
+        mask_b=how == "masked",
     )  # fmt: skip
-    library.wide_tile(doubles, rows, vectors, by_rows, ctypes.byref(tile))
+    library.wide_tile(kind, rows, vectors, by_rows, ctypes.byref(tile))
     assert np.array_equal(c, wanted), (place, n, k, how)
-    if how == "keep":
+    if how == "copy":
         copy = kept[:-1].reshape(k, padded)
         assert np.array_equal(copy[:, :n], b)
         assert not copy[:, n:].any()
@@ -122,78 +130,86 @@ def run_tile(
 
 @each_type
 @each_order
-@pytest.mark.parametrize("how", ["packed", "in place", "keep"])
-def test_tiles(library: Library, doubles: int, add: int, how: str) -> None:
+@pytest.mark.parametrize("how", ["packed", "masked", "copy"])
+def test_tiles(library: Library, kind: int, accumulate: int, how: str) -> None:
     rng = np.random.default_rng(2)
-    lanes = library.wide_lanes(doubles)
-    for place in tile_functions(library, doubles):
+    lanes = library.wide_lanes(kind)
+    for place in tile_functions(library, kind):
         rows, vectors, _ = place
         for edge, k in itertools.product(sorted({1, lanes // 2 + 1, lanes - 1, lanes}), DEPTHS):
             n = (vectors - 1) * lanes + edge
-            a, b = whole(rng, (rows, k), doubles), whole(rng, (k, n), doubles)
-            run_tile(library, doubles, place, a, b, how, add)
+            a, b = whole(rng, (rows, k), kind), whole(rng, (k, n), kind)
+            run_tile(library, kind, place, a, b, how, accumulate)
 
 
 @each_type
 @pytest.mark.parametrize("packed", [True, False])
-def test_tiles_side_by_side(library: Library, doubles: int, packed: bool) -> None:
+def test_tiles_side_by_side(library: Library, kind: int, packed: bool) -> None:
     rng = np.random.default_rng(6)
-    for rows, vectors, by_rows in tile_functions(library, doubles):
-        width, k, strips = vectors * library.wide_lanes(doubles), 5, 3
-        a, b = whole(rng, (rows, k), doubles), whole(rng, (k, strips * width), doubles)
+    for rows, vectors, by_rows in tile_functions(library, kind):
+        width, k, tiles = vectors * library.wide_lanes(kind), 5, 3
+        a, b = whole(rng, (rows, k), kind), whole(rng, (k, tiles * width), kind)
         left = fenced_off(a if by_rows else np.ascontiguousarray(a.T), 3)
         right = fenced_off(b, 2)
         if packed:
-            right = np.concatenate(np.split(b, strips, axis=1))
-        c = np.full((rows + 1, strips * width + 3), 7, a.dtype)
-        tile = Tile(
+            right = np.concatenate(np.split(b, tiles, axis=1))
+        c = np.full((rows + 1, tiles * width + 3), 7, sums_of(kind))
+        tile = RegisterTile(
             k=k, a=at(left), lda=left.shape[1], b=at(right), ldb=right.shape[1], c=at(c),
-            ldc=c.shape[1], n=width, in_place=not packed, strips=strips,
+            ldc=c.shape[1], n=width, mask_b=not packed, tiles=tiles,
             b_step=k * width if packed else width,
         )  # fmt: skip
-        library.wide_tile(doubles, rows, vectors, by_rows, ctypes.byref(tile))
+        library.wide_tile(kind, rows, vectors, by_rows, ctypes.byref(tile))
         assert np.array_equal(c[:rows, :-3], a @ b)
         assert (c[rows:] == 7).all() and (c[:, -3:] == 7).all()
 
 
 @each_type
 @each_order
-def test_dot_products(library: Library, doubles: int, add: int) -> None:
+def test_dot_products(library: Library, kind: int, accumulate: int) -> None:
     rng = np.random.default_rng(3)
-    lanes = library.wide_lanes(doubles)
+    lanes = library.wide_lanes(kind)
     depths = sorted({0, 1, lanes - 1, lanes, lanes + 1, 4 * lanes, 9 * lanes + 3})
-    for across, k in itertools.product(range(1, library.wide_dots(doubles) + 1), depths):
+    for vectors, k in itertools.product(range(1, library.wide_max_dotxf(kind) + 1), depths):
         for count in (0, 1, 2, 3, 4, 5, 8, 11):
-            x, rows = whole(rng, (across, k), doubles), whole(rng, (count, k), doubles)
-            wanted = x.astype("float64") @ rows.T.astype("float64") + (7 if add else 0)
+            x, rows = whole(rng, (vectors, k), kind), whole(rng, (count, k), kind)
+            wanted = x.astype("float64") @ rows.T.astype("float64") + (7 if accumulate else 0)
             for by_vector in (True, False):
-                shape = (across + 1, count + 2) if by_vector else (count + 1, across + 2)
-                c = np.full(shape, 7, type_of(doubles))
+                shape = (vectors + 1, count + 2) if by_vector else (count + 1, vectors + 2)
+                c = np.full(shape, 7, sums_of(kind))
                 steps = (shape[1], 1) if by_vector else (1, shape[1])
                 left, right = fenced_off(x, 2), fenced_off(rows, 5)
-                dot = Dot(
-                    k, at(left), left.shape[1], at(right), right.shape[1], count, at(c), *steps, add
+                dot = Dotxf(
+                    k,
+                    at(left),
+                    left.shape[1],
+                    at(right),
+                    right.shape[1],
+                    count,
+                    at(c),
+                    *steps,
+                    accumulate,
                 )
-                library.wide_dot(doubles, across, ctypes.byref(dot))
+                library.wide_dotxf(kind, vectors, ctypes.byref(dot))
                 got = c if by_vector else c.T
-                assert np.array_equal(got[:across, :count], wanted), (across, k, count)
-                assert (got[across:] == 7).all() and (got[:, count:] == 7).all()
+                assert np.array_equal(got[:vectors, :count], wanted), (vectors, k, count)
+                assert (got[vectors:] == 7).all() and (got[:, count:] == 7).all()
 
 
 @each_type
-def test_sums_of_rows(library: Library, doubles: int) -> None:
+def test_sums_of_rows(library: Library, kind: int) -> None:
     rng = np.random.default_rng(4)
-    lanes = library.wide_lanes(doubles)
+    lanes = library.wide_lanes(kind)
     for n, k in itertools.product((1, lanes - 1, lanes, lanes + 1, 3 * lanes + 2), DEPTHS[1:]):
-        for along in (1, 3, -2):
-            x, b = whole(rng, (1, k), doubles), whole(rng, (k, n), doubles)
+        for incx in (1, 3, -2):
+            x, b = whole(rng, (1, k), kind), whole(rng, (k, n), kind)
             room = np.full(3 * k + 1, np.nan, x.dtype)
-            factors = room[:: abs(along)][:k] if along > 0 else room[:: abs(along)][:k][::-1]
+            factors = room[:: abs(incx)][:k] if incx > 0 else room[:: abs(incx)][:k][::-1]
             factors[...] = x[0]
-            right, c = fenced_off(b, 4), np.full(n + lanes, 7, x.dtype)
-            sums = Axpy(k, at(factors), along, at(right), right.shape[1], n, at(c))
-            library.wide_axpy(doubles, ctypes.byref(sums))
-            assert np.array_equal(c[:n], (x @ b)[0]), (n, k, along)
+            right, c = fenced_off(b, 4), np.full(n + lanes, 7, sums_of(kind))
+            sums = Axpyf(k, at(factors), incx, at(right), right.shape[1], n, at(c))
+            library.wide_axpyf(kind, ctypes.byref(sums))
+            assert np.array_equal(c[:n], (x @ b)[0]), (n, k, incx)
             assert (c[n:] == 7).all()
 
 
@@ -204,25 +220,25 @@ def strided_copies(vectors: Array) -> Iterator[tuple[Array, int, int]]:
     yield np.asfortranarray(vectors), 1, count
     room = np.full((2 * count + 1, 3 * depth + 2), np.nan, vectors.dtype)
     for view in (room[:count, :depth], room[: 2 * count : 2, : 3 * depth : 3]):
-        for turned in (view, view[::-1, ::-1]):
-            turned[...] = vectors
-            between, along = (stride // vectors.itemsize for stride in turned.strides)
-            yield turned, between, along
+        for reversed_view in (view, view[::-1, ::-1]):
+            reversed_view[...] = vectors
+            strides = (stride // vectors.itemsize for stride in reversed_view.strides)
+            yield reversed_view, *strides
 
 
 @each_type
-def test_packing(library: Library, doubles: int) -> None:
+def test_packing(library: Library, kind: int) -> None:
     rng = np.random.default_rng(1)
-    lanes, nr = library.wide_lanes(doubles), library.wide_nr(doubles)
-    widths = sorted({1, 3, lanes, library.wide_mr(doubles), nr, 4 * lanes})
+    lanes, nr = library.wide_lanes(kind), library.wide_nr(kind)
+    widths = sorted({1, 3, lanes, library.wide_mr(kind), nr, 4 * lanes})
     for width, depth in itertools.product(widths, (0, 1, 3, lanes, 2 * lanes + 1)):
         for count in sorted({1, max(width - 1, 1), width // 2 + 1, width}):
-            vectors = whole(rng, (count, depth), doubles)
-            for source, between, along in strided_copies(vectors):
+            vectors = whole(rng, (count, depth), kind)
+            for source, vector_stride, depth_stride in strided_copies(vectors):
                 out = np.full(width * depth + lanes + 3, 7, vectors.dtype)
                 library.wide_pack(
-                    doubles, size(width), size(count), size(depth), at(source), size(between),
-                    size(along), at(out),
+                    kind, size(width), size(count), size(depth), at(source), size(vector_stride),
+                    size(depth_stride), at(out),
                 )  # fmt: skip
                 panel = out[: width * depth].reshape(depth, width)
                 assert np.array_equal(panel[:, :count], vectors.T), (width, count, depth)
@@ -230,16 +246,16 @@ def test_packing(library: Library, doubles: int) -> None:
 
 
 @each_type
-def test_packing_of_repeated_vectors(library: Library, doubles: int) -> None:
-    width, depth = library.wide_nr(doubles), 7
-    numbers = np.arange(depth).astype(type_of(doubles))
-    for between, along in ((0, 1), (1, 0), (0, 0)):
-        if (between, along) == (1, 0):
-            numbers = np.arange(width).astype(type_of(doubles))
+def test_packing_of_repeated_vectors(library: Library, kind: int) -> None:
+    width, depth = library.wide_nr(kind), 7
+    numbers = np.arange(depth).astype(storage_of(kind))
+    for vector_stride, depth_stride in ((0, 1), (1, 0), (0, 0)):
+        if (vector_stride, depth_stride) == (1, 0):
+            numbers = np.arange(width).astype(storage_of(kind))
         out = np.zeros((depth + 1, width), numbers.dtype)
         library.wide_pack(
-            doubles, size(width), size(width), size(depth), at(numbers), size(between),
-            size(along), at(out),
+            kind, size(width), size(width), size(depth), at(numbers), size(vector_stride),
+            size(depth_stride), at(out),
         )  # fmt: skip
-        places = np.arange(depth)[:, None] * along + np.arange(width) * between
+        places = np.arange(depth)[:, None] * depth_stride + np.arange(width) * vector_stride
         assert np.array_equal(out[:depth], numbers[places])

@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.attention_plan import LEAST_KEYS, AttentionOracle
 from support.kernel_checks import ISAS
 from support.plan_strategies import MICROS, attention_plans, machines, micros
 
 import brickprof as bp
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine, detect_machine
-from brickprof.planning.attention import LEAST_KEYS, AttentionBlocks, attention_blocks
+from brickprof.planning.attention import AttentionBlocks, attention_blocks
 from brickprof.planning.blocks import MicroKernel, ceil_div, round_up
+
+
+def attention_oracles() -> st.SearchStrategy[AttentionOracle]:
+    """What the planner written apart says of plans in small blocks."""
+    return attention_plans().map(AttentionOracle.of)
+
+
+@given(attention_plans())
+def test_plans_are_those_of_the_oracle(plan: bp.AttentionPlan) -> None:
+    oracle = AttentionOracle.of(plan)
+    for name in ("dotxf", "splits", "split_keys", "chunk", "row_block", "key_block", "flops"):
+        assert getattr(plan, name) == getattr(oracle, {"dotxf": "dots"}.get(name, name)), name
+    assert plan.levels == oracle.levels
+    assert plan.footprint_bytes == oracle.footprint_bytes
+
+
+@given(attention_plans(), st.integers(1, 9))
+def test_threads_are_those_that_have_work(plan: bp.AttentionPlan, threads: int) -> None:
+    sizes = plan.heads, plan.rows, plan.keys, plan.dim, plan.causal
+    chosen = bp.plan_attention(*sizes, threads=threads, micro=plan.micro, blocks=plan.blocks)
+    assert chosen.threads == replace(AttentionOracle.of(plan), threads=threads).worth
+
+
+def test_plans_of_long_heads_are_instant() -> None:
+    plan = bp.plan_attention(2**40, 2**20, 2**20, 128, threads=4096)
+    assert plan.flops == 4 * 128 * 2**80
+    causal = bp.plan_attention(2**40, 2**20, 2**20, 128, True, threads=4096)
+    assert causal.flops == 4 * 128 * 2**40 * (2**20 * (2**20 + 1) // 2)
 
 
 @pytest.mark.parametrize("dim", [16, 64, 128])
@@ -43,8 +73,8 @@ def test_attention_blocks_suit_the_micro_kernel(
     assert 4 * 2 * width * blocks.rows <= l2 // 4 or blocks.rows == micro.mr
 
 
-@given(attention_plans())
-def test_what_rows_see(plan: bp.AttentionPlan) -> None:
+@given(attention_oracles())
+def test_what_rows_see(plan: AttentionOracle) -> None:
     seen = [
         sum(not plan.causal or key <= row + plan.keys - plan.rows for key in range(plan.keys))
         for row in range(plan.rows)
@@ -55,21 +85,21 @@ def test_what_rows_see(plan: bp.AttentionPlan) -> None:
     assert plan.flops == 4 * plan.dim * plan.heads * sum(seen)
 
 
-def seen_by(plan: bp.AttentionPlan, row: int) -> set[int]:
+def seen_by(plan: AttentionOracle, row: int) -> set[int]:
     """Return the keys that a row sees."""
     last = row + plan.keys - plan.rows if plan.causal else plan.keys
     return {key for key in range(plan.keys) if key <= last}
 
 
-@given(attention_plans())
-def test_shares_cover_every_pair_once(plan: bp.AttentionPlan) -> None:
+@given(attention_oracles())
+def test_shares_cover_every_pair_once(plan: AttentionOracle) -> None:
     shares = list(plan.shares())
     if not plan.flops:
         assert not shares
         return
-    turns = [share.thread for share in shares]
-    assert turns == sorted(turns)
-    assert 0 <= turns[0] <= turns[-1] < plan.threads
+    threads = [share.thread for share in shares]
+    assert threads == sorted(threads)
+    assert 0 <= threads[0] <= threads[-1] < plan.threads
     cells: Counter[tuple[int, int]] = Counter()
     for share in shares:
         assert 0 <= share.first < share.last <= plan.rows
@@ -84,8 +114,8 @@ def test_shares_cover_every_pair_once(plan: bp.AttentionPlan) -> None:
     assert all(one[1] == other[0] for one, other in itertools.pairwise(ends))
 
 
-@given(attention_plans())
-def test_shares_are_of_even_work(plan: bp.AttentionPlan) -> None:
+@given(attention_oracles())
+def test_shares_are_of_even_work(plan: AttentionOracle) -> None:
     if not plan.flops:
         return
     work = [0] * plan.threads
@@ -105,8 +135,8 @@ def test_shares_are_of_even_work(plan: bp.AttentionPlan) -> None:
     assert max(work) <= total / plan.threads + largest
 
 
-@given(attention_plans())
-def test_keys_are_cut_only_where_it_pays(plan: bp.AttentionPlan) -> None:
+@given(attention_oracles())
+def test_keys_are_cut_only_where_it_pays(plan: AttentionOracle) -> None:
     assert plan.splits >= 1
     if plan.splits > 1:
         assert plan.dots
@@ -116,14 +146,14 @@ def test_keys_are_cut_only_where_it_pays(plan: bp.AttentionPlan) -> None:
         assert (plan.splits - 1) * plan.split_keys < plan.keys <= plan.splits * plan.split_keys
         assert plan.chunk == plan.row_block == max(plan.rows, 1)
     if plan.dots:
-        assert plan.near_keys
-        assert plan.rows <= plan.micro.dots
+        assert plan.contiguous_keys
+        assert plan.rows <= plan.micro.max_dotxf
     assert 1 <= plan.worth <= plan.threads
 
 
 def test_few_heads_on_many_threads_cut_the_keys() -> None:
     for heads, threads, splits in [(1, 4, 4), (2, 4, 2), (3, 2, 2), (4, 4, 1), (1, 1, 1)]:
-        plan = bp.AttentionPlan(
+        plan = AttentionOracle(
             heads, 1, 8192, 64, False, MICROS[2], AttentionBlocks(14, 64), threads
         )
         assert plan.splits == splits, (heads, threads)
@@ -139,7 +169,7 @@ def test_heads_that_share_keys_are_planned_as_rows_of_one() -> None:
     assert (alone.heads, alone.rows) == (32, 1)
 
 
-def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
+def walk(plan: AttentionOracle) -> tuple[list[int], list[int], list[int]]:
     """Count tiles, pairs of a row and a key, and elements, by level."""
     tiles, pairs, moved = [0] * 3, [0] * 3, [0] * 3
     dim, micro = plan.dim, plan.micro
@@ -185,8 +215,8 @@ def walk(plan: bp.AttentionPlan) -> tuple[list[int], list[int], list[int]]:
     return tiles, pairs, moved
 
 
-@given(attention_plans())
-def test_attention_totals_by_brute_force(plan: bp.AttentionPlan) -> None:
+@given(attention_oracles())
+def test_attention_totals_by_brute_force(plan: AttentionOracle) -> None:
     tiles, pairs, moved = walk(plan)
     for level in TileLevel:
         planned = plan.level(level)

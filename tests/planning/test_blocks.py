@@ -42,23 +42,24 @@ def test_balanced_in_numbers() -> None:
         ("n", 1.5, ValueError),
         ("k", "3", ValueError),
         ("m", True, ValueError),
+        ("k", 2**40 + 1, ValueError),
         ("dtype", "float16", ValueError),
         ("threads", 0, ValueError),
         ("threads", True, ValueError),
         ("threads", 5000, ValueError),
         ("blocks", (6, 16, 5), TypeError),
-        ("blocks", None, TypeError),
+        ("blocks", AttentionBlocks(6, 8), TypeError),
         ("micro", "base", TypeError),
         ("a_layout", "diagonal", ValueError),
+        ("a_layout", "packed", ValueError),
         ("b_layout", None, ValueError),
-        ("a_stride", -1, ValueError),
+        ("a_stride", 2**41, ValueError),
         ("b_stride", 1.5, ValueError),
     ],
 )
 def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exception]) -> None:
-    plan = bp.GemmPlan(5, 6, 7, "float32", MICROS[0], Blocks(6, 16, 5))
     with pytest.raises(error, match=f"^{field} must be"):
-        replace(plan, **{field: value})
+        bp.plan_gemm(**{"m": 5, "n": 6, "k": 7, field: value})
 
 
 @pytest.mark.parametrize("value", [0, -6, 1.0, None, True, LARGEST_BLOCK + 1])
@@ -73,7 +74,7 @@ def test_bad_blocks_are_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, -6, 1.0, None, True])
 def test_bad_micro_kernels_are_refused(value: Any) -> None:
-    for name in ("mr", "nr", "lanes", "wide", "dots"):
+    for name in ("mr", "nr", "lanes", "wide_rows", "max_dotxf"):
         with pytest.raises(ValueError, match=f"^{name} must be an integer >= 1"):
             replace(MICROS[0], **{name: value})
 
@@ -85,19 +86,24 @@ def test_bad_micro_kernels_are_refused(value: Any) -> None:
         ("rows", 1.5),
         ("keys", "3"),
         ("dim", -1),
+        ("dim", 2**31 + 1),
         ("threads", 0),
         ("threads", 5000),
         ("rows", True),
-        ("micro", None),
-        ("blocks", None),
+        ("micro", "base"),
+        ("blocks", 6),
         ("blocks", Blocks(6, 8, 5)),
     ],
 )
 def test_bad_attention_plans_are_refused(field: str, value: Any) -> None:
-    plan = bp.AttentionPlan(2, 3, 4, 5, False, MICROS[0], AttentionBlocks(6, 8))
     error = TypeError if field in ("micro", "blocks") else ValueError
     with pytest.raises(error, match=f"^{field} must be"):
-        replace(plan, **{field: value})
+        bp.plan_attention(**{"heads": 2, "rows": 3, "keys": 4, "dim": 5, field: value})
+
+
+def test_keys_of_blocks_fill_micropanels() -> None:
+    with pytest.raises(ValueError, match=r"^blocks.keys must be a multiple"):
+        bp.plan_attention(2, 3, 4, 5, blocks=AttentionBlocks(6, 9), micro=MICROS[0])
 
 
 def test_plans_of_other_machines() -> None:

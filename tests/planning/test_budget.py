@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brickprof.kernels.plans import plan_gemm
+from brickprof import plan_gemm
 from brickprof.machine import detect_machine
 from brickprof.planning import budget
 

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from oracles.gemm_plan import LEAST_FLOPS, GemmOracle
 from support.kernel_checks import DTYPES, ISAS
 from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machines, micros, threads
 
 import brickprof as bp
 from brickprof.core.levels import TileLevel
+from brickprof.core.limits import ITEMSIZES
 from brickprof.machine import Machine, detect_machine
-from brickprof.planning.blocks import ITEMSIZES, MicroKernel, ceil_div, round_up
-from brickprof.planning.gemm import LEAST_FLOPS, Blocks, gemm_blocks
+from brickprof.planning.blocks import MicroKernel, ceil_div, round_up
+from brickprof.planning.gemm import Blocks, gemm_blocks
+
+
+def gemm_oracles() -> st.SearchStrategy[GemmOracle]:
+    """What the planner written apart says of plans in small blocks."""
+    return gemm_plans().map(GemmOracle.of)
+
+
+@given(gemm_plans())
+def test_plans_are_those_of_the_oracle(plan: bp.GemmPlan) -> None:
+    oracle = GemmOracle.of(plan)
+    assert (plan.kind, plan.grid, plan.workers) == (oracle.kind, oracle.grid, oracle.workers)
+    assert plan.levels == tuple(
+        replace(level, updated_bytes=plan.level(level.level).updated_bytes)
+        for level in oracle.levels
+    )
+    if plan.kind == "tiles" and plan.flops:
+        assert (plan.mc, plan.nc, plan.kc) == (oracle.mc, oracle.nc, oracle.kc)
+        assert plan.packs_a == oracle.packs_a(plan.nc)
+        rows = max(part.rows for part in oracle.parts())
+        assert plan.b_mode == oracle.b_mode(min(plan.mc, rows))
+        assert plan.edge_b_mode == oracle.b_mode(min(rows % plan.mc or plan.mc, rows))
+        for level in (TileLevel.MACRO, TileLevel.MIDI):
+            assert plan.level(level).updated_bytes == oracle.stored_again(level)
+    elif plan.flops:
+        assert (plan.mc, plan.nc) == {
+            "axpyf": (1, oracle.axpy_block),
+            "dotxf rows": (oracle.dot_block, plan.n),
+            "dotxf columns": (plan.m, oracle.dot_block),
+        }[plan.kind]
+
+
+@pytest.mark.parametrize("size", [2**20, 2**40])
+def test_plans_of_any_size_are_instant_and_exact(size: int) -> None:
+    plan = bp.plan_gemm(size, size, size, threads=4096)
+    macro, midi, micro = plan.levels
+    assert plan.flops == 2 * size**3
+    assert macro.tiles <= midi.tiles <= micro.tiles
+    assert size**3 // 1024 < macro.nbytes < midi.nbytes
+
 
 Tile = tuple[TileLevel, int, int]
 """A tile: its level, its flops and the elements that it moves."""
@@ -27,19 +69,19 @@ def even_panels(rows: int, mr: int) -> list[int]:
     return [rows // panels + (panel < rows % panels) for panel in range(panels)]
 
 
-def walk_strip(plan: bp.GemmPlan, rows: int, width: int, deep: int) -> int:
+def walk_strip(plan: GemmOracle, rows: int, width: int, deep: int) -> int:
     """Count the loads and stores of A and B where a strip is swept down a block."""
     panels, padded = even_panels(rows, plan.micro.mr), round_up(width, plan.micro.lanes)
     mode = plan.b_mode(rows)
     moved = 0
-    if mode == "turned":
+    if mode == "transposed":
         moved += (width + padded) * deep
     for panel, high in enumerate(panels):
         moved += high * deep
         if mode == "copied" and panel == 0:
             moved += (width + padded) * deep
         else:
-            moved += (width if mode in ("near", "in place") else padded) * deep
+            moved += (width if mode in ("in place", "single pass") else padded) * deep
     return moved
 
 
@@ -51,61 +93,68 @@ def lost(elements: int, footprint: int, cache: int) -> int:
 
 
 def walk_block(
-    plan: bp.GemmPlan, rows: int, columns: int, deep: int, touches: int
+    plan: GemmOracle, rows: int, columns: int, deep: int, touches: int
 ) -> Iterator[Tile]:
     """Yield the Midi tile of a block of A and the Micro tiles in it."""
     micro, size, l1 = plan.micro, plan.itemsize, plan.blocks.l1_bytes
     mode, panels = plan.b_mode(rows), len(even_panels(rows, micro.mr))
     line = 48 // size + 1
-    in_place = mode in ("near", "in place")
+    in_place = mode in ("in place", "single pass")
     moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
-    done = strips = again = 0
+    done = strips = again = batched = whole = 0
     while done < columns:
         wide = micro.nr
-        if rows <= micro.wide and mode == "in place" and columns - done >= 4 * micro.lanes:
+        if rows <= micro.wide_rows and mode == "single pass" and columns - done >= 4 * micro.lanes:
             wide = 4 * micro.lanes
         width = min(wide, columns - done)
         padded, ragged = round_up(width, micro.lanes), width + line - 1
-        moved += (padded if mode == "panel" else width) * deep
-        again += padded if mode in ("copied", "turned") else 0
+        moved += (padded if mode == "packed" else width) * deep
+        again += padded if mode in ("copied", "transposed") else 0
         again += (panels - 1) * (ragged if in_place else padded)
         moved += touches * rows * ragged
         elements = walk_strip(plan, rows, width, deep) + touches * rows * width
-        yield TileLevel.MICRO, 2 * rows * width * deep, elements
+        if panels == 1 and mode in ("single pass", "packed") and width == wide:
+            batched, whole = batched + elements, whole + width
+        else:
+            yield TileLevel.MICRO, 2 * rows * width * deep, elements
         done += width
         strips += 1
+    if whole:
+        yield TileLevel.MICRO, 2 * rows * whole * deep, batched
     strip = micro.nr + (line - 1 if in_place else 0)
     held = deep * (strip + micro.mr) * size
-    if mode not in ("panel", "turned"):
+    if mode not in ("packed", "transposed"):
         moved += lost(strips * (line - 1), held, l1) * deep
     moved += lost(again, held, l1) * deep
     moved += lost((strips - 1) * rows, deep * (rows + strip) * size, l1) * deep
     yield TileLevel.MIDI, 2 * rows * columns * deep, moved
 
 
-def walk_tiles(plan: bp.GemmPlan) -> Iterator[Tile]:
+def walk_tiles(plan: GemmOracle) -> Iterator[Tile]:
     """Yield every tile of a plan of register blocks."""
     for part in plan.parts():
         columns, padded = part.columns, round_up(part.columns, plan.micro.lanes)
         for p in range(0, plan.k, plan.kc):
             deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
             moved = (part.rows + columns) * deep + touches * part.rows * columns
+            moved += (padded - columns) * deep if plan.prepacked else 0
             passes = 1 if plan.in_panels else -1
             for first in range(0, part.rows, plan.mc):
                 rows = min(plan.mc, part.rows - first)
                 passes += 1
                 yield from walk_block(plan, rows, columns, deep, touches)
-            held, high = padded if plan.in_panels else columns, min(plan.mc, part.rows)
+            packed = plan.in_panels or plan.prepacked
+            held, high = padded if packed else columns, min(plan.mc, part.rows)
             footprint = (7 * high // 4 + held) * deep + high * columns
             again = lost(passes * held, footprint * plan.itemsize, plan.blocks.l2_bytes)
             yield TileLevel.MACRO, 2 * part.rows * columns * deep, moved + again * deep
 
 
-def walk_dots(plan: bp.GemmPlan) -> Iterator[Tile]:
+def walk_dots(plan: GemmOracle) -> Iterator[Tile]:
     """Yield every tile of a plan of dot products."""
-    of_rows = plan.kind == "dots of rows"
+    of_rows = plan.kind == "dotxf rows"
     vectors = plan.n if of_rows else plan.m
-    groups = ceil_div(vectors, plan.micro.dots)
+    groups = ceil_div(vectors, plan.micro.max_dotxf)
     for part in plan.parts():
         rows = part.rows if of_rows else part.columns
         for p in range(0, plan.k, plan.kc):
@@ -115,7 +164,7 @@ def walk_dots(plan: bp.GemmPlan) -> Iterator[Tile]:
                 seen = 0
                 for group in range(groups):
                     across = vectors * (group + 1) // groups - vectors * group // groups
-                    assert 1 <= across <= plan.micro.dots
+                    assert 1 <= across <= plan.micro.max_dotxf
                     loads = sum(deep * (min(4, count - r) + across) for r in range(0, count, 4))
                     yield (
                         TileLevel.MICRO,
@@ -129,7 +178,7 @@ def walk_dots(plan: bp.GemmPlan) -> Iterator[Tile]:
             yield TileLevel.MACRO, 2 * vectors * rows * deep, moved
 
 
-def walk_sums(plan: bp.GemmPlan) -> Iterator[Tile]:
+def walk_sums(plan: GemmOracle) -> Iterator[Tile]:
     """Yield every tile of a plan of a sum of rows."""
     for part in plan.parts():
         for first in range(0, part.columns, plan.axpy_block):
@@ -149,10 +198,10 @@ def walk_sums(plan: bp.GemmPlan) -> Iterator[Tile]:
         )
 
 
-@given(gemm_plans())
-def test_gemm_totals_by_brute_force(plan: bp.GemmPlan) -> None:
+@given(gemm_oracles())
+def test_gemm_totals_by_brute_force(plan: GemmOracle) -> None:
     assume(plan.flops)
-    walk = {"tiles": walk_tiles, "axpy": walk_sums}.get(plan.kind, walk_dots)
+    walk = {"tiles": walk_tiles, "axpyf": walk_sums}.get(plan.kind, walk_dots)
     tiles, flops, elements = [0, 0, 0], [0, 0, 0], [0, 0, 0]
     for level, work, moved in walk(plan):
         tiles[level] += 1
@@ -165,8 +214,8 @@ def test_gemm_totals_by_brute_force(plan: bp.GemmPlan) -> None:
         assert planned.nbytes == elements[level] * plan.itemsize
 
 
-@given(gemm_plans())
-def test_gemm_levels_are_consistent(plan: bp.GemmPlan) -> None:
+@given(gemm_oracles())
+def test_gemm_levels_are_consistent(plan: GemmOracle) -> None:
     assert plan.flops == 2 * plan.m * plan.n * plan.k
     compulsory = plan.m * plan.k + plan.k * plan.n + plan.m * plan.n
     for level in TileLevel:
@@ -182,7 +231,7 @@ def test_gemm_levels_are_consistent(plan: bp.GemmPlan) -> None:
     assert macro.nbytes <= midi.nbytes <= micro.nbytes or plan.kind == "tiles"
 
 
-def assert_parts_cover(plan: bp.GemmPlan) -> None:
+def assert_parts_cover(plan: GemmOracle) -> None:
     """Check that the parts of C are a grid that covers it, each with something in it."""
     down, across = plan.grid
     parts = list(plan.parts())
@@ -195,24 +244,24 @@ def assert_parts_cover(plan: bp.GemmPlan) -> None:
         assert min(rows + columns) >= 1
     assert 1 <= plan.workers <= min(plan.threads, len(parts))
     assert plan.workers == 1 or plan.flops >= plan.workers * LEAST_FLOPS
-    if plan.kind == "axpy":
+    if plan.kind == "axpyf":
         assert down == 1
     elif plan.kind == "tiles":
         assert all(width % plan.micro.nr == 0 for width in columns[:-1])
     else:
-        shared = across if plan.kind == "dots of rows" else down
+        shared = across if plan.kind == "dotxf rows" else down
         assert shared == 1
     assert max(columns) == plan.nc
 
 
-@given(gemm_plans())
-def test_parts_cover_the_result_once(plan: bp.GemmPlan) -> None:
+@given(gemm_oracles())
+def test_parts_cover_the_result_once(plan: GemmOracle) -> None:
     assert_parts_cover(plan)
 
 
 @given(
     st.sampled_from(MICROS),
-    st.sampled_from(["axpy", "dots of rows", "dots of columns"]),
+    st.sampled_from(["axpyf", "dotxf rows", "dotxf columns"]),
     st.integers(2, 4000),
     st.integers(500, 90000),
     st.integers(2, 64),
@@ -221,51 +270,51 @@ def test_parts_of_few_vectors_on_many_threads(
     micro: MicroKernel, kind: str, count: int, k: int, threads: int
 ) -> None:
     sizes = {
-        "axpy": (1, count + 1),
-        "dots of rows": (count, micro.dots),
-        "dots of columns": (micro.dots, count),
+        "axpyf": (1, count + 1),
+        "dotxf rows": (count, micro.max_dotxf),
+        "dotxf columns": (micro.max_dotxf, count),
     }[kind]
-    layout = "columns" if kind == "dots of columns" else "rows"
-    plan = bp.GemmPlan(*sizes, k, "float32", micro, Blocks(6, 8, 256), threads, "rows", layout)
+    layout = "columns" if kind == "dotxf columns" else "rows"
+    plan = GemmOracle(*sizes, k, "float32", micro, Blocks(6, 8, 256), threads, "rows", layout)
     assert plan.kind == kind
     assert_parts_cover(plan)
 
 
-@given(gemm_plans())
-def test_steps_and_blocks_suit_the_kernels(plan: bp.GemmPlan) -> None:
+@given(gemm_oracles())
+def test_steps_and_blocks_suit_the_kernels(plan: GemmOracle) -> None:
     assert plan.mc % plan.micro.mr == 0 or (plan.by_panels and plan.mc < plan.micro.mr)
     assert plan.kc >= 1
     if plan.kind == "tiles":
         assert plan.kc <= max(round_up(plan.blocks.kc, 4), 4)
-    elif plan.kind == "axpy":
+    elif plan.kind == "axpyf":
         assert plan.kc >= plan.k
         assert plan.axpy_block % plan.micro.nr == 0
     else:
         assert plan.dot_block >= 1
     for columns in {part.columns for part in plan.parts()}:
-        for rows in (1, plan.micro.wide, plan.micro.wide + 1, plan.mc):
+        for rows in (1, plan.micro.wide_rows, plan.micro.wide_rows + 1, plan.mc):
             widths = plan.strips(rows, columns)
             assert sum(widths) == columns
-            most = 4 * plan.micro.lanes if rows <= plan.micro.wide else plan.micro.nr
+            most = 4 * plan.micro.lanes if rows <= plan.micro.wide_rows else plan.micro.nr
             assert all(0 < width <= most for width in widths)
             assert all(width % plan.micro.lanes == 0 for width in widths[:-1])
 
 
-@given(gemm_plans())
-def test_kinds_suit_the_layouts(plan: bp.GemmPlan) -> None:
-    assert plan.kind in ("tiles", "axpy", "dots of rows", "dots of columns")
-    if plan.kind == "axpy":
+@given(gemm_oracles())
+def test_kinds_suit_the_layouts(plan: GemmOracle) -> None:
+    assert plan.kind in ("tiles", "axpyf", "dotxf rows", "dotxf columns")
+    if plan.kind == "axpyf":
         assert (plan.m, plan.b_layout) == (1, "rows")
-    elif plan.kind == "dots of rows":
+    elif plan.kind == "dotxf rows":
         assert plan.a_layout == "rows"
-        assert plan.dot_vectors == plan.n <= plan.micro.dots
-    elif plan.kind == "dots of columns":
+        assert plan.dot_vectors == plan.n <= plan.micro.max_dotxf
+    elif plan.kind == "dotxf columns":
         assert plan.b_layout == "columns"
         assert plan.dot_vectors == plan.m
     if plan.a_layout == "strided":
         assert plan.packs_a(plan.n)
     if plan.b_layout != "rows":
-        assert plan.b_mode(1) in ("panel", "turned")
+        assert plan.b_mode(1) in ("packed", "transposed")
         assert not plan.streams
 
 
@@ -277,7 +326,7 @@ def test_every_kind_is_planned_here(isa: str) -> None:
         for a in ("rows", "columns", "strided")
         for b in ("rows", "columns", "strided")
     }
-    assert kinds == {"tiles", "axpy", "dots of rows", "dots of columns"}
+    assert kinds == {"tiles", "axpyf", "dotxf rows", "dotxf columns"}
 
 
 @given(
@@ -298,12 +347,12 @@ def test_gemm_tiles_fit_their_caches(
     m: int,
     n: int,
     k: int,
-    most: int,
+    max_threads: int,
     a_layout: str,
     b_layout: str,
 ) -> None:
     blocks = gemm_blocks(machine, micro, ITEMSIZES[dtype])
-    plan = bp.GemmPlan(m, n, k, dtype, micro, blocks, most, a_layout, b_layout)
+    plan = GemmOracle(m, n, k, dtype, micro, blocks, max_threads, a_layout, b_layout)
     l1, l2, l3 = (machine.cache(level).size_bytes for level in (1, 2, 3))
     assert (blocks.l1_bytes, blocks.l2_bytes) == (l1, l2)
     assert blocks.mc % micro.mr == blocks.nc % micro.nr == 0
@@ -317,16 +366,16 @@ def test_gemm_tiles_fit_their_caches(
         high = max(part.rows for part in plan.parts())
         assert high <= max(plan.blocks.rows, plan.mc)
         assert plan.nc <= max(plan.blocks.nc, micro.nr)
-    elif plan.kind == "axpy":
+    elif plan.kind == "axpyf":
         assert plan.axpy_block * plan.itemsize <= l1 or plan.axpy_block == micro.nr
     else:
         assert plan.dot_vectors * plan.kc * plan.itemsize <= l2 or plan.kc <= 64
         assert plan.dot_block * plan.kc * plan.itemsize <= l2 or plan.dot_block <= 8
 
 
-@given(gemm_plans())
-@example(bp.GemmPlan(300, 300, 300, "float32", MICROS[0], Blocks(12, 16, 30), 4))
-def test_threads_that_have_work_get_it(plan: bp.GemmPlan) -> None:
+@given(gemm_oracles())
+@example(GemmOracle(300, 300, 300, "float32", MICROS[0], Blocks(12, 16, 30), 4))
+def test_threads_that_have_work_get_it(plan: GemmOracle) -> None:
     worth = max(min(plan.threads, plan.flops // LEAST_FLOPS), 1)
     if plan.kind == "tiles":
         units = ceil_div(plan.m, plan.micro.mr) * ceil_div(plan.n, plan.micro.nr)

@@ -59,7 +59,7 @@ def tiny_plan(
     micro = bp.plan_gemm(1, 1, 1, dtype, threads=1, isa=isa).micro
     caches = {name: more.pop(name) for name in ("l1_bytes", "l2_bytes") if name in more}
     blocks = Blocks(2 * micro.mr, 2 * micro.nr, deep, 2 * micro.mr, **caches)
-    return bp.GemmPlan(m, n, k, dtype, micro, blocks, threads, **more)
+    return bp.plan_gemm(m, n, k, dtype, threads=threads, isa=isa, blocks=blocks, **more)
 
 
 def layout_of(array: Array) -> tuple[str, int | None]:
@@ -104,21 +104,20 @@ def fenced(values: Array, after: bool = True) -> Array:
 
 
 def tiny_attention_plan(
-    q: Array, k: Array, causal: bool, isa: str, threads: int = 1, near: bool | None = None
+    q: Array, k: Array, causal: bool, isa: str, threads: int = 1, contiguous_keys: bool = True
 ) -> bp.AttentionPlan:
     """Plan attention in blocks so small that each loop takes several turns."""
     micro = bp.plan_attention(1, 1, 1, 1, threads=1, isa=isa).micro
-    dim = q.shape[-1]
-    return bp.AttentionPlan(
+    return bp.plan_attention(
         math.prod(q.shape[:-2]),
         q.shape[-2],
         k.shape[-2],
-        dim,
+        q.shape[-1],
         causal,
-        micro,
-        AttentionBlocks(2 * micro.mr, 2 * micro.nr),
-        threads,
-        near is not False,
+        workers=threads,
+        isa=isa,
+        contiguous_keys=contiguous_keys,
+        blocks=AttentionBlocks(2 * micro.mr, 2 * micro.nr),
     )
 
 

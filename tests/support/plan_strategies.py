@@ -65,16 +65,16 @@ def gemm_plans(draw: st.DrawFn) -> bp.GemmPlan:
     if large is not None:
         sizes[large] = draw(st.integers(500, 3000))
     strides = st.none() | st.sampled_from([0, 1, 100, 256, 512, 1024, 5000])
-    return bp.GemmPlan(
+    return bp.plan_gemm(
         *sizes,
         draw(dtypes),
-        micro,
-        blocks,
-        draw(threads),
-        draw(layouts),
-        draw(layouts),
-        draw(strides),
-        draw(strides),
+        threads=draw(threads),
+        a_layout=draw(layouts),
+        b_layout=draw(layouts | st.just("packed")),
+        a_stride=draw(strides),
+        b_stride=draw(strides),
+        blocks=blocks,
+        micro=micro,
     )
 
 
@@ -84,14 +84,14 @@ def attention_plans(draw: st.DrawFn) -> bp.AttentionPlan:
     micro = draw(micros)
     blocks = AttentionBlocks(micro.mr * draw(st.integers(1, 5)), micro.nr * draw(st.integers(1, 5)))
     few = draw(st.booleans())
-    return bp.AttentionPlan(
+    return bp.plan_attention(
         draw(st.integers(0, 9)),
         draw(st.integers(0, 9) if few else st.integers(0, 80)),
         draw(st.integers(0, 3000) if few else st.integers(0, 80)),
         draw(st.integers(0, 40)),
         draw(st.booleans()),
-        micro,
-        blocks,
-        draw(threads),
-        draw(st.booleans()),
+        workers=draw(threads),
+        contiguous_keys=draw(st.booleans()),
+        blocks=blocks,
+        micro=micro,
     )

@@ -1,5 +1,6 @@
-/* The kernels' template at any vector width, for no instruction set: the compiler splits vectors
- * that the machine lacks. Needs a shape.h with what isa.tmpl.h asks for, but for masks. */
+/* The kernels' templates at any vector width, for no instruction set: the compiler splits vectors that
+ * the machine lacks. Needs a shape.h with what isa.tmpl.h asks for, but for masks. Besides the element
+ * types that ship there is one whose storage is narrower than its sums. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,31 +16,41 @@
 #define SUPPORTED 1
 #include "isa.tmpl.h"
 
-static const bp_ukr *ukr_of(int doubles) { return doubles ? bp_isa_wide.f64 : bp_isa_wide.f32; }
+#define T_IN float
+#define T_ACC double
+#define TYPE f32_f64
+#define WIDENS
+#include "gemm.tmpl.h"
 
-int wide_mr(int doubles) { return ukr_of(doubles)->mr; }
-int wide_nr(int doubles) { return ukr_of(doubles)->nr; }
-int wide_lanes(int doubles) { return ukr_of(doubles)->lanes; }
-int wide_wide(int doubles) { return ukr_of(doubles)->wide; }
-int wide_dots(int doubles) { return ukr_of(doubles)->dots; }
+enum { MIXED = 2 };
 
-int wide_has_tile(int doubles, int rows, int vectors, int by_rows) {
-    return ukr_of(doubles)->tiles[rows][vectors - 1][by_rows] != NULL;
+static const bp_micro_kernels *kernels_of(int type) {
+    return type == MIXED ? &micro_kernels_f32_f64 : bp_isa_wide.micro[type];
 }
 
-void wide_tile(int doubles, int rows, int vectors, int by_rows, const bp_tile *tile) {
-    bp_run_tile(ukr_of(doubles), rows, vectors, by_rows, tile);
+int wide_mr(int type) { return kernels_of(type)->mr; }
+int wide_nr(int type) { return kernels_of(type)->nr; }
+int wide_lanes(int type) { return kernels_of(type)->lanes; }
+int wide_wide_rows(int type) { return kernels_of(type)->wide_rows; }
+int wide_max_dotxf(int type) { return kernels_of(type)->max_dotxf; }
+
+int wide_has_tile(int type, int rows, int vectors, int by_rows) {
+    return kernels_of(type)->register_tiles[rows][vectors - 1][by_rows] != NULL;
 }
 
-void wide_dot(int doubles, int across, const bp_dot *dot) {
-    bp_run_dot(ukr_of(doubles), across, dot);
+void wide_tile(int type, int rows, int vectors, int by_rows, const bp_register_tile *tile) {
+    bp_run_register_tile(kernels_of(type), rows, vectors, by_rows, tile);
 }
 
-void wide_axpy(int doubles, const bp_axpy *sum) { ukr_of(doubles)->axpy(sum); }
+void wide_dotxf(int type, int vectors, const bp_dotxf *dotxf) {
+    bp_run_dotxf(kernels_of(type), vectors, dotxf);
+}
 
-void wide_pack(int doubles, ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *src,
-               ptrdiff_t between, ptrdiff_t along, void *dst) {
-    ukr_of(doubles)->pack(width, count, depth, src, between, along, dst);
+void wide_axpyf(int type, const bp_axpyf *axpyf) { kernels_of(type)->axpyf(axpyf); }
+
+void wide_pack(int type, ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *src,
+               ptrdiff_t vector_stride, ptrdiff_t depth_stride, void *dst) {
+    kernels_of(type)->pack(width, count, depth, src, vector_stride, depth_stride, dst);
 }
 
 void wide_softmax(float *scores, ptrdiff_t ld, int rows, int keys, ptrdiff_t visible, int step,

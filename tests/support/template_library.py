@@ -24,8 +24,8 @@ Library = ctypes.CDLL
 
 def shape_of(isa: str) -> str:
     """Return the definitions of an instruction set's register block, as C."""
-    source = (MICRO / f"ukr_{isa}.c").read_text().replace("\\\n", " ")
-    names = r"VBYTES|MR|NV|WIDE|CHAINS|DOTS|FOR_EACH_\w+\(X\)"
+    source = (MICRO / f"{isa}.c").read_text().replace("\\\n", " ")
+    names = r"VBYTES|MR|NV|WIDE|CHAINS|MAX_DOTXF|FOR_EACH_\w+\(X\)"
     return "".join(f"{line}\n" for line in re.findall(rf"^#define (?:{names}) .*$", source, re.M))
 
 
@@ -61,8 +61,8 @@ def compiled(isa: str) -> Library:
     return library
 
 
-class Tile(ctypes.Structure):
-    """bp_tile of dispatch.h."""
+class RegisterTile(ctypes.Structure):
+    """bp_register_tile of micro_kernels.h."""
 
     _fields_ = (
         ("k", ctypes.c_ssize_t),
@@ -70,20 +70,20 @@ class Tile(ctypes.Structure):
         ("lda", ctypes.c_ssize_t),
         ("b", ctypes.c_void_p),
         ("ldb", ctypes.c_ssize_t),
-        ("ahead", ctypes.c_ssize_t),
+        ("prefetch_distance", ctypes.c_ssize_t),
         ("c", ctypes.c_void_p),
         ("ldc", ctypes.c_ssize_t),
-        ("keep", ctypes.c_void_p),
+        ("packed_copy", ctypes.c_void_p),
         ("n", ctypes.c_int),
-        ("add", ctypes.c_int),
-        ("in_place", ctypes.c_int),
-        ("strips", ctypes.c_int),
+        ("accumulate", ctypes.c_int),
+        ("mask_b", ctypes.c_int),
+        ("tiles", ctypes.c_int),
         ("b_step", ctypes.c_ssize_t),
     )
 
 
-class Dot(ctypes.Structure):
-    """bp_dot of dispatch.h."""
+class Dotxf(ctypes.Structure):
+    """bp_dotxf of micro_kernels.h."""
 
     _fields_ = (
         ("k", ctypes.c_ssize_t),
@@ -93,19 +93,19 @@ class Dot(ctypes.Structure):
         ("ldr", ctypes.c_ssize_t),
         ("count", ctypes.c_ssize_t),
         ("c", ctypes.c_void_p),
-        ("cx", ctypes.c_ssize_t),
-        ("cr", ctypes.c_ssize_t),
-        ("add", ctypes.c_int),
+        ("c_vector_stride", ctypes.c_ssize_t),
+        ("c_row_stride", ctypes.c_ssize_t),
+        ("accumulate", ctypes.c_int),
     )
 
 
-class Axpy(ctypes.Structure):
-    """bp_axpy of dispatch.h."""
+class Axpyf(ctypes.Structure):
+    """bp_axpyf of micro_kernels.h."""
 
     _fields_ = (
         ("k", ctypes.c_ssize_t),
         ("x", ctypes.c_void_p),
-        ("along", ctypes.c_ssize_t),
+        ("incx", ctypes.c_ssize_t),
         ("b", ctypes.c_void_p),
         ("ldb", ctypes.c_ssize_t),
         ("n", ctypes.c_ssize_t),

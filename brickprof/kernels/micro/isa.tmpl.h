@@ -2,17 +2,17 @@
  *   ISA        its name,
  *   TARGET     the compiler's target for it, undefined for the baseline,
  *   SUPPORTED  an expression: does this CPU have it,
- *   VBYTES, MR, NV, WIDE, CHAINS as of ukr.tmpl.h and probe.tmpl.h,
+ *   VBYTES, MR, NV, WIDE, CHAINS as of gemm.tmpl.h and probe.tmpl.h,
  *   FOR_EACH_WIDE(X), FOR_EACH_NARROW(X)  the heights 1 to WIDE and on to MR,
- *   FOR_EACH_DOT(X)  for 1 to DOTS vectors, the rows that dot products take at once and the chains
- *              of each sum,
- *   and, where it has them, masks, a multiply-add that takes its sum in place, and SHIFT, SHIFT_BY
- *   and ALIGNED_LOAD of shift.tmpl.h, used for up to SHIFT_DOTS vectors of at least SHIFT_VECTORS.
+ *   MAX_DOTXF, FOR_EACH_DOTXF(X)  the most vectors of a dotxf and, for 1 to MAX_DOTXF of them, the
+ *              rows that are taken at once and the chains of each sum,
+ *   and, where it has them, masks, a multiply-add that takes its sum in place, and what
+ *              realign.tmpl.h needs.
  */
 #include <math.h>
 #include <string.h>
 
-#include "kernels/runtime/dispatch.h"
+#include "micro_kernels.h"
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -20,7 +20,7 @@
 #define TEXT(x) TEXT_(x)
 #define PRAGMA(x) _Pragma(#x)
 
-/* Keep a vector in a register, changed for all that the compiler knows, or merely used. */
+/* Keep a vector in a register: KEEP makes the compiler take it for changed, KEEP_VALUE for used. */
 #if defined(__x86_64__)
 #define KEEP(v) __asm__ volatile("" : "+v"(v))
 #define KEEP_VALUE(v) __asm__ volatile("" : : "v"(v))
@@ -32,12 +32,12 @@
 #define KEEP_VALUE(v) __asm__ volatile("" : : "m"(v))
 #endif
 
-/* Keep an address in a register: compilers would rather find it anew in each turn of a loop. */
+/* Keep an address in a register: compilers would compute it anew in each iteration. */
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
 
 #define FOR_EACH_HEIGHT(X) FOR_EACH_WIDE(X) FOR_EACH_NARROW(X)
 
-/* An instruction set without masks goes the long way for the part of a vector. */
+/* Without masks the part of a vector goes through memory. */
 #ifndef MASK_LOAD
 #define NO_MASKS
 #define MASK_f32 int
@@ -50,7 +50,7 @@
 #define FMA(c, a, b) ((c) += (a) * (b))
 #endif
 
-#include "lanes.h"
+#include "shuffles.h"
 
 #if defined(TARGET) && defined(__clang__)
 #define TARGET_CLANG(t) PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
@@ -61,18 +61,22 @@ TARGET_CLANG(TARGET)
 TARGET_GCC(TARGET)
 #endif
 
-#define T float
+#define T_IN float
+#define T_ACC float
 #define TYPE f32
-#include "ukr.tmpl.h"
-#undef T
+#include "gemm.tmpl.h"
+#undef T_IN
+#undef T_ACC
 #undef TYPE
-#define T double
+#define T_IN double
+#define T_ACC double
 #define TYPE f64
-#include "ukr.tmpl.h"
-#undef T
+#include "gemm.tmpl.h"
+#undef T_IN
+#undef T_ACC
 #undef TYPE
 #include "softmax.tmpl.h"
-#include "between.tmpl.h"
+#include "elementwise.tmpl.h"
 
 #if defined(TARGET) && defined(__clang__)
 #pragma clang attribute pop
@@ -83,6 +87,6 @@ TARGET_GCC(TARGET)
 static int supported(void) { return SUPPORTED; }
 
 const bp_isa JOIN(bp_isa, ISA) = {
-    TEXT(ISA), supported, &ukr_f32, &ukr_f64, softmax, negate, divide, all_finite,
-    rms_norm, swiglu, rotate,
+    TEXT(ISA), supported, {[BP_FLOAT32] = &micro_kernels_f32, [BP_FLOAT64] = &micro_kernels_f64},
+    softmax, negate, divide, all_finite, rms_norm, swiglu, rotate,
 };

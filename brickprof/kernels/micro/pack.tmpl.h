@@ -1,40 +1,41 @@
-/* pack.tmpl.h: packing a panel, for any element type; included by ukr.tmpl.h.
+/* pack.tmpl.h: packing a micropanel, for any element type; included by gemm.tmpl.h.
  *
- * A panel holds `count` vectors depth-major, so that the micro-kernel reads it front to back:
- * dst[p * width + i] = src[i * between + p * along]. What lies behind `count` in its width is
- * undefined, and so are up to LANES elements behind its end.
+ * A micropanel holds `count` vectors depth-major, so that the micro-kernel reads it front to back:
+ * dst[p * width + i] = src[i * vector_stride + p * depth_stride]. What lies behind `count` in its
+ * width is undefined, and so are up to LANES elements behind its end.
  */
 
-#define QUAD ((int)(16 / sizeof(T)))
-#define AHEAD 6 /* lines to fetch ahead of those that are packed */
+#ifndef WIDENS
+#define QUAD ((int)(16 / sizeof(T_IN)))
+#define PREFETCH_LINES 6 /* cache lines ahead of those that are packed */
 
-/* Turn LANES vectors: v[i][j] becomes v[j][i]. */
-INLINE void F(turn)(units *v) {
+/* Transpose a square of LANES vectors. */
+INLINE void F(transpose)(units *v) {
 #pragma GCC unroll 8
     for (int g = 0; g < LANES; g += QUAD) {
         if (QUAD == 4)
-            turn_words(v + g);
+            transpose_words(v + g);
         else
-            turn_units(v + g);
+            transpose_units(v + g);
     }
 #pragma GCC unroll 4
-    for (int q = 0; q < QUAD; q++) turn_lanes(v + q, QUAD);
+    for (int q = 0; q < QUAD; q++) transpose_lanes(v + q, QUAD);
 }
 
-/* Vectors whose depth is adjacent, some LANES of them: squares of LANES x LANES are turned. */
-INLINE void F(pack_turned)(ptrdiff_t width, int count, ptrdiff_t depth, const T *src,
-                           ptrdiff_t between, T *dst) {
-    const T *row[LANES];
+/* Vectors whose depth is adjacent, some LANES of them: squares of LANES x LANES are transposed. */
+INLINE void F(pack_transposed)(ptrdiff_t width, int count, ptrdiff_t depth, const T_IN *src,
+                               ptrdiff_t vector_stride, T_IN *dst) {
+    const T_IN *row[LANES];
     ptrdiff_t p = 0;
-    for (int i = 0; i < LANES; i++) row[i] = src + (i < count ? i : count - 1) * between;
+    for (int i = 0; i < LANES; i++) row[i] = src + (i < count ? i : count - 1) * vector_stride;
     for (; p + LANES <= depth; p += LANES) {
         units square[LANES];
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) {
             square[i] = (units)*(const V *)(row[i] + p);
-            __builtin_prefetch(row[i] + p + AHEAD * LINE);
+            __builtin_prefetch(row[i] + p + PREFETCH_LINES * LINE);
         }
-        F(turn)(square);
+        F(transpose)(square);
 #pragma GCC unroll 16
         for (int j = 0; j < LANES; j++) *(V *)(dst + (p + j) * width) = (V)square[j];
     }
@@ -43,13 +44,13 @@ INLINE void F(pack_turned)(ptrdiff_t width, int count, ptrdiff_t depth, const T 
 }
 
 /* Vectors that lie side by side. */
-INLINE void F(pack_copied)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const T *src,
-                           ptrdiff_t along, T *dst) {
+INLINE void F(pack_copied)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const T_IN *src,
+                           ptrdiff_t depth_stride, T_IN *dst) {
     const ptrdiff_t whole = count / LANES * LANES;
-    for (ptrdiff_t p = 0; p < depth; p++, src += along, dst += width) {
+    for (ptrdiff_t p = 0; p < depth; p++, src += depth_stride, dst += width) {
         for (ptrdiff_t i = 0; i < whole; i += LANES) {
             *(V *)(dst + i) = *(const V *)(src + i);
-            __builtin_prefetch(src + i + AHEAD * LINE);
+            __builtin_prefetch(src + i + PREFETCH_LINES * LINE);
         }
         if (whole < count) {
             const M(MASK) mask = MASK_OF((int)(count - whole));
@@ -57,24 +58,35 @@ INLINE void F(pack_copied)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, co
         }
     }
 }
+#undef QUAD
+#undef PREFETCH_LINES
+#endif
 
-static void F(pack)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *from,
-                    ptrdiff_t between, ptrdiff_t along, void *to) {
-    const T *src = (const T *)from;
-    T *dst = (T *)to;
-    if (along == 1 && count > 1) {
-        /* The last group first: what it writes too far is written over. */
-        for (ptrdiff_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
-            F(pack_turned)(width, (int)(count - i < LANES ? count - i : LANES), depth,
-                           src + i * between, between, dst + i);
-    } else if (between == 1 && count > 1) {
-        F(pack_copied)(width, count, depth, src, along, dst);
-    } else {
-        for (ptrdiff_t p = 0; p < depth; p++)
-            for (ptrdiff_t i = 0; i < width; i++)
-                dst[p * width + i] = i < count ? src[i * between + p * along] : (T)0;
-    }
+/* Vectors of any strides, padded with zeros. */
+INLINE void F(pack_elements)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const T_IN *src,
+                             ptrdiff_t vector_stride, ptrdiff_t depth_stride, T_IN *dst) {
+    for (ptrdiff_t p = 0; p < depth; p++)
+        for (ptrdiff_t i = 0; i < width; i++)
+            dst[p * width + i] =
+                i < count ? src[i * vector_stride + p * depth_stride] : (T_IN)0;
 }
 
-#undef QUAD
-#undef AHEAD
+static void F(pack)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *from,
+                    ptrdiff_t vector_stride, ptrdiff_t depth_stride, void *to) {
+    const T_IN *src = (const T_IN *)from;
+    T_IN *dst = (T_IN *)to;
+#ifndef WIDENS
+    if (depth_stride == 1 && count > 1) {
+        /* The last group first: what it writes too far is written over. */
+        for (ptrdiff_t i = (count - 1) / LANES * LANES; i >= 0; i -= LANES)
+            F(pack_transposed)(width, (int)(count - i < LANES ? count - i : LANES), depth,
+                               src + i * vector_stride, vector_stride, dst + i);
+        return;
+    }
+    if (vector_stride == 1 && count > 1) {
+        F(pack_copied)(width, count, depth, src, depth_stride, dst);
+        return;
+    }
+#endif
+    F(pack_elements)(width, count, depth, src, vector_stride, depth_stride, dst);
+}

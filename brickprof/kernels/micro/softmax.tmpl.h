@@ -1,4 +1,4 @@
-/* softmax.tmpl.h: one block of an online softmax; float32, any vector width. See dispatch.h. */
+/* softmax.tmpl.h: one block of an online softmax; float32, any vector width. See micro_kernels.h. */
 
 #define LANES ((int)(VBYTES / sizeof(float)))
 #define CHAIN 4 /* vectors in flight where a loop would wait for its own result */

@@ -1,5 +1,5 @@
 /* workspace.c: memory for packed panels, kept by each thread from call to call. */
-#include "workspace.h"
+#include "kernels/runtime/workspace.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,0 +1,1 @@
+"""Scaled dot-product attention: online softmax over blocks of keys, plans, split keys."""

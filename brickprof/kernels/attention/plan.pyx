@@ -1,0 +1,262 @@
+"""Plans of attention: views of what the kernel will run, and the blocks for this machine."""
+
+import functools
+
+from brickprof.kernels.attention.shape cimport (
+    attention_macro_elements, attention_micro_bytes, attention_midi_elements, attention_midi_rows,
+    attention_next_run, attention_run_of_chunks, attention_shape, attention_threads,
+    attention_visible,
+)
+from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
+from brickprof.kernels.runtime.runtime cimport (
+    BP_FLOAT32, bp_micro_kernels, find_isa, isa_of, micro_kernel_of,
+)
+
+from brickprof.core.levels import TileLevel
+from brickprof.core.limits import LARGEST_BLOCK, MOST_THREADS
+from brickprof.machine import detect_machine
+from brickprof.planning.attention import (
+    ITEMSIZE, AttentionBlocks, AttentionPlan, attention_blocks,
+)
+from brickprof.planning.blocks import LevelPlan, MicroKernel, check_whole
+from brickprof.planning.budget import default_threads
+
+MAX_EXTENT = 2**31
+"""Rows, keys and dim above this are taken for a mistake: no memory holds such heads."""
+
+
+@functools.lru_cache(maxsize=256)
+def machine_blocks_of(isa, dim):
+    """Return the rows and keys of blocks for this machine."""
+    micro = micro_kernel_of(find_isa(isa.decode()), BP_FLOAT32)
+    blocks = attention_blocks(detect_machine(), micro, dim)
+    return blocks.rows, blocks.keys
+
+
+cdef int attention_machine_blocks(const attention_job *job, Py_ssize_t *rows,
+                                  Py_ssize_t *keys) except -1:
+    """Give the blocks for this machine, found once in a process for each head size."""
+    rows[0], keys[0] = machine_blocks_of(job.isa.name, job.dim)
+    return 0
+
+
+cdef int attention_tile(attention_job *job, object plan, int threads) except -1:
+    """Tile a call for this machine, or as a plan says."""
+    cdef bint contiguous = job.k_step[3] == 1 or job.dim <= 1 or job.keys == 0
+    cdef Py_ssize_t heads = job.batches * job.heads, rows, keys
+    if plan is None:
+        attention_machine_blocks(job, &rows, &keys)
+        attention_shape(job, attention_threads(job, threads), contiguous, rows, keys)
+        return 0
+    if not isinstance(plan, AttentionPlan):
+        raise TypeError(f"plan must be an AttentionPlan or None, got {plan!r}")
+    if (plan.heads, plan.rows, plan.keys, plan.dim, plan.causal) != (
+            heads, job.rows, job.keys, job.dim, bool(job.causal)):
+        raise ValueError(
+            f"plan must be of this problem: {heads} heads, {job.rows} rows, {job.keys} keys, "
+            f"dim {job.dim}, causal {bool(job.causal)}")
+    if plan.micro != micro_kernel_of(job.isa, BP_FLOAT32):
+        raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
+    if plan.contiguous_keys and not contiguous:
+        raise ValueError("plan must be made with contiguous_keys=False for these keys")
+    attention_shape(job, check_whole("plan.threads", plan.threads, 1, MOST_THREADS),
+                    plan.contiguous_keys, plan.blocks.rows, plan.blocks.keys)
+    if tiling_of(job) != (bool(plan.dotxf), plan.splits, plan.split_keys, plan.chunk,
+                          plan.row_block, plan.key_block):
+        raise ValueError("plan must be as plan_attention made it: change blocks= there, and no "
+                         "field")
+    return 0
+
+
+cdef tuple tiling_of(const attention_job *job):
+    """Return the decisions: dotxf, splits, split_keys, chunk, row_block, key_block."""
+    return (bool(job.dotxf), job.splits, job.split_keys, job.chunk, job.row_block, job.key_block)
+
+
+cdef struct midi_totals:
+    Py_ssize_t tiles                                # Micro tiles
+    Py_ssize_t elements                             # that the Midi tile moves
+    Py_ssize_t micro_bytes
+
+
+cdef void add_micro(const attention_job *job, Py_ssize_t rows, Py_ssize_t keys, bint begins,
+                    Py_ssize_t count, midi_totals *totals) noexcept nogil:
+    """Add so many Micro tiles that are alike."""
+    totals.tiles += count
+    totals.elements += count * attention_midi_elements(job, rows, keys, begins)
+    totals.micro_bytes += count * attention_micro_bytes(job, rows, keys, begins)
+
+
+cdef void add_micropanel(const attention_job *job, Py_ssize_t row, Py_ssize_t rows,
+                         Py_ssize_t key0, Py_ssize_t key1, midi_totals *totals) noexcept nogil:
+    """Add the Micro tiles of some rows: the first block of keys, those like it, and the last."""
+    cdef Py_ssize_t seen = min(attention_visible(job, row + rows - 1), key1) - key0
+    cdef Py_ssize_t block = job.key_block, later = seen - block
+    if seen <= 0:
+        return
+    add_micro(job, rows, min(seen, block), True, 1, totals)
+    if later > 0:
+        add_micro(job, rows, block, False, later // block, totals)
+        if later % block:
+            add_micro(job, rows, later % block, False, 1, totals)
+
+
+cdef midi_totals totals_of_midi(const attention_job *job, Py_ssize_t first, Py_ssize_t last,
+                                Py_ssize_t key0, Py_ssize_t key1) noexcept nogil:
+    """Add up a Midi tile, micropanel by micropanel."""
+    cdef Py_ssize_t rows = last - first, micropanels = ceil_div(rows, job.micro.mr), u, high
+    cdef Py_ssize_t row = first
+    cdef midi_totals totals
+    totals.tiles = totals.micro_bytes = 0
+    totals.elements = attention_midi_rows(job, rows)
+    for u in range(micropanels):
+        high = rows // micropanels + (u < rows % micropanels)
+        add_micropanel(job, row, high, key0, key1, &totals)
+        row += high
+    return totals
+
+
+cdef list macro_tiles(const attention_job *job):
+    """Return the rows and keys of Macro tiles, and how many are alike."""
+    cdef attention_run_of_chunks run
+    cdef int thread
+    heads = job.batches * job.heads
+    if job.splits > 1:
+        keys = [(split * job.split_keys, min((split + 1) * job.split_keys, job.keys))
+                for split in range(job.splits)]
+        return [((0, job.rows, *part), heads) for part in keys]
+    if job.chunk >= job.rows:
+        return [((0, job.rows, 0, job.keys), heads)]
+    alike = {}
+    for thread in range(job.threads):
+        run.unit = 0
+        while attention_next_run(job, thread, &run):
+            rows = run.first, run.last, 0, job.keys
+            alike[rows] = alike.get(rows, 0) + 1
+    return list(alike.items())
+
+
+cdef list totals_of(const attention_job *job):
+    """Return the tiles and the bytes of each level."""
+    cdef Py_ssize_t first, last, key0, key1, row, end
+    cdef midi_totals one
+    totals = [[0, 0] for _ in TileLevel]
+    macro, midi, micro = totals
+    for (first, last, key0, key1), count in macro_tiles(job):
+        elements = 0 if job.dotxf else 2 * attention_visible(job, last - 1) * job.dim
+        row = first
+        while row < last:
+            end = min(row + job.row_block, last)
+            one = totals_of_midi(job, row, end, key0, key1)
+            seen = max(min(attention_visible(job, end - 1), key1) - key0, 0)
+            elements += attention_macro_elements(job, end - row, seen)
+            midi[0] += count
+            midi[1] += count * one.elements * ITEMSIZE
+            micro[0] += count * one.tiles
+            micro[1] += count * one.micro_bytes
+            row = end
+        macro[0] += count
+        macro[1] += count * elements * ITEMSIZE
+    return totals
+
+
+cdef object pairs_of(const attention_job *job):
+    """Return the number of (row, key) pairs of a head that see each other, of any size."""
+    rows, keys = <object> job.rows, <object> job.keys
+    if not job.causal:
+        return rows * keys
+    seeing = min(rows, keys)
+    return seeing * (max(keys - rows, 0) + 1) + seeing * (seeing - 1) // 2
+
+
+cdef tuple levels_of(const attention_job *job):
+    """Return the totals of all levels, and the footprints of their tiles."""
+    heads = <object> job.batches * job.heads
+    flops = 4 * heads * job.dim * pairs_of(job)
+    totals = totals_of(job) if flops else [[0, 0]] * len(TileLevel)
+    footprints = (
+        2 * job.keys * job.dim,
+        (job.row_block + job.key_block) * (job.dim + job.width),
+        job.micro.mr * (job.key_block + job.dim + job.width),
+    )
+    return tuple([
+        LevelPlan(level, tiles, flops, nbytes, footprint * ITEMSIZE)
+        for level, (tiles, nbytes), footprint in zip(TileLevel, totals, footprints)])
+
+
+def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=None, isa=None,
+                   key_heads=None, *, contiguous_keys=True, workers=None, blocks=None, micro=None):
+    """Plan the tiles of attention, as `attention` will run it.
+
+    Parameters
+    ----------
+    heads : int
+        Query heads, over all batches; at most 2**40.
+    rows, keys, dim : int
+        Query rows and keys of a head, and its size; at most 2**31.
+    causal : bool
+        Whether later keys are hidden.
+    machine, threads, isa
+        As for `plan_gemm`.
+    key_heads : int, optional
+        Heads of keys and values, over all batches, that divide `heads`; as many by default. With
+        a single query row the heads that share keys are planned as rows of one.
+    contiguous_keys : bool
+        Whether the elements of a key are contiguous.
+    workers : int, optional
+        Threads to share the work out to, however little it is; by default as many of `threads` as
+        there is work for.
+    blocks : AttentionBlocks, optional
+        Blocks in place of those that suit the machine.
+    micro : MicroKernel, optional
+        Register blocks of a CPU other than this one; in place of `isa`.
+
+    Returns
+    -------
+    AttentionPlan
+        With `levels`: tiles, flops, bytes and footprint of each.
+
+    Raises
+    ------
+    TypeError
+        If `blocks` or `micro` is of another type.
+    ValueError
+        If a size is out of range, `threads` is, `isa` is unknown, `key_heads` does not divide
+        `heads`, or the keys of `blocks` are no multiple of the micro-kernel's nr.
+    """
+    cdef attention_job job
+    cdef bp_micro_kernels shape
+    if micro is None:
+        micro = micro_kernel_of(isa_of(isa), BP_FLOAT32)
+    elif not isinstance(micro, MicroKernel):
+        raise TypeError(f"micro must be a MicroKernel or None, got {micro!r}")
+    shape.mr, shape.nr, shape.lanes = micro.mr, micro.nr, micro.lanes
+    shape.wide_rows, shape.max_dotxf = micro.wide_rows, micro.max_dotxf
+    heads = check_whole("heads", heads, 0, LARGEST_BLOCK)
+    job.rows = check_whole("rows", rows, 0, MAX_EXTENT)
+    job.keys = check_whole("keys", keys, 0, MAX_EXTENT)
+    job.dim = check_whole("dim", dim, 0, MAX_EXTENT)
+    job.causal = bool(causal)
+    if key_heads is not None:
+        shared = check_whole("key_heads", key_heads, 1, LARGEST_BLOCK)
+        if heads % shared:
+            raise ValueError(f"key_heads must divide heads, {heads}, got {key_heads}")
+        if job.rows == 1 and heads > shared:
+            heads, job.rows, job.causal = shared, heads // shared, False
+    if blocks is None:
+        blocks = attention_blocks(machine or detect_machine(), micro, job.dim)
+    elif not isinstance(blocks, AttentionBlocks):
+        raise TypeError(f"blocks must be AttentionBlocks or None, got {blocks!r}")
+    if blocks.keys % micro.nr:
+        raise ValueError(f"blocks.keys must be a multiple of the micro-kernel's nr, {micro.nr}, "
+                         f"got {blocks.keys}")
+    limit = default_threads() if threads is None else check_whole(
+        "threads", threads, 1, MOST_THREADS)
+    job.micro, job.batches, job.heads = &shape, 1, heads
+    job.width = round_up(job.dim, shape.lanes)
+    if workers is None:
+        workers = attention_threads(&job, limit)
+    attention_shape(&job, check_whole("workers", workers, 1, MOST_THREADS),
+                    bool(contiguous_keys), blocks.rows, blocks.keys)
+    return AttentionPlan(heads, job.rows, job.keys, job.dim, bool(job.causal), micro, blocks,
+                         job.threads, bool(contiguous_keys), *tiling_of(&job), levels_of(&job))

@@ -1,0 +1,1 @@
+"""Matrix products: blocking, packing, plans, and the loops around the micro-kernels."""

@@ -1,0 +1,412 @@
+"""A parallel region as it is built and run from Python."""
+
+import operator
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from libc.math cimport INFINITY
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+from posix.types cimport pid_t
+from posix.unistd cimport getpid
+
+from brickprof.kernels.arrays cimport check_overlap, step
+from brickprof.kernels.attention.arena cimport attention_arena, attention_lay_out
+from brickprof.kernels.attention.geometry cimport (
+    attention_geometry, attention_scale, attention_set_isa,
+)
+from brickprof.kernels.attention.plan cimport attention_machine_blocks
+from brickprof.kernels.attention.shape cimport attention_job, attention_shape
+from brickprof.kernels.attention.splits cimport attention_partial_floats
+from brickprof.kernels.gemm.plan cimport gemm_machine_blocks
+from brickprof.kernels.gemm.shape cimport gemm_block_sizes
+from brickprof.kernels.partition cimport ceil_div, round_up
+from brickprof.kernels.region.arrays cimport (
+    floats, region_apart, region_array, region_cache, region_shaped,
+)
+from brickprof.kernels.region.loops cimport (
+    ATTEND, COUNTER_STRIDE, JOIN, MATVEC, RMS_NORM, ROTATE, SPLIT_KEYS, SWIGLU, SWIGLU_PART,
+    region_job, region_run, region_set_keys, region_stage,
+)
+from brickprof.kernels.runtime.runtime cimport (
+    BP_FLOAT32, bp_isa, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
+    workspace,
+)
+from brickprof.profiler.brick_profiler cimport RecorderSet
+
+
+cdef class ParallelRegion:
+    """Operations on single vectors that threads walk through together, without a barrier in between.
+
+    A decoder's step is a long row of small operations. Called one by one, each starts its threads
+    and waits for them; in a region they start once, and between operations a thread waits for no
+    more than the parts that others still have in work. Operations keep the arrays that they are
+    given and allocate none.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Threads to use at most; by default as many as this process may use.
+    isa : str, optional
+        Instruction set to use; by default the best one, or what BRICKPROF_ISA says.
+    name : str
+        Brick that a profiled run records.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or range.
+
+    Notes
+    -----
+    All arrays are float32 with contiguous elements along their last axis. Profiled, a Macro tile is
+    what a thread does in a layer, a Midi tile some rows of a matrix or one head of keys, a Micro
+    tile as many rows or keys as stay in L1. A Macro tile's self time is the small operations, and
+    waiting for other threads.
+    """
+    cdef const bp_isa *isa
+    cdef region_stage *stages
+    cdef Py_ssize_t *counters
+    cdef Py_ssize_t count, room, current, limit, arena_bytes, partial_floats
+    cdef gemm_block_sizes blocks
+    cdef list kept
+    cdef int threads                                # 0: what is the default when it runs
+    cdef pid_t runner                               # the process that runs it now, or 0
+    cdef object name
+
+    def __init__(self, threads=None, isa=None, name="region"):
+        cdef int wanted = 0 if threads is None else checked_threads(threads)
+        cdef const bp_isa *chosen = isa_of(isa)
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, got {name!r}")
+        if self.runner == getpid():
+            raise RuntimeError("the region is running on another thread")
+        gemm_machine_blocks(chosen, BP_FLOAT32, &self.blocks)
+        self.threads, self.isa, self.name = wanted, chosen, name
+        self.count = self.current = self.arena_bytes = self.partial_floats = 0
+        self.limit = -1
+        self.kept = []
+
+    def __dealloc__(self):
+        PyMem_Free(self.stages)
+        PyMem_Free(self.counters)
+
+    def __len__(self):
+        """Return the number of operations."""
+        cdef Py_ssize_t s, joins = 0
+        for s in range(self.count):
+            joins += self.stages[s].kind == JOIN
+        return self.count - joins
+
+    cdef int _check_ready(self) except -1:
+        """Raise unless operations may be added, or run."""
+        if self.isa == NULL:
+            raise RuntimeError("the region was not initialized")
+        # A child of a fork is without the thread that ran it.
+        if self.runner == getpid():
+            raise RuntimeError("the region is running on another thread")
+        return 0
+
+    cdef region_stage *_add(self, int kind, list arrays) except NULL:
+        """Make room for one more stage, which keeps its arrays alive."""
+        cdef Py_ssize_t room = max(2 * self.room, 16)
+        cdef region_stage *stages
+        cdef Py_ssize_t *counters
+        self._check_ready()
+        if self.count == self.room:
+            stages = <region_stage *> PyMem_Realloc(self.stages, room * sizeof(region_stage))
+            if stages == NULL:
+                raise MemoryError()
+            self.stages = stages
+            counters = <Py_ssize_t *> PyMem_Realloc(
+                self.counters, room * COUNTER_STRIDE * sizeof(Py_ssize_t))
+            if counters == NULL:
+                raise MemoryError()
+            self.counters, self.room = counters, room
+        self.kept += arrays
+        stages = self.stages + self.count
+        memset(stages, 0, sizeof(region_stage))
+        stages.kind, stages.layer, stages.parts = kind, self.current, 1
+        self.count += 1
+        return stages
+
+    def layer(self, number):
+        """Begin a layer: profiled, operations from here on are in Macro tiles of this row.
+
+        Parameters
+        ----------
+        number : int
+            At least 0.
+        """
+        self._check_ready()
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise TypeError(f"number must be an integer >= 0, got {number!r}")
+        if not 0 <= number < 1 << 62:
+            raise ValueError(f"number must be in [0, 2**62), got {number!r}")
+        self.current = number
+
+    def rms_norm(self, x, weight, out, eps=1e-6):
+        """Add ``out = x / sqrt(mean(x**2) + eps) * weight``.
+
+        Parameters
+        ----------
+        x, weight, out : ndarray, shape (n,)
+            `out` may be `x`.
+        eps : float
+            Finite, not negative.
+        """
+        cdef cnp.ndarray source = region_array(x, "x", 1, False)
+        cdef tuple shape = np.shape(source)
+        cdef cnp.ndarray factors = region_shaped(weight, "weight", shape, False)
+        cdef cnp.ndarray target = region_shaped(out, "out", shape, True)
+        cdef region_stage *stage
+        if not isinstance(eps, (int, float, np.floating)) or not 0 <= eps < INFINITY:
+            raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+        check_overlap(target, factors, "weight")
+        if floats(target) != floats(source):
+            check_overlap(target, source, "x")
+        stage = self._add(RMS_NORM, [source, factors, target])
+        stage.rows, stage.eps = shape[0], eps
+        stage.x, stage.w, stage.out = floats(source), floats(factors), floats(target)
+        stage.parts = 1 if shape[0] else 0
+
+    def matvec(self, w, x, out, bias=None, add=False):
+        """Add ``out = w @ x + bias``, or ``out + w @ x + bias``.
+
+        Parameters
+        ----------
+        w : ndarray, shape (n, k)
+            Its rows may have gaps between them.
+        x : ndarray, shape (k,)
+        out : ndarray, shape (n,)
+        bias : ndarray, shape (n,), optional
+        add : bool
+            Add to what `out` holds.
+        """
+        cdef cnp.ndarray matrix = region_array(w, "w", 2, False), target, source, start = None
+        cdef Py_ssize_t n = cnp.PyArray_DIM(matrix, 0), k = cnp.PyArray_DIM(matrix, 1), tile
+        cdef region_stage *stage
+        if k < 1:
+            raise ValueError(f"w must have at least one column, got shape {np.shape(matrix)}")
+        source = region_shaped(x, "x", (k,), False)
+        target = region_shaped(out, "out", (n,), True)
+        if bias is not None:
+            start = region_shaped(bias, "bias", (n,), False)
+            check_overlap(target, start, "bias")
+        check_overlap(target, matrix, "w")
+        check_overlap(target, source, "x")
+        stage = self._add(MATVEC, [matrix, source, target, start])
+        stage.rows, stage.depth, stage.row_stride = n, k, step(matrix, 0)
+        stage.w, stage.x, stage.out = floats(matrix), floats(source), floats(target)
+        stage.bias = NULL if start is None else floats(start)
+        stage.accumulate = bool(add)
+        tile = max(self.blocks.l1_bytes // 2 // (k * sizeof(float)) // 4, 1) * 4
+        stage.tile_rows = tile
+        stage.part_rows = round_up(
+            max(self.blocks.l2_bytes // 2 // <Py_ssize_t> (k * sizeof(float)), 1), tile)
+        stage.parts = ceil_div(n, stage.part_rows)
+
+    def swiglu(self, gate, up, out):
+        """Add ``out = gate * sigmoid(gate) * up``.
+
+        Parameters
+        ----------
+        gate, up, out : ndarray, shape (n,)
+            `out` may be `gate` or `up`.
+        """
+        cdef cnp.ndarray left = region_array(gate, "gate", 1, False)
+        cdef tuple shape = np.shape(left)
+        cdef cnp.ndarray right = region_shaped(up, "up", shape, False)
+        cdef cnp.ndarray target = region_shaped(out, "out", shape, True)
+        cdef region_stage *stage
+        if floats(target) != floats(left):
+            check_overlap(target, left, "gate")
+        if floats(target) != floats(right):
+            check_overlap(target, right, "up")
+        stage = self._add(SWIGLU, [left, right, target])
+        stage.rows = shape[0]
+        stage.x, stage.w, stage.out = floats(left), floats(right), floats(target)
+        stage.parts = ceil_div(stage.rows, SWIGLU_PART)
+
+    def rotate_and_store(self, q, k, v, cosine, sine, keys, values):
+        """Add rotary embedding of `q`, in place, and `k`; store `k` and `v` at the position.
+
+        Element j of a head is rotated with element j + dim / 2.
+
+        Parameters
+        ----------
+        q : ndarray, shape (heads, dim)
+            Even dim.
+        k, v : ndarray, shape (key heads, dim)
+        cosine, sine : ndarray, shape (context, dim / 2)
+            Of the angles at each position.
+        keys, values : ndarray, shape (key heads, context, dim)
+            Written to at the position of the run.
+        """
+        cdef cnp.ndarray queries = region_array(q, "q", 2, True), key, value, c, s, all_keys, kept
+        cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
+        cdef Py_ssize_t shared, context
+        cdef region_stage *stage
+        cdef cnp.ndarray written
+        region_shaped(queries, "q", (heads, dim), True)
+        if dim < 2 or dim % 2:
+            raise ValueError(f"q must have an even dim, got shape {np.shape(queries)}")
+        key = region_array(k, "k", 2, False)
+        shared = cnp.PyArray_DIM(key, 0)
+        region_shaped(key, "k", (shared, dim), False)
+        value = region_shaped(v, "v", (shared, dim), False)
+        all_keys = region_cache(keys, "keys", shared, dim, -1)
+        context = cnp.PyArray_DIM(all_keys, 1)
+        kept = region_cache(values, "values", shared, dim, context)
+        c = region_shaped(cosine, "cosine", (context, dim // 2), False)
+        s = region_shaped(sine, "sine", (context, dim // 2), False)
+        for written, name in ((queries, "q"), (all_keys, "keys"), (kept, "values")):
+            for array, other in ((key, "k"), (value, "v"), (c, "cosine"), (s, "sine")):
+                region_apart(written, name, array, other)
+        region_apart(queries, "q", all_keys, "keys")
+        region_apart(queries, "q", kept, "values")
+        region_apart(all_keys, "keys", kept, "values")
+        stage = self._add(ROTATE, [queries, key, value, c, s, all_keys, kept])
+        stage.heads, stage.key_heads, stage.dim = heads, shared, dim
+        stage.x = stage.out = floats(queries)
+        stage.k, stage.v, stage.cosine, stage.sine = floats(key), floats(value), floats(c), floats(s)
+        stage.keys, stage.values = floats(all_keys), floats(kept)
+        stage.key_head, stage.key_row = step(all_keys, 0), step(all_keys, 1)
+        stage.value_head, stage.value_row = step(kept, 0), step(kept, 1)
+        self._bound(context)
+
+    def attend(self, q, keys, values, out, scale=None, isa=None):
+        """Add attention of one row a head to the keys up to the position of the run.
+
+        Parameters
+        ----------
+        q, out : ndarray, shape (heads, dim)
+        keys, values : ndarray, shape (key heads, context, dim)
+            Key heads divide heads.
+        scale : float, optional
+            Factor of the scores; ``1 / sqrt(dim)`` by default.
+        isa : str, optional
+            Instruction set for this operation; by default the region's.
+        """
+        cdef cnp.ndarray queries = region_array(q, "q", 2, False), target, all_keys, kept
+        cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
+        cdef Py_ssize_t context, s, first = self.count, block_rows, block_keys
+        cdef attention_job job
+        cdef attention_arena arena
+        self._check_ready()
+        region_shaped(queries, "q", (heads, dim), False)
+        all_keys = region_cache(keys, "keys", -1, dim, -1)
+        context = cnp.PyArray_DIM(all_keys, 1)
+        kept = region_cache(values, "values", cnp.PyArray_DIM(all_keys, 0), dim, context)
+        if not heads or not dim or not all_keys.shape[0] or heads % all_keys.shape[0]:
+            raise ValueError("q must have a dim and as many heads as keys or a multiple, got shapes "
+                             f"{np.shape(queries)} and {np.shape(all_keys)}")
+        target = region_shaped(out, "out", (heads, dim), True)
+        check_overlap(target, queries, "q")
+        check_overlap(target, all_keys, "keys")
+        check_overlap(target, kept, "values")
+        memset(&job, 0, sizeof(attention_job))
+        attention_set_isa(&job, self.isa if isa is None else isa_of(isa))
+        attention_geometry(&job, queries[:, None], all_keys, kept, False,
+                           heads // all_keys.shape[0] <= job.micro.max_dotxf)
+        attention_scale(&job, scale)
+        job.out = floats(target)
+        job.keys = SPLIT_KEYS
+        attention_machine_blocks(&job, &block_rows, &block_keys)
+        attention_shape(&job, 1, True, block_rows, block_keys)
+        try:
+            self._add(ATTEND, [queries, all_keys, kept, target])
+            self._add(JOIN, [])
+        except MemoryError:
+            self.count = first                      # neither without the other
+            raise
+        for s in range(first, self.count):
+            self.stages[s].attention = job
+        self.arena_bytes = max(self.arena_bytes, attention_lay_out(&job, NULL, &arena))
+        self.partial_floats = max(self.partial_floats, job.heads * ceil_div(
+            context, SPLIT_KEYS) * attention_partial_floats(&job))
+        self._bound(context)
+
+    cdef void _bound(self, Py_ssize_t context):
+        """Let no run pass the end of an array of keys."""
+        self.limit = context if self.limit < 0 else min(self.limit, context)
+
+    def run(self, position=0, threads=None, profiler=None, fused=True):
+        """Run the operations in the order that they were added.
+
+        Parameters
+        ----------
+        position : int
+            Where `rotate_and_store` stores, and the last key that `attend` sees.
+        threads : int, optional
+            Threads to use at most; by default the region's.
+        profiler : BrickProfiler, optional
+            Records the tiles of all three levels.
+        fused : bool
+            Run all in one parallel region; otherwise each operation in one of its own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong type or range; nothing is written then.
+        TileNestingError
+            If a tile finer than Macro is open on this thread.
+        MemoryError, RuntimeError
+            If there is no memory, the threads cannot be started, or the region is running already.
+        """
+        cdef region_job job
+        cdef RecorderSet recorders = None
+        cdef bp_pool *pool
+        cdef bint together = bool(fused)
+        cdef int count = self.threads if threads is None and self.threads else checked_threads(
+            threads)
+        self._check_ready()
+        if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
+            raise TypeError(f"position must be an integer >= 0, got {position!r}")
+        at = operator.index(position)               # a subclass may compare as it likes
+        if not 0 <= at < (self.limit if self.limit >= 0 else 1 << 62):
+            within = f"[0, {self.limit})" if self.limit >= 0 else "[0, 2**62)"
+            raise ValueError(f"position must be in {within}, got {position!r}")
+        if self.count == 0:
+            return
+        job.isa, job.micro = self.isa, self.isa.micro[<int> BP_FLOAT32]
+        job.stages, job.counters = self.stages, self.counters
+        job.first, job.last = 0, self.count
+        job.position = at if self.limit >= 0 else 0
+        pool = take_pool(count)
+        failed = True
+        self.runner = getpid()
+        try:
+            self._prepare(&job, count)
+            recorders = open_recorders(profiler, self.name, count, "float32", self.isa, None)
+            job.recorders = NULL if recorders is None else recorders.c
+            with nogil:
+                region_run(&job, pool, count, together)
+            if job.recorders != NULL:
+                recorders.note_waits(job.waited)
+            failed = False
+        finally:
+            self.runner = 0
+            give_pool(pool)
+            if recorders is not None:
+                recorders.close(failed)
+
+    cdef int _prepare(self, region_job *job, int threads) except -1:
+        """Take the workspace, and fit attention to the number of keys."""
+        cdef Py_ssize_t s
+        cdef size_t waited = round_up(threads * <Py_ssize_t> sizeof(uint64_t), 64)
+        cdef size_t bytes = waited + threads * self.arena_bytes
+        cdef char *memory = <char *> workspace(bytes + self.partial_floats * sizeof(float))
+        if memory == NULL:
+            raise MemoryError("no memory for a region's threads")
+        job.arena_bytes = self.arena_bytes
+        job.waited, job.memory = <uint64_t *> memory, memory + waited
+        memset(job.waited, 0, waited)
+        for s in range(self.count):
+            if self.stages[s].kind == ATTEND or self.stages[s].kind == JOIN:
+                region_set_keys(&self.stages[s], job.position + 1)
+                self.stages[s].attention.partial = <float *> (
+                    job.memory + threads * self.arena_bytes)
+        return 0

@@ -1,0 +1,1 @@
+"""ISA dispatch, thread pool and workspace: the state that all kernels share, linked once."""

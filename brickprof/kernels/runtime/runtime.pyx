@@ -1,0 +1,215 @@
+"""Instruction sets, threads, workspaces and recorders, as kernels ask for them."""
+
+import os
+
+import numpy as np
+
+from brickprof.profiler.brick_profiler cimport BrickProfiler
+from brickprof.tile cimport BP_MACRO
+
+from brickprof.core.limits import ITEMSIZES, MOST_THREADS
+from brickprof.planning.blocks import MicroKernel
+from brickprof.planning.budget import default_threads
+
+
+cdef extern from "kernels/runtime/isa_table.h" nogil:
+    const bp_isa **bp_isas
+
+cdef extern from "kernels/runtime/thread_pool.h" nogil:
+    bp_pool *bp_pool_take(int threads)
+    void bp_pool_run(bp_pool *pool, int threads, bint all, work_function work, void *job) noexcept
+    void bp_pool_give(bp_pool *pool) noexcept
+    void bp_wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count) noexcept
+
+cdef extern from "kernels/runtime/workspace.h" nogil:
+    void *bp_workspace(size_t bytes)
+
+cdef tuple DTYPE_NAMES = ("float32", "float64", "float16", "bfloat16", "int8")     # by bp_dtype
+
+isa_table = bp_isas
+default_isa_used = NULL
+
+
+cdef unsigned compiled_dtypes() noexcept:
+    """Return a bit for each dtype that the baseline, which is always there, has micro-kernels for."""
+    cdef const bp_isa **at = bp_isas
+    cdef unsigned dtypes = 0
+    cdef int dtype
+    while at[1] != NULL:
+        at += 1
+    for dtype in range(BP_DTYPES):
+        if at[0].micro[dtype] != NULL:
+            dtypes |= 1u << dtype
+    return dtypes
+
+
+kernel_dtypes = compiled_dtypes()
+
+
+cdef const bp_isa *find_isa(object name) except NULL:
+    """Return an instruction set that this CPU has by name; the default one for None."""
+    global default_isa_used
+    cdef const bp_isa **at = bp_isas
+    if name is None:
+        if default_isa_used == NULL:
+            default_isa_used = choose_isa()
+        return default_isa_used
+    while at[0] != NULL:
+        if at[0].name.decode() == name:
+            if at[0].supported():
+                return at[0]
+            raise ValueError(f"isa {name!r} is not supported by this CPU; it has {isas()}")
+        at += 1
+    raise ValueError(f"isa must be one of {isas()}, got {name!r}")
+
+
+cdef const bp_isa *choose_isa() except NULL:
+    """Return the best instruction set, or the one that BRICKPROF_ISA lowers the choice to."""
+    cdef const bp_isa **at = bp_isas
+    asked = os.environ.get("BRICKPROF_ISA")
+    if asked:
+        try:
+            return find_isa(asked)
+        except ValueError as error:
+            raise ValueError(f"BRICKPROF_ISA: {error}") from None
+    while not at[0].supported():
+        at += 1
+    return at[0]
+
+
+cdef int isa_index(const bp_isa *isa) noexcept nogil:
+    """Return the place of an instruction set in the table."""
+    cdef int place = 0
+    while bp_isas[place] != isa:
+        place += 1
+    return place
+
+
+cdef int dtype_number(object name) except -1:
+    """Return the bp_dtype of a name that kernels have micro-kernels for."""
+    cdef int dtype
+    if not isinstance(name, str):
+        raise TypeError(f"dtype must be {dtype_names(kernel_dtypes)}, got {name!r}")
+    for dtype in range(BP_DTYPES):
+        if kernel_dtypes >> dtype & 1 and DTYPE_NAMES[dtype] == name:
+            return dtype
+    raise ValueError(f"dtype must be {dtype_names(kernel_dtypes)}, got {name!r}")
+
+
+cdef str dtype_name(int dtype):
+    """Return the name of a bp_dtype."""
+    return DTYPE_NAMES[dtype]
+
+
+cdef int dtype_itemsize(int dtype) except -1:
+    """Return the bytes of an element of a bp_dtype."""
+    return ITEMSIZES[DTYPE_NAMES[dtype]]
+
+
+cdef str dtype_names(unsigned accepted):
+    """Return the names of some dtypes, a bit each, for a message."""
+    return " or ".join([name for dtype, name in enumerate(DTYPE_NAMES) if accepted >> dtype & 1])
+
+
+cdef object micro_kernel_of(const bp_isa *isa, int dtype):
+    """Return the register block of an instruction set's micro-kernels."""
+    cdef const bp_micro_kernels *micro = isa.micro[dtype]
+    return MicroKernel(isa.name.decode(), micro.mr, micro.nr, micro.lanes, micro.wide_rows,
+                       micro.max_dotxf)
+
+
+def isas():
+    """Return the names of the instruction sets that this CPU has, best first."""
+    cdef const bp_isa **at = bp_isas
+    names = []
+    while at[0] != NULL:
+        if at[0].supported():
+            names.append(at[0].name.decode())
+        at += 1
+    return tuple(names)
+
+
+def default_isa():
+    """Return the instruction set that kernels use unless told otherwise.
+
+    Raises
+    ------
+    ValueError
+        If BRICKPROF_ISA names one that is unknown or that this CPU lacks.
+    """
+    return isa_of(None).name.decode()
+
+
+def kernel_dtype_names():
+    """Return the names of the dtypes that kernels compute in."""
+    return tuple([name for dtype, name in enumerate(DTYPE_NAMES) if kernel_dtypes >> dtype & 1])
+
+
+def micro_kernel(dtype, isa=None):
+    """Return the register block of a dtype's micro-kernels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `dtype` or `isa` is unknown, or this CPU lacks the instruction set.
+    """
+    cdef const bp_isa *chosen = isa_of(isa)
+    return micro_kernel_of(chosen, dtype_number(dtype))
+
+
+cdef int checked_threads(object threads) except -1:
+    """Return how many threads to use at most."""
+    if threads is None:
+        return default_threads()
+    if type(threads) is int and 1 <= threads <= MOST_THREADS:
+        return threads
+    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
+        raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+    return threads
+
+
+cdef bp_pool *start_pool(int threads) except NULL:
+    """Return a pool of so many threads; raise where they cannot be started."""
+    cdef bp_pool *pool = bp_pool_take(threads)
+    if pool == NULL:
+        raise RuntimeError(f"threads={threads} cannot be started by this process")
+    return pool
+
+
+cdef void return_pool(bp_pool *pool) noexcept:
+    bp_pool_give(pool)
+
+
+cdef void run_on_pool(bp_pool *pool, int threads, bint all, work_function work,
+                      void *job) noexcept nogil:
+    bp_pool_run(pool, threads, all, work, job)
+
+
+cdef void wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count) noexcept nogil:
+    bp_wait_for_parts(counter, count)
+
+
+cdef void *workspace(size_t bytes) noexcept nogil:
+    return bp_workspace(bytes)
+
+
+cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype,
+                                const bp_isa *isa, object plan):
+    """Enter a brick of a profiler that is on; None where nothing is to be recorded.
+
+    A plan that the caller brought tells what tiles hold; the library's own tiles fit.
+    """
+    cdef RecorderSet recorders
+    if profiler is None:
+        return None
+    if not isinstance(profiler, BrickProfiler):
+        raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
+    if not (<BrickProfiler> profiler).on:
+        return None
+    recorders = profiler.recorders(brick, threads, dtype)
+    if plan is not None:
+        recorders.footprint_bytes = plan.footprint_bytes
+    recorders.open(BP_MACRO)
+    return recorders
