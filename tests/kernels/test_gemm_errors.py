@@ -277,7 +277,7 @@ def test_a_plan_whose_micropanels_pass_all_memory_is_refused() -> None:
     row = np.broadcast_to(np.float32(1), (m, k))
     micro = bp.plan_gemm(1, 1, 1, threads=1).micro
     blocks = Blocks(micro.mr, micro.nr, LARGEST_BLOCK, micro.mr)
-    plan = bp.plan_gemm(m, m, k, b_layout="columns", blocks=blocks)
+    plan = bp.plan_gemm(m, m, k, a_layout="strided", b_layout="strided", blocks=blocks)
     assert plan.kc == LARGEST_BLOCK
     with pytest.raises(MemoryError, match="packed micropanels"):
         bp.gemm(row, row.T, plan=plan)
