@@ -24,8 +24,9 @@ from brickprof.calibration.probing import (
 )
 from brickprof.core import units
 from brickprof.core.checks import whole
+from brickprof.core.dtypes import KERNEL_DTYPES, kernel_dtype
 from brickprof.core.errors import RoofsError
-from brickprof.core.limits import DTYPES, MOST_THREADS
+from brickprof.core.limits import MOST_THREADS
 from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
 from brickprof.roofline import (
@@ -136,9 +137,9 @@ def calibrate(
     RoofsError
         If threads or memory are lacking, or the roofs cannot be stored.
     """
-    count, chosen = _checked(threads, dtype, isa)
+    count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine() if machine is None else machine
-    measured = measure_roofs(host, count, dtype, chosen, QUICK if quick else FULL, progress)
+    measured = measure_roofs(host, count, element, chosen, QUICK if quick else FULL, progress)
     if store:
         store_roofs(measured, host)
     return measured
@@ -172,9 +173,9 @@ def roofs(
     RoofsError
         If there are none or noisy ones, and threads or memory to measure are lacking.
     """
-    count, chosen = _checked(threads, dtype, isa)
+    count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine()
-    stored = load_roofs(host, count, dtype, chosen)
+    stored = load_roofs(host, count, element, chosen)
     if stored is not None and not stored.noisy:
         return stored
     place = None
@@ -183,11 +184,11 @@ def roofs(
     key = (place, host.fingerprint(), count, chosen)
     if key not in _measured_here:
         _measured_here[key] = calibrate(
-            count, dtype, isa=chosen, progress=progress, store=False, machine=host
+            count, element, isa=chosen, progress=progress, store=False, machine=host
         )
         with suppress(RoofsError):
             store_roofs(_measured_here[key], host)
-    measured = _measured_here[key].for_dtype(dtype)
+    measured = _measured_here[key].for_dtype(element)
     return measured if stored is None else better_roofs(stored, measured)
 
 
@@ -230,7 +231,7 @@ def measure_roofs(
         isa=isa,
         cpu=machine.cpu,
         fingerprint=machine.fingerprint(),
-        peak_by_dtype={name: best[name] for name in DTYPES},
+        peak_by_dtype={name: best[name] for name in KERNEL_DTYPES},
         bandwidth_gbs=bandwidths,
         spread=spread,
         working_set_bytes=total,
@@ -277,14 +278,15 @@ def spread_of(rates: list[float]) -> float:
     return (max(kept) - min(kept)) / statistics.median(kept)
 
 
-def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str]:
-    """Return the threads and the instruction set to use, or raise for what makes no sense."""
+def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str, str]:
+    """Return the threads, dtype and instruction set to use, or raise for what makes no sense."""
     count = whole("threads", threads, "an integer", TypeError)
     if not 1 <= count <= MOST_THREADS:
         raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     chosen: str = default_isa() if isa is None else isa
-    micro_kernel(dtype, chosen)
-    return count, chosen
+    element = kernel_dtype(dtype).name
+    micro_kernel(element, chosen)
+    return count, element, chosen
 
 
 def _instances(machine: Machine, shared_by: int) -> int:
@@ -312,7 +314,7 @@ def _figures(
         prime = 0 if name == "DRAM" else 1
         return Figure(name, lambda rank, steps: probes.load(views[rank], steps, isa), prime)
 
-    return [*map(peak_of, DTYPES), *map(load_of, MEMORY)]
+    return [*map(peak_of, KERNEL_DTYPES), *map(load_of, MEMORY)]
 
 
 def _measure(
@@ -344,7 +346,7 @@ def _counted(rounds: int, tell: Progress) -> Callable[[], None]:
 
 def _noise(spread: Mapping[str, float]) -> Iterator[str]:
     """Say which figures' repeats differ too much."""
-    loud = [name for name in (*DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
+    loud = [name for name in (*KERNEL_DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
     if loud:
         listed = ", ".join(f"{name} spread {units.format_percent(spread[name])}" for name in loud)
         yield f"noisy: {listed}; repeat on a quieter machine"

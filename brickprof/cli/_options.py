@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 
-from brickprof.core.limits import DTYPES, ISAS, MOST_THREADS
+from brickprof.core.dtypes import KERNEL_DTYPES
+from brickprof.core.limits import MOST_THREADS
+from brickprof.machine.isas import ISA_NAMES
 
 
 def positive(text: str) -> int:
@@ -59,14 +61,17 @@ def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
 def add_isa(parser: argparse.ArgumentParser) -> None:
     """Add --isa."""
     parser.add_argument(
-        "--isa", choices=ISAS, help="instruction set (default: the best that this CPU has)"
+        "--isa", choices=ISA_NAMES, help="instruction set (default: the best that this CPU has)"
     )
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
     """Add --dtype."""
     parser.add_argument(
-        "--dtype", choices=DTYPES, default=DTYPES[0], help="element type (default: %(default)s)"
+        "--dtype",
+        choices=KERNEL_DTYPES,
+        default=KERNEL_DTYPES[0],
+        help="element type (default: %(default)s)",
     )
 
 

@@ -22,7 +22,7 @@ from brickprof.cli._problems import (
 )
 from brickprof.cli._runs import prepared
 from brickprof.core import metrics, units
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import itemsize_of
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import thread_budget
 
@@ -129,7 +129,7 @@ def _kernel(
         problem = choose(args)
         run = prepared(problem, args.isa)
         rule = optimal_threads(
-            problem.elements, ITEMSIZES[problem.dtype], physical_cores=thread_budget()
+            problem.elements, itemsize_of(problem.dtype), physical_cores=thread_budget()
         )
         return _Task(
             problem.label, lambda threads: run(threads, None), problem.flops / 1e9, "GFLOP", rule

@@ -1,15 +1,11 @@
-"""Names and limits that several floors share: element types, instruction sets, largest counts."""
+"""Limits that several floors share: the largest counts and sizes."""
 
 from __future__ import annotations
 
-ITEMSIZES = {"float32": 4, "float64": 8}
-"""Bytes of an element, by dtype."""
+from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
 
-DTYPES = tuple(ITEMSIZES)
-"""The element types that kernels take and that have a peak."""
-
-ISAS = ("avx512", "avx2", "neon", "base")
-"""The instruction sets that kernels are written for, best first."""
+ITEMSIZES = {name: itemsize_of(name) for name in KERNEL_DTYPES}
+"""Bytes of an element, by dtype: what the compiled profiler takes."""
 
 MOST_THREADS = 4096
 """Thread counts above this are taken for a mistake."""

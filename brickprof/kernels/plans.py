@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from brickprof._kernels import micro_kernel
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import kernel_dtype
 from brickprof.machine import Machine, detect_machine
 from brickprof.planning.attention import AttentionPlan, attention_blocks
 from brickprof.planning.blocks import LAYOUTS, check_whole
@@ -54,16 +54,15 @@ def plan_gemm(
     ValueError
         If a size is negative, `threads` out of range, or `dtype`, `isa` or a layout unknown.
     """
-    if not isinstance(dtype, str):
-        raise TypeError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    micro = micro_kernel(dtype, isa)
-    blocks = gemm_blocks(machine or detect_machine(), micro, ITEMSIZES[dtype])
+    element = kernel_dtype(dtype)
+    micro = micro_kernel(element.name, isa)
+    blocks = gemm_blocks(machine or detect_machine(), micro, element.itemsize)
     team = default_threads() if threads is None else threads
     return GemmPlan(
         m,
         n,
         k,
-        dtype,
+        element.name,
         micro,
         blocks,
         team,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from brickprof.core.checks import whole
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES as ITEMSIZES
 from brickprof.core.limits import MOST_THREADS as MOST_THREADS
 
 

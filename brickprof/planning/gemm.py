@@ -20,8 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from brickprof.core.dtypes import itemsize_of, kernel_dtype
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES, LARGEST_BLOCK, MOST_THREADS
+from brickprof.core.limits import LARGEST_BLOCK, MOST_THREADS
 from brickprof.machine import Machine
 from brickprof.planning.blocks import (
     LevelPlan,
@@ -156,8 +157,7 @@ class GemmPlan:
     def __post_init__(self) -> None:
         for name in ("m", "n", "k"):
             keep_whole(self, name, 0)
-        if self.dtype not in ITEMSIZES:
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
+        object.__setattr__(self, "dtype", kernel_dtype(self.dtype).name)
         if not isinstance(self.micro, MicroKernel):
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
         if not isinstance(self.blocks, Blocks):
@@ -172,7 +172,7 @@ class GemmPlan:
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        return ITEMSIZES[self.dtype]
+        return itemsize_of(self.dtype)
 
     @property
     def flops(self) -> int:

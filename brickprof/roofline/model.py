@@ -10,9 +10,9 @@ from dataclasses import fields as dataclass_fields
 from datetime import datetime, timedelta
 
 from brickprof.core.checks import fields, integer, number, text
+from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import DTYPES
 from brickprof.roofline.frozen_map import Table, table
 
 MEMORY = ("L1", "L2", "L3", "DRAM")
@@ -30,7 +30,7 @@ class Roofs:
     threads : int
         Threads that ran at once; every rate is that of all of them together.
     dtype : str
-        "float32" or "float64": the type that `peak_gflops` speaks of.
+        The element type that `peak_gflops` speaks of, one of `brickprof.core.dtypes`.
     isa, cpu, fingerprint : str
         Vector ISA of the probes, CPU model and `Machine.fingerprint` of the host.
     peak_by_dtype : Mapping of str to float
@@ -74,18 +74,18 @@ class Roofs:
         integer("threads", self.threads, 1, RoofsError)
         for name in ("isa", "cpu", "fingerprint", "verdict"):
             text(name, getattr(self, name), RoofsError)
-        for name, known in (("dtype", DTYPES), ("method", _METHODS)):
+        for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
             if getattr(self, name) not in known:
                 raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
         if not isinstance(self.noisy, bool):
             raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
         _check_time(self.measured_at)
-        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPES, _positive)
+        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPE_NAMES, _positive)
         probed = (*peaks, *MEMORY)
         tables: dict[str, Table[float] | Table[int]] = {
             "peak_by_dtype": peaks,
             "bandwidth_gbs": table("bandwidth_gbs", self.bandwidth_gbs, MEMORY, MEMORY, _positive),
-            "spread": table("spread", self.spread, probed, (*DTYPES, *MEMORY), _not_negative),
+            "spread": table("spread", self.spread, probed, (*DTYPE_NAMES, *MEMORY), _not_negative),
             "working_set_bytes": table(
                 "working_set_bytes", self.working_set_bytes, MEMORY, MEMORY, _count
             ),
@@ -119,7 +119,7 @@ class Roofs:
         Parameters
         ----------
         dtype : str
-            "float32" or "float64".
+            One of those in `peak_by_dtype`.
 
         Returns
         -------

@@ -6,23 +6,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from brickprof.core.checks import whole
+from brickprof.core.dtypes import dtype_of
 from brickprof.core.errors import RoofsError
-from brickprof.core.limits import DTYPES
 from brickprof.machine import Machine
 from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
-from brickprof.roofline.model import MEMORY, Roofs
-
-__all__ = [
-    "DTYPES",
-    "MEMORY",
-    "ORDER_TOLERANCE",
-    "Roofs",
-    "better_roofs",
-    "load_roofs",
-    "roofs_path",
-    "store_roofs",
-    "stored_roofs",
-]
+from brickprof.roofline.model import Roofs
 
 ORDER_TOLERANCE = 0.10
 """Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
@@ -76,7 +64,7 @@ def load_roofs(
     threads : int
         Number of threads that they were measured with.
     dtype : str
-        "float32" or "float64".
+        Whose peak `Roofs.peak_gflops` is to be.
     isa : str, optional
         Vector ISA that they were measured with; by default the machine's best.
     folder : str or Path, optional
@@ -94,14 +82,13 @@ def load_roofs(
     count = whole("threads", threads, "an integer of at least 1", RoofsError)
     if count < 1:
         raise RoofsError(f"threads must be an integer of at least 1, got {threads!r}")
-    if dtype not in DTYPES:
-        raise RoofsError(f"dtype must be one of {DTYPES}, got {dtype!r}")
+    element = dtype_of(dtype).name
     try:
         path = roofs_path(machine, folder)
     except RoofsError:
         return None
     found = _trusted(path, machine).get((count, machine.isa if isa is None else isa))
-    return found.for_dtype(dtype) if found and dtype in found.peak_by_dtype else None
+    return found.for_dtype(element) if found and element in found.peak_by_dtype else None
 
 
 def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None) -> Path:
