@@ -27,7 +27,7 @@ from brickprof.tile cimport (
 
 from brickprof.planning.attention import AttentionPlan, attention_blocks
 from brickprof.planning.budget import default_threads
-from brickprof.core.limits import MOST_THREADS
+from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import detect_machine
 from brickprof.planning.gemm import GemmPlan, gemm_blocks
 from brickprof.planning.blocks import MicroKernel

@@ -6,7 +6,7 @@ import argparse
 import math
 
 from brickprof.core.dtypes import KERNEL_DTYPES
-from brickprof.core.limits import MOST_THREADS
+from brickprof.core.limits import MAX_THREADS
 from brickprof.machine.isas import ISA_NAMES
 
 
@@ -31,8 +31,8 @@ def amount(text: str) -> float:
 def thread_count(text: str) -> int:
     """Read a number of threads."""
     threads = positive(text)
-    if threads > MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"must be at most {MOST_THREADS}, got {text}")
+    if threads > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, got {text}")
     return threads
 
 

@@ -221,12 +221,12 @@ def _interval(low: int, high: int) -> str:
 
 def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
     """Return what the sweep says, a line each; the rule wants to know of the work."""
-    from brickprof.tuning.sweep import LEAST_ROUNDS
+    from brickprof.tuning.sweep import MIN_ROUNDS
 
     if sweep.dropped:
         yield f"Stopped early as clearly slower: {', '.join(map(str, sweep.dropped))}."
-    if sweep.best.rounds < LEAST_ROUNDS:
-        yield f"Intervals of fewer than {LEAST_ROUNDS} rounds are whole ranges, short of 95 %."
+    if sweep.best.rounds < MIN_ROUNDS:
+        yield f"Intervals of fewer than {MIN_ROUNDS} rounds are whole ranges, short of 95 %."
     yield f"Fastest measured: {_counted(sweep.best.threads, 'thread')}."
     law = sweep.scalability
     if law is not None:

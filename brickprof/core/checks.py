@@ -7,7 +7,7 @@ import operator
 from numbers import Real
 
 from brickprof.core.errors import BrickprofError
-from brickprof.core.limits import LARGEST_INTEGER, MOST_THREADS
+from brickprof.core.limits import MAX_INTEGER, MAX_THREADS
 
 
 def whole(name: str, value: object, wanted: str, error: type[Exception]) -> int:
@@ -34,8 +34,8 @@ def at_least(name: str, value: object, least: int) -> int:
 def thread_count(name: str, value: object) -> int:
     """Return an argument that is a number of threads, else raise an error naming it."""
     count = whole(name, value, "an integer >= 1", TypeError)
-    if not 1 <= count <= MOST_THREADS:
-        raise ValueError(f"{name} must be in [1, {MOST_THREADS}], got {value!r}")
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"{name} must be in [1, {MAX_THREADS}], got {value!r}")
     return count
 
 
@@ -56,7 +56,7 @@ def integer(name: str, value: object, least: int, error: type[BrickprofError]) -
     """Return `value` if it is an int of at least `least`, else raise `error` naming it."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise error(f"{name} must be an integer of at least {least}, got {value!r}")
-    if value > LARGEST_INTEGER:
+    if value > MAX_INTEGER:
         raise error(f"{name} must be an integer of at most 2**512, got one that is larger")
     return value
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from brickprof.core.errors import RecordingError
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_INTEGER
+from brickprof.core.limits import MAX_INTEGER
 
 LEVELS = {level.name: level for level in TileLevel}
 """Tile levels by the names that files hold."""
@@ -57,7 +57,7 @@ class Node:
             or (least is not None and value < least)
         ):
             self.fail("an integer" if least is None else f"an integer >= {least}")
-        if abs(value) > LARGEST_INTEGER:
+        if abs(value) > MAX_INTEGER:
             # Not shown: Python refuses to write out a number of thousands of digits.
             raise RecordingError(f"{self.path}: expected an integer of at most 2**512")
         return value

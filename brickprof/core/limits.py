@@ -7,11 +7,11 @@ from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
 ITEMSIZES = {name: itemsize_of(name) for name in KERNEL_DTYPES}
 """Bytes of an element, by dtype: what the compiled profiler takes."""
 
-MOST_THREADS = 4096
+MAX_THREADS = 4096
 """Thread counts above this are taken for a mistake."""
 
-LARGEST_BLOCK = 2**40
+MAX_BLOCK = 2**40
 """Sizes of blocks and caches above this are taken for a mistake, and would pass 64 bits."""
 
-LARGEST_INTEGER = 2**512
+MAX_INTEGER = 2**512
 """The largest integer that a saved recording may hold: no rate of two such overflows a float."""

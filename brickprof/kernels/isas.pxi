@@ -67,12 +67,12 @@ cdef int checked_threads(object threads) except -1:
     """Return the number of threads to use."""
     if threads is None:
         return default_threads()
-    if type(threads) is int and 1 <= threads <= MOST_THREADS:
+    if type(threads) is int and 1 <= threads <= MAX_THREADS:
         return threads
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
         raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
-    if not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+    if not 1 <= threads <= MAX_THREADS:
+        raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
     return threads
 
 

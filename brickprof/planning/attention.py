@@ -16,10 +16,10 @@ from functools import cached_property
 from math import gcd
 
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Machine
 from brickprof.planning.blocks import (
-    MOST_THREADS,
+    MAX_THREADS,
     LevelPlan,
     MicroKernel,
     balanced,
@@ -43,7 +43,7 @@ class AttentionBlocks:
 
     def __post_init__(self) -> None:
         for name in ("rows", "keys"):
-            keep_whole(self, name, 1, LARGEST_BLOCK)
+            keep_whole(self, name, 1, MAX_BLOCK)
 
 
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:
@@ -116,7 +116,7 @@ class AttentionPlan:
 
     def __post_init__(self) -> None:
         for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
-            most = MOST_THREADS if name == "threads" else None
+            most = MAX_THREADS if name == "threads" else None
             keep_whole(self, name, least, most)
         if not isinstance(self.micro, MicroKernel):
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from brickprof.core.checks import whole
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import MOST_THREADS as MOST_THREADS
+from brickprof.core.limits import MAX_THREADS as MAX_THREADS
 
 
 def ceil_div(a: int, b: int) -> int:

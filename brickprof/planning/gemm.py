@@ -22,7 +22,7 @@ from functools import cached_property
 
 from brickprof.core.dtypes import itemsize_of, kernel_dtype
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK, MOST_THREADS
+from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
 from brickprof.machine import Machine
 from brickprof.planning.blocks import (
     LevelPlan,
@@ -83,7 +83,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-            keep_whole(self, name, 1, LARGEST_BLOCK)
+            keep_whole(self, name, 1, MAX_BLOCK)
 
 
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
@@ -162,7 +162,7 @@ class GemmPlan:
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
         if not isinstance(self.blocks, Blocks):
             raise TypeError(f"blocks must be Blocks, got {self.blocks!r}")
-        keep_whole(self, "threads", 1, MOST_THREADS)
+        keep_whole(self, "threads", 1, MAX_THREADS)
         for name in ("a_layout", "b_layout"):
             check_layout(name, getattr(self, name))
         for name in ("a_stride", "b_stride"):

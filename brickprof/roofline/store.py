@@ -16,8 +16,8 @@ ORDER_TOLERANCE = 0.10
 """Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
 equally fast for narrow loads, and then noise decides."""
 
-_MOST_GFLOPS = 1e7
-_MOST_GBS = 1e6
+_MAX_GFLOPS = 1e7
+_MAX_GBS = 1e6
 _CLOCK_SKEW = timedelta(days=1)
 
 
@@ -170,8 +170,8 @@ def _plausible(roofs: Roofs) -> bool:
     """Tell whether roofs could be those of a machine of today."""
     bandwidths = roofs.bandwidth_gbs
     return (
-        max(roofs.peak_by_dtype.values()) < _MOST_GFLOPS
-        and max(bandwidths.values()) < _MOST_GBS
+        max(roofs.peak_by_dtype.values()) < _MAX_GFLOPS
+        and max(bandwidths.values()) < _MAX_GBS
         and bandwidths["L1"] * (1 + ORDER_TOLERANCE) >= bandwidths["DRAM"]
         and roofs.measured <= datetime.now(timezone.utc) + _CLOCK_SKEW
     )

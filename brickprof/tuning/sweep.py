@@ -30,7 +30,7 @@ SCHEMA = "brickprof-sweep"
 VERSION = 1
 """The schema version that this library writes and reads."""
 
-LEAST_ROUNDS = 6
+MIN_ROUNDS = 6
 """Rounds before a count may be dropped: with fewer, a median has no 95 % confidence interval."""
 
 _SEED = 0
@@ -85,7 +85,7 @@ class SweepPoint:
         The k-th least and the k-th greatest time with the largest k that covers the true median in
         at least 95 % of cases, whatever the distribution: the number of times below it is binomial
         (W. Conover, "Practical Nonparametric Statistics" (1999), section 3.2). With fewer than
-        `LEAST_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
+        `MIN_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
         """
         ordered = sorted(self.times_ns)
         rank = max(_median_rank(len(ordered)), 1)
@@ -251,7 +251,7 @@ def sweep_threads(
 
     Every count is called once to warm up. Then each round calls every count once: in a random order
     with a fixed seed, and every other round in the reverse of the one before, so that neither
-    neighbours nor a drift of the machine favour a count. After `LEAST_ROUNDS` rounds a count whose
+    neighbours nor a drift of the machine favour a count. After `MIN_ROUNDS` rounds a count whose
     confidence interval is entirely above that of the best so far is dropped.
 
     Parameters
@@ -326,7 +326,7 @@ def _measure(
             before = clock()
             fn(count)
             times[count].append(clock() - before)
-        if finished + 1 >= LEAST_ROUNDS:
+        if finished + 1 >= MIN_ROUNDS:
             worse = _clearly_worse({count: tuple(times[count]) for count in order})
             order = [count for count in order if count not in worse]
     return times

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.plan_strategies import KIB, MIB, MICROS
 
 import brickprof as bp
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Cache, detect_machine
 from brickprof.planning.attention import AttentionBlocks
 from brickprof.planning.blocks import balanced, ceil_div, round_up
@@ -61,7 +61,7 @@ def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exceptio
         replace(plan, **{field: value})
 
 
-@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, LARGEST_BLOCK + 1])
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, MAX_BLOCK + 1])
 def test_bad_blocks_are_refused(value: Any) -> None:
     for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
         with pytest.raises(ValueError, match=f"^{name} must be an integer in"):

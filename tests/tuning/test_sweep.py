@@ -18,7 +18,7 @@ from brickprof.core.errors import SweepError
 from brickprof.planning.budget import thread_budget
 from brickprof.reports import sweep_svg
 from brickprof.tuning.scalability import fit_scalability
-from brickprof.tuning.sweep import LEAST_ROUNDS, Sweep, SweepPoint, sweep_threads
+from brickprof.tuning.sweep import MIN_ROUNDS, Sweep, SweepPoint, sweep_threads
 
 Cost = Callable[[int, int], int]
 
@@ -97,7 +97,7 @@ def test_what_is_clearly_slower_is_dropped_after_the_least_rounds() -> None:
     assert {point.threads: point.rounds for point in sweep} == {1: 6, 2: 6, 4: 9}
     assert sweep.dropped == (1, 2)
     assert Counter(clock.calls) == {1: 7, 2: 7, 4: 10}
-    assert LEAST_ROUNDS == 6
+    assert MIN_ROUNDS == 6
 
 
 def test_what_may_be_as_fast_is_kept() -> None:
@@ -195,7 +195,7 @@ def test_intervals_are_those_of_order_statistics(rounds: int, random: Any) -> No
 
     assert missed(low) <= 0.05 or low == 1
     assert missed(low + 1) > 0.05
-    assert (missed(1) <= 0.05) == (rounds >= LEAST_ROUNDS)
+    assert (missed(1) <= 0.05) == (rounds >= MIN_ROUNDS)
 
 
 def test_a_point_in_numbers() -> None:
