@@ -80,25 +80,3 @@ def text(name: str, value: object, error: type[BrickprofError]) -> str:
     if not isinstance(value, str) or not value.strip():
         raise error(f"{name} must be a non-empty string, got {value!r}")
     return value
-
-
-def items(name: str, value: object, error: type[BrickprofError]) -> list[object]:
-    """Return `value` if it is a list, else raise `error` naming it."""
-    if not isinstance(value, list):
-        raise error(f"{name} must be a list, got {type(value).__name__}")
-    return value
-
-
-def fields(
-    name: str, value: object, wanted: tuple[str, ...], error: type[BrickprofError]
-) -> dict[str, object]:
-    """Return `value` if it is a dict with exactly the keys `wanted`, else raise `error`."""
-    if not isinstance(value, dict):
-        raise error(f"{name} must be an object, got {type(value).__name__}")
-    for key in wanted:
-        if key not in value:
-            raise error(f"{name} lacks the field {key!r}")
-    for key in value:
-        if key not in wanted:
-            raise error(f"{name} has the unknown field {key!r}")
-    return value

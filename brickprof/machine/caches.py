@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from brickprof.core.checks import integer
 from brickprof.core.errors import MachineError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine.sysfs import parse_cpu_list, parse_int, parse_size, read_text
 
@@ -52,6 +53,18 @@ class Cache:
         for name in ("level", "size_bytes", "line_bytes", "shared_by"):
             integer(name, getattr(self, name), 1, MachineError)
         integer("ways", self.ways, 0, MachineError)
+
+    @classmethod
+    def from_json(cls, data: object) -> Cache:
+        """Return the cache that a dict of JSON values describes; unknown fields are ignored.
+
+        Raises
+        ------
+        MachineError
+            If a field is missing or damaged; the message names it.
+        """
+        root = JsonValue.of(data, "cache", MachineError)
+        return root.build(cls, *(field.name for field in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
-from dataclasses import fields as dataclass_fields
+from dataclasses import asdict, dataclass, fields
 
-from brickprof.core.checks import fields, integer, items, number, text
+from brickprof.core.checks import integer, number, text
 from brickprof.core.errors import MachineError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine.caches import Cache
+
+_SEQUENCES = ("isas", "caches", "assumed")
+"""Fields that are tuples, and lists in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +163,7 @@ class Machine:
         -------
         dict
         """
-        facts: dict[str, object] = {
-            field.name: getattr(self, field.name) for field in dataclass_fields(self)
-        }
+        facts: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         facts["isas"] = list(self.isas)
         facts["caches"] = [asdict(cache) for cache in self.caches]
         facts["assumed"] = list(self.assumed)
@@ -175,7 +176,8 @@ class Machine:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it. Unknown fields are ignored at every depth.
 
         Returns
         -------
@@ -184,17 +186,16 @@ class Machine:
         Raises
         ------
         MachineError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        names = tuple(field.name for field in dataclass_fields(cls))
-        given = dict(fields("machine", data, names, MachineError))
-        for name in ("isas", "assumed"):
-            given[name] = tuple(items(name, given[name], MachineError))
-        given["caches"] = tuple(
-            _cache_from_json(f"caches[{position}]", cache)
-            for position, cache in enumerate(items("caches", given["caches"], MachineError))
+        root = JsonValue.of(data, "machine", MachineError)
+        return root.build(
+            cls,
+            *(field.name for field in fields(cls) if field.name not in _SEQUENCES),
+            isas=root["isas"].values(),
+            assumed=root["assumed"].values(),
+            caches=tuple(Cache.from_json(cache) for cache in root["caches"].items()),
         )
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
 
 
 def _check_tuple(name: str, value: object) -> tuple[str, ...]:
@@ -220,13 +221,3 @@ def _check_caches(caches: object) -> None:
     levels = [cache.level for cache in caches]
     if levels[:3] != [1, 2, 3] or levels != sorted(set(levels)):
         raise MachineError(f"caches must be L1, L2, L3 and further levels in order, got {levels}")
-
-
-def _cache_from_json(name: str, data: object) -> Cache:
-    """Return the Cache in a dict, with errors that say which of the caches it is."""
-    wanted = tuple(field.name for field in dataclass_fields(Cache))
-    given = fields(name, data, wanted, MachineError)
-    try:
-        return Cache(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
-    except MachineError as error:
-        raise MachineError(f"{name}.{error}") from None

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from brickprof.core.errors import MachineError, RecordingError, RoofsError
 from brickprof.core.histograms import BUCKETS, Histogram
-from brickprof.core.json_reader import Node
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.recording.parts import BrickInfo, ClockInfo, Overhead, TeamTimes, TileEvent
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
+
+_LEVELS = {level.name: level for level in TileLevel}
 
 
 def plain(part: Any) -> dict[str, Any]:
@@ -32,53 +33,62 @@ def plain(part: Any) -> dict[str, Any]:
     return values
 
 
-def read_clock(node: Node) -> ClockInfo:
+def read_clock(value: JsonValue) -> ClockInfo:
     """Read the clock."""
     return ClockInfo(
-        source=node["source"].text(),
-        ns_per_tick=node["ns_per_tick"].real(),
-        reason=node["reason"].text(empty=True),
+        source=value["source"].text(),
+        ns_per_tick=value["ns_per_tick"].real(),
+        reason=value["reason"].text(empty=True),
     )
 
 
-def read_overhead(node: Node) -> Overhead:
+def read_overhead(value: JsonValue) -> Overhead:
     """Read the cost of the timer."""
-    return Overhead(**{field.name: node[field.name].real() for field in fields(Overhead)})
+    return Overhead(**{field.name: value[field.name].real() for field in fields(Overhead)})
 
 
-def read_machine(node: Node) -> Machine | None:
+def read_machine(value: JsonValue) -> Machine | None:
     """Read the machine, if there is one."""
-    try:
-        return None if node.value is None else Machine.from_json(node.value)
-    except MachineError as error:
-        raise RecordingError(f"machine: {error}") from error
+    return None if value.value is None else Machine.from_json(value)
 
 
-def read_roofs(node: Node) -> Roofs | None:
+def read_roofs(value: JsonValue) -> Roofs | None:
     """Read the roofs, if there are any."""
-    try:
-        return None if node.value is None else Roofs.from_json(node.value)
-    except RoofsError as error:
-        raise RecordingError(f"roofs: {error}") from error
+    return None if value.value is None else Roofs.from_json(value)
 
 
-def read_brick_info(node: Node) -> BrickInfo:
+def _level(value: JsonValue) -> TileLevel:
+    """Read the name of a tile level."""
+    if not isinstance(value.value, str) or value.value not in _LEVELS:
+        value.fail(f"one of {', '.join(_LEVELS)}")
+    return _LEVELS[value.value]
+
+
+def _brick(value: JsonValue, known: set[str]) -> str:
+    """Read the name of a known brick."""
+    name = value.text()
+    if name not in known:
+        value.fail("the name of a brick in brick_infos")
+    return name
+
+
+def read_brick_info(value: JsonValue) -> BrickInfo:
     """Read what is known of a brick."""
     return BrickInfo(
-        name=node["name"].text(),
-        calls=node["calls"].integer(),
-        wall_ns=node["wall_ns"].integer(),
-        threads=node["threads"].integer(),
-        dtypes=tuple(dtype.text() for dtype in node["dtypes"].items()),
-        teams=_teams(node.optional("teams", [])),
-        footprint_bytes=_footprints(node.optional("footprint_bytes", [0] * len(TileLevel))),
+        name=value["name"].text(),
+        calls=value["calls"].integer(),
+        wall_ns=value["wall_ns"].integer(),
+        threads=value["threads"].integer(),
+        dtypes=tuple(dtype.text() for dtype in value["dtypes"].items()),
+        teams=_teams(value.optional("teams", [])),
+        footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
     )
 
 
-def _teams(node: Node) -> tuple[TeamTimes, ...]:
+def _teams(value: JsonValue) -> tuple[TeamTimes, ...]:
     """Read how busy the threads of a brick were, for each number of them."""
     teams: list[TeamTimes] = []
-    for part in node.items():
+    for part in value.items():
         busy = tuple(time.integer() for time in part["busy_ns"].items())
         if len(busy) < 2 or busy != tuple(sorted(busy, reverse=True)):
             part["busy_ns"].fail("two times or more, longest first")
@@ -88,18 +98,18 @@ def _teams(node: Node) -> tuple[TeamTimes, ...]:
     return tuple(teams)
 
 
-def _footprints(node: Node) -> tuple[int, ...]:
+def _footprints(value: JsonValue) -> tuple[int, ...]:
     """Read what tiles hold in their caches, by level."""
-    footprints = tuple(one.integer() for one in node.items())
+    footprints = tuple(one.integer() for one in value.items())
     if len(footprints) != len(TileLevel):
-        node.fail(f"a number for each of {len(TileLevel)} levels")
+        value.fail(f"a number for each of {len(TileLevel)} levels")
     return footprints
 
 
-def read_tiles(node: Node, known: set[str]) -> tuple[TileStats, ...]:
+def read_tiles(value: JsonValue, known: set[str]) -> tuple[TileStats, ...]:
     """Read all statistics, one at most for each brick and level."""
     tiles: dict[tuple[str | None, TileLevel], TileStats] = {}
-    for part in node.items():
+    for part in value.items():
         tile = _tile(part, known)
         if (tile.brick, tile.level) in tiles:
             part.fail(f"one entry only for {tile.brick!r} {tile.level.name}")
@@ -107,35 +117,35 @@ def read_tiles(node: Node, known: set[str]) -> tuple[TileStats, ...]:
     return tuple(tiles.values())
 
 
-def _tile(node: Node, known: set[str]) -> TileStats:
+def _tile(value: JsonValue, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
     sums = ("total_ns", "self_ns", "raw_total_ns", "raw_self_ns", "elements", "flops", "nbytes")
-    count, timed = node["count"].integer(), node["timed"].integer()
+    count, timed = value["count"].integer(), value["timed"].integer()
     if timed > count:
-        node["timed"].fail(f"an integer <= count ({count})")
-    lowest, highest = node["min_ns"].integer(), node["max_ns"].integer()
+        value["timed"].fail(f"an integer <= count ({count})")
+    lowest, highest = value["min_ns"].integer(), value["max_ns"].integer()
     if lowest > highest:
-        node["min_ns"].fail(f"an integer <= max_ns ({highest})")
-    undeclared = node["undeclared"].integer()
+        value["min_ns"].fail(f"an integer <= max_ns ({highest})")
+    undeclared = value["undeclared"].integer()
     if undeclared > count:
-        node["undeclared"].fail(f"an integer <= count ({count})")
+        value["undeclared"].fail(f"an integer <= count ({count})")
     return TileStats(
-        level=node["level"].level(),
-        brick=node["brick"].brick(known),
+        level=_level(value["level"]),
+        brick=_brick(value["brick"], known),
         count=count,
         timed=timed,
         min_ns=lowest,
         max_ns=highest,
         undeclared=undeclared,
-        histogram=_histogram(node["histogram"], timed),
-        **{name: node[name].integer() for name in sums},
+        histogram=_histogram(value["histogram"], timed),
+        **{name: value[name].integer() for name in sums},
     )
 
 
-def _histogram(node: Node, timed: int) -> Histogram:
+def _histogram(value: JsonValue, timed: int) -> Histogram:
     """Read a histogram of `timed` times."""
     pairs: list[tuple[int, int]] = []
-    for pair in node.items():
+    for pair in value.items():
         parts = pair.items()
         if len(parts) != 2:
             pair.fail("a pair of bucket and count")
@@ -146,21 +156,21 @@ def _histogram(node: Node, timed: int) -> Histogram:
             parts[0].fail(f"a bucket above {pairs[-1][0]}")
         pairs.append((bucket, count))
     if sum(count for _, count in pairs) != timed:
-        node.fail(f"counts that sum to timed ({timed})")
+        value.fail(f"counts that sum to timed ({timed})")
     return tuple(pairs)
 
 
-def read_event(node: Node, known: set[str]) -> TileEvent:
+def read_event(value: JsonValue, known: set[str]) -> TileEvent:
     """Read one tile on the time line."""
-    start, stop = node["start_ns"].integer(), node["stop_ns"].integer()
+    start, stop = value["start_ns"].integer(), value["stop_ns"].integer()
     if stop < start:
-        node["stop_ns"].fail(f"an integer >= start_ns ({start})")
+        value["stop_ns"].fail(f"an integer >= start_ns ({start})")
     return TileEvent(
         start_ns=start,
         stop_ns=stop,
-        thread=node["thread"].integer(),
-        level=node["level"].level(),
-        row=node["row"].integer(None),
-        col=node["col"].integer(None),
-        brick=node["brick"].brick(known),
+        thread=value["thread"].integer(),
+        level=_level(value["level"]),
+        row=value["row"].integer(None),
+        col=value["col"].integer(None),
+        brick=_brick(value["brick"], known),
     )

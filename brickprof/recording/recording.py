@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from brickprof.core.errors import RecordingError
-from brickprof.core.json_reader import Node
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
@@ -171,9 +171,9 @@ class Recording:
             If a field is missing, of the wrong type, out of range or at odds with another, or the
             schema is unknown; the message names the field.
         """
-        root = Node(data, "")
-        _check_schema(root)
-        infos = tuple(read_brick_info(node) for node in root["brick_infos"].items())
+        root = JsonValue.of(data, "recording", RecordingError)
+        root.check_schema(SCHEMA, VERSION)
+        infos = tuple(read_brick_info(info) for info in root["brick_infos"].items())
         known = {info.name for info in infos}
         if len(known) < len(infos):
             root["brick_infos"].fail("distinct names")
@@ -187,7 +187,7 @@ class Recording:
             sample_every=root["sample_every"].integer(1),
             open_tiles=root["open_tiles"].integer(),
             abandoned_tiles=root["abandoned_tiles"].integer(),
-            events=tuple(read_event(node, known) for node in root["events"].items()),
+            events=tuple(read_event(event, known) for event in root["events"].items()),
             events_dropped=root["events_dropped"].integer(),
             created=root["created"].text(empty=True),
             version=root["library_version"].text(empty=True),
@@ -243,16 +243,3 @@ def load_recording(path: str | PathLike[str]) -> Recording:
         return Recording.from_json(read_json(Path(path)))
     except RecordingError as error:
         raise RecordingError(f"{os.fspath(path)}: {error}") from error
-
-
-def _check_schema(root: Node) -> None:
-    """Raise RecordingError unless this is a recording of a version that can be read."""
-    schema, version = root["schema"], root["version"]
-    if schema.value != SCHEMA:
-        schema.fail(repr(SCHEMA))
-    number = version.integer(1)
-    if number > VERSION:
-        raise RecordingError(
-            f"version: schema version {number} was written by a newer brickprof; "
-            f"this one reads up to version {VERSION}"
-        )

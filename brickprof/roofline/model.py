@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from dataclasses import fields as dataclass_fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from brickprof.core.checks import fields, integer, number, text
+from brickprof.core.checks import integer, number, text
 from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
-from brickprof.roofline.frozen_map import Table, table
+from brickprof.roofline.frozen_map import FrozenMap, N
 
 MEMORY = ("L1", "L2", "L3", "DRAM")
 """The memories that have a bandwidth, nearest to the core first."""
 
 _METHODS = ("quick", "full")
+_MAP_KEYS = {
+    "peak_by_dtype": DTYPE_NAMES,
+    "bandwidth_gbs": MEMORY,
+    "spread": (*DTYPE_NAMES, *MEMORY),
+    "working_set_bytes": MEMORY,
+}
+"""Fields that are mappings, and the keys that they may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +87,29 @@ class Roofs:
         if not isinstance(self.noisy, bool):
             raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
         _check_time(self.measured_at)
-        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPE_NAMES, _positive)
-        probed = (*peaks, *MEMORY)
-        tables: dict[str, Table[float] | Table[int]] = {
-            "peak_by_dtype": peaks,
-            "bandwidth_gbs": table("bandwidth_gbs", self.bandwidth_gbs, MEMORY, MEMORY, _positive),
-            "spread": table("spread", self.spread, probed, (*DTYPE_NAMES, *MEMORY), _not_negative),
-            "working_set_bytes": table(
-                "working_set_bytes", self.working_set_bytes, MEMORY, MEMORY, _count
-            ),
-        }
-        for name, checked in tables.items():
-            object.__setattr__(self, name, checked)
+        peaks = self._check_map("peak_by_dtype", (self.dtype,), _positive)
+        self._check_map("bandwidth_gbs", MEMORY, _positive)
+        self._check_map("spread", (*peaks, *MEMORY), _not_negative)
+        self._check_map("working_set_bytes", MEMORY, _count)
+
+    def _check_map(
+        self, name: str, needed: tuple[str, ...], check: Callable[[str, object], N]
+    ) -> FrozenMap[N]:
+        """Replace a mapping by a checked copy that cannot change, and return that."""
+        value, known = getattr(self, name), _MAP_KEYS[name]
+        if not isinstance(value, Mapping):
+            raise RoofsError(f"{name} must be a mapping, got {type(value).__name__}")
+        for key in needed:
+            if key not in value:
+                raise RoofsError(f"{name} lacks {key!r}")
+        for key in value:
+            if key not in known:
+                raise RoofsError(f"{name} has the unknown key {key!r}")
+        checked = FrozenMap(
+            {key: check(f"{name}[{key!r}]", value[key]) for key in known if key in value}
+        )
+        object.__setattr__(self, name, checked)
+        return checked
 
     @property
     def peak_gflops(self) -> float:
@@ -208,9 +226,9 @@ class Roofs:
         -------
         dict
         """
-        values = {field.name: getattr(self, field.name) for field in dataclass_fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
-            name: dict(value) if isinstance(value, Table) else value
+            name: dict(value) if isinstance(value, FrozenMap) else value
             for name, value in values.items()
         }
 
@@ -221,7 +239,8 @@ class Roofs:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it. Unknown fields are ignored at every depth.
 
         Returns
         -------
@@ -230,11 +249,19 @@ class Roofs:
         Raises
         ------
         RoofsError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        names = tuple(field.name for field in dataclass_fields(cls))
-        given = fields("roofs", data, names, RoofsError)
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+        root = JsonValue.of(data, "roofs", RoofsError)
+        return root.build(
+            cls,
+            *(field.name for field in fields(cls) if field.name not in _MAP_KEYS),
+            **{name: _known(root[name], keys) for name, keys in _MAP_KEYS.items()},
+        )
+
+
+def _known(value: JsonValue, keys: tuple[str, ...]) -> dict[str, object]:
+    """Return the fields of an object that have known keys."""
+    return {key: field for key, field in value.fields().items() if key in keys}
 
 
 def _memory(level: object) -> str:

@@ -10,8 +10,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.core.checks import above_zero, at_least, fields, integer, items, number
+from brickprof.core.checks import above_zero, at_least, integer, number
 from brickprof.core.errors import SweepError
+from brickprof.core.json_reader import JsonValue
 
 Array = NDArray[np.float64]
 
@@ -132,17 +133,26 @@ class Scalability:
 
     @classmethod
     def from_json(cls, data: object) -> Scalability:
-        """Return the fit that `to_json` described.
+        """Return the fit that `to_json` described; unknown fields are ignored.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it.
+
+        Returns
+        -------
+        Scalability
 
         Raises
         ------
         SweepError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        wanted = ("gamma", "alpha", "beta", "r_squared", "counts")
-        given = dict(fields("scalability", data, wanted, SweepError))
-        given["counts"] = tuple(items("counts", given["counts"], SweepError))
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+        root = JsonValue.of(data, "scalability", SweepError)
+        names = ("gamma", "alpha", "beta", "r_squared")
+        return root.build(cls, *names, counts=root["counts"].values())
 
 
 def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scalability:

@@ -13,14 +13,13 @@ from brickprof.core import metrics
 from brickprof.core.checks import (
     above_zero,
     at_least,
-    fields,
     integer,
-    items,
     number,
     text,
     thread_count,
 )
 from brickprof.core.errors import SweepError
+from brickprof.core.json_reader import JsonValue
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.scalability import Scalability, fit_scalability
 
@@ -28,7 +27,7 @@ SCHEMA = "brickprof-sweep"
 """What the field ``schema`` of every saved sweep says."""
 
 VERSION = 1
-"""The schema version that this library writes and reads."""
+"""The newest schema version that this library writes and reads."""
 
 MIN_ROUNDS = 6
 """Rounds before a count may be dropped: with fewer, a median has no 95 % confidence interval."""
@@ -203,7 +202,8 @@ class Sweep:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON. Unknown fields are
+            ignored at every depth.
 
         Returns
         -------
@@ -212,29 +212,20 @@ class Sweep:
         Raises
         ------
         SweepError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged, or the schema unknown; the message names it.
         """
-        names = ("points", "work", "unit", "rule", "budget", "scalability")
-        given = dict(fields("sweep", data, ("schema", "version", *names), SweepError))
-        if (given.pop("schema"), given.pop("version")) != (SCHEMA, VERSION):
-            raise SweepError(f"sweep must be of schema {SCHEMA!r}, version {VERSION}")
-        given["points"] = tuple(
-            _point_from_json(f"points[{position}]", point)
-            for position, point in enumerate(items("points", given["points"], SweepError))
+        root = JsonValue.of(data, "sweep", SweepError)
+        root.check_schema(SCHEMA, VERSION)
+        fit = root["scalability"]
+        return root.build(
+            cls,
+            *("work", "unit", "rule", "budget"),
+            points=tuple(
+                point.build(SweepPoint, "threads", times_ns=point["times_ns"].values())
+                for point in root["points"].items()
+            ),
+            scalability=None if fit.value is None else Scalability.from_json(fit),
         )
-        if given["scalability"] is not None:
-            given["scalability"] = Scalability.from_json(given["scalability"])
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
-
-
-def _point_from_json(name: str, data: object) -> SweepPoint:
-    """Return the point in a dict, with errors that say which of the points it is."""
-    given = fields(name, data, ("threads", "times_ns"), SweepError)
-    try:
-        times = tuple(items("times_ns", given["times_ns"], SweepError))
-        return SweepPoint(given["threads"], times)  # type: ignore[arg-type]  # it checks every type
-    except SweepError as error:
-        raise SweepError(f"{name}.{error}") from None
 
 
 def sweep_threads(

@@ -227,9 +227,7 @@ def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
     for value in ({}, ABSENT) if isinstance(path[-1], str) else ({},):
         with pytest.raises(RecordingError) as caught:
             Recording.from_json(damaged(path, value))
-        message = str(caught.value)
-        assert message.startswith(f"{path[0]}: ")
-        assert str(path[1]) in message
+        assert str(caught.value).startswith(f"{path[0]}.{path[1]}")
 
 
 @pytest.mark.parametrize(
@@ -306,9 +304,9 @@ def test_root_must_be_an_object(data: object) -> None:
 
 def test_unknown_fields_are_ignored() -> None:
     data = deepcopy(DATA)
-    for path in [(), *OWN]:
+    for path in [(), *ALL]:
         part = at(data, path)
-        if isinstance(part, dict) and path not in (("machine",), ("roofs",)):
+        if isinstance(part, dict):
             part["future"] = [1]
     assert Recording.from_json(data) == SAMPLE
 

@@ -228,27 +228,43 @@ def test_sweeps_survive_json() -> None:
 @pytest.mark.parametrize(
     "name, value, message",
     [
-        ("schema", "other", "sweep must be of schema"),
-        ("version", 2, "sweep must be of schema"),
+        ("schema", "other", "schema: expected 'brickprof-sweep', got 'other'"),
+        ("version", 2, "version: schema version 2 was written by a newer brickprof; .* version 1"),
+        ("version", "1", "version: expected an integer >= 1, got '1'"),
         ("points", [], "points must be"),
-        ("points", {}, "points must be a list"),
+        ("points", {}, "points: expected a list"),
         ("points", [{"threads": 1, "times_ns": []}], r"points\[0\].times_ns must be"),
         ("points", [{"threads": 1, "times_ns": [-1]}], r"points\[0\].times_ns\[0\] must be"),
         ("points", [{"threads": 1, "times_ns": [1.5]}], r"points\[0\].times_ns\[0\] must be"),
         ("points", [{"threads": 0, "times_ns": [1]}], r"points\[0\].threads must be"),
-        ("points", [{"threads": 1}], r"points\[0\] lacks"),
+        ("points", [{"threads": 1}], r"points\[0\].times_ns: missing"),
         ("points", [{"threads": 1, "times_ns": [1]}] * 2, "points must be of distinct"),
         ("work", 0, "work must be"),
         ("unit", "", "unit must be"),
         ("rule", 0, "rule must be"),
         ("budget", None, "budget must be"),
-        ("scalability", 1, "scalability must be"),
-        ("more", 1, "sweep has the unknown field 'more'"),
+        ("scalability", 1, "scalability: expected an object"),
+        ("scalability", {}, "scalability.counts: missing"),
     ],
 )
 def test_damaged_sweeps_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(SweepError, match=f"^{message}"):
         Sweep.from_json({**saved({1: (3,)}).to_json(), name: value})
+
+
+def test_damage_inside_a_fit_is_named_by_its_path() -> None:
+    data = swept(jittery, [1, 3, 2])[0].to_json()
+    data["scalability"] = {**data["scalability"], "alpha": 2}  # type: ignore[dict-item]
+    with pytest.raises(SweepError, match=r"^scalability\.alpha must be"):
+        Sweep.from_json(data)
+
+
+def test_unknown_fields_of_sweeps_are_ignored() -> None:
+    sweep = swept(jittery, [1, 3, 2])[0]
+    data = json.loads(json.dumps(sweep.to_json()))
+    for part in (data, data["points"][1], data["scalability"]):
+        part["more"] = 1
+    assert Sweep.from_json(data) == sweep
 
 
 def test_sweeps_of_other_types_are_refused() -> None:
