@@ -23,10 +23,9 @@ from brickprof.calibration.probing import (
     touched_buffers,
 )
 from brickprof.core import units
-from brickprof.core.checks import whole
+from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import KERNEL_DTYPES, kernel_dtype
 from brickprof.core.errors import RoofsError
-from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
 from brickprof.roofline import (
@@ -280,9 +279,7 @@ def spread_of(rates: list[float]) -> float:
 
 def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str, str]:
     """Return the threads, dtype and instruction set to use, or raise for what makes no sense."""
-    count = whole("threads", threads, "an integer", TypeError)
-    if not 1 <= count <= MAX_THREADS:
-        raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
+    count = checked_thread_count("threads", threads)
     chosen: str = default_isa() if isa is None else isa
     element = kernel_dtype(dtype).name
     micro_kernel(element, chosen)

@@ -13,5 +13,8 @@ MAX_THREADS = 4096
 MAX_BLOCK = 2**40
 """Sizes of blocks and caches above this are taken for a mistake, and would pass 64 bits."""
 
+MAX_SIZE = 2**63 - 1
+"""The largest size, stride or count that an argument may give: what a C ssize_t holds."""
+
 MAX_INTEGER = 2**512
 """The largest integer that a saved recording may hold: no rate of two such overflows a float."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from brickprof._kernels import micro_kernel
+from brickprof.core.checks import checked_integer
 from brickprof.core.dtypes import kernel_dtype
 from brickprof.machine import Machine, detect_machine
 from brickprof.planning.attention import AttentionPlan, attention_blocks
-from brickprof.planning.blocks import LAYOUTS, check_whole
+from brickprof.planning.blocks import LAYOUTS
 from brickprof.planning.budget import default_threads
 from brickprof.planning.gemm import GemmPlan, gemm_blocks
 
@@ -50,9 +51,9 @@ def plan_gemm(
     Raises
     ------
     TypeError
-        If `dtype` is no string.
+        If a size or `threads` is no integer, or `dtype` no dtype.
     ValueError
-        If a size is negative, `threads` out of range, or `dtype`, `isa` or a layout unknown.
+        If a size or `threads` is out of range, or `dtype`, `isa` or a layout unknown.
     """
     element = kernel_dtype(dtype)
     micro = micro_kernel(element.name, isa)
@@ -112,17 +113,19 @@ def plan_attention(
 
     Raises
     ------
+    TypeError
+        If a size or `threads` is no integer.
     ValueError
-        If a size is negative, `threads` out of range, `isa` unknown, or `key_heads` does not
-        divide `heads`.
+        If a size or `threads` is out of range, `isa` unknown, or `key_heads` does not divide
+        `heads`.
     """
-    dim = check_whole("dim", dim, 0)
+    dim = checked_integer("dim", dim, 0)
     micro = micro_kernel("float32", isa)
     blocks = attention_blocks(machine or detect_machine(), micro, dim)
     team = default_threads() if threads is None else threads
     if key_heads is not None:
-        shared = check_whole("key_heads", key_heads, 1)
-        if check_whole("heads", heads, 0) % shared:
+        shared = checked_integer("key_heads", key_heads, 1)
+        if checked_integer("heads", heads, 0) % shared:
             raise ValueError(f"key_heads must divide heads, {heads}, got {key_heads}")
         if rows == 1 and heads > shared:
             heads, rows, causal = shared, heads // shared, False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from brickprof.core.checks import integer
+from brickprof.core.checks import check_saved_integers
 from brickprof.core.errors import MachineError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
@@ -50,9 +50,9 @@ class Cache:
     ways: int
 
     def __post_init__(self) -> None:
-        for name in ("level", "size_bytes", "line_bytes", "shared_by"):
-            integer(name, getattr(self, name), 1, MachineError)
-        integer("ways", self.ways, 0, MachineError)
+        sizes = ("level", "size_bytes", "line_bytes", "shared_by")
+        check_saved_integers(self, sizes, 1, MachineError)
+        check_saved_integers(self, ("ways",), 0, MachineError)
 
     @classmethod
     def from_json(cls, data: object) -> Cache:

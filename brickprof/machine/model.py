@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 
-from brickprof.core.checks import integer, number, text
+from brickprof.core.checks import check_saved_integers, checked_number, checked_text
 from brickprof.core.errors import MachineError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
@@ -91,11 +91,11 @@ class Machine:
     assumed: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        text("cpu", self.cpu, MachineError)
-        text("arch", self.arch, MachineError)
+        checked_text("cpu", self.cpu, MachineError)
+        checked_text("arch", self.arch, MachineError)
         _check_isas(self.isa, self.isas)
-        for name in ("physical_cores", "logical_cores", "usable_cores"):
-            integer(name, getattr(self, name), 1, MachineError)
+        cores = ("physical_cores", "logical_cores", "usable_cores")
+        check_saved_integers(self, cores, 1, MachineError)
         for name in ("physical_cores", "usable_cores"):
             if getattr(self, name) > self.logical_cores:
                 raise MachineError(
@@ -103,7 +103,8 @@ class Machine:
                     f"got {getattr(self, name)}"
                 )
         if self.quota_cores is not None:
-            number("quota_cores", self.quota_cores, MachineError)
+            quota = checked_number("quota_cores", self.quota_cores, error=MachineError)
+            object.__setattr__(self, "quota_cores", quota)
         _check_caches(self.caches)
         _check_tuple("assumed", self.assumed)
 
@@ -202,7 +203,7 @@ def _check_tuple(name: str, value: object) -> tuple[str, ...]:
     """Return `value` if it is a tuple of non-empty strings, else raise MachineError."""
     if not isinstance(value, tuple):
         raise MachineError(f"{name} must be a tuple of strings, got {type(value).__name__}")
-    return tuple(text(f"{name}[{i}]", item, MachineError) for i, item in enumerate(value))
+    return tuple(checked_text(f"{name}[{i}]", item, MachineError) for i, item in enumerate(value))
 
 
 def _check_isas(isa: object, isas: object) -> None:

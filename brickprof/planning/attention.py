@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 
+from brickprof.core.checks import check_integer_field
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import MAX_BLOCK
+from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
 from brickprof.machine import Machine
 from brickprof.planning.blocks import (
-    MAX_THREADS,
     LevelPlan,
     MicroKernel,
     balanced,
     ceil_div,
-    keep_whole,
     round_up,
 )
 from brickprof.planning.gemm import LEAST_FLOPS
@@ -43,7 +42,7 @@ class AttentionBlocks:
 
     def __post_init__(self) -> None:
         for name in ("rows", "keys"):
-            keep_whole(self, name, 1, MAX_BLOCK)
+            check_integer_field(self, name, 1, MAX_BLOCK)
 
 
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:
@@ -115,9 +114,9 @@ class AttentionPlan:
     near_keys: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("heads", 0), ("rows", 0), ("keys", 0), ("dim", 0), ("threads", 1)):
-            most = MAX_THREADS if name == "threads" else None
-            keep_whole(self, name, least, most)
+        for name in ("heads", "rows", "keys", "dim"):
+            check_integer_field(self, name, 0)
+        check_integer_field(self, "threads", 1, MAX_THREADS)
         if not isinstance(self.micro, MicroKernel):
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
         if not isinstance(self.blocks, AttentionBlocks):

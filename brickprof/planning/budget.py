@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from brickprof.core.checks import thread_count
+from brickprof.core.checks import checked_thread_count
 from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import detect_machine
 
@@ -92,5 +92,5 @@ def set_default_threads(threads: int | None) -> int | None:
     """
     global _chosen
     before = _chosen
-    _chosen = None if threads is None else thread_count("threads", threads)
+    _chosen = None if threads is None else checked_thread_count("threads", threads)
     return before

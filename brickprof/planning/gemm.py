@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from brickprof.core.checks import check_integer_field
 from brickprof.core.dtypes import itemsize_of, kernel_dtype
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
@@ -30,7 +31,6 @@ from brickprof.planning.blocks import (
     balanced,
     ceil_div,
     check_layout,
-    keep_whole,
     round_up,
 )
 from brickprof.planning.traffic import gemm_totals
@@ -83,7 +83,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-            keep_whole(self, name, 1, MAX_BLOCK)
+            check_integer_field(self, name, 1, MAX_BLOCK)
 
 
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
@@ -137,9 +137,9 @@ class GemmPlan:
     Raises
     ------
     TypeError
-        If `micro` or `blocks` is of another type.
+        If a field is of another type.
     ValueError
-        If a size or `threads` is no integer in its range, or `dtype` or a layout unknown.
+        If a size or `threads` is out of range, or `dtype` or a layout unknown.
     """
 
     m: int
@@ -156,18 +156,18 @@ class GemmPlan:
 
     def __post_init__(self) -> None:
         for name in ("m", "n", "k"):
-            keep_whole(self, name, 0)
+            check_integer_field(self, name, 0)
         object.__setattr__(self, "dtype", kernel_dtype(self.dtype).name)
         if not isinstance(self.micro, MicroKernel):
             raise TypeError(f"micro must be a MicroKernel, got {self.micro!r}")
         if not isinstance(self.blocks, Blocks):
             raise TypeError(f"blocks must be Blocks, got {self.blocks!r}")
-        keep_whole(self, "threads", 1, MAX_THREADS)
+        check_integer_field(self, "threads", 1, MAX_THREADS)
         for name in ("a_layout", "b_layout"):
             check_layout(name, getattr(self, name))
         for name in ("a_stride", "b_stride"):
             if getattr(self, name) is not None:
-                keep_whole(self, name, 0)
+                check_integer_field(self, name, 0)
 
     @property
     def itemsize(self) -> int:

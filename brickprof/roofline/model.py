@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from brickprof.core.checks import integer, number, text
+from brickprof.core.checks import (
+    check_saved_integers,
+    checked_integer,
+    checked_number,
+    checked_text,
+)
 from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
+from brickprof.core.limits import MAX_INTEGER
 from brickprof.roofline.frozen_map import FrozenMap, N
 
 MEMORY = ("L1", "L2", "L3", "DRAM")
@@ -78,9 +84,9 @@ class Roofs:
     verdict: str
 
     def __post_init__(self) -> None:
-        integer("threads", self.threads, 1, RoofsError)
+        check_saved_integers(self, ("threads",), 1, RoofsError)
         for name in ("isa", "cpu", "fingerprint", "verdict"):
-            text(name, getattr(self, name), RoofsError)
+            checked_text(name, getattr(self, name), RoofsError)
         for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
             if getattr(self, name) not in known:
                 raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
@@ -287,26 +293,26 @@ def _intensity(value: object) -> float:
 
 def _positive(name: str, value: object) -> float:
     """Return a rate, or raise RoofsError naming it."""
-    return number(name, value, RoofsError)
+    return checked_number(name, value, error=RoofsError)
 
 
 def _not_negative(name: str, value: object) -> float:
     """Return a spread, or raise RoofsError naming it."""
-    return number(name, value, RoofsError, zero=True)
+    return checked_number(name, value, zero=True, error=RoofsError)
 
 
 def _count(name: str, value: object) -> int:
     """Return a number of bytes, or raise RoofsError naming it."""
-    return integer(name, value, 1, RoofsError)
+    return checked_integer(name, value, 1, MAX_INTEGER, RoofsError)
 
 
 def _check_time(value: object) -> None:
     """Raise RoofsError unless `value` is an ISO 8601 time in UTC."""
     try:
-        told = _time(text("measured_at", value, RoofsError))
+        time = _time(checked_text("measured_at", value, RoofsError))
     except ValueError:
-        told = None
-    if told is None or told.utcoffset() != timedelta(0):
+        time = None
+    if time is None or time.utcoffset() != timedelta(0):
         raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {value!r}")
 
 

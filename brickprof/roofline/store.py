@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from brickprof.core.checks import whole
+from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import dtype_of
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Machine
@@ -76,12 +76,12 @@ def load_roofs(
 
     Raises
     ------
-    RoofsError
-        If `threads` or `dtype` makes no sense.
+    TypeError
+        If `threads` is no integer, or `dtype` no dtype.
+    ValueError
+        If `threads` is out of range, or `dtype` unknown.
     """
-    count = whole("threads", threads, "an integer of at least 1", RoofsError)
-    if count < 1:
-        raise RoofsError(f"threads must be an integer of at least 1, got {threads!r}")
+    count = checked_thread_count("threads", threads)
     element = dtype_of(dtype).name
     try:
         path = roofs_path(machine, folder)

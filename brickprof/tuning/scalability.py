@@ -10,9 +10,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.core.checks import above_zero, at_least, integer, number
+from brickprof.core.checks import checked_integer, checked_number
 from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
+from brickprof.core.limits import MAX_INTEGER
 
 Array = NDArray[np.float64]
 
@@ -58,15 +59,19 @@ class Scalability:
     counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        number("gamma", self.gamma, SweepError)
-        for name in ("alpha", "beta", "r_squared"):
+        for name in ("gamma", "alpha", "beta", "r_squared"):
             value = getattr(self, name)
-            if number(name, value, SweepError, zero=True) > 1:
+            number = checked_number(name, value, zero=name != "gamma", error=SweepError)
+            if name != "gamma" and number > 1:
                 raise SweepError(f"{name} must be at most 1, got {value!r}")
+            object.__setattr__(self, name, number)
         if not isinstance(self.counts, tuple):
             raise SweepError(f"counts must be a tuple, got {type(self.counts).__name__}")
-        for position, count in enumerate(self.counts):
-            integer(f"counts[{position}]", count, 1, SweepError)
+        counts = tuple(
+            checked_integer(f"counts[{place}]", count, 1, MAX_INTEGER, SweepError)
+            for place, count in enumerate(self.counts)
+        )
+        object.__setattr__(self, "counts", counts)
         if len(self.counts) < 2 or list(self.counts) != sorted(set(self.counts)):
             raise SweepError(f"counts must be two or more in ascending order, got {self.counts}")
 
@@ -184,8 +189,8 @@ def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scal
     ValueError
         If a value is out of range, the lengths differ or there are fewer than two different counts.
     """
-    threads = [at_least(f"counts[{i}]", count, 1) for i, count in enumerate(counts)]
-    rates = [above_zero(f"throughputs[{i}]", rate) for i, rate in enumerate(throughputs)]
+    threads = [checked_integer(f"counts[{i}]", count, 1) for i, count in enumerate(counts)]
+    rates = [checked_number(f"throughputs[{i}]", rate) for i, rate in enumerate(throughputs)]
     if len(rates) != len(threads):
         raise ValueError(
             f"throughputs must be as many as counts ({len(threads)}), got {len(rates)}"

@@ -11,15 +11,15 @@ from math import comb
 
 from brickprof.core import metrics
 from brickprof.core.checks import (
-    above_zero,
-    at_least,
-    integer,
-    number,
-    text,
-    thread_count,
+    check_saved_integers,
+    checked_integer,
+    checked_number,
+    checked_text,
+    checked_thread_count,
 )
 from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
+from brickprof.core.limits import MAX_INTEGER
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.scalability import Scalability, fit_scalability
 
@@ -56,11 +56,14 @@ class SweepPoint:
     times_ns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        integer("threads", self.threads, 1, SweepError)
+        check_saved_integers(self, ("threads",), 1, SweepError)
         if not isinstance(self.times_ns, tuple) or not self.times_ns:
             raise SweepError(f"times_ns must be a tuple of at least one, got {self.times_ns!r}")
-        for position, taken in enumerate(self.times_ns):
-            integer(f"times_ns[{position}]", taken, 0, SweepError)
+        times = tuple(
+            checked_integer(f"times_ns[{place}]", time, 0, MAX_INTEGER, SweepError)
+            for place, time in enumerate(self.times_ns)
+        )
+        object.__setattr__(self, "times_ns", times)
 
     @property
     def rounds(self) -> int:
@@ -141,10 +144,9 @@ class Sweep:
                 raise SweepError(f"points[{position}] must be a SweepPoint, got {point!r}")
         if len({point.threads for point in self.points}) < len(self.points):
             raise SweepError("points must be of distinct thread counts")
-        number("work", self.work, SweepError)
-        text("unit", self.unit, SweepError)
-        integer("rule", self.rule, 1, SweepError)
-        integer("budget", self.budget, 1, SweepError)
+        object.__setattr__(self, "work", checked_number("work", self.work, error=SweepError))
+        checked_text("unit", self.unit, SweepError)
+        check_saved_integers(self, ("rule", "budget"), 1, SweepError)
         if not isinstance(self.scalability, Scalability | None):
             raise SweepError(f"scalability must be a Scalability or None, got {self.scalability!r}")
 
@@ -276,13 +278,13 @@ def sweep_threads(
     ValueError
         If there is no count, or an argument is out of range.
     """
-    tried = [thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
+    tried = [checked_thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
     if not tried:
         raise ValueError("counts must hold at least one thread count, got none")
-    total = at_least("rounds", rounds, 1)
+    total = checked_integer("rounds", rounds, 1)
     budget = thread_budget()
-    chosen = budget if rule is None else thread_count("rule", rule)
-    done = above_zero("work", work)
+    chosen = budget if rule is None else checked_thread_count("rule", rule)
+    done = checked_number("work", work)
     if not isinstance(unit, str):
         raise TypeError(f"unit must be a string, got {unit!r}")
     if not unit.strip():

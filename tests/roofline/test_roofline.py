@@ -331,7 +331,7 @@ def test_a_peak_of_any_dtype_is_stored(tmp_path: Path) -> None:
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="threads"):
+    with pytest.raises(ValueError, match="^threads must be in"):
         load_roofs(MACHINE, threads=0, folder=tmp_path)
     with pytest.raises(ValueError, match="dtype"):
         load_roofs(MACHINE, dtype="int7", folder=tmp_path)

@@ -154,7 +154,7 @@ def test_what_few_points_cannot_tell() -> None:
         ([], [], ValueError, "counts must hold at least two different counts"),
         ([3, 3], [1, 2], ValueError, "counts must hold at least two different counts"),
         ([1, 2], [1], ValueError, r"throughputs must be as many as counts \(2\), got 1"),
-        ([1, 0], [1, 1], ValueError, r"counts\[1\] must be >= 1"),
+        ([1, 0], [1, 1], ValueError, r"counts\[1\] must be in \[1, "),
         ([1, 2.5], [1, 1], TypeError, r"counts\[1\] must be an integer"),
         ([1, True], [1, 1], TypeError, r"counts\[1\] must be an integer"),
         ([1, 2], [1, 0], ValueError, r"throughputs\[1\] must be a finite number > 0"),
