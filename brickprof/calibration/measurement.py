@@ -202,7 +202,7 @@ def measure_roofs(
 ) -> Roofs:
     """Measure roofs with a given effort and given probes; arguments else as of `calibrate`."""
     probes = Probes() if probes is None else probes
-    tell = progress or (lambda fraction, what: None)
+    report = progress or (lambda fraction, what: None)
     room = available_memory() // 4
     sets = working_sets(machine, threads, effort, room)
     if max(sets.values()) * threads > 2 * room:
@@ -210,9 +210,9 @@ def measure_roofs(
             f"threads: {threads} of them need {units.format_bytes(max(sets.values()) * threads)} "
             f"of buffers, and {units.format_bytes(4 * room)} are available"
         )
-    # Threads beyond the cores take turns, which must not make the calibration longer.
+    # Oversubscribed threads share cores, which must not make the calibration longer.
     aim_ns = effort.round_ns * min(machine.usable_cores, threads) // threads
-    rates = _measure(threads, isa, sets, effort, aim_ns, probes, tell)
+    rates = _measure(threads, isa, sets, effort, aim_ns, probes, report)
     best = {name: max(values) for name, values in rates.items()}
     spread = {name: spread_of(values) for name, values in rates.items()}
     bandwidths = {name: best[name] for name in MEMORY}
@@ -223,7 +223,7 @@ def measure_roofs(
         *_shortage(machine, threads, total),
         *_crowd(machine, threads),
     ]
-    tell(1.0, "done")
+    report(1.0, "done")
     return Roofs(
         threads=threads,
         dtype=dtype,
@@ -321,24 +321,24 @@ def _measure(
     effort: Effort,
     aim_ns: int,
     probes: Probes,
-    tell: Progress,
+    report: Progress,
 ) -> dict[str, list[float]]:
     """Return the rates of all repeats by figure, in units per ns."""
-    tell(0.0, "preparing memory")
+    report(0.0, "preparing memory")
     with Team(threads) as team:
         buffers = touched_buffers(team, max(sets.values()))
         figures = _figures(probes, isa, sets, buffers)
-        tell(0.1, "warming up")
+        report(0.1, "warming up")
         steps_for(team, probes.clock, figures[0], effort.warm_up_ns)
         steps = {figure.name: steps_for(team, probes.clock, figure, aim_ns) for figure in figures}
-        done = _counted(len(figures) * effort.repeats, tell)
+        done = _counted(len(figures) * effort.repeats, report)
         return interleaved_rates(team, probes.clock, figures, steps, effort.repeats, done)
 
 
-def _counted(rounds: int, tell: Progress) -> Callable[[], None]:
-    """Return a function that tells, each time it is called, that one more round is done."""
+def _counted(rounds: int, report: Progress) -> Callable[[], None]:
+    """Return a function that reports, at each call, that one more round is done."""
     left = iter(range(1, rounds + 1))
-    return lambda: tell(0.2 + 0.8 * next(left) / rounds, "measuring")
+    return lambda: report(0.2 + 0.8 * next(left) / rounds, "measuring")
 
 
 def _noise(spread: Mapping[str, float]) -> Iterator[str]:
@@ -369,6 +369,6 @@ def _shortage(machine: Machine, threads: int, total: Mapping[str, int]) -> Itera
 
 
 def _crowd(machine: Machine, threads: int) -> Iterator[str]:
-    """Say that threads had to take turns."""
+    """Say that threads outnumber the usable cores."""
     if threads > machine.usable_cores:
         yield f"crowded: {threads} threads took turns on {machine.usable_cores} usable cores"

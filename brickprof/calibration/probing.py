@@ -196,7 +196,7 @@ def interleaved_rates(
     repeats: int,
     after_round: Callable[[], None],
 ) -> dict[str, list[float]]:
-    """Return each figure's rates in work per ns, measured in turn so that noise hits them alike."""
+    """Return each figure's rates in work per ns, interleaved so that noise hits them alike."""
     rates: dict[str, list[float]] = {figure.name: [] for figure in figures}
     for _ in range(repeats):
         for figure in figures:

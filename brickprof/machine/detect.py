@@ -19,7 +19,7 @@ from brickprof.machine.topology import is_real, online_cpus, physical_cores, usa
 
 
 def cpu_budget(root: str | Path = "/", *, affinity: Collection[int] | None = None) -> CpuBudget:
-    """Return how many CPUs this process may keep busy, and which limit says so.
+    """Return how many CPUs this process may keep busy, and which limit decides.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def detect_machine(
     Returns
     -------
     Machine
-        Where the machine tells nothing, typical values, listed in ``assumed``.
+        With typical values, listed in ``assumed``, for what the machine does not report.
 
     Raises
     ------

@@ -28,7 +28,7 @@ class CpuBudget:
     quota : float or None
         CPUs' worth of time per unit of time that its control groups grant; None without a limit.
     source : str
-        Which limit bites: "affinity", "cgroup v1", "cgroup v2" or "all cpus".
+        The tightest limit: "affinity", "cgroup v1", "cgroup v2" or "all cpus".
     """
 
     affinity: int
@@ -71,7 +71,7 @@ class Machine:
     caches : tuple of Cache
         Data and unified caches, L1 first; L1, L2 and L3 are always there.
     assumed : tuple of str
-        Facts that the machine did not tell, such as "L3", "L2.shared_by" or "physical_cores".
+        Facts that the machine did not report, such as "L3", "L2.shared_by" or "physical_cores".
 
     Raises
     ------

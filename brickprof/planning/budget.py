@@ -1,4 +1,4 @@
-"""How many threads a kernel uses unless it is told."""
+"""How many threads a kernel uses unless it is given a count."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def threads_from_environment() -> ThreadChoice | None:
 def default_threads() -> int:
     """Return the thread count of kernels that are given none.
 
-    It is what `set_default_threads` was told. Until then the first call decides for the process:
+    It is what `set_default_threads` set. Until then the first call decides for the process:
     by the first set of BRICKPROF_NUM_THREADS and OMP_NUM_THREADS, else by `thread_budget`.
 
     Raises

@@ -115,17 +115,23 @@ class Scalability:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the measured counts cannot tell, a sentence each; none if all is told."""
-        told = []
+        """What the measured counts leave open, a sentence each."""
+        caveats = []
         if len(self.counts) == 2:
-            told.append("Two thread counts cannot tell contention from coherency.")
+            caveats.append("Two thread counts cannot tell contention from coherency.")
         elif len(self.counts) == 3:
-            told.append("Three thread counts fit three parameters: R² is no evidence for the law.")
+            caveats.append(
+                "Three thread counts fit three parameters: R² is no evidence for the law."
+            )
         if self.optimum > self.counts[-1]:
-            told.append(f"The optimum is beyond the largest thread count tried, {self.counts[-1]}.")
+            caveats.append(
+                f"The optimum is beyond the largest thread count tried, {self.counts[-1]}."
+            )
         elif self.optimum < self.counts[0]:
-            told.append(f"The optimum is below the smallest thread count tried, {self.counts[0]}.")
-        return tuple(told)
+            caveats.append(
+                f"The optimum is below the smallest thread count tried, {self.counts[0]}."
+            )
+        return tuple(caveats)
 
     def to_json(self) -> dict[str, object]:
         """Return the fit as a dict of JSON values.
@@ -174,7 +180,7 @@ def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scal
     ----------
     counts : iterable of int
         Thread counts >= 1, in any order and as often as they were measured; two different ones at
-        least. With fewer than four, `Scalability.caveats` says what they cannot tell.
+        least. With fewer than four, `Scalability.caveats` says what they leave open.
     throughputs : iterable of float
         Work per time of each, in any unit; finite, > 0.
 

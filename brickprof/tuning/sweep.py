@@ -1,4 +1,4 @@
-"""Sweeps: a function timed at several thread counts in turn, and what the times say."""
+"""Sweeps: a function timed at several thread counts, interleaved, and the statistics of it."""
 
 from __future__ import annotations
 
@@ -302,15 +302,15 @@ def _measure(
     clock: Callable[[], int],
 ) -> dict[int, list[int]]:
     """Return the times of each count in nanoseconds."""
-    tell = progress or (lambda fraction, what: None)
+    report = progress or (lambda fraction, what: None)
     times: dict[int, list[int]] = {count: [] for count in counts}
-    tell(0.0, "warming up")
+    report(0.0, "warming up")
     for count in counts:
         fn(count)
     shuffled = random.Random(_SEED)
     order = list(counts)
     for finished in range(rounds):
-        tell(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
+        report(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
         if finished % 2:
             order.reverse()
         else:

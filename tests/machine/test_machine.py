@@ -64,8 +64,8 @@ def put_cache(
     **more: object,
 ) -> None:
     folder = f"sys/devices/system/cpu/cpu{cpu}/cache/index{index}"
-    told = {"coherency_line_size": 64, "shared_cpu_list": cpu, "ways_of_associativity": 8, **more}
-    for name, content in {"level": level, "type": kind, "size": size, **told}.items():
+    facts = {"coherency_line_size": 64, "shared_cpu_list": cpu, "ways_of_associativity": 8, **more}
+    for name, content in {"level": level, "type": kind, "size": size, **facts}.items():
         put(root, f"{folder}/{name}", content)
 
 
@@ -155,7 +155,7 @@ def test_arm_with_two_kinds_of_core_and_an_unknown_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arch", "isas"), [("riscv64", ("base",)), ("arm64", ("neon", "base"))])
-def test_told_arch(tmp_path: Path, arch: str, isas: tuple[str, ...]) -> None:
+def test_given_arch(tmp_path: Path, arch: str, isas: tuple[str, ...]) -> None:
     assert detect_machine(tmp_path, arch=arch).isas == isas
 
 
@@ -189,7 +189,7 @@ def test_only_l3_missing_is_assumed_and_shared_by_all(xeon: Path) -> None:
 
 
 @pytest.mark.parametrize("size", ["", "0", "0K", "junk", "-32K", "32X", "3 2K", "9" * 40])
-def test_junk_size_is_not_told(tmp_path: Path, size: str) -> None:
+def test_junk_size_is_unknown(tmp_path: Path, size: str) -> None:
     put_cache(tmp_path, 0, 0, 1, size, "Data")
     assert "L1" in detect_machine(tmp_path).assumed
 

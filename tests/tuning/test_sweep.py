@@ -114,13 +114,13 @@ def test_a_count_is_dropped_once_its_interval_leaves_the_bests() -> None:
     assert {point.threads: point.rounds for point in sweep} == {1: 20, 2: 9}
 
 
-def test_progress_is_told_before_each_round() -> None:
-    told: list[tuple[float, str]] = []
-    swept(steady, [1, 2], rounds=8, progress=lambda share, what: told.append((share, what)))
-    assert told[0] == (0.0, "warming up")
-    assert told[1] == (0.0, "round 1 of 8, 2 thread counts")
-    assert told[-1] == (7 / 8, "round 8 of 8, 1 thread count")
-    assert len(told) == 9
+def test_progress_is_reported_before_each_round() -> None:
+    reported: list[tuple[float, str]] = []
+    swept(steady, [1, 2], rounds=8, progress=lambda share, what: reported.append((share, what)))
+    assert reported[0] == (0.0, "warming up")
+    assert reported[1] == (0.0, "round 1 of 8, 2 thread counts")
+    assert reported[-1] == (7 / 8, "round 8 of 8, 1 thread count")
+    assert len(reported) == 9
 
 
 def test_a_sweep_takes_any_iterable_and_times_by_itself() -> None:
