@@ -24,7 +24,7 @@ from brickprof.calibration.probing import (
 )
 from brickprof.core import units
 from brickprof.core.checks import checked_thread_count
-from brickprof.core.dtypes import KERNEL_DTYPES, kernel_dtype
+from brickprof.core.dtypes import KERNEL_DTYPES, DTypeLike, kernel_dtype
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
@@ -89,7 +89,7 @@ FULL = Effort("full", 35, 40_000_000, 300_000_000, 1024 * _MIB, dram_per_l3=32)
 
 def calibrate(
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     *,
     quick: bool = True,
     isa: str | None = None,
@@ -146,7 +146,7 @@ def calibrate(
 
 def roofs(
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     isa: str | None = None,
     *,
     progress: Progress | None = None,
@@ -277,7 +277,7 @@ def spread_of(rates: list[float]) -> float:
     return (max(kept) - min(kept)) / statistics.median(kept)
 
 
-def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str, str]:
+def _checked(threads: object, dtype: DTypeLike, isa: str | None) -> tuple[int, str, str]:
     """Return the threads, dtype and instruction set to use, or raise for what makes no sense."""
     count = checked_thread_count("threads", threads)
     chosen: str = default_isa() if isa is None else isa

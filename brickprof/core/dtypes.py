@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+DTypeLike: TypeAlias = "str | np.dtype[Any] | type[np.generic]"
+"""What may stand for an element type in an argument."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from brickprof._kernels import micro_kernel
 from brickprof.core.checks import checked_integer
-from brickprof.core.dtypes import kernel_dtype
+from brickprof.core.dtypes import DTypeLike, kernel_dtype
 from brickprof.machine import Machine, detect_machine
 from brickprof.planning.attention import AttentionPlan, attention_blocks
 from brickprof.planning.blocks import LAYOUTS
@@ -18,7 +18,7 @@ def plan_gemm(
     m: int,
     n: int,
     k: int,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     machine: Machine | None = None,
     threads: int | None = None,
     isa: str | None = None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from brickprof.core.checks import checked_thread_count
-from brickprof.core.dtypes import dtype_of
+from brickprof.core.dtypes import DTypeLike, dtype_of
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Machine
 from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
@@ -47,7 +47,7 @@ def roofs_path(machine: Machine, folder: str | Path | None = None) -> Path:
 def load_roofs(
     machine: Machine,
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     isa: str | None = None,
     folder: str | Path | None = None,
 ) -> Roofs | None:
@@ -63,7 +63,7 @@ def load_roofs(
         The host.
     threads : int
         Number of threads that they were measured with.
-    dtype : str
+    dtype : str, numpy.dtype or type
         Whose peak `Roofs.peak_gflops` is to be.
     isa : str, optional
         Vector ISA that they were measured with; by default the machine's best.

@@ -383,6 +383,8 @@ def test_a_folder_that_cannot_be_written(
         ({"threads": 1.0}, TypeError, "threads"),
         ({"threads": True}, TypeError, "threads"),
         ({"dtype": "float16"}, ValueError, "dtype"),
+        ({"dtype": np.int8}, ValueError, "dtype must be 'float32' or 'float64'"),
+        ({"dtype": 4}, TypeError, "dtype must be 'float32' or 'float64'"),
         ({"isa": "mmx"}, ValueError, "isa"),
     ],
 )

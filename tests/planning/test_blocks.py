@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,14 @@ def test_plans_of_other_machines() -> None:
     here, there = (bp.plan_gemm(999, 999, 999, machine=at) for at in (None, tiny))
     assert there.blocks.mc * there.blocks.kc < here.blocks.mc * here.blocks.kc
     assert bp.plan_attention(1, 9, 9, 64, machine=tiny).blocks.keys <= 128
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.dtype("float64")])
+def test_numpys_types_are_dtypes_of_plans(dtype: Any) -> None:
+    plan = bp.plan_gemm(5, 6, 7, dtype)
+    assert plan == bp.plan_gemm(5, 6, 7, "float64") == replace(plan, dtype=dtype)
+    assert plan.dtype == "float64"
+    assert type(plan.dtype) is str
 
 
 @pytest.mark.parametrize(

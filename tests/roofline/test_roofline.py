@@ -323,11 +323,13 @@ def test_dtype_that_was_not_measured_is_none(tmp_path: Path) -> None:
 def test_a_peak_of_any_dtype_is_stored(tmp_path: Path) -> None:
     spread = dict.fromkeys((*DTYPE_NAMES, *MEMORY), 0.02)
     peaks = {name: 1.0 + place for place, name in enumerate(DTYPE_NAMES)}
-    store_roofs(replace(ROOFS, peak_by_dtype=peaks, spread=spread), MACHINE, tmp_path)
+    stored = replace(ROOFS, peak_by_dtype=peaks, spread=spread)
+    store_roofs(stored, MACHINE, tmp_path)
     for name, peak in peaks.items():
         found = load_roofs(MACHINE, dtype=name, folder=tmp_path)
         assert found is not None
         assert (found.dtype, found.peak_gflops) == (name, peak)
+    assert load_roofs(MACHINE, dtype=np.float16, folder=tmp_path) == stored.for_dtype("float16")
 
 
 def test_bad_arguments(tmp_path: Path) -> None:
