@@ -23,9 +23,9 @@ from brickprof.calibration.probing import (
     touched_buffers,
 )
 from brickprof.core import units
-from brickprof.core.checks import whole
+from brickprof.core.checks import checked_thread_count
+from brickprof.core.dtypes import KERNEL_DTYPES, DTypeLike, kernel_dtype
 from brickprof.core.errors import RoofsError
-from brickprof.core.limits import DTYPES, MOST_THREADS
 from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
 from brickprof.roofline import (
@@ -89,7 +89,7 @@ FULL = Effort("full", 35, 40_000_000, 300_000_000, 1024 * _MIB, dram_per_l3=32)
 
 def calibrate(
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     *,
     quick: bool = True,
     isa: str | None = None,
@@ -136,9 +136,9 @@ def calibrate(
     RoofsError
         If threads or memory are lacking, or the roofs cannot be stored.
     """
-    count, chosen = _checked(threads, dtype, isa)
+    count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine() if machine is None else machine
-    measured = measure_roofs(host, count, dtype, chosen, QUICK if quick else FULL, progress)
+    measured = measure_roofs(host, count, element, chosen, QUICK if quick else FULL, progress)
     if store:
         store_roofs(measured, host)
     return measured
@@ -146,7 +146,7 @@ def calibrate(
 
 def roofs(
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     isa: str | None = None,
     *,
     progress: Progress | None = None,
@@ -172,9 +172,9 @@ def roofs(
     RoofsError
         If there are none or noisy ones, and threads or memory to measure are lacking.
     """
-    count, chosen = _checked(threads, dtype, isa)
+    count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine()
-    stored = load_roofs(host, count, dtype, chosen)
+    stored = load_roofs(host, count, element, chosen)
     if stored is not None and not stored.noisy:
         return stored
     place = None
@@ -183,11 +183,11 @@ def roofs(
     key = (place, host.fingerprint(), count, chosen)
     if key not in _measured_here:
         _measured_here[key] = calibrate(
-            count, dtype, isa=chosen, progress=progress, store=False, machine=host
+            count, element, isa=chosen, progress=progress, store=False, machine=host
         )
         with suppress(RoofsError):
             store_roofs(_measured_here[key], host)
-    measured = _measured_here[key].for_dtype(dtype)
+    measured = _measured_here[key].for_dtype(element)
     return measured if stored is None else better_roofs(stored, measured)
 
 
@@ -202,7 +202,7 @@ def measure_roofs(
 ) -> Roofs:
     """Measure roofs with a given effort and given probes; arguments else as of `calibrate`."""
     probes = Probes() if probes is None else probes
-    tell = progress or (lambda fraction, what: None)
+    report = progress or (lambda fraction, what: None)
     room = available_memory() // 4
     sets = working_sets(machine, threads, effort, room)
     if max(sets.values()) * threads > 2 * room:
@@ -210,9 +210,9 @@ def measure_roofs(
             f"threads: {threads} of them need {units.format_bytes(max(sets.values()) * threads)} "
             f"of buffers, and {units.format_bytes(4 * room)} are available"
         )
-    # Threads beyond the cores take turns, which must not make the calibration longer.
+    # Oversubscribed threads share cores, which must not make the calibration longer.
     aim_ns = effort.round_ns * min(machine.usable_cores, threads) // threads
-    rates = _measure(threads, isa, sets, effort, aim_ns, probes, tell)
+    rates = _measure(threads, isa, sets, effort, aim_ns, probes, report)
     best = {name: max(values) for name, values in rates.items()}
     spread = {name: spread_of(values) for name, values in rates.items()}
     bandwidths = {name: best[name] for name in MEMORY}
@@ -223,14 +223,14 @@ def measure_roofs(
         *_shortage(machine, threads, total),
         *_crowd(machine, threads),
     ]
-    tell(1.0, "done")
+    report(1.0, "done")
     return Roofs(
         threads=threads,
         dtype=dtype,
         isa=isa,
         cpu=machine.cpu,
         fingerprint=machine.fingerprint(),
-        peak_by_dtype={name: best[name] for name in DTYPES},
+        peak_by_dtype={name: best[name] for name in KERNEL_DTYPES},
         bandwidth_gbs=bandwidths,
         spread=spread,
         working_set_bytes=total,
@@ -277,14 +277,13 @@ def spread_of(rates: list[float]) -> float:
     return (max(kept) - min(kept)) / statistics.median(kept)
 
 
-def _checked(threads: object, dtype: str, isa: str | None) -> tuple[int, str]:
-    """Return the threads and the instruction set to use, or raise for what makes no sense."""
-    count = whole("threads", threads, "an integer", TypeError)
-    if not 1 <= count <= MOST_THREADS:
-        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+def _checked(threads: object, dtype: DTypeLike, isa: str | None) -> tuple[int, str, str]:
+    """Return the threads, dtype and instruction set to use, or raise for what makes no sense."""
+    count = checked_thread_count("threads", threads)
     chosen: str = default_isa() if isa is None else isa
-    micro_kernel(dtype, chosen)
-    return count, chosen
+    element = kernel_dtype(dtype).name
+    micro_kernel(element, chosen)
+    return count, element, chosen
 
 
 def _instances(machine: Machine, shared_by: int) -> int:
@@ -312,7 +311,7 @@ def _figures(
         prime = 0 if name == "DRAM" else 1
         return Figure(name, lambda rank, steps: probes.load(views[rank], steps, isa), prime)
 
-    return [*map(peak_of, DTYPES), *map(load_of, MEMORY)]
+    return [*map(peak_of, KERNEL_DTYPES), *map(load_of, MEMORY)]
 
 
 def _measure(
@@ -322,29 +321,29 @@ def _measure(
     effort: Effort,
     aim_ns: int,
     probes: Probes,
-    tell: Progress,
+    report: Progress,
 ) -> dict[str, list[float]]:
     """Return the rates of all repeats by figure, in units per ns."""
-    tell(0.0, "preparing memory")
+    report(0.0, "preparing memory")
     with Team(threads) as team:
         buffers = touched_buffers(team, max(sets.values()))
         figures = _figures(probes, isa, sets, buffers)
-        tell(0.1, "warming up")
+        report(0.1, "warming up")
         steps_for(team, probes.clock, figures[0], effort.warm_up_ns)
         steps = {figure.name: steps_for(team, probes.clock, figure, aim_ns) for figure in figures}
-        done = _counted(len(figures) * effort.repeats, tell)
+        done = _counted(len(figures) * effort.repeats, report)
         return interleaved_rates(team, probes.clock, figures, steps, effort.repeats, done)
 
 
-def _counted(rounds: int, tell: Progress) -> Callable[[], None]:
-    """Return a function that tells, each time it is called, that one more round is done."""
+def _counted(rounds: int, report: Progress) -> Callable[[], None]:
+    """Return a function that reports, at each call, that one more round is done."""
     left = iter(range(1, rounds + 1))
-    return lambda: tell(0.2 + 0.8 * next(left) / rounds, "measuring")
+    return lambda: report(0.2 + 0.8 * next(left) / rounds, "measuring")
 
 
 def _noise(spread: Mapping[str, float]) -> Iterator[str]:
     """Say which figures' repeats differ too much."""
-    loud = [name for name in (*DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
+    loud = [name for name in (*KERNEL_DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
     if loud:
         listed = ", ".join(f"{name} spread {units.format_percent(spread[name])}" for name in loud)
         yield f"noisy: {listed}; repeat on a quieter machine"
@@ -370,6 +369,6 @@ def _shortage(machine: Machine, threads: int, total: Mapping[str, int]) -> Itera
 
 
 def _crowd(machine: Machine, threads: int) -> Iterator[str]:
-    """Say that threads had to take turns."""
+    """Say that threads outnumber the usable cores."""
     if threads > machine.usable_cores:
         yield f"crowded: {threads} threads took turns on {machine.usable_cores} usable cores"

@@ -22,7 +22,7 @@ _ALIGNMENT = 2 * 1024**2
 
 _PAGE = 4096
 _PILOT_GROWTH = 8
-_MOST_STEPS = 1 << 40
+_MAX_STEPS = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +179,9 @@ def steps_for(team: Team, clock: Callable[[], int], figure: Figure, aim_ns: int)
     interruption must not pass for work, or rounds would be too short to be timed.
     """
     steps = 1
-    while steps < _MOST_STEPS:
+    while steps < _MAX_STEPS:
         least = min(round_of(team, clock, figure, steps).least_ns for _ in range(2))
-        wanted = -(-steps * aim_ns // least) if least > 0 else _MOST_STEPS
+        wanted = -(-steps * aim_ns // least) if least > 0 else _MAX_STEPS
         if 2 * least >= aim_ns:
             return wanted
         steps = min(wanted, steps * _PILOT_GROWTH)
@@ -196,7 +196,7 @@ def interleaved_rates(
     repeats: int,
     after_round: Callable[[], None],
 ) -> dict[str, list[float]]:
-    """Return each figure's rates in work per ns, measured in turn so that noise hits them alike."""
+    """Return each figure's rates in work per ns, interleaved so that noise hits them alike."""
     rates: dict[str, list[float]] = {figure.name: [] for figure in figures}
     for _ in range(repeats):
         for figure in figures:

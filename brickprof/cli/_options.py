@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 
-from brickprof.core.limits import DTYPES, ISAS, MOST_THREADS
+from brickprof.core.dtypes import KERNEL_DTYPES
+from brickprof.core.limits import MAX_THREADS
+from brickprof.machine.isas import ISA_NAMES
 
 
 def positive(text: str) -> int:
@@ -29,8 +31,8 @@ def amount(text: str) -> float:
 def thread_count(text: str) -> int:
     """Read a number of threads."""
     threads = positive(text)
-    if threads > MOST_THREADS:
-        raise argparse.ArgumentTypeError(f"must be at most {MOST_THREADS}, got {text}")
+    if threads > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, got {text}")
     return threads
 
 
@@ -59,14 +61,17 @@ def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
 def add_isa(parser: argparse.ArgumentParser) -> None:
     """Add --isa."""
     parser.add_argument(
-        "--isa", choices=ISAS, help="instruction set (default: the best that this CPU has)"
+        "--isa", choices=ISA_NAMES, help="instruction set (default: the best that this CPU has)"
     )
 
 
 def add_dtype(parser: argparse.ArgumentParser) -> None:
     """Add --dtype."""
     parser.add_argument(
-        "--dtype", choices=DTYPES, default=DTYPES[0], help="element type (default: %(default)s)"
+        "--dtype",
+        choices=KERNEL_DTYPES,
+        default=KERNEL_DTYPES[0],
+        help="element type (default: %(default)s)",
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from brickprof.cli._options import add_dtype, positive
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import itemsize_of
 
 if TYPE_CHECKING:
     from brickprof import BrickProfiler
@@ -66,7 +66,7 @@ class GemmProblem:
     @property
     def nbytes(self) -> int:
         elements = self.m * self.k + self.k * self.n + self.m * self.n
-        return elements * ITEMSIZES[self.dtype]
+        return elements * itemsize_of(self.dtype)
 
     @property
     def flops(self) -> int:
@@ -120,7 +120,7 @@ class AttentionProblem:
     @property
     def nbytes(self) -> int:
         keys_and_values = 2 * self.batch * self.kv_heads * self.keys * self.dim
-        return (2 * self.elements + keys_and_values) * ITEMSIZES[self.dtype]
+        return (2 * self.elements + keys_and_values) * itemsize_of(self.dtype)
 
     @property
     def flops(self) -> int:

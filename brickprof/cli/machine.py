@@ -9,7 +9,7 @@ from dataclasses import asdict
 from brickprof.cli._options import add_json
 from brickprof.cli._output import Justify, print_json, print_lines, print_table
 from brickprof.core import units
-from brickprof.core.limits import DTYPES
+from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.machine import CpuBudget, Machine, cpu_budget, detect_machine
 from brickprof.roofline import MEMORY, Roofs, stored_roofs
 
@@ -28,7 +28,7 @@ _CACHES: tuple[tuple[str, Justify], ...] = (
 _ROOFS: tuple[tuple[str, Justify], ...] = (
     ("Threads", "right"),
     ("ISA", "left"),
-    *((dtype, "right") for dtype in DTYPES),
+    *((dtype, "right") for dtype in KERNEL_DTYPES),
     *((name, "right") for name in MEMORY),
     ("Measured", "left"),
     ("Verdict", "left"),
@@ -100,7 +100,7 @@ def _cache_rows(machine: Machine) -> Iterator[tuple[str, ...]]:
 
 def _roof_row(roofs: Roofs) -> tuple[str, ...]:
     """Return the row of one set of roofs."""
-    peaks = (roofs.peak_by_dtype.get(dtype) for dtype in DTYPES)
+    peaks = (roofs.peak_by_dtype.get(dtype) for dtype in KERNEL_DTYPES)
     return (
         str(roofs.threads),
         roofs.isa,

@@ -22,7 +22,7 @@ from brickprof.cli._problems import (
 )
 from brickprof.cli._runs import prepared
 from brickprof.core import metrics, units
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import itemsize_of
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import thread_budget
 
@@ -129,7 +129,7 @@ def _kernel(
         problem = choose(args)
         run = prepared(problem, args.isa)
         rule = optimal_threads(
-            problem.elements, ITEMSIZES[problem.dtype], physical_cores=thread_budget()
+            problem.elements, itemsize_of(problem.dtype), physical_cores=thread_budget()
         )
         return _Task(
             problem.label, lambda threads: run(threads, None), problem.flops / 1e9, "GFLOP", rule
@@ -221,12 +221,12 @@ def _interval(low: int, high: int) -> str:
 
 def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
     """Return what the sweep says, a line each; the rule wants to know of the work."""
-    from brickprof.tuning.sweep import LEAST_ROUNDS
+    from brickprof.tuning.sweep import MIN_ROUNDS
 
     if sweep.dropped:
         yield f"Stopped early as clearly slower: {', '.join(map(str, sweep.dropped))}."
-    if sweep.best.rounds < LEAST_ROUNDS:
-        yield f"Intervals of fewer than {LEAST_ROUNDS} rounds are whole ranges, short of 95 %."
+    if sweep.best.rounds < MIN_ROUNDS:
+        yield f"Intervals of fewer than {MIN_ROUNDS} rounds are whole ranges, short of 95 %."
     yield f"Fastest measured: {_counted(sweep.best.threads, 'thread')}."
     law = sweep.scalability
     if law is not None:

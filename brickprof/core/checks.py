@@ -1,4 +1,8 @@
-"""Checks on single values that come from callers and from JSON."""
+"""Checks on single values: arguments, and fields of models that files may have damaged.
+
+A value of the wrong type is a TypeError and one out of range a ValueError, both naming it; models
+pass the `error` to raise for either instead.
+"""
 
 from __future__ import annotations
 
@@ -7,98 +11,89 @@ import operator
 from numbers import Real
 
 from brickprof.core.errors import BrickprofError
-from brickprof.core.limits import LARGEST_INTEGER, MOST_THREADS
+from brickprof.core.limits import MAX_INTEGER, MAX_SIZE, MAX_THREADS
+
+Error = type[BrickprofError] | None
 
 
-def whole(name: str, value: object, wanted: str, error: type[Exception]) -> int:
-    """Return an argument that is an integer, Python's or NumPy's but no bool, as an int.
-
-    Else raise `error`, which names the argument and says what was `wanted`.
-    """
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)  # type: ignore[arg-type]  # what is none raises
-    except TypeError:
-        pass
-    raise error(f"{name} must be {wanted}, got {value!r}")
-
-
-def at_least(name: str, value: object, least: int) -> int:
-    """Return an argument that is an integer of at least `least`, else raise an error naming it."""
-    count = whole(name, value, f"an integer >= {least}", TypeError)
-    if count < least:
-        raise ValueError(f"{name} must be >= {least}, got {value!r}")
-    return count
+def checked_integer(
+    name: str, value: object, minimum: int, maximum: int = MAX_SIZE, error: Error = None
+) -> int:
+    """Return an integer in [minimum, maximum], Python's or NumPy's but no bool, as an int."""
+    number = _as_int(value)
+    if number is not None and minimum <= number <= maximum:
+        return number
+    allowed = f"in [{_bound(minimum)}, {_bound(maximum)}], got {_shown(value)}"
+    if number is None:
+        raise (error or TypeError)(f"{name} must be an integer {allowed}")
+    raise (error or ValueError)(f"{name} must be {allowed}")
 
 
-def thread_count(name: str, value: object) -> int:
-    """Return an argument that is a number of threads, else raise an error naming it."""
-    count = whole(name, value, "an integer >= 1", TypeError)
-    if not 1 <= count <= MOST_THREADS:
-        raise ValueError(f"{name} must be in [1, {MOST_THREADS}], got {value!r}")
-    return count
+def checked_thread_count(name: str, value: object) -> int:
+    """Return an argument that is a number of threads as an int."""
+    return checked_integer(name, value, 1, MAX_THREADS)
 
 
-def above_zero(name: str, value: object) -> float:
-    """Return an argument that is a finite number > 0 as a float, else raise an error naming it."""
+def checked_number(name: str, value: object, zero: bool = False, error: Error = None) -> float:
+    """Return a finite number > 0 (or >= 0, if `zero`) as a float."""
+    wanted = f"a finite number {'>=' if zero else '>'} 0, got {_shown(value)}"
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a finite number > 0, got {value!r}")
+        raise (error or TypeError)(f"{name} must be {wanted}")
     try:
         real = float(value)
     except OverflowError:
-        raise ValueError(f"{name} must be within the range of a float") from None
-    if not 0 < real < math.inf:
-        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-    return real
-
-
-def integer(name: str, value: object, least: int, error: type[BrickprofError]) -> int:
-    """Return `value` if it is an int of at least `least`, else raise `error` naming it."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise error(f"{name} must be an integer of at least {least}, got {value!r}")
-    if value > LARGEST_INTEGER:
-        raise error(f"{name} must be an integer of at most 2**512, got one that is larger")
-    return value
-
-
-def number(name: str, value: object, error: type[BrickprofError], zero: bool = False) -> float:
-    """Return `value` as a finite float above zero (or at zero, if `zero`), else raise `error`."""
-    wanted = "a finite number, zero or more" if zero else "a finite number above zero"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise error(f"{name} must be {wanted}, got {value!r}")
-    try:
-        real = float(value)
-    except OverflowError:
-        raise error(f"{name} must be {wanted}, got an integer too large") from None
+        real = math.inf
     if not math.isfinite(real) or real < 0 or (real == 0 and not zero):
-        raise error(f"{name} must be {wanted}, got {value!r}")
+        raise (error or ValueError)(f"{name} must be {wanted}")
     return real
 
 
-def text(name: str, value: object, error: type[BrickprofError]) -> str:
-    """Return `value` if it is a str that is not blank, else raise `error` naming it."""
+def checked_text(name: str, value: object, error: type[BrickprofError]) -> str:
+    """Return a str that is not blank."""
     if not isinstance(value, str) or not value.strip():
         raise error(f"{name} must be a non-empty string, got {value!r}")
     return value
 
 
-def items(name: str, value: object, error: type[BrickprofError]) -> list[object]:
-    """Return `value` if it is a list, else raise `error` naming it."""
-    if not isinstance(value, list):
-        raise error(f"{name} must be a list, got {type(value).__name__}")
-    return value
+def check_integer_field(
+    model: object, name: str, minimum: int, maximum: int = MAX_SIZE, error: Error = None
+) -> None:
+    """Check a field of a frozen dataclass, and make it an int: NumPy's would wrap around."""
+    number = checked_integer(name, getattr(model, name), minimum, maximum, error)
+    object.__setattr__(model, name, number)
 
 
-def fields(
-    name: str, value: object, wanted: tuple[str, ...], error: type[BrickprofError]
-) -> dict[str, object]:
-    """Return `value` if it is a dict with exactly the keys `wanted`, else raise `error`."""
-    if not isinstance(value, dict):
-        raise error(f"{name} must be an object, got {type(value).__name__}")
-    for key in wanted:
-        if key not in value:
-            raise error(f"{name} lacks the field {key!r}")
-    for key in value:
-        if key not in wanted:
-            raise error(f"{name} has the unknown field {key!r}")
-    return value
+def check_saved_integers(
+    model: object, names: tuple[str, ...], minimum: int, error: type[BrickprofError]
+) -> None:
+    """Check fields of a frozen dataclass that files hold, and make them ints."""
+    for name in names:
+        check_integer_field(model, name, minimum, MAX_INTEGER, error)
+
+
+def _as_int(value: object) -> int | None:
+    """Return an integer as an int; None for bools, and for what is no integer."""
+    # By name, since NumPy before 2.3 lets its own bool be an index.
+    if type(value).__name__ in ("bool", "bool_"):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # what is none raises
+    except TypeError:
+        return None
+
+
+def _bound(bound: int) -> str:
+    """Return a bound in digits, or a large one as a power of two."""
+    for offset, rest in ((0, ""), (1, " - 1")):
+        power = bound + offset
+        if power >= 2**32 and power & (power - 1) == 0:
+            return f"2**{power.bit_length() - 1}{rest}"
+    return str(bound)
+
+
+def _shown(value: object) -> str:
+    """Return a value as an error shows it."""
+    # Python refuses to write out a number of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > 512:
+        return f"an integer of {value.bit_length()} bits"
+    return repr(value)

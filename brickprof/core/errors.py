@@ -8,7 +8,7 @@ class BrickprofError(Exception):
 
 
 class TileNestingError(BrickprofError, RuntimeError):
-    """Tiles were started or stopped out of order, twice, or by a stranger."""
+    """Tiles were started or stopped out of order, twice, or by another profiler or thread."""
 
 
 class RecordingError(BrickprofError, ValueError):

@@ -1,65 +1,90 @@
-"""Reads JSON values strictly, with errors that name the field."""
+"""Reads JSON values strictly: errors name the field, and fields nobody asks for are ignored."""
 
 from __future__ import annotations
 
 import math
 import reprlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from brickprof.core.errors import RecordingError
-from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_INTEGER
+from brickprof.core.errors import BrickprofError
+from brickprof.core.limits import MAX_INTEGER
 
-LEVELS = {level.name: level for level in TileLevel}
-"""Tile levels by the names that files hold."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A JSON value and its path from the root, so that errors can name it."""
+class JsonValue:
+    """A JSON value, where it is, and what to raise where it is not what was expected.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    path : str
+        Its path from the root, such as ``machine.caches[1]``; empty for the root.
+    root : str
+        What the root describes, such as "recording".
+    error : type of BrickprofError
+        What every method raises.
+    """
 
     value: object
     path: str
+    root: str
+    error: type[BrickprofError]
+
+    @classmethod
+    def of(cls, data: object, root: str, error: type[BrickprofError]) -> JsonValue:
+        """Return `data` as a root, or as it is where it is a part of another root already."""
+        return data if isinstance(data, JsonValue) else cls(data, "", root, error)
 
     def fail(self, expected: str) -> NoReturn:
         """Raise the error that this value is not what was expected."""
         shown = reprlib.repr(self.value)
-        raise RecordingError(f"{self.path or 'recording'}: expected {expected}, got {shown}")
+        raise self.error(f"{self.path or self.root}: expected {expected}, got {shown}")
 
-    def __getitem__(self, name: str) -> Node:
+    def __getitem__(self, name: str) -> JsonValue:
         """Return a field of this object."""
+        known = self.fields()
+        path = f"{self.path}.{name}" if self.path else name
+        if name not in known:
+            raise self.error(f"{path}: missing")
+        return self._part(known[name], path)
+
+    def optional(self, name: str, otherwise: object) -> JsonValue:
+        """Return a field of this object that older files lack."""
+        return self[name] if name in self.fields() else self._part(otherwise, name)
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields of this object."""
         if not isinstance(self.value, dict):
             self.fail("an object")
-        path = f"{self.path}.{name}" if self.path else name
-        if name not in self.value:
-            raise RecordingError(f"{path}: missing")
-        return Node(self.value[name], path)
+        return self.value
 
-    def optional(self, name: str, otherwise: object) -> Node:
-        """Return a field of this object that older files lack."""
-        if isinstance(self.value, dict) and name not in self.value:
-            return Node(otherwise, name)
-        return self[name]
-
-    def items(self) -> list[Node]:
+    def items(self) -> list[JsonValue]:
         """Return the items of this list."""
         if not isinstance(self.value, list):
             self.fail("a list")
-        return [Node(value, f"{self.path}[{i}]") for i, value in enumerate(self.value)]
+        return [self._part(value, f"{self.path}[{i}]") for i, value in enumerate(self.value)]
 
-    def integer(self, least: int | None = 0) -> int:
-        """Return this integer of at least `least`."""
+    def values(self) -> tuple[object, ...]:
+        """Return the bare items of this list."""
+        return tuple(item.value for item in self.items())
+
+    def integer(self, minimum: int | None = 0) -> int:
+        """Return this integer of at least `minimum`."""
         value = self.value
         if (
             isinstance(value, bool)
             or not isinstance(value, int)
-            or (least is not None and value < least)
+            or (minimum is not None and value < minimum)
         ):
-            self.fail("an integer" if least is None else f"an integer >= {least}")
-        if abs(value) > LARGEST_INTEGER:
+            self.fail("an integer" if minimum is None else f"an integer >= {minimum}")
+        if abs(value) > MAX_INTEGER:
             # Not shown: Python refuses to write out a number of thousands of digits.
-            raise RecordingError(f"{self.path}: expected an integer of at most 2**512")
+            raise self.error(f"{self.path}: expected an integer of at most 2**512")
         return value
 
     def real(self) -> float:
@@ -80,16 +105,28 @@ class Node:
             self.fail("a string" if empty else "a non-empty string")
         return self.value
 
-    def level(self) -> TileLevel:
-        """Return the tile level of this name."""
-        level = LEVELS.get(self.value) if isinstance(self.value, str) else None
-        if level is None:
-            self.fail(f"one of {', '.join(LEVELS)}")
-        return level
+    def check_schema(self, schema: str, version: int) -> None:
+        """Raise unless this object is of a schema, in a version up to the given one."""
+        if self["schema"].value != schema:
+            self["schema"].fail(repr(schema))
+        number = self["version"].integer(1)
+        if number > version:
+            raise self.error(
+                f"{self['version'].path}: schema version {number} was written by a newer "
+                f"brickprof; this one reads up to version {version}"
+            )
 
-    def brick(self, known: set[str]) -> str:
-        """Return this name of a known brick."""
-        name = self.text()
-        if name not in known:
-            self.fail("the name of a brick in brick_infos")
-        return name
+    def build(self, model: Callable[..., _T], *names: str, **values: object) -> _T:
+        """Return ``model(**fields)`` of the bare fields `names` and of `values`.
+
+        What the model's own checks refuse is raised with this object's path before it.
+        """
+        given = {name: self[name].value for name in names} | values
+        try:
+            return model(**given)
+        except BrickprofError as error:
+            raise self.error(f"{self.path}.{error}" if self.path else str(error)) from None
+
+    def _part(self, value: object, path: str) -> JsonValue:
+        """Return a value inside this one."""
+        return JsonValue(value, path, self.root, self.error)

@@ -52,7 +52,7 @@ class TileLevel(int, metaclass=_TileLevelType):
     cache : str
         The cache that holds a tile of this level: ``"L3"``, ``"L2"`` or ``"L1"``.
     typical_bytes : int
-        That cache's usual size in bytes, for machines that tell nothing.
+        That cache's usual size in bytes, for machines that do not report theirs.
     """
 
     MACRO: ClassVar[TileLevel]

@@ -1,21 +1,20 @@
-"""Names and limits that several floors share: element types, instruction sets, largest counts."""
+"""Limits that several floors share: the largest counts and sizes."""
 
 from __future__ import annotations
 
-ITEMSIZES = {"float32": 4, "float64": 8}
-"""Bytes of an element, by dtype."""
+from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
 
-DTYPES = tuple(ITEMSIZES)
-"""The element types that kernels take and that have a peak."""
+ITEMSIZES = {name: itemsize_of(name) for name in KERNEL_DTYPES}
+"""Bytes of an element, by dtype: what the compiled profiler takes."""
 
-ISAS = ("avx512", "avx2", "neon", "base")
-"""The instruction sets that kernels are written for, best first."""
-
-MOST_THREADS = 4096
+MAX_THREADS = 4096
 """Thread counts above this are taken for a mistake."""
 
-LARGEST_BLOCK = 2**40
+MAX_BLOCK = 2**40
 """Sizes of blocks and caches above this are taken for a mistake, and would pass 64 bits."""
 
-LARGEST_INTEGER = 2**512
+MAX_SIZE = 2**63 - 1
+"""The largest size, stride or count that an argument may give: what a C ssize_t holds."""
+
+MAX_INTEGER = 2**512
 """The largest integer that a saved recording may hold: no rate of two such overflows a float."""

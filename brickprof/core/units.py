@@ -14,7 +14,7 @@ _TIME_UNITS = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
 _SIZE_UNITS = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
 
 _SMALLEST_EXPONENT = -3
-_LARGEST_EXPONENT = 14
+_MAX_EXPONENT = 14
 
 
 def _checked(name: str, value: float) -> float:
@@ -36,7 +36,7 @@ def _three_digits(number: float) -> str:
         return "0"
     scientific = f"{number:.2e}"
     exponent = int(scientific.partition("e")[2])
-    if not _SMALLEST_EXPONENT <= exponent <= _LARGEST_EXPONENT:
+    if not _SMALLEST_EXPONENT <= exponent <= _MAX_EXPONENT:
         return scientific
     return f"{number:,.{max(2 - exponent, 0)}f}"
 

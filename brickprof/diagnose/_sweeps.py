@@ -9,7 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.diagnose._finding import Finding
 from brickprof.diagnose.summary import threads_text
 
-LEAST_ROUNDS = 6
+MIN_ROUNDS = 6
 """Rounds below which a point is no evidence: the range of 5 misses the median once in 16 times,
 that of 6 once in 32, which is within the 5 % that an interval of 95 % allows."""
 
@@ -88,7 +88,7 @@ def diagnose_sweep(sweep: SweepLike[Point]) -> tuple[Finding, ...]:
         None, and a `weight` is nanoseconds of a call.
     """
     points = sorted(
-        (point for point in sweep.points if point.rounds >= LEAST_ROUNDS and point.median_ns),
+        (point for point in sweep.points if point.rounds >= MIN_ROUNDS and point.median_ns),
         key=lambda point: point.threads,
     )
     if not points:

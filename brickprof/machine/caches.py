@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from brickprof.core.checks import integer
+from brickprof.core.checks import check_saved_integers
 from brickprof.core.errors import MachineError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine.sysfs import parse_cpu_list, parse_int, parse_size, read_text
 
@@ -49,14 +50,26 @@ class Cache:
     ways: int
 
     def __post_init__(self) -> None:
-        for name in ("level", "size_bytes", "line_bytes", "shared_by"):
-            integer(name, getattr(self, name), 1, MachineError)
-        integer("ways", self.ways, 0, MachineError)
+        sizes = ("level", "size_bytes", "line_bytes", "shared_by")
+        check_saved_integers(self, sizes, 1, MachineError)
+        check_saved_integers(self, ("ways",), 0, MachineError)
+
+    @classmethod
+    def from_json(cls, data: object) -> Cache:
+        """Return the cache that a dict of JSON values describes; unknown fields are ignored.
+
+        Raises
+        ------
+        MachineError
+            If a field is missing or damaged; the message names it.
+        """
+        root = JsonValue.of(data, "cache", MachineError)
+        return root.build(cls, *(field.name for field in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a source tells of one cache; None or 0 where it is silent."""
+class _CacheFacts:
+    """What a source knows of one cache; None or 0 where it knows nothing."""
 
     size: int
     line: int | None
@@ -69,18 +82,21 @@ def find_caches(
 ) -> tuple[tuple[Cache, ...], tuple[str, ...]]:
     """Return the caches, L1 first and L1 to L3 always there, and the names of assumed facts.
 
-    `logical` CPUs share an L3, and the `per_core` threads of a core an L1 or L2, where not told.
+    Where no source knows, `logical` CPUs share an L3, and the `per_core` threads of a core an L1
+    or L2.
     """
-    told = _from_sysfs(root, cpus)
-    if not told and real:
-        told = _from_glibc()
+    found = _from_sysfs(root, cpus)
+    if not found and real:
+        found = _from_glibc()
     typical = {int(level.cache[1:]): level.typical_bytes for level in TileLevel}
     caches, assumed = [], []
-    for level in sorted({*told, *typical}):
-        known = told.get(level)
+    for level in sorted({*found, *typical}):
+        known = found.get(level)
         if known is None:
             assumed.append(f"L{level}")
-            known = _Told(typical[level], _TYPICAL_LINE, per_core if level < 3 else logical, 0)
+            known = _CacheFacts(
+                typical[level], _TYPICAL_LINE, per_core if level < 3 else logical, 0
+            )
         if known.line is None:
             assumed.append(f"L{level}.line_bytes")
         if known.shared_by is None:
@@ -91,17 +107,17 @@ def find_caches(
     return tuple(caches), tuple(assumed)
 
 
-def _from_sysfs(root: Path, cpus: tuple[int, ...]) -> dict[int, _Told]:
+def _from_sysfs(root: Path, cpus: tuple[int, ...]) -> dict[int, _CacheFacts]:
     """Return the smallest cache of each level over `cpus`, the first CPU's among equals."""
-    told: dict[int, _Told] = {}
+    found: dict[int, _CacheFacts] = {}
     for cpu in cpus:
         for level, cache in _of_cpu(root / f"sys/devices/system/cpu/cpu{cpu}/cache"):
-            if level not in told or cache.size < told[level].size:
-                told[level] = cache
-    return told
+            if level not in found or cache.size < found[level].size:
+                found[level] = cache
+    return found
 
 
-def _of_cpu(folder: Path) -> Iterator[tuple[int, _Told]]:
+def _of_cpu(folder: Path) -> Iterator[tuple[int, _CacheFacts]]:
     """Yield the level and the facts of each data or unified cache that sysfs gives one CPU."""
     for index in sorted(folder.glob("index[0-9]*")):
         level = parse_int(read_text(index / "level"))
@@ -113,7 +129,7 @@ def _of_cpu(folder: Path) -> Iterator[tuple[int, _Told]]:
         ways = parse_int(read_text(index / "ways_of_associativity"))
         yield (
             level,
-            _Told(
+            _CacheFacts(
                 size=size,
                 line=line if line and line > 0 else None,
                 shared_by=len(parse_cpu_list(read_text(index / "shared_cpu_list"))) or None,
@@ -122,16 +138,16 @@ def _of_cpu(folder: Path) -> Iterator[tuple[int, _Told]]:
         )
 
 
-def _from_glibc() -> dict[int, _Told]:
+def _from_glibc() -> dict[int, _CacheFacts]:
     """Return what glibc's sysconf knows of the caches; nothing with other C libraries."""
     if platform.libc_ver()[0] != "glibc":
         return {}
-    told = {}
+    found = {}
     for level, numbers in _GLIBC_NUMBERS.items():
         try:
             size, ways, line = (os.sysconf(number) for number in numbers)
         except (OSError, ValueError):
             continue
         if size > 0:
-            told[level] = _Told(size, line if line > 0 else None, None, max(ways, 0))
-    return told
+            found[level] = _CacheFacts(size, line if line > 0 else None, None, max(ways, 0))
+    return found

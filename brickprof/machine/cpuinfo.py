@@ -1,10 +1,8 @@
-"""Tells a CPU's name, architecture and vector ISAs from the text of /proc/cpuinfo."""
+"""Reads a CPU's name and architecture from the text of /proc/cpuinfo."""
 
 from __future__ import annotations
 
 _ARCH_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
-_AVX2_FLAGS = frozenset({"avx2", "fma"})
-_AVX512_FLAGS = _AVX2_FLAGS | {"avx512f", "avx512dq", "avx512vl", "avx512bw"}
 
 # Implementer and part numbers of the MIDR_EL1 register, as Linux prints them.
 _ARM_PARTS = {
@@ -48,24 +46,6 @@ def guess_arch(blocks: tuple[dict[str, str], ...]) -> str:
     if any("cpu implementer" in block for block in blocks):
         return "aarch64"
     return "unknown"
-
-
-def told_isas(blocks: tuple[dict[str, str], ...], arch: str) -> tuple[str, ...] | None:
-    """Return the ISAs that every processor has, best first; None where nothing tells."""
-    if arch == "aarch64":
-        return ("neon", "base")
-    if arch != "x86_64":
-        return ("base",)
-    flags = [frozenset(block["flags"].split()) for block in blocks if "flags" in block]
-    if not flags:
-        return None
-    common = frozenset.intersection(*flags)
-    isas = ["base"]
-    if common >= _AVX2_FLAGS:
-        isas.insert(0, "avx2")
-    if common >= _AVX512_FLAGS:
-        isas.insert(0, "avx512")
-    return tuple(isas)
 
 
 def cpu_name(blocks: tuple[dict[str, str], ...], arch: str, board: str) -> str:

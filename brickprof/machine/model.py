@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
-import platform
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from dataclasses import fields as dataclass_fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
 
-from brickprof.core.checks import fields, integer, items, number, text
+from brickprof.core.checks import check_saved_integers, checked_number, checked_text
 from brickprof.core.errors import MachineError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ISAS
-from brickprof.machine.caches import Cache, find_caches
-from brickprof.machine.cgroup import read_quota
-from brickprof.machine.cpuinfo import cpu_name, guess_arch, normal_arch, parse_cpuinfo, told_isas
-from brickprof.machine.sysfs import read_text
-from brickprof.machine.topology import is_real, online_cpus, physical_cores, usable_cpus
+from brickprof.machine.caches import Cache
 
-__all__ = ["Cache", "CpuBudget", "Machine", "cpu_budget", "detect_machine"]
+_SEQUENCES = ("isas", "caches", "assumed")
+"""Fields that are tuples, and lists in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,7 @@ class CpuBudget:
     quota : float or None
         CPUs' worth of time per unit of time that its control groups grant; None without a limit.
     source : str
-        Which limit bites: "affinity", "cgroup v1", "cgroup v2" or "all cpus".
+        The tightest limit: "affinity", "cgroup v1", "cgroup v2" or "all cpus".
     """
 
     affinity: int
@@ -68,7 +60,8 @@ class Machine:
     isa : str
         The best vector ISA that the CPU and the system support, one of `isas`.
     isas : tuple of str
-        All supported ones out of "avx512", "avx2", "neon", "base", best first.
+        All supported ones, such as "avx2" and "base", best first. Names that this version does
+        not know are kept, so that recordings of newer ones can be read.
     physical_cores, logical_cores : int
         Cores and hardware threads that are online.
     usable_cores : int
@@ -78,7 +71,7 @@ class Machine:
     caches : tuple of Cache
         Data and unified caches, L1 first; L1, L2 and L3 are always there.
     assumed : tuple of str
-        Facts that the machine did not tell, such as "L3", "L2.shared_by" or "physical_cores".
+        Facts that the machine did not report, such as "L3", "L2.shared_by" or "physical_cores".
 
     Raises
     ------
@@ -98,11 +91,11 @@ class Machine:
     assumed: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        text("cpu", self.cpu, MachineError)
-        text("arch", self.arch, MachineError)
+        checked_text("cpu", self.cpu, MachineError)
+        checked_text("arch", self.arch, MachineError)
         _check_isas(self.isa, self.isas)
-        for name in ("physical_cores", "logical_cores", "usable_cores"):
-            integer(name, getattr(self, name), 1, MachineError)
+        cores = ("physical_cores", "logical_cores", "usable_cores")
+        check_saved_integers(self, cores, 1, MachineError)
         for name in ("physical_cores", "usable_cores"):
             if getattr(self, name) > self.logical_cores:
                 raise MachineError(
@@ -110,7 +103,8 @@ class Machine:
                     f"got {getattr(self, name)}"
                 )
         if self.quota_cores is not None:
-            number("quota_cores", self.quota_cores, MachineError)
+            quota = checked_number("quota_cores", self.quota_cores, error=MachineError)
+            object.__setattr__(self, "quota_cores", quota)
         _check_caches(self.caches)
         _check_tuple("assumed", self.assumed)
 
@@ -170,9 +164,7 @@ class Machine:
         -------
         dict
         """
-        facts: dict[str, object] = {
-            field.name: getattr(self, field.name) for field in dataclass_fields(self)
-        }
+        facts: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         facts["isas"] = list(self.isas)
         facts["caches"] = [asdict(cache) for cache in self.caches]
         facts["assumed"] = list(self.assumed)
@@ -185,7 +177,8 @@ class Machine:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it. Unknown fields are ignored at every depth.
 
         Returns
         -------
@@ -194,160 +187,32 @@ class Machine:
         Raises
         ------
         MachineError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        names = tuple(field.name for field in dataclass_fields(cls))
-        given = dict(fields("machine", data, names, MachineError))
-        for name in ("isas", "assumed"):
-            given[name] = tuple(items(name, given[name], MachineError))
-        given["caches"] = tuple(
-            _cache_from_json(f"caches[{position}]", cache)
-            for position, cache in enumerate(items("caches", given["caches"], MachineError))
+        root = JsonValue.of(data, "machine", MachineError)
+        return root.build(
+            cls,
+            *(field.name for field in fields(cls) if field.name not in _SEQUENCES),
+            isas=root["isas"].values(),
+            assumed=root["assumed"].values(),
+            caches=tuple(Cache.from_json(cache) for cache in root["caches"].items()),
         )
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
-
-
-def cpu_budget(root: str | Path = "/", *, affinity: Collection[int] | None = None) -> CpuBudget:
-    """Return how many CPUs this process may keep busy, and which limit says so.
-
-    Parameters
-    ----------
-    root, affinity
-        As for `detect_machine`.
-
-    Returns
-    -------
-    CpuBudget
-
-    Raises
-    ------
-    TypeError
-        If `affinity` is no collection.
-    ValueError
-        If no CPU of `affinity` is online.
-    """
-    base = Path(root)
-    online = online_cpus(base)[0]
-    return _budget(base, online, usable_cpus(base, online, affinity))
-
-
-def detect_machine(
-    root: str | Path = "/",
-    *,
-    affinity: Collection[int] | None = None,
-    arch: str | None = None,
-) -> Machine:
-    """Return the facts of this machine.
-
-    Parameters
-    ----------
-    root : str or Path
-        Folder below which ``proc`` and ``sys`` are read. With any other than "/", nothing is
-        taken from the running machine.
-    affinity : collection of int, optional
-        Numbers of the CPUs that the process may run on; by default what the system says or, for
-        another root, all that are online.
-    arch : str, optional
-        Architecture; by default the running one or, for another root, what cpuinfo suggests.
-
-    Returns
-    -------
-    Machine
-        Where the machine tells nothing, typical values, listed in ``assumed``.
-
-    Raises
-    ------
-    TypeError
-        If `affinity` is no collection.
-    ValueError
-        If no CPU of `affinity` is online.
-    """
-    base = Path(root)
-    online, assumed = online_cpus(base)
-    cpus = usable_cpus(base, online, affinity)
-    budget = _budget(base, online, cpus)
-    # Quota and affinity may change while the process runs; the rest may not, and costs file reads.
-    read = _fixed_facts_once if is_real(base) else _fixed_facts
-    fixed = read(base, online, cpus, arch)
-    return Machine(
-        cpu=fixed.cpu,
-        arch=fixed.arch,
-        isa=fixed.isas[0],
-        isas=fixed.isas,
-        physical_cores=fixed.physical_cores,
-        logical_cores=len(online),
-        usable_cores=budget.usable,
-        quota_cores=budget.quota,
-        caches=fixed.caches,
-        assumed=assumed + fixed.assumed,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _FixedFacts:
-    """The facts that stay while a process runs."""
-
-    cpu: str
-    arch: str
-    isas: tuple[str, ...]
-    physical_cores: int
-    caches: tuple[Cache, ...]
-    assumed: tuple[str, ...]
-
-
-def _fixed_facts(
-    root: Path, online: tuple[int, ...], cpus: tuple[int, ...], arch: str | None
-) -> _FixedFacts:
-    """Read the CPU's name, ISAs, cores and caches."""
-    real = is_real(root)
-    blocks = parse_cpuinfo(read_text(root / "proc/cpuinfo"))
-    name = normal_arch(arch or (platform.machine() if real else guess_arch(blocks)) or "unknown")
-    isas = told_isas(blocks, name)
-    cores = physical_cores(root, online)
-    physical = cores or len(online)
-    per_core = max(1, len(online) // physical)
-    caches, assumed = find_caches(root, cpus, real, len(online), per_core)
-    silent = [fact for fact, told in (("isas", isas), ("physical_cores", cores)) if not told]
-    board = read_text(root / "proc/device-tree/model")
-    return _FixedFacts(
-        cpu=cpu_name(blocks, name, board),
-        arch=name,
-        isas=isas or ("base",),
-        physical_cores=physical,
-        caches=caches,
-        assumed=(*silent, *assumed),
-    )
-
-
-_fixed_facts_once = functools.lru_cache(maxsize=8)(_fixed_facts)
-
-
-def _budget(root: Path, online: tuple[int, ...], cpus: tuple[int, ...]) -> CpuBudget:
-    """Return the budget of a process that may run on `cpus`."""
-    found = read_quota(root)
-    if found is not None and math.floor(found[0]) < len(cpus):
-        source = found[1]
-    elif len(cpus) < len(online):
-        source = "affinity"
-    else:
-        source = "all cpus"
-    return CpuBudget(len(cpus), found[0] if found else None, source)
 
 
 def _check_tuple(name: str, value: object) -> tuple[str, ...]:
     """Return `value` if it is a tuple of non-empty strings, else raise MachineError."""
     if not isinstance(value, tuple):
         raise MachineError(f"{name} must be a tuple of strings, got {type(value).__name__}")
-    return tuple(text(f"{name}[{i}]", item, MachineError) for i, item in enumerate(value))
+    return tuple(checked_text(f"{name}[{i}]", item, MachineError) for i, item in enumerate(value))
 
 
 def _check_isas(isa: object, isas: object) -> None:
-    """Raise MachineError unless `isas` are known, without repeats, and hold `isa`."""
-    known = _check_tuple("isas", isas)
-    if not known or len(set(known)) < len(known) or not set(known) <= set(ISAS):
-        raise MachineError(f"isas must be distinct names out of {ISAS}, got {isas!r}")
-    if isa not in known:
-        raise MachineError(f"isa must be one of isas {known}, got {isa!r}")
+    """Raise MachineError unless `isas` are distinct names, known or not, and hold `isa`."""
+    names = _check_tuple("isas", isas)
+    if not names or len(set(names)) < len(names):
+        raise MachineError(f"isas must be one or more distinct names, got {isas!r}")
+    if isa not in names:
+        raise MachineError(f"isa must be one of isas {names}, got {isa!r}")
 
 
 def _check_caches(caches: object) -> None:
@@ -357,13 +222,3 @@ def _check_caches(caches: object) -> None:
     levels = [cache.level for cache in caches]
     if levels[:3] != [1, 2, 3] or levels != sorted(set(levels)):
         raise MachineError(f"caches must be L1, L2, L3 and further levels in order, got {levels}")
-
-
-def _cache_from_json(name: str, data: object) -> Cache:
-    """Return the Cache in a dict, with errors that say which of the caches it is."""
-    wanted = tuple(field.name for field in dataclass_fields(Cache))
-    given = fields(name, data, wanted, MachineError)
-    try:
-        return Cache(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
-    except MachineError as error:
-        raise MachineError(f"{name}.{error}") from None

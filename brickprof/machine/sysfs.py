@@ -1,4 +1,4 @@
-"""Reads the kernel's small text files: a file that is missing or junk tells nothing."""
+"""Reads the kernel's small text files: a file that is missing or junk gives no value."""
 
 from __future__ import annotations
 

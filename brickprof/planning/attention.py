@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brickprof.core.checks import check_integer_field
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Machine
-from brickprof.planning.blocks import LevelPlan, MicroKernel, keep_whole, round_up
+from brickprof.planning.blocks import LevelPlan, MicroKernel, round_up
 
 ITEMSIZE = 4
 """Bytes of an element: attention is float32."""
@@ -19,7 +20,7 @@ class AttentionBlocks:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a size is no integer in [1, 2**40].
     """
 
@@ -28,7 +29,7 @@ class AttentionBlocks:
 
     def __post_init__(self) -> None:
         for name in ("rows", "keys"):
-            keep_whole(self, name, 1, LARGEST_BLOCK)
+            check_integer_field(self, name, 1, MAX_BLOCK)
 
 
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:

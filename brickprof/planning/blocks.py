@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brickprof.core.checks import whole
+from brickprof.core.checks import check_integer_field
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES as ITEMSIZES
-from brickprof.core.limits import MOST_THREADS as MOST_THREADS
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -18,20 +16,6 @@ def ceil_div(a: int, b: int) -> int:
 def round_up(a: int, unit: int) -> int:
     """Return the least multiple of `unit` that is not below a."""
     return ceil_div(a, unit) * unit
-
-
-def check_whole(name: str, value: object, least: int, most: int | None = None) -> int:
-    """Return a value as an int; raise ValueError unless it is an integer within its limits."""
-    wanted = f"an integer >= {least}" if most is None else f"an integer in [{least}, {most}]"
-    number = whole(name, value, wanted, ValueError)
-    if number < least or (most is not None and number > most):
-        raise ValueError(f"{name} must be {wanted}, got {value!r}")
-    return number
-
-
-def keep_whole(plan: object, name: str, least: int, most: int | None = None) -> None:
-    """Check a field of a frozen dataclass, and make it an int: NumPy's would wrap around."""
-    object.__setattr__(plan, name, check_whole(name, getattr(plan, name), least, most))
 
 
 LAYOUTS = ("rows", "columns", "strided")
@@ -74,7 +58,7 @@ class MicroKernel:
 
     def __post_init__(self) -> None:
         for name in ("mr", "nr", "lanes", "wide_rows", "max_dotxf"):
-            keep_whole(self, name, 1)
+            check_integer_field(self, name, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
-"""How many threads a kernel uses unless it is told."""
+"""How many threads a kernel uses unless it is given a count."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from brickprof.core.checks import thread_count
-from brickprof.core.limits import MOST_THREADS
+from brickprof.core.checks import checked_thread_count
+from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import detect_machine
 
 VARIABLES = ("BRICKPROF_NUM_THREADS", "OMP_NUM_THREADS")
@@ -26,7 +26,7 @@ class ThreadChoice:
 def thread_budget() -> int:
     """Return the least of physical cores, the process's affinity and its cgroup quota."""
     machine = detect_machine()
-    return min(machine.physical_cores, machine.usable_cores, MOST_THREADS)
+    return min(machine.physical_cores, machine.usable_cores, MAX_THREADS)
 
 
 def threads_from_environment() -> ThreadChoice | None:
@@ -44,9 +44,9 @@ def threads_from_environment() -> ThreadChoice | None:
         # OMP_NUM_THREADS may list a count for each nesting level; the first is ours.
         first = text.split(",")[0].strip() if name == "OMP_NUM_THREADS" else text
         # The length is looked at first: Python refuses to read a number of thousands of digits.
-        if not first.isdecimal() or len(first) > 9 or not 1 <= int(first) <= MOST_THREADS:
+        if not first.isdecimal() or len(first) > 9 or not 1 <= int(first) <= MAX_THREADS:
             raise ValueError(
-                f"{name} must be a whole number in [1, {MOST_THREADS}], got {text[:40]!r}"
+                f"{name} must be a whole number in [1, {MAX_THREADS}], got {text[:40]!r}"
             )
         return ThreadChoice(int(first), name)
     return None
@@ -55,7 +55,7 @@ def threads_from_environment() -> ThreadChoice | None:
 def default_threads() -> int:
     """Return the thread count of kernels that are given none.
 
-    It is what `set_default_threads` was told. Until then the first call decides for the process:
+    It is what `set_default_threads` set. Until then the first call decides for the process:
     by the first set of BRICKPROF_NUM_THREADS and OMP_NUM_THREADS, else by `thread_budget`.
 
     Raises
@@ -92,5 +92,5 @@ def set_default_threads(threads: int | None) -> int | None:
     """
     global _chosen
     before = _chosen
-    _chosen = None if threads is None else thread_count("threads", threads)
+    _chosen = None if threads is None else checked_thread_count("threads", threads)
     return before

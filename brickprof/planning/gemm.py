@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brickprof.core.checks import check_integer_field
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Machine
-from brickprof.planning.blocks import LevelPlan, MicroKernel, keep_whole
+from brickprof.planning.blocks import LevelPlan, MicroKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Blocks:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a size is no integer in [1, 2**40].
     """
 
@@ -42,7 +43,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-            keep_whole(self, name, 1, LARGEST_BLOCK)
+            check_integer_field(self, name, 1, MAX_BLOCK)
 
 
 def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:

@@ -31,7 +31,7 @@ from brickprof.profiler import pairs as pairs_module
 from brickprof._version import __version__
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES, MOST_THREADS
+from brickprof.core.limits import ITEMSIZES, MAX_THREADS
 from brickprof.recording import (
     DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent, summed_tiles,
 )
@@ -326,8 +326,8 @@ cdef class BrickProfiler:
         if not isinstance(dtype, str) or dtype not in ITEMSIZES:
             raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         count = as_count(threads, "threads")
-        if not 1 <= count <= MOST_THREADS:
-            raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+        if not 1 <= count <= MAX_THREADS:
+            raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
         recorders.footprint_bytes = as_footprints(footprint_bytes)
         recorders.profiler = self
         recorders.threads = count

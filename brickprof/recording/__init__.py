@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from brickprof.recording.model import (
+from brickprof.recording.merge import merge_recordings, merge_teams
+from brickprof.recording.parts import (
     DEFAULT_BRICK,
     MIXED,
     BrickInfo,
     ClockInfo,
     Overhead,
-    Recording,
     TeamTimes,
     TileEvent,
-    load_recording,
-    merge_recordings,
-    merge_teams,
-    summed_tiles,
 )
+from brickprof.recording.recording import Recording, load_recording
+from brickprof.recording.tile_stats import summed_tiles
 
 __all__ = [
     "DEFAULT_BRICK",

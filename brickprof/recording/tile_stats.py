@@ -155,3 +155,11 @@ def sum_tile_stats(
         histogram=stats.merge_histograms(part.histogram for part in parts),
         **{name: sum(getattr(part, name) for part in parts) for name in _SUMMED},
     )
+
+
+def summed_tiles(
+    tiles: Iterable[TileStats], level: TileLevel, brick: str | None = None
+) -> TileStats:
+    """Add up the statistics of a level, of one brick or of all."""
+    parts = [tile for tile in tiles if tile.level is level and brick in (None, tile.brick)]
+    return sum_tile_stats(parts, level, brick)

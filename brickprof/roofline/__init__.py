@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from brickprof.core.limits import DTYPES
 from brickprof.roofline.model import MEMORY, Roofs
 from brickprof.roofline.store import (
     ORDER_TOLERANCE,
@@ -14,7 +13,6 @@ from brickprof.roofline.store import (
 )
 
 __all__ = [
-    "DTYPES",
     "MEMORY",
     "ORDER_TOLERANCE",
     "Roofs",

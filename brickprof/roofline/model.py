@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from dataclasses import fields as dataclass_fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from brickprof.core.checks import fields, integer, number, text
+from brickprof.core.checks import (
+    check_saved_integers,
+    checked_integer,
+    checked_number,
+    checked_text,
+)
+from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
+from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import DTYPES
-from brickprof.roofline.frozen_map import Table, table
+from brickprof.core.limits import MAX_INTEGER
+from brickprof.roofline.frozen_map import FrozenMap, N
 
 MEMORY = ("L1", "L2", "L3", "DRAM")
 """The memories that have a bandwidth, nearest to the core first."""
 
 _METHODS = ("quick", "full")
+_MAP_KEYS = {
+    "peak_by_dtype": DTYPE_NAMES,
+    "bandwidth_gbs": MEMORY,
+    "spread": (*DTYPE_NAMES, *MEMORY),
+    "working_set_bytes": MEMORY,
+}
+"""Fields that are mappings, and the keys that they may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,7 @@ class Roofs:
     threads : int
         Threads that ran at once; every rate is that of all of them together.
     dtype : str
-        "float32" or "float64": the type that `peak_gflops` speaks of.
+        The element type that `peak_gflops` speaks of, one of `brickprof.core.dtypes`.
     isa, cpu, fingerprint : str
         Vector ISA of the probes, CPU model and `Machine.fingerprint` of the host.
     peak_by_dtype : Mapping of str to float
@@ -71,27 +84,38 @@ class Roofs:
     verdict: str
 
     def __post_init__(self) -> None:
-        integer("threads", self.threads, 1, RoofsError)
+        check_saved_integers(self, ("threads",), 1, RoofsError)
         for name in ("isa", "cpu", "fingerprint", "verdict"):
-            text(name, getattr(self, name), RoofsError)
-        for name, known in (("dtype", DTYPES), ("method", _METHODS)):
+            checked_text(name, getattr(self, name), RoofsError)
+        for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
             if getattr(self, name) not in known:
                 raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
         if not isinstance(self.noisy, bool):
             raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
         _check_time(self.measured_at)
-        peaks = table("peak_by_dtype", self.peak_by_dtype, (self.dtype,), DTYPES, _positive)
-        probed = (*peaks, *MEMORY)
-        tables: dict[str, Table[float] | Table[int]] = {
-            "peak_by_dtype": peaks,
-            "bandwidth_gbs": table("bandwidth_gbs", self.bandwidth_gbs, MEMORY, MEMORY, _positive),
-            "spread": table("spread", self.spread, probed, (*DTYPES, *MEMORY), _not_negative),
-            "working_set_bytes": table(
-                "working_set_bytes", self.working_set_bytes, MEMORY, MEMORY, _count
-            ),
-        }
-        for name, checked in tables.items():
-            object.__setattr__(self, name, checked)
+        peaks = self._check_map("peak_by_dtype", (self.dtype,), _positive)
+        self._check_map("bandwidth_gbs", MEMORY, _positive)
+        self._check_map("spread", (*peaks, *MEMORY), _not_negative)
+        self._check_map("working_set_bytes", MEMORY, _count)
+
+    def _check_map(
+        self, name: str, needed: tuple[str, ...], check: Callable[[str, object], N]
+    ) -> FrozenMap[N]:
+        """Replace a mapping by a checked copy that cannot change, and return that."""
+        value, known = getattr(self, name), _MAP_KEYS[name]
+        if not isinstance(value, Mapping):
+            raise RoofsError(f"{name} must be a mapping, got {type(value).__name__}")
+        for key in needed:
+            if key not in value:
+                raise RoofsError(f"{name} lacks {key!r}")
+        for key in value:
+            if key not in known:
+                raise RoofsError(f"{name} has the unknown key {key!r}")
+        checked = FrozenMap(
+            {key: check(f"{name}[{key!r}]", value[key]) for key in known if key in value}
+        )
+        object.__setattr__(self, name, checked)
+        return checked
 
     @property
     def peak_gflops(self) -> float:
@@ -119,7 +143,7 @@ class Roofs:
         Parameters
         ----------
         dtype : str
-            "float32" or "float64".
+            One of those in `peak_by_dtype`.
 
         Returns
         -------
@@ -208,9 +232,9 @@ class Roofs:
         -------
         dict
         """
-        values = {field.name: getattr(self, field.name) for field in dataclass_fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
-            name: dict(value) if isinstance(value, Table) else value
+            name: dict(value) if isinstance(value, FrozenMap) else value
             for name, value in values.items()
         }
 
@@ -221,7 +245,8 @@ class Roofs:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it. Unknown fields are ignored at every depth.
 
         Returns
         -------
@@ -230,11 +255,19 @@ class Roofs:
         Raises
         ------
         RoofsError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        names = tuple(field.name for field in dataclass_fields(cls))
-        given = fields("roofs", data, names, RoofsError)
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+        root = JsonValue.of(data, "roofs", RoofsError)
+        return root.build(
+            cls,
+            *(field.name for field in fields(cls) if field.name not in _MAP_KEYS),
+            **{name: _known(root[name], keys) for name, keys in _MAP_KEYS.items()},
+        )
+
+
+def _known(value: JsonValue, keys: tuple[str, ...]) -> dict[str, object]:
+    """Return the fields of an object that have known keys."""
+    return {key: field for key, field in value.fields().items() if key in keys}
 
 
 def _memory(level: object) -> str:
@@ -260,26 +293,26 @@ def _intensity(value: object) -> float:
 
 def _positive(name: str, value: object) -> float:
     """Return a rate, or raise RoofsError naming it."""
-    return number(name, value, RoofsError)
+    return checked_number(name, value, error=RoofsError)
 
 
 def _not_negative(name: str, value: object) -> float:
     """Return a spread, or raise RoofsError naming it."""
-    return number(name, value, RoofsError, zero=True)
+    return checked_number(name, value, zero=True, error=RoofsError)
 
 
 def _count(name: str, value: object) -> int:
     """Return a number of bytes, or raise RoofsError naming it."""
-    return integer(name, value, 1, RoofsError)
+    return checked_integer(name, value, 1, MAX_INTEGER, RoofsError)
 
 
 def _check_time(value: object) -> None:
     """Raise RoofsError unless `value` is an ISO 8601 time in UTC."""
     try:
-        told = _time(text("measured_at", value, RoofsError))
+        time = _time(checked_text("measured_at", value, RoofsError))
     except ValueError:
-        told = None
-    if told is None or told.utcoffset() != timedelta(0):
+        time = None
+    if time is None or time.utcoffset() != timedelta(0):
         raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {value!r}")
 
 

@@ -5,31 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from brickprof.core.checks import whole
+from brickprof.core.checks import checked_thread_count
+from brickprof.core.dtypes import DTypeLike, dtype_of
 from brickprof.core.errors import RoofsError
-from brickprof.core.limits import DTYPES
 from brickprof.machine import Machine
 from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
-from brickprof.roofline.model import MEMORY, Roofs
-
-__all__ = [
-    "DTYPES",
-    "MEMORY",
-    "ORDER_TOLERANCE",
-    "Roofs",
-    "better_roofs",
-    "load_roofs",
-    "roofs_path",
-    "store_roofs",
-    "stored_roofs",
-]
+from brickprof.roofline.model import Roofs
 
 ORDER_TOLERANCE = 0.10
 """Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
 equally fast for narrow loads, and then noise decides."""
 
-_MOST_GFLOPS = 1e7
-_MOST_GBS = 1e6
+_MAX_GFLOPS = 1e7
+_MAX_GBS = 1e6
 _CLOCK_SKEW = timedelta(days=1)
 
 
@@ -59,7 +47,7 @@ def roofs_path(machine: Machine, folder: str | Path | None = None) -> Path:
 def load_roofs(
     machine: Machine,
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     isa: str | None = None,
     folder: str | Path | None = None,
 ) -> Roofs | None:
@@ -75,8 +63,8 @@ def load_roofs(
         The host.
     threads : int
         Number of threads that they were measured with.
-    dtype : str
-        "float32" or "float64".
+    dtype : str, numpy.dtype or type
+        Whose peak `Roofs.peak_gflops` is to be.
     isa : str, optional
         Vector ISA that they were measured with; by default the machine's best.
     folder : str or Path, optional
@@ -88,20 +76,19 @@ def load_roofs(
 
     Raises
     ------
-    RoofsError
-        If `threads` or `dtype` makes no sense.
+    TypeError
+        If `threads` is no integer, or `dtype` no dtype.
+    ValueError
+        If `threads` is out of range, or `dtype` unknown.
     """
-    count = whole("threads", threads, "an integer of at least 1", RoofsError)
-    if count < 1:
-        raise RoofsError(f"threads must be an integer of at least 1, got {threads!r}")
-    if dtype not in DTYPES:
-        raise RoofsError(f"dtype must be one of {DTYPES}, got {dtype!r}")
+    count = checked_thread_count("threads", threads)
+    element = dtype_of(dtype).name
     try:
         path = roofs_path(machine, folder)
     except RoofsError:
         return None
     found = _trusted(path, machine).get((count, machine.isa if isa is None else isa))
-    return found.for_dtype(dtype) if found and dtype in found.peak_by_dtype else None
+    return found.for_dtype(element) if found and element in found.peak_by_dtype else None
 
 
 def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None) -> Path:
@@ -183,8 +170,8 @@ def _plausible(roofs: Roofs) -> bool:
     """Tell whether roofs could be those of a machine of today."""
     bandwidths = roofs.bandwidth_gbs
     return (
-        max(roofs.peak_by_dtype.values()) < _MOST_GFLOPS
-        and max(bandwidths.values()) < _MOST_GBS
+        max(roofs.peak_by_dtype.values()) < _MAX_GFLOPS
+        and max(bandwidths.values()) < _MAX_GBS
         and bandwidths["L1"] * (1 + ORDER_TOLERANCE) >= bandwidths["DRAM"]
         and roofs.measured <= datetime.now(timezone.utc) + _CLOCK_SKEW
     )

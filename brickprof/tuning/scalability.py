@@ -10,8 +10,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.core.checks import above_zero, at_least, fields, integer, items, number
+from brickprof.core.checks import checked_integer, checked_number
 from brickprof.core.errors import SweepError
+from brickprof.core.json_reader import JsonValue
+from brickprof.core.limits import MAX_INTEGER
 
 Array = NDArray[np.float64]
 
@@ -57,15 +59,19 @@ class Scalability:
     counts: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        number("gamma", self.gamma, SweepError)
-        for name in ("alpha", "beta", "r_squared"):
+        for name in ("gamma", "alpha", "beta", "r_squared"):
             value = getattr(self, name)
-            if number(name, value, SweepError, zero=True) > 1:
+            number = checked_number(name, value, zero=name != "gamma", error=SweepError)
+            if name != "gamma" and number > 1:
                 raise SweepError(f"{name} must be at most 1, got {value!r}")
+            object.__setattr__(self, name, number)
         if not isinstance(self.counts, tuple):
             raise SweepError(f"counts must be a tuple, got {type(self.counts).__name__}")
-        for position, count in enumerate(self.counts):
-            integer(f"counts[{position}]", count, 1, SweepError)
+        counts = tuple(
+            checked_integer(f"counts[{place}]", count, 1, MAX_INTEGER, SweepError)
+            for place, count in enumerate(self.counts)
+        )
+        object.__setattr__(self, "counts", counts)
         if len(self.counts) < 2 or list(self.counts) != sorted(set(self.counts)):
             raise SweepError(f"counts must be two or more in ascending order, got {self.counts}")
 
@@ -109,17 +115,23 @@ class Scalability:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the measured counts cannot tell, a sentence each; none if all is told."""
-        told = []
+        """What the measured counts leave open, a sentence each."""
+        caveats = []
         if len(self.counts) == 2:
-            told.append("Two thread counts cannot tell contention from coherency.")
+            caveats.append("Two thread counts cannot tell contention from coherency.")
         elif len(self.counts) == 3:
-            told.append("Three thread counts fit three parameters: R² is no evidence for the law.")
+            caveats.append(
+                "Three thread counts fit three parameters: R² is no evidence for the law."
+            )
         if self.optimum > self.counts[-1]:
-            told.append(f"The optimum is beyond the largest thread count tried, {self.counts[-1]}.")
+            caveats.append(
+                f"The optimum is beyond the largest thread count tried, {self.counts[-1]}."
+            )
         elif self.optimum < self.counts[0]:
-            told.append(f"The optimum is below the smallest thread count tried, {self.counts[0]}.")
-        return tuple(told)
+            caveats.append(
+                f"The optimum is below the smallest thread count tried, {self.counts[0]}."
+            )
+        return tuple(caveats)
 
     def to_json(self) -> dict[str, object]:
         """Return the fit as a dict of JSON values.
@@ -132,17 +144,26 @@ class Scalability:
 
     @classmethod
     def from_json(cls, data: object) -> Scalability:
-        """Return the fit that `to_json` described.
+        """Return the fit that `to_json` described; unknown fields are ignored.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON, or a `JsonValue` of
+            it.
+
+        Returns
+        -------
+        Scalability
 
         Raises
         ------
         SweepError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged; the message names it.
         """
-        wanted = ("gamma", "alpha", "beta", "r_squared", "counts")
-        given = dict(fields("scalability", data, wanted, SweepError))
-        given["counts"] = tuple(items("counts", given["counts"], SweepError))
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
+        root = JsonValue.of(data, "scalability", SweepError)
+        names = ("gamma", "alpha", "beta", "r_squared")
+        return root.build(cls, *names, counts=root["counts"].values())
 
 
 def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scalability:
@@ -159,7 +180,7 @@ def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scal
     ----------
     counts : iterable of int
         Thread counts >= 1, in any order and as often as they were measured; two different ones at
-        least. With fewer than four, `Scalability.caveats` says what they cannot tell.
+        least. With fewer than four, `Scalability.caveats` says what they leave open.
     throughputs : iterable of float
         Work per time of each, in any unit; finite, > 0.
 
@@ -174,8 +195,8 @@ def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scal
     ValueError
         If a value is out of range, the lengths differ or there are fewer than two different counts.
     """
-    threads = [at_least(f"counts[{i}]", count, 1) for i, count in enumerate(counts)]
-    rates = [above_zero(f"throughputs[{i}]", rate) for i, rate in enumerate(throughputs)]
+    threads = [checked_integer(f"counts[{i}]", count, 1) for i, count in enumerate(counts)]
+    rates = [checked_number(f"throughputs[{i}]", rate) for i, rate in enumerate(throughputs)]
     if len(rates) != len(threads):
         raise ValueError(
             f"throughputs must be as many as counts ({len(threads)}), got {len(rates)}"

@@ -1,4 +1,4 @@
-"""Sweeps: a function timed at several thread counts in turn, and what the times say."""
+"""Sweeps: a function timed at several thread counts, interleaved, and the statistics of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from math import comb
 
 from brickprof.core import metrics
 from brickprof.core.checks import (
-    above_zero,
-    at_least,
-    fields,
-    integer,
-    items,
-    number,
-    text,
-    thread_count,
+    check_saved_integers,
+    checked_integer,
+    checked_number,
+    checked_text,
+    checked_thread_count,
 )
 from brickprof.core.errors import SweepError
+from brickprof.core.json_reader import JsonValue
+from brickprof.core.limits import MAX_INTEGER
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.scalability import Scalability, fit_scalability
 
@@ -28,9 +27,9 @@ SCHEMA = "brickprof-sweep"
 """What the field ``schema`` of every saved sweep says."""
 
 VERSION = 1
-"""The schema version that this library writes and reads."""
+"""The newest schema version that this library writes and reads."""
 
-LEAST_ROUNDS = 6
+MIN_ROUNDS = 6
 """Rounds before a count may be dropped: with fewer, a median has no 95 % confidence interval."""
 
 _SEED = 0
@@ -57,11 +56,14 @@ class SweepPoint:
     times_ns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        integer("threads", self.threads, 1, SweepError)
+        check_saved_integers(self, ("threads",), 1, SweepError)
         if not isinstance(self.times_ns, tuple) or not self.times_ns:
             raise SweepError(f"times_ns must be a tuple of at least one, got {self.times_ns!r}")
-        for position, taken in enumerate(self.times_ns):
-            integer(f"times_ns[{position}]", taken, 0, SweepError)
+        times = tuple(
+            checked_integer(f"times_ns[{place}]", time, 0, MAX_INTEGER, SweepError)
+            for place, time in enumerate(self.times_ns)
+        )
+        object.__setattr__(self, "times_ns", times)
 
     @property
     def rounds(self) -> int:
@@ -85,7 +87,7 @@ class SweepPoint:
         The k-th least and the k-th greatest time with the largest k that covers the true median in
         at least 95 % of cases, whatever the distribution: the number of times below it is binomial
         (W. Conover, "Practical Nonparametric Statistics" (1999), section 3.2). With fewer than
-        `LEAST_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
+        `MIN_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
         """
         ordered = sorted(self.times_ns)
         rank = max(_median_rank(len(ordered)), 1)
@@ -142,10 +144,9 @@ class Sweep:
                 raise SweepError(f"points[{position}] must be a SweepPoint, got {point!r}")
         if len({point.threads for point in self.points}) < len(self.points):
             raise SweepError("points must be of distinct thread counts")
-        number("work", self.work, SweepError)
-        text("unit", self.unit, SweepError)
-        integer("rule", self.rule, 1, SweepError)
-        integer("budget", self.budget, 1, SweepError)
+        object.__setattr__(self, "work", checked_number("work", self.work, error=SweepError))
+        checked_text("unit", self.unit, SweepError)
+        check_saved_integers(self, ("rule", "budget"), 1, SweepError)
         if not isinstance(self.scalability, Scalability | None):
             raise SweepError(f"scalability must be a Scalability or None, got {self.scalability!r}")
 
@@ -203,7 +204,8 @@ class Sweep:
         Parameters
         ----------
         data : object
-            What `to_json` returned, after any number of trips through JSON.
+            What `to_json` returned, after any number of trips through JSON. Unknown fields are
+            ignored at every depth.
 
         Returns
         -------
@@ -212,29 +214,20 @@ class Sweep:
         Raises
         ------
         SweepError
-            If a field is missing, unknown or damaged; the message names it.
+            If a field is missing or damaged, or the schema unknown; the message names it.
         """
-        names = ("points", "work", "unit", "rule", "budget", "scalability")
-        given = dict(fields("sweep", data, ("schema", "version", *names), SweepError))
-        if (given.pop("schema"), given.pop("version")) != (SCHEMA, VERSION):
-            raise SweepError(f"sweep must be of schema {SCHEMA!r}, version {VERSION}")
-        given["points"] = tuple(
-            _point_from_json(f"points[{position}]", point)
-            for position, point in enumerate(items("points", given["points"], SweepError))
+        root = JsonValue.of(data, "sweep", SweepError)
+        root.check_schema(SCHEMA, VERSION)
+        fit = root["scalability"]
+        return root.build(
+            cls,
+            *("work", "unit", "rule", "budget"),
+            points=tuple(
+                point.build(SweepPoint, "threads", times_ns=point["times_ns"].values())
+                for point in root["points"].items()
+            ),
+            scalability=None if fit.value is None else Scalability.from_json(fit),
         )
-        if given["scalability"] is not None:
-            given["scalability"] = Scalability.from_json(given["scalability"])
-        return cls(**given)  # type: ignore[arg-type]  # __post_init__ checks every type
-
-
-def _point_from_json(name: str, data: object) -> SweepPoint:
-    """Return the point in a dict, with errors that say which of the points it is."""
-    given = fields(name, data, ("threads", "times_ns"), SweepError)
-    try:
-        times = tuple(items("times_ns", given["times_ns"], SweepError))
-        return SweepPoint(given["threads"], times)  # type: ignore[arg-type]  # it checks every type
-    except SweepError as error:
-        raise SweepError(f"{name}.{error}") from None
 
 
 def sweep_threads(
@@ -251,7 +244,7 @@ def sweep_threads(
 
     Every count is called once to warm up. Then each round calls every count once: in a random order
     with a fixed seed, and every other round in the reverse of the one before, so that neither
-    neighbours nor a drift of the machine favour a count. After `LEAST_ROUNDS` rounds a count whose
+    neighbours nor a drift of the machine favour a count. After `MIN_ROUNDS` rounds a count whose
     confidence interval is entirely above that of the best so far is dropped.
 
     Parameters
@@ -285,13 +278,13 @@ def sweep_threads(
     ValueError
         If there is no count, or an argument is out of range.
     """
-    tried = [thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
+    tried = [checked_thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
     if not tried:
         raise ValueError("counts must hold at least one thread count, got none")
-    total = at_least("rounds", rounds, 1)
+    total = checked_integer("rounds", rounds, 1)
     budget = thread_budget()
-    chosen = budget if rule is None else thread_count("rule", rule)
-    done = above_zero("work", work)
+    chosen = budget if rule is None else checked_thread_count("rule", rule)
+    done = checked_number("work", work)
     if not isinstance(unit, str):
         raise TypeError(f"unit must be a string, got {unit!r}")
     if not unit.strip():
@@ -309,15 +302,15 @@ def _measure(
     clock: Callable[[], int],
 ) -> dict[int, list[int]]:
     """Return the times of each count in nanoseconds."""
-    tell = progress or (lambda fraction, what: None)
+    report = progress or (lambda fraction, what: None)
     times: dict[int, list[int]] = {count: [] for count in counts}
-    tell(0.0, "warming up")
+    report(0.0, "warming up")
     for count in counts:
         fn(count)
     shuffled = random.Random(_SEED)
     order = list(counts)
     for finished in range(rounds):
-        tell(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
+        report(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
         if finished % 2:
             order.reverse()
         else:
@@ -326,7 +319,7 @@ def _measure(
             before = clock()
             fn(count)
             times[count].append(clock() - before)
-        if finished + 1 >= LEAST_ROUNDS:
+        if finished + 1 >= MIN_ROUNDS:
             worse = _clearly_worse({count: tuple(times[count]) for count in order})
             order = [count for count in order if count not in worse]
     return times

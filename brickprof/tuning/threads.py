@@ -7,7 +7,7 @@ from types import TracebackType
 
 from threadpoolctl import threadpool_limits
 
-from brickprof.core.checks import at_least, thread_count
+from brickprof.core.checks import checked_integer, checked_thread_count
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import (
     ThreadChoice,
@@ -15,6 +15,9 @@ from brickprof.planning.budget import (
     thread_budget,
     threads_from_environment,
 )
+
+CACHE_LINE = 64
+"""Bytes of a cache line on nearly all CPUs."""
 
 LINES_PER_THREAD = 6
 """Cache lines that a thread of inference should get at least.
@@ -27,7 +30,7 @@ a model of 1536 hidden elements fastest at 6 to 8.
 def optimal_threads(
     work_elements: int,
     itemsize: int = 4,
-    cache_line: int = 64,
+    cache_line: int = CACHE_LINE,
     physical_cores: int | None = None,
     lines_per_thread: int = 1,
 ) -> int:
@@ -60,7 +63,7 @@ def optimal_threads(
     """
     given = detect_machine().physical_cores if physical_cores is None else physical_cores
     work, size, line, cores, least = (
-        at_least(name, value, smallest)
+        checked_integer(name, value, smallest)
         for name, value, smallest in (
             ("work_elements", work_elements, 0),
             ("itemsize", itemsize, 1),
@@ -69,7 +72,12 @@ def optimal_threads(
             ("lines_per_thread", lines_per_thread, 1),
         )
     )
-    return max(min(cores, work * size // line // least), 1)
+    return _worthwhile_threads(work, size, line, cores, least)
+
+
+def _worthwhile_threads(work: int, itemsize: int, line: int, cores: int, lines: int) -> int:
+    """Return how many threads get so many cache lines each, of `cores` at most."""
+    return max(min(cores, work * itemsize // line // lines), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ class ThreadConfig:
 
     def __post_init__(self) -> None:
         for name in ("prefill", "decode"):
-            object.__setattr__(self, name, thread_count(name, getattr(self, name)))
+            object.__setattr__(self, name, checked_thread_count(name, getattr(self, name)))
         if self.decode > self.prefill:
             raise ValueError(f"decode must be at most prefill ({self.prefill}), got {self.decode}")
 
@@ -153,12 +161,13 @@ class ThreadConfig:
         ValueError
             If an argument is < 1, or `budget` above 4096.
         """
-        decoded = at_least("hidden", hidden, 1)
-        prompt = decoded * at_least("tokens", tokens, 1)
-        most = thread_budget() if budget is None else thread_count("budget", budget)
+        decoded = checked_integer("hidden", hidden, 1)
+        prompt = decoded * checked_integer("tokens", tokens, 1)
+        size = checked_integer("itemsize", itemsize, 1)
+        lines = checked_integer("lines_per_thread", lines_per_thread, 1)
+        most = thread_budget() if budget is None else checked_thread_count("budget", budget)
         prefill, decode = (
-            optimal_threads(work, itemsize, physical_cores=most, lines_per_thread=lines_per_thread)
-            for work in (prompt, decoded)
+            _worthwhile_threads(work, size, CACHE_LINE, most, lines) for work in (prompt, decoded)
         )
         return cls(prefill, decode)
 
@@ -263,11 +272,11 @@ def _choice(
     work: int | None, threads: int | None, itemsize: int, lines_per_thread: int
 ) -> ThreadChoice:
     """Return the thread count that the first of the four sources gives, all arguments checked."""
-    at_least("itemsize", itemsize, 1)
-    at_least("lines_per_thread", lines_per_thread, 1)
-    elements = None if work is None else at_least("work", work, 0)
+    checked_integer("itemsize", itemsize, 1)
+    checked_integer("lines_per_thread", lines_per_thread, 1)
+    elements = None if work is None else checked_integer("work", work, 0)
     if threads is not None:
-        return ThreadChoice(thread_count("threads", threads), "argument")
+        return ThreadChoice(checked_thread_count("threads", threads), "argument")
     found = threads_from_environment()
     if found is not None:
         return found

@@ -37,9 +37,10 @@ from brickprof.calibration.probing import (
     steps_for,
     touched_buffers,
 )
+from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Cache, Machine
-from brickprof.roofline import DTYPES, MEMORY, load_roofs, roofs_path, store_roofs
+from brickprof.roofline import MEMORY, load_roofs, roofs_path, store_roofs
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 RATES = {"float32": 96, "float64": 48, "L1": 256, "L2": 128, "L3": 64, "DRAM": 16}
@@ -104,9 +105,9 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeProbes:
 def test_known_rates_come_out_exactly(threads: int) -> None:
     made = FakeProbes(SMALL, threads)
     roofs = measure_roofs(SMALL, threads, "float64", "base", TINY, probes=made.probes)
-    assert roofs.peak_by_dtype == {name: RATES[name] * threads for name in DTYPES}
+    assert roofs.peak_by_dtype == {name: RATES[name] * threads for name in KERNEL_DTYPES}
     assert roofs.bandwidth_gbs == {name: RATES[name] * threads for name in MEMORY}
-    assert roofs.spread == dict.fromkeys((*DTYPES, *MEMORY), 0.0)
+    assert roofs.spread == dict.fromkeys((*KERNEL_DTYPES, *MEMORY), 0.0)
     assert (roofs.threads, roofs.dtype, roofs.isa) == (threads, "float64", "base")
     assert (roofs.cpu, roofs.fingerprint) == (SMALL.cpu, SMALL.fingerprint())
     assert (roofs.method, roofs.noisy, roofs.verdict) == ("quick", False, "steady")
@@ -197,7 +198,7 @@ def count_calls(fake: FakeProbes, names: dict[str, int]) -> dict[str, int]:
     fake._pass = counting  # type: ignore[method-assign]
     calibrate(machine=SMALL, isa="base", store=False)
     fake._pass = original  # type: ignore[method-assign]
-    primed = {name: 1 if name in (*DTYPES, "DRAM") else 2 for name in names}
+    primed = {name: 1 if name in (*KERNEL_DTYPES, "DRAM") else 2 for name in names}
     return {name: calls[name] - primed[name] * TINY.repeats for name in names}
 
 
@@ -382,6 +383,8 @@ def test_a_folder_that_cannot_be_written(
         ({"threads": 1.0}, TypeError, "threads"),
         ({"threads": True}, TypeError, "threads"),
         ({"dtype": "float16"}, ValueError, "dtype"),
+        ({"dtype": np.int8}, ValueError, "dtype must be 'float32' or 'float64'"),
+        ({"dtype": 4}, TypeError, "dtype must be 'float32' or 'float64'"),
         ({"isa": "mmx"}, ValueError, "isa"),
     ],
 )

@@ -182,10 +182,17 @@ def test_an_open_midi_tile_is_an_error_before_anything_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "blocks", [(0, 16), (6, 0), (-6, 16), (6, -16), (6, MICRO.nr + 1), (6.0, 16)]
+    ("blocks", "error"),
+    [
+        *((sizes, ValueError) for sizes in [(0, 16), (6, 0), (-6, 16), (6, -16)]),
+        ((6, MICRO.nr + 1), ValueError),
+        ((6.0, 16), TypeError),
+    ],
 )
-def test_blocks_that_do_not_suit_the_micro_kernel_are_refused(blocks: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="must be"):
+def test_blocks_that_do_not_suit_the_micro_kernel_are_refused(
+    blocks: tuple[int, int], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="must be"):
         bp.plan_attention(1, 4, 40, 16, micro=MICRO, blocks=AttentionBlocks(*blocks))
 
 

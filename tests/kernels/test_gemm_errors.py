@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 from support.kernel_checks import ISAS, Array, tiny_plan
 
 import brickprof as bp
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.planning.gemm import Blocks
 
 A = np.ones((4, 3), "float32")
@@ -276,9 +276,9 @@ def test_a_plan_whose_micropanels_pass_all_memory_is_refused() -> None:
     m, k = 70, 2**40
     row = np.broadcast_to(np.float32(1), (m, k))
     micro = bp.plan_gemm(1, 1, 1, threads=1).micro
-    blocks = Blocks(micro.mr, micro.nr, LARGEST_BLOCK, micro.mr)
+    blocks = Blocks(micro.mr, micro.nr, MAX_BLOCK, micro.mr)
     plan = bp.plan_gemm(m, m, k, a_layout="strided", b_layout="strided", blocks=blocks)
-    assert plan.kc == LARGEST_BLOCK
+    assert plan.kc == MAX_BLOCK
     with pytest.raises(MemoryError, match="packed micropanels"):
         bp.gemm(row, row.T, plan=plan)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from oracles.gemm_traffic import gemm_totals
 
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import itemsize_of
 from brickprof.planning.blocks import LevelPlan, MicroKernel, balanced, ceil_div, round_up
 from brickprof.planning.gemm import Blocks, GemmPlan
 
@@ -85,7 +85,7 @@ class GemmOracle:
     @property
     def itemsize(self) -> int:
         """Bytes of an element."""
-        return ITEMSIZES[self.dtype]
+        return itemsize_of(self.dtype)
 
     @property
     def flops(self) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.plan_strategies import KIB, MIB, MICROS
 
 import brickprof as bp
-from brickprof.core.limits import LARGEST_BLOCK
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Cache, detect_machine
 from brickprof.planning.attention import AttentionBlocks
 from brickprof.planning.blocks import balanced, ceil_div, round_up
@@ -39,13 +40,13 @@ def test_balanced_in_numbers() -> None:
     "field, value, error",
     [
         ("m", -1, ValueError),
-        ("n", 1.5, ValueError),
-        ("k", "3", ValueError),
-        ("m", True, ValueError),
+        ("n", 1.5, TypeError),
+        ("k", "3", TypeError),
+        ("m", True, TypeError),
         ("k", 2**40 + 1, ValueError),
         ("dtype", "float16", ValueError),
         ("threads", 0, ValueError),
-        ("threads", True, ValueError),
+        ("threads", True, TypeError),
         ("threads", 5000, ValueError),
         ("blocks", (6, 16, 5), TypeError),
         ("blocks", AttentionBlocks(6, 8), TypeError),
@@ -54,7 +55,7 @@ def test_balanced_in_numbers() -> None:
         ("a_layout", "packed", ValueError),
         ("b_layout", None, ValueError),
         ("a_stride", 2**41, ValueError),
-        ("b_stride", 1.5, ValueError),
+        ("b_stride", 1.5, TypeError),
     ],
 )
 def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exception]) -> None:
@@ -62,20 +63,28 @@ def test_bad_gemm_plans_are_refused(field: str, value: Any, error: type[Exceptio
         bp.plan_gemm(**{"m": 5, "n": 6, "k": 7, field: value})
 
 
-@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, LARGEST_BLOCK + 1])
+def refusal(value: Any) -> tuple[type[Exception], str]:
+    """Return what a bad integer raises, and the words for it."""
+    known = type(value) is int
+    return (ValueError, "must be in") if known else (TypeError, "must be an integer in")
+
+
+@pytest.mark.parametrize("value", [0, -6, 1.0, None, True, MAX_BLOCK + 1])
 def test_bad_blocks_are_refused(value: Any) -> None:
+    error, words = refusal(value)
     for name in ("mc", "nc", "kc", "rows", "l1_bytes", "l2_bytes"):
-        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
+        with pytest.raises(error, match=rf"^{name} {words} \[1, 2\*\*40\]"):
             replace(Blocks(6, 16, 5), **{name: value})
     for name in ("rows", "keys"):
-        with pytest.raises(ValueError, match=f"^{name} must be an integer in"):
+        with pytest.raises(error, match=rf"^{name} {words} \[1, 2\*\*40\]"):
             replace(AttentionBlocks(6, 8), **{name: value})
 
 
 @pytest.mark.parametrize("value", [0, -6, 1.0, None, True])
 def test_bad_micro_kernels_are_refused(value: Any) -> None:
+    error, words = refusal(value)
     for name in ("mr", "nr", "lanes", "wide_rows", "max_dotxf"):
-        with pytest.raises(ValueError, match=f"^{name} must be an integer >= 1"):
+        with pytest.raises(error, match=rf"^{name} {words} \[1, 2\*\*63 - 1\]"):
             replace(MICROS[0], **{name: value})
 
 
@@ -91,12 +100,12 @@ def test_bad_micro_kernels_are_refused(value: Any) -> None:
         ("threads", 5000),
         ("rows", True),
         ("micro", "base"),
-        ("blocks", 6),
+        ("blocks", "6"),
         ("blocks", Blocks(6, 8, 5)),
     ],
 )
 def test_bad_attention_plans_are_refused(field: str, value: Any) -> None:
-    error = TypeError if field in ("micro", "blocks") else ValueError
+    error = refusal(value)[0]
     with pytest.raises(error, match=f"^{field} must be"):
         bp.plan_attention(**{"heads": 2, "rows": 3, "keys": 4, "dim": 5, field: value})
 
@@ -104,6 +113,13 @@ def test_bad_attention_plans_are_refused(field: str, value: Any) -> None:
 def test_keys_of_blocks_fill_micropanels() -> None:
     with pytest.raises(ValueError, match=r"^blocks.keys must be a multiple"):
         bp.plan_attention(2, 3, 4, 5, blocks=AttentionBlocks(6, 9), micro=MICROS[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.dtype("float64")])
+def test_numpys_types_are_dtypes_of_plans(dtype: Any) -> None:
+    plan = bp.plan_gemm(5, 6, 7, dtype)
+    assert plan == bp.plan_gemm(5, 6, 7, "float64")
+    assert type(plan.dtype) is str
 
 
 def test_plans_of_other_machines() -> None:
@@ -133,11 +149,11 @@ def test_plans_of_other_machines() -> None:
         (lambda: bp.plan_gemm(1, 1, 1, b_layout=["rows"]), ValueError, "b_layout must be"),
         (lambda: bp.plan_attention(4, 1, 1, 8, key_heads=3), ValueError, "key_heads must divide"),
         (lambda: bp.plan_attention(4, 1, 1, 8, key_heads=0), ValueError, "key_heads must be"),
-        (lambda: bp.plan_attention(4, 1, 1, 8, key_heads="2"), ValueError, "key_heads must be"),
+        (lambda: bp.plan_attention(4, 1, 1, 8, key_heads="2"), TypeError, "key_heads must be"),
         (lambda: bp.plan_attention(-4, 1, 1, 8, key_heads=2), ValueError, "heads must be"),
-        (lambda: bp.plan_attention(4, "1", 1, 8, key_heads=2), ValueError, "rows must be"),
+        (lambda: bp.plan_attention(4, "1", 1, 8, key_heads=2), TypeError, "rows must be"),
         (lambda: bp.plan_attention(1, 1, 1, -1), ValueError, "dim must be"),
-        (lambda: bp.plan_attention(1, 1, 1, "64"), ValueError, "dim must be"),
+        (lambda: bp.plan_attention(1, 1, 1, "64"), TypeError, "dim must be"),
         (lambda: bp.plan_attention(1, 1, 1, 8, threads=-1), ValueError, "threads must be"),
         (lambda: bp.plan_attention(1, 1, 1, 8, isa="sse9"), ValueError, "isa must be"),
     ],

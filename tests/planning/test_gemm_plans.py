@@ -15,7 +15,7 @@ from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machine
 
 import brickprof as bp
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES
+from brickprof.core.dtypes import itemsize_of
 from brickprof.machine import Machine, detect_machine
 from brickprof.planning.blocks import MicroKernel, ceil_div, round_up
 from brickprof.planning.gemm import Blocks, gemm_blocks
@@ -351,7 +351,7 @@ def test_gemm_tiles_fit_their_caches(
     a_layout: str,
     b_layout: str,
 ) -> None:
-    blocks = gemm_blocks(machine, micro, ITEMSIZES[dtype])
+    blocks = gemm_blocks(machine, micro, itemsize_of(dtype))
     plan = GemmOracle(m, n, k, dtype, micro, blocks, max_threads, a_layout, b_layout)
     l1, l2, l3 = (machine.cache(level).size_bytes for level in (1, 2, 3))
     assert (blocks.l1_bytes, blocks.l2_bytes) == (l1, l2)

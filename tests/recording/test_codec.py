@@ -25,8 +25,8 @@ from brickprof.recording import (
     Recording,
     TeamTimes,
     TileEvent,
+    load_recording,
 )
-from brickprof.recording.codec import from_json, read_recording, save_recording, to_json
 from brickprof.roofline import Roofs
 
 Path_ = tuple[str | int, ...]
@@ -145,7 +145,7 @@ def wrong_values(path: Path_) -> list[Any]:
     return [*wrong, float("nan"), float("inf"), *([ABSENT] if needed else [])]
 
 
-DATA: dict[str, Any] = json.loads(json.dumps(to_json(SAMPLE)))
+DATA: dict[str, Any] = json.loads(json.dumps(SAMPLE.to_json()))
 ALL = list(paths(DATA))
 OWN = [path for path in ALL if path[0] not in ("machine", "roofs") or len(path) == 1]
 FOREIGN = [path for path in ALL if path not in OWN]
@@ -153,18 +153,21 @@ FOREIGN = [path for path in ALL if path not in OWN]
 
 @given(recordings())
 def test_round_trip(recording: Recording) -> None:
-    assert from_json(json.loads(json.dumps(to_json(recording), allow_nan=False))) == recording
+    assert (
+        Recording.from_json(json.loads(json.dumps(recording.to_json(), allow_nan=False)))
+        == recording
+    )
 
 
 @given(recording=recordings())
 def test_round_trip_through_a_file(tmp_path_factory: Any, recording: Recording) -> None:
     path = tmp_path_factory.mktemp("saved") / "run.json"
-    assert save_recording(recording, path) == path
-    assert read_recording(path) == recording
+    assert recording.save(path) == path
+    assert load_recording(path) == recording
 
 
 def test_the_sample_round_trips_and_fills_every_place() -> None:
-    assert from_json(DATA) == SAMPLE
+    assert Recording.from_json(DATA) == SAMPLE
     assert all(DATA[name] not in (None, [], "") for name in DATA)
 
 
@@ -176,7 +179,7 @@ def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
         brick_infos=(BrickInfo(name, 1, 2**80 + 1, 1),),
         events=(),
     )
-    loaded = read_recording(save_recording(recording, os.fspath(tmp_path / "run.json")))
+    loaded = load_recording(recording.save(os.fspath(tmp_path / "run.json")))
     assert loaded == recording
     assert loaded.tiles[0].flops == 3**300
     assert loaded.tiles[0].level is TileLevel.MIDI
@@ -185,13 +188,13 @@ def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [("tiles", 0, "flops"), ("events", 0, "row"), ("events_dropped",)])
 def test_integers_that_no_float_holds_are_refused(path: Path_) -> None:
     with pytest.raises(RecordingError) as caught:
-        from_json(damaged(path, 10**320))
+        Recording.from_json(damaged(path, 10**320))
     assert str(caught.value) == f"{spell(path)}: expected an integer of at most 2**512"
 
 
 def test_machine_and_roofs_may_be_missing_facts() -> None:
     bare = replace(SAMPLE, machine=None, roofs=None)
-    assert from_json(to_json(bare)) == bare
+    assert Recording.from_json(bare.to_json()) == bare
 
 
 def test_files_from_before_teams_and_footprints_still_load() -> None:
@@ -200,7 +203,7 @@ def test_files_from_before_teams_and_footprints_still_load() -> None:
         for name in OPTIONAL:
             del info[name]
     infos = tuple(replace(info, teams=(), footprint_bytes=(0, 0, 0)) for info in SAMPLE.brick_infos)
-    assert from_json(data) == replace(SAMPLE, brick_infos=infos)
+    assert Recording.from_json(data) == replace(SAMPLE, brick_infos=infos)
 
 
 def test_the_schema_is_named() -> None:
@@ -211,7 +214,7 @@ def test_the_schema_is_named() -> None:
 def test_damage_is_refused_by_name(path: Path_) -> None:
     for value in wrong_values(path):
         with pytest.raises(RecordingError) as caught:
-            from_json(damaged(path, value))
+            Recording.from_json(damaged(path, value))
         start, *_ = str(caught.value).split(" ")
         # An object without fields is refused by the first field that it lacks.
         inner = f"{spell(path)}." if value == {} else f"{spell(path)}:"
@@ -223,10 +226,8 @@ def test_damage_is_refused_by_name(path: Path_) -> None:
 def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
     for value in ({}, ABSENT) if isinstance(path[-1], str) else ({},):
         with pytest.raises(RecordingError) as caught:
-            from_json(damaged(path, value))
-        message = str(caught.value)
-        assert message.startswith(f"{path[0]}: ")
-        assert str(path[1]) in message
+            Recording.from_json(damaged(path, value))
+        assert str(caught.value).startswith(f"{path[0]}.{path[1]}")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,7 @@ def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
 )
 def test_messages(path: Path_, value: object, message: str) -> None:
     with pytest.raises(RecordingError) as caught:
-        from_json(damaged(path, value))
+        Recording.from_json(damaged(path, value))
     assert str(caught.value).startswith(message)
 
 
@@ -291,38 +292,33 @@ def test_messages(path: Path_, value: object, message: str) -> None:
 )
 def test_damaged_histograms(pairs: list[Any], message: str) -> None:
     with pytest.raises(RecordingError) as caught:
-        from_json(damaged(("tiles", 0, "histogram"), pairs))
+        Recording.from_json(damaged(("tiles", 0, "histogram"), pairs))
     assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("data", [None, [], 1, "recording", [DATA]])
 def test_root_must_be_an_object(data: object) -> None:
     with pytest.raises(RecordingError, match=r"^recording: expected an object"):
-        from_json(data)
+        Recording.from_json(data)
 
 
 def test_unknown_fields_are_ignored() -> None:
     data = deepcopy(DATA)
-    for path in [(), *OWN]:
+    for path in [(), *ALL]:
         part = at(data, path)
-        if isinstance(part, dict) and path not in (("machine",), ("roofs",)):
+        if isinstance(part, dict):
             part["future"] = [1]
-    assert from_json(data) == SAMPLE
+    assert Recording.from_json(data) == SAMPLE
 
 
 def test_whole_numbers_do_for_floats() -> None:
-    assert from_json(damaged(("clock", "ns_per_tick"), 1)).clock.ns_per_tick == 1.0
-
-
-def test_only_recordings_are_described() -> None:
-    with pytest.raises(TypeError, match="recording must be a Recording, got dict"):
-        to_json(DATA)  # type: ignore[arg-type]
+    assert Recording.from_json(damaged(("clock", "ns_per_tick"), 1)).clock.ns_per_tick == 1.0
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     """Return the file of the saved sample."""
-    return save_recording(SAMPLE, tmp_path / "run.json")
+    return SAMPLE.save(tmp_path / "run.json")
 
 
 def test_truncated_files(saved: Path) -> None:
@@ -330,7 +326,7 @@ def test_truncated_files(saved: Path) -> None:
     for length in range(0, len(content.rstrip()), 7):
         saved.write_bytes(content[:length])
         with pytest.raises(RecordingError, match=r"run\.json: not a JSON text"):
-            read_recording(saved)
+            load_recording(saved)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +336,7 @@ def test_truncated_files(saved: Path) -> None:
 def test_files_that_are_no_json(saved: Path, content: bytes) -> None:
     saved.write_bytes(content)
     with pytest.raises(RecordingError, match=r"run\.json: not a JSON text"):
-        read_recording(saved)
+        load_recording(saved)
 
 
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
@@ -348,21 +344,21 @@ def test_literals_that_json_lacks(saved: Path, literal: str) -> None:
     text = saved.read_text().replace('"version"', f'"future": {literal}, "version"', 1)
     saved.write_text(text)
     with pytest.raises(RecordingError, match=f"{literal} is no JSON number"):
-        read_recording(saved)
+        load_recording(saved)
 
 
 def test_errors_name_the_file_and_the_field(saved: Path) -> None:
     saved.write_text(json.dumps(damaged(("tiles", 2, "count"), -1)))
     with pytest.raises(RecordingError) as caught:
-        read_recording(saved)
+        load_recording(saved)
     assert str(caught.value) == f"{saved}: tiles[2].count: expected an integer >= 0, got -1"
 
 
 def test_what_cannot_be_read_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_recording(tmp_path / "missing.json")
+        load_recording(tmp_path / "missing.json")
     with pytest.raises(IsADirectoryError):
-        read_recording(tmp_path)
+        load_recording(tmp_path)
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -374,8 +370,8 @@ def test_failed_save_leaves_the_old_file(
 
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match="disk full"):
-        save_recording(replace(SAMPLE, version="0.2.0"), saved)
-    assert read_recording(saved) == SAMPLE
+        replace(SAMPLE, version="0.2.0").save(saved)
+    assert load_recording(saved) == SAMPLE
     assert list(saved.parent.iterdir()) == [saved]
 
 
@@ -386,27 +382,27 @@ def test_save_replaces_the_old_file_in_one_step(
     real = os.replace
 
     def spy(source: str | Path, target: str | Path) -> None:
-        assert read_recording(target) == SAMPLE
-        assert read_recording(source) == newer
+        assert load_recording(target) == SAMPLE
+        assert load_recording(source) == newer
         assert Path(source).parent == saved.parent
         replaced.append(target)
         real(source, target)
 
     monkeypatch.setattr(os, "replace", spy)
     newer = replace(SAMPLE, version="0.2.0")
-    save_recording(newer, saved)
+    newer.save(saved)
     assert replaced == [saved]
-    assert read_recording(saved) == newer
+    assert load_recording(saved) == newer
     assert list(saved.parent.iterdir()) == [saved]
 
 
 def test_save_into_a_folder_that_is_missing_or_onto_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
-        save_recording(SAMPLE, tmp_path / "missing" / "run.json")
+        SAMPLE.save(tmp_path / "missing" / "run.json")
     assert caught.value.filename == str(tmp_path / "missing" / "run.json")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
-        save_recording(SAMPLE, tmp_path / "folder")
+        SAMPLE.save(tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
@@ -422,5 +418,5 @@ def test_what_could_not_be_loaded_is_not_saved(
     saved: Path, changes: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(RecordingError, match=f"^{field}: "):
-        save_recording(replace(SAMPLE, **changes), saved)
-    assert read_recording(saved) == SAMPLE
+        replace(SAMPLE, **changes).save(saved)
+    assert load_recording(saved) == SAMPLE

@@ -6,12 +6,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.histograms import bucket_of, merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent
 from brickprof.recording.tile_stats import TileStats
-from brickprof.roofline import DTYPES, MEMORY, Roofs
+from brickprof.roofline import MEMORY, Roofs
+from brickprof.tuning.scalability import Scalability
+from brickprof.tuning.sweep import Sweep, SweepPoint
 
 levels = st.sampled_from(list(TileLevel))
 times = st.one_of(st.integers(0, 300), st.integers(0, 10**9), st.integers(0, 2**63))
@@ -98,16 +101,17 @@ def machines(draw: st.DrawFn) -> Machine:
 
 @st.composite
 def roofs(draw: st.DrawFn) -> Roofs:
-    """Roofs with a peak for both element types."""
+    """Roofs with peaks for some element types."""
+    measured = draw(st.lists(st.sampled_from(DTYPE_NAMES), min_size=1, unique=True))
     return Roofs(
         threads=draw(st.integers(1, 256)),
-        dtype=draw(st.sampled_from(DTYPES)),
+        dtype=draw(st.sampled_from(measured)),
         isa=draw(st.sampled_from(["avx512", "base"])),
         cpu="EPYC 9654",
         fingerprint=draw(st.sampled_from(["00ff", "abcd"])),
-        peak_by_dtype={dtype: draw(rates) for dtype in DTYPES},
+        peak_by_dtype={dtype: draw(rates) for dtype in measured},
         bandwidth_gbs={memory: draw(rates) for memory in MEMORY},
-        spread={name: draw(costs) for name in (*DTYPES, *MEMORY)},
+        spread={name: draw(costs) for name in (*measured, *MEMORY)},
         working_set_bytes={memory: draw(st.integers(1, 2**40)) for memory in MEMORY},
         measured_at="2024-05-01T12:00:00+00:00",
         method=draw(st.sampled_from(["quick", "full"])),
@@ -151,6 +155,51 @@ def teams(draw: st.DrawFn) -> tuple[TeamTimes, ...]:
         )
         for threads in sorted(draw(st.sets(st.integers(2, 4), max_size=2)))
     )
+
+
+@st.composite
+def sweeps(draw: st.DrawFn) -> Sweep:
+    """Sweeps of some thread counts, with or without a fitted law."""
+    counts_tried = sorted(draw(st.sets(st.integers(1, 64), min_size=1, max_size=4)))
+    share = st.floats(0, 1)
+    fit = st.builds(
+        Scalability,
+        gamma=rates,
+        alpha=share,
+        beta=share,
+        r_squared=share,
+        counts=st.just(tuple(counts_tried)),
+    )
+    return Sweep(
+        points=tuple(
+            SweepPoint(count, tuple(draw(st.lists(times, min_size=1, max_size=3))))
+            for count in counts_tried
+        ),
+        work=draw(rates),
+        unit="GFLOP",
+        rule=draw(st.integers(1, 64)),
+        budget=draw(st.integers(1, 64)),
+        scalability=draw(st.none() | fit) if len(counts_tried) > 1 else None,
+    )
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@st.composite
+def extended(draw: st.DrawFn, data: Any) -> Any:
+    """JSON values with more fields, as a later version might add, in some of the objects."""
+    if isinstance(data, list):
+        return [draw(extended(item)) for item in data]
+    if not isinstance(data, dict):
+        return data
+    fields = {name: draw(extended(value)) for name, value in data.items()}
+    more = draw(st.dictionaries(st.text().map("future_{}".format), json_values, max_size=1))
+    return {**more, **fields} if draw(st.booleans()) else {**fields, **more}
 
 
 @st.composite

@@ -18,7 +18,7 @@ from brickprof.core.errors import SweepError
 from brickprof.planning.budget import thread_budget
 from brickprof.reports import sweep_svg
 from brickprof.tuning.scalability import fit_scalability
-from brickprof.tuning.sweep import LEAST_ROUNDS, Sweep, SweepPoint, sweep_threads
+from brickprof.tuning.sweep import MIN_ROUNDS, Sweep, SweepPoint, sweep_threads
 
 Cost = Callable[[int, int], int]
 
@@ -97,7 +97,7 @@ def test_what_is_clearly_slower_is_dropped_after_the_least_rounds() -> None:
     assert {point.threads: point.rounds for point in sweep} == {1: 6, 2: 6, 4: 9}
     assert sweep.dropped == (1, 2)
     assert Counter(clock.calls) == {1: 7, 2: 7, 4: 10}
-    assert LEAST_ROUNDS == 6
+    assert MIN_ROUNDS == 6
 
 
 def test_what_may_be_as_fast_is_kept() -> None:
@@ -114,13 +114,13 @@ def test_a_count_is_dropped_once_its_interval_leaves_the_bests() -> None:
     assert {point.threads: point.rounds for point in sweep} == {1: 20, 2: 9}
 
 
-def test_progress_is_told_before_each_round() -> None:
-    told: list[tuple[float, str]] = []
-    swept(steady, [1, 2], rounds=8, progress=lambda share, what: told.append((share, what)))
-    assert told[0] == (0.0, "warming up")
-    assert told[1] == (0.0, "round 1 of 8, 2 thread counts")
-    assert told[-1] == (7 / 8, "round 8 of 8, 1 thread count")
-    assert len(told) == 9
+def test_progress_is_reported_before_each_round() -> None:
+    reported: list[tuple[float, str]] = []
+    swept(steady, [1, 2], rounds=8, progress=lambda share, what: reported.append((share, what)))
+    assert reported[0] == (0.0, "warming up")
+    assert reported[1] == (0.0, "round 1 of 8, 2 thread counts")
+    assert reported[-1] == (7 / 8, "round 8 of 8, 1 thread count")
+    assert len(reported) == 9
 
 
 def test_a_sweep_takes_any_iterable_and_times_by_itself() -> None:
@@ -195,7 +195,7 @@ def test_intervals_are_those_of_order_statistics(rounds: int, random: Any) -> No
 
     assert missed(low) <= 0.05 or low == 1
     assert missed(low + 1) > 0.05
-    assert (missed(1) <= 0.05) == (rounds >= LEAST_ROUNDS)
+    assert (missed(1) <= 0.05) == (rounds >= MIN_ROUNDS)
 
 
 def test_a_point_in_numbers() -> None:
@@ -228,27 +228,43 @@ def test_sweeps_survive_json() -> None:
 @pytest.mark.parametrize(
     "name, value, message",
     [
-        ("schema", "other", "sweep must be of schema"),
-        ("version", 2, "sweep must be of schema"),
+        ("schema", "other", "schema: expected 'brickprof-sweep', got 'other'"),
+        ("version", 2, "version: schema version 2 was written by a newer brickprof; .* version 1"),
+        ("version", "1", "version: expected an integer >= 1, got '1'"),
         ("points", [], "points must be"),
-        ("points", {}, "points must be a list"),
+        ("points", {}, "points: expected a list"),
         ("points", [{"threads": 1, "times_ns": []}], r"points\[0\].times_ns must be"),
         ("points", [{"threads": 1, "times_ns": [-1]}], r"points\[0\].times_ns\[0\] must be"),
         ("points", [{"threads": 1, "times_ns": [1.5]}], r"points\[0\].times_ns\[0\] must be"),
         ("points", [{"threads": 0, "times_ns": [1]}], r"points\[0\].threads must be"),
-        ("points", [{"threads": 1}], r"points\[0\] lacks"),
+        ("points", [{"threads": 1}], r"points\[0\].times_ns: missing"),
         ("points", [{"threads": 1, "times_ns": [1]}] * 2, "points must be of distinct"),
         ("work", 0, "work must be"),
         ("unit", "", "unit must be"),
         ("rule", 0, "rule must be"),
         ("budget", None, "budget must be"),
-        ("scalability", 1, "scalability must be"),
-        ("more", 1, "sweep has the unknown field 'more'"),
+        ("scalability", 1, "scalability: expected an object"),
+        ("scalability", {}, "scalability.counts: missing"),
     ],
 )
 def test_damaged_sweeps_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(SweepError, match=f"^{message}"):
         Sweep.from_json({**saved({1: (3,)}).to_json(), name: value})
+
+
+def test_damage_inside_a_fit_is_named_by_its_path() -> None:
+    data = swept(jittery, [1, 3, 2])[0].to_json()
+    data["scalability"] = {**data["scalability"], "alpha": 2}  # type: ignore[dict-item]
+    with pytest.raises(SweepError, match=r"^scalability\.alpha must be"):
+        Sweep.from_json(data)
+
+
+def test_unknown_fields_of_sweeps_are_ignored() -> None:
+    sweep = swept(jittery, [1, 3, 2])[0]
+    data = json.loads(json.dumps(sweep.to_json()))
+    for part in (data, data["points"][1], data["scalability"]):
+        part["more"] = 1
+    assert Sweep.from_json(data) == sweep
 
 
 def test_sweeps_of_other_types_are_refused() -> None:

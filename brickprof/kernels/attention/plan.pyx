@@ -12,13 +12,14 @@ from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_micro_kernels, find_isa, isa_of, micro_kernel_of,
 )
 
+from brickprof.core.checks import checked_integer, checked_thread_count
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK, MOST_THREADS
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import detect_machine
 from brickprof.planning.attention import (
     ITEMSIZE, AttentionBlocks, AttentionPlan, attention_blocks,
 )
-from brickprof.planning.blocks import LevelPlan, MicroKernel, check_whole
+from brickprof.planning.blocks import LevelPlan, MicroKernel
 from brickprof.planning.budget import default_threads
 
 MAX_EXTENT = 2**31
@@ -59,7 +60,7 @@ cdef int attention_tile(attention_job *job, object plan, int threads) except -1:
         raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
     if plan.contiguous_keys and not contiguous:
         raise ValueError("plan must be made with contiguous_keys=False for these keys")
-    attention_shape(job, check_whole("plan.threads", plan.threads, 1, MOST_THREADS),
+    attention_shape(job, checked_thread_count("plan.threads", plan.threads),
                     plan.contiguous_keys, plan.blocks.rows, plan.blocks.keys)
     if tiling_of(job) != (bool(plan.dotxf), plan.splits, plan.split_keys, plan.chunk,
                           plan.row_block, plan.key_block):
@@ -218,10 +219,8 @@ def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=N
 
     Raises
     ------
-    TypeError
-        If `blocks` or `micro` is of another type.
-    ValueError
-        If a size is out of range, `threads` is, `isa` is unknown, `key_heads` does not divide
+    TypeError, ValueError
+        If an argument is of the wrong type or range, `isa` is unknown, `key_heads` does not divide
         `heads`, or the keys of `blocks` are no multiple of the micro-kernel's nr.
     """
     cdef attention_job job
@@ -232,13 +231,13 @@ def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=N
         raise TypeError(f"micro must be a MicroKernel or None, got {micro!r}")
     shape.mr, shape.nr, shape.lanes = micro.mr, micro.nr, micro.lanes
     shape.wide_rows, shape.max_dotxf = micro.wide_rows, micro.max_dotxf
-    heads = check_whole("heads", heads, 0, LARGEST_BLOCK)
-    job.rows = check_whole("rows", rows, 0, MAX_EXTENT)
-    job.keys = check_whole("keys", keys, 0, MAX_EXTENT)
-    job.dim = check_whole("dim", dim, 0, MAX_EXTENT)
+    heads = checked_integer("heads", heads, 0, MAX_BLOCK)
+    job.rows = checked_integer("rows", rows, 0, MAX_EXTENT)
+    job.keys = checked_integer("keys", keys, 0, MAX_EXTENT)
+    job.dim = checked_integer("dim", dim, 0, MAX_EXTENT)
     job.causal = bool(causal)
     if key_heads is not None:
-        shared = check_whole("key_heads", key_heads, 1, LARGEST_BLOCK)
+        shared = checked_integer("key_heads", key_heads, 1, MAX_BLOCK)
         if heads % shared:
             raise ValueError(f"key_heads must divide heads, {heads}, got {key_heads}")
         if job.rows == 1 and heads > shared:
@@ -250,13 +249,12 @@ def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=N
     if blocks.keys % micro.nr:
         raise ValueError(f"blocks.keys must be a multiple of the micro-kernel's nr, {micro.nr}, "
                          f"got {blocks.keys}")
-    limit = default_threads() if threads is None else check_whole(
-        "threads", threads, 1, MOST_THREADS)
+    limit = default_threads() if threads is None else checked_thread_count("threads", threads)
     job.micro, job.batches, job.heads = &shape, 1, heads
     job.width = round_up(job.dim, shape.lanes)
     if workers is None:
         workers = attention_threads(&job, limit)
-    attention_shape(&job, check_whole("workers", workers, 1, MOST_THREADS),
+    attention_shape(&job, checked_thread_count("workers", workers),
                     bool(contiguous_keys), blocks.rows, blocks.keys)
     return AttentionPlan(heads, job.rows, job.keys, job.dim, bool(job.causal), micro, blocks,
                          job.threads, bool(contiguous_keys), *tiling_of(&job), levels_of(&job))

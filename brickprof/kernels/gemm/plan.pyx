@@ -16,10 +16,11 @@ from brickprof.kernels.runtime.runtime cimport (
     bp_micro_kernels, dtype_itemsize, dtype_name, dtype_number, isa_of, isa_table, micro_kernel_of,
 )
 
+from brickprof.core.checks import checked_integer, checked_thread_count
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import LARGEST_BLOCK, MOST_THREADS
+from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import detect_machine
-from brickprof.planning.blocks import LAYOUTS, LevelPlan, MicroKernel, check_whole
+from brickprof.planning.blocks import LAYOUTS, LevelPlan, MicroKernel
 from brickprof.planning.budget import default_threads
 from brickprof.planning.gemm import Blocks, GemmPlan, gemm_blocks
 
@@ -250,11 +251,11 @@ cdef int gemm_take_plan(gemm_job *job, object plan, const bp_isa *isa, int dtype
     job.a_layout = take_layout("a", plan.a_layout, job.a_layout, empty)
     if not job.prepacked:
         job.b_layout = take_layout("b", plan.b_layout, job.b_layout, empty)
-    job.a_stride = check_whole("plan.a_stride", plan.a_stride, -LARGEST_BLOCK, LARGEST_BLOCK)
-    job.b_stride = check_whole("plan.b_stride", plan.b_stride, -LARGEST_BLOCK, LARGEST_BLOCK)
+    job.a_stride = checked_integer("plan.a_stride", plan.a_stride, -MAX_BLOCK, MAX_BLOCK)
+    job.b_stride = checked_integer("plan.b_stride", plan.b_stride, -MAX_BLOCK, MAX_BLOCK)
     job.c_stride = c_stride_of(job)
     job.blocks = sizes_of(plan.blocks)
-    gemm_shape(job, check_whole("plan.threads", plan.threads, 1, MOST_THREADS))
+    gemm_shape(job, checked_thread_count("plan.threads", plan.threads))
     if tiling_of(job) != (plan.kind, plan.grid, plan.workers, plan.mc, plan.nc, plan.kc,
                           plan.packs_a, plan.b_mode, plan.edge_b_mode):
         raise ValueError("plan must be as plan_gemm made it: change blocks= there, and no field")
@@ -286,7 +287,7 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     ----------
     m, n, k : int
         Problem size, at most 2**40.
-    dtype : {"float32", "float64"}
+    dtype : {"float32", "float64"}, or NumPy's dtype
         Element type.
     machine : Machine, optional
         Whose caches to tile for; this one by default.
@@ -313,10 +314,8 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
 
     Raises
     ------
-    TypeError
-        If `dtype` is no string, or `blocks` or `micro` of another type.
-    ValueError
-        If a size is out of range, `threads` is, or `dtype`, `isa` or a layout unknown.
+    TypeError, ValueError
+        If an argument is of the wrong type or range, or `dtype`, `isa` or a layout unknown.
     """
     cdef gemm_job job
     cdef bp_micro_kernels shape
@@ -329,15 +328,14 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     shape.wide_rows, shape.max_dotxf = micro.wide_rows, micro.max_dotxf
     job.micro = &shape
     job.itemsize = dtype_itemsize(number)
-    job.m = check_whole("m", m, 0, LARGEST_BLOCK)
-    job.n = check_whole("n", n, 0, LARGEST_BLOCK)
-    job.k = check_whole("k", k, 0, LARGEST_BLOCK)
+    job.m = checked_integer("m", m, 0, MAX_BLOCK)
+    job.n = checked_integer("n", n, 0, MAX_BLOCK)
+    job.k = checked_integer("k", k, 0, MAX_BLOCK)
     if blocks is None:
         blocks = gemm_blocks(machine or detect_machine(), micro, job.itemsize)
     elif not isinstance(blocks, Blocks):
         raise TypeError(f"blocks must be Blocks or None, got {blocks!r}")
-    limit = default_threads() if threads is None else check_whole(
-        "threads", threads, 1, MOST_THREADS)
+    limit = default_threads() if threads is None else checked_thread_count("threads", threads)
     layout = seen_layout("a_layout", a_layout, LAYOUTS, job.m, job.k, a_stride)
     job.a_layout = LAYOUTS.index(layout)
     layout = seen_layout("b_layout", b_layout, (*LAYOUTS, "packed"), job.k, job.n, b_stride)
@@ -347,9 +345,9 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
         a_stride = job.k if job.a_layout == ROWS else job.m
     if b_stride is None:
         b_stride = 0 if job.k == 1 else job.n if job.b_layout == ROWS else job.k
-    job.a_stride = check_whole("a_stride", a_stride, -LARGEST_BLOCK, LARGEST_BLOCK)
-    job.b_stride = check_whole("b_stride", b_stride, -LARGEST_BLOCK, LARGEST_BLOCK)
+    job.a_stride = checked_integer("a_stride", a_stride, -MAX_BLOCK, MAX_BLOCK)
+    job.b_stride = checked_integer("b_stride", b_stride, -MAX_BLOCK, MAX_BLOCK)
     job.c_stride = c_stride_of(&job)
     job.blocks = sizes_of(blocks)
     gemm_shape(&job, limit)
-    return view_of(&job, dtype, micro, blocks, limit)
+    return view_of(&job, dtype_name(number), micro, blocks, limit)

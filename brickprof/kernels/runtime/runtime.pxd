@@ -101,7 +101,7 @@ cdef unsigned kernel_dtypes                         # a bit for each bp_dtype wi
 
 cdef const bp_isa *find_isa(object name) except NULL
 cdef int isa_index(const bp_isa *isa) noexcept nogil
-cdef int dtype_number(object name) except -1
+cdef int dtype_number(object dtype) except -1
 cdef str dtype_name(int dtype)
 cdef int dtype_itemsize(int dtype) except -1
 cdef str dtype_names(unsigned accepted)

@@ -2,12 +2,12 @@
 
 import os
 
-import numpy as np
-
 from brickprof.profiler.brick_profiler cimport BrickProfiler
 from brickprof.tile cimport BP_MACRO
 
-from brickprof.core.limits import ITEMSIZES, MOST_THREADS
+from brickprof.core.checks import checked_thread_count
+from brickprof.core.dtypes import DTYPE_NAMES, itemsize_of, kernel_dtype
+from brickprof.core.limits import MAX_THREADS
 from brickprof.planning.blocks import MicroKernel
 from brickprof.planning.budget import default_threads
 
@@ -23,8 +23,6 @@ cdef extern from "kernels/runtime/thread_pool.h" nogil:
 
 cdef extern from "kernels/runtime/workspace.h" nogil:
     void *bp_workspace(size_t bytes)
-
-cdef tuple DTYPE_NAMES = ("float32", "float64", "float16", "bfloat16", "int8")     # by bp_dtype
 
 isa_table = bp_isas
 default_isa_used = NULL
@@ -85,15 +83,9 @@ cdef int isa_index(const bp_isa *isa) noexcept nogil:
     return place
 
 
-cdef int dtype_number(object name) except -1:
-    """Return the bp_dtype of a name that kernels have micro-kernels for."""
-    cdef int dtype
-    if not isinstance(name, str):
-        raise TypeError(f"dtype must be {dtype_names(kernel_dtypes)}, got {name!r}")
-    for dtype in range(BP_DTYPES):
-        if kernel_dtypes >> dtype & 1 and DTYPE_NAMES[dtype] == name:
-            return dtype
-    raise ValueError(f"dtype must be {dtype_names(kernel_dtypes)}, got {name!r}")
+cdef int dtype_number(object dtype) except -1:
+    """Return the bp_dtype of a dtype that kernels take."""
+    return DTYPE_NAMES.index(kernel_dtype(dtype).name)
 
 
 cdef str dtype_name(int dtype):
@@ -103,7 +95,7 @@ cdef str dtype_name(int dtype):
 
 cdef int dtype_itemsize(int dtype) except -1:
     """Return the bytes of an element of a bp_dtype."""
-    return ITEMSIZES[DTYPE_NAMES[dtype]]
+    return itemsize_of(DTYPE_NAMES[dtype])
 
 
 cdef str dtype_names(unsigned accepted):
@@ -140,11 +132,6 @@ def default_isa():
     return isa_of(None).name.decode()
 
 
-def kernel_dtype_names():
-    """Return the names of the dtypes that kernels compute in."""
-    return tuple([name for dtype, name in enumerate(DTYPE_NAMES) if kernel_dtypes >> dtype & 1])
-
-
 def micro_kernel(dtype, isa=None):
     """Return the register block of a dtype's micro-kernels.
 
@@ -161,13 +148,9 @@ cdef int checked_threads(object threads) except -1:
     """Return how many threads to use at most."""
     if threads is None:
         return default_threads()
-    if type(threads) is int and 1 <= threads <= MOST_THREADS:
+    if type(threads) is int and 1 <= threads <= MAX_THREADS:
         return threads
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
-        raise TypeError(f"threads must be an integer >= 1 or None, got {threads!r}")
-    if not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
-    return threads
+    return checked_thread_count("threads", threads)
 
 
 cdef bp_pool *start_pool(int threads) except NULL:

@@ -1,0 +1,155 @@
+"""Merges recordings: sums, minima, maxima and histograms; what they disagree on is dropped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TypeVar
+
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Machine
+from brickprof.recording.parts import (
+    DEFAULT_BRICK,
+    MIXED,
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    TeamTimes,
+)
+from brickprof.recording.recording import Recording
+from brickprof.recording.tile_stats import TileStats, sum_tile_stats
+from brickprof.roofline import Roofs
+
+_T = TypeVar("_T")
+
+
+def merge_recordings(recordings: Iterable[Recording]) -> Recording:
+    """Merge recordings: sums, minima, maxima and histograms; rates are never averaged.
+
+    Associative and commutative bit for bit. Clocks agree when their source does, machines when
+    their fingerprint does, roofs when machine, threads, instruction set and element type do; of
+    those that agree one stands for all (the shortest tick, the machine with most usable cores,
+    the latest roofs). What recordings disagree on is dropped rather than guessed.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        At least one.
+
+    Returns
+    -------
+    Recording
+        The sum.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    TypeError
+        If one is no Recording.
+    """
+    parts = list(recordings)
+    if not parts:
+        raise ValueError("recordings must hold at least one Recording")
+    for part in parts:
+        if not isinstance(part, Recording):
+            raise TypeError(f"recordings must hold Recordings, got {type(part).__name__}")
+    infos: dict[str, list[BrickInfo]] = {}
+    tiles: dict[tuple[str, TileLevel], list[TileStats]] = {}
+    for part in parts:
+        for info in part.brick_infos:
+            infos.setdefault(info.name, []).append(info)
+        for tile in part.tiles:
+            tiles.setdefault((tile.brick or DEFAULT_BRICK, tile.level), []).append(tile)
+    return Recording(
+        tiles=tuple(sum_tile_stats(tiles[key], key[1], key[0]) for key in sorted(tiles)),
+        brick_infos=tuple(_merge_infos(infos[name]) for name in sorted(infos)),
+        clock=_merge_clocks([p.clock for p in parts]),
+        overhead=_merge_overheads([p.overhead for p in parts]),
+        machine=_merge_machines([p.machine for p in parts]),
+        roofs=_merge_roofs([p.roofs for p in parts]),
+        sample_every=max(p.sample_every for p in parts),
+        open_tiles=sum(p.open_tiles for p in parts),
+        abandoned_tiles=sum(p.abandoned_tiles for p in parts),
+        events=tuple(sorted(event for p in parts for event in p.events)),
+        events_dropped=sum(p.events_dropped for p in parts),
+        created=min(p.created for p in parts),
+        version=_agreed((p.version for p in parts), MIXED),
+    )
+
+
+def merge_teams(teams: Iterable[TeamTimes]) -> tuple[TeamTimes, ...]:
+    """Add up what is known of teams with the same number of threads.
+
+    The busiest threads of all calls are added to each other and so are the others, rank by rank,
+    so that the sum over calls of what the busiest took is kept, whichever thread it was.
+    """
+    alike: dict[int, list[TeamTimes]] = {}
+    for team in teams:
+        alike.setdefault(team.threads, []).append(team)
+    return tuple(
+        TeamTimes(
+            calls=sum(team.calls for team in alike[threads]),
+            wall_ns=sum(team.wall_ns for team in alike[threads]),
+            busy_ns=tuple(map(sum, zip(*(team.busy_ns for team in alike[threads]), strict=True))),
+        )
+        for threads in sorted(alike)
+    )
+
+
+def _agreed(values: Iterable[_T], otherwise: _T) -> _T:
+    """Return the value that all share, or `otherwise`, which absorbs all others."""
+    distinct = list(values)
+    return distinct[0] if all(value == distinct[0] for value in distinct) else otherwise
+
+
+def _merge_clocks(clocks: list[ClockInfo]) -> ClockInfo:
+    """Return the shortest tick of clocks of one source: its length is calibrated anew each time."""
+    sources = {clock.source for clock in clocks}
+    if len(sources) == 1 and MIXED not in sources:
+        return min(clocks, key=lambda clock: (clock.ns_per_tick, clock.reason))
+    return _agreed(clocks, ClockInfo(MIXED, 0.0, "merged recordings"))
+
+
+def _merge_machines(machines: list[Machine | None]) -> Machine | None:
+    """Return one machine's facts, those of the run that might use most of its cores."""
+    known = [machine for machine in machines if machine is not None]
+    if len(known) < len(machines) or len({machine.fingerprint() for machine in known}) > 1:
+        return None
+    return min(known, key=lambda machine: (-machine.usable_cores, _canonical(machine)))
+
+
+def _merge_roofs(roofs: list[Roofs | None]) -> Roofs | None:
+    """Return the latest roofs of one machine, thread count, instruction set and element type."""
+    known = [one for one in roofs if one is not None]
+    kinds = {(one.fingerprint, one.threads, one.isa, one.dtype) for one in known}
+    if len(known) < len(roofs) or len(kinds) > 1:
+        return None
+    return max(known, key=lambda one: (one.measured, _canonical(one)))
+
+
+def _canonical(part: Machine | Roofs) -> str:
+    """Return the one JSON text of a part, by which equals can be put in order."""
+    return json.dumps(part.to_json(), sort_keys=True)
+
+
+def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
+    """Add up one brick's information."""
+    return BrickInfo(
+        name=infos[0].name,
+        calls=sum(info.calls for info in infos),
+        wall_ns=sum(info.wall_ns for info in infos),
+        threads=max(info.threads for info in infos),
+        dtypes=tuple(sorted({dtype for info in infos for dtype in info.dtypes})),
+        teams=merge_teams(team for info in infos for team in info.teams),
+        footprint_bytes=tuple(
+            map(max, zip(*(info.footprint_bytes for info in infos), strict=True))
+        ),
+    )
+
+
+def _merge_overheads(overheads: list[Overhead]) -> Overhead:
+    """Take the largest of each cost."""
+    names = [field.name for field in fields(Overhead)]
+    return Overhead(**{name: max(getattr(one, name) for one in overheads) for name in names})

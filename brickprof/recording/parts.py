@@ -1,0 +1,122 @@
+"""The parts of a recording: clock, overhead, bricks, thread teams, tiles on the time line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brickprof.core.levels import TileLevel
+
+DEFAULT_BRICK = "default"
+"""The brick of tiles that were started outside any named brick."""
+
+MIXED = "mixed"
+"""The clock's source after a merge of recordings that were timed by different clocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockInfo:
+    """The clock that timed a recording.
+
+    Parameters
+    ----------
+    source : str
+        ``"tsc"``, ``"cntvct"``, ``"clock_gettime"``, ``"manual"``, or ``"mixed"`` after a merge
+        of recordings that were timed differently.
+    ns_per_tick : float
+        Length of a tick in nanoseconds; 0.0 for ``"mixed"``.
+    reason : str
+        Why this clock was chosen.
+    """
+
+    source: str
+    ns_per_tick: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """Calibrated cost of a start/stop pair in nanoseconds, by entry point.
+
+    ``pair`` is what a pair costs the code around it, ``inside`` the part that falls between its
+    two clock reads: the time that an empty tile shows. ``c`` is nogil code's entry point,
+    ``python`` start_tile/stop_tile, ``block`` ``with prof.tile(...)``.
+    """
+
+    c_pair: float = 0.0
+    c_inside: float = 0.0
+    python_pair: float = 0.0
+    python_inside: float = 0.0
+    block_pair: float = 0.0
+    block_inside: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TeamTimes:
+    """Times of a brick's thread team, summed over the calls with as many threads.
+
+    Parameters
+    ----------
+    calls : int
+        How many they were.
+    wall_ns : int
+        Wall time, in nanoseconds, from handing out the recorders to taking them back.
+    busy_ns : tuple of int
+        Time in which the threads had tiles open, as read from the clock, less known waits: that
+        of each call's busiest thread first, then that of its second busiest, and so on.
+    """
+
+    calls: int
+    wall_ns: int
+    busy_ns: tuple[int, ...]
+
+    @property
+    def threads(self) -> int:
+        """Number of the threads."""
+        return len(self.busy_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class BrickInfo:
+    """A kernel that tiles were recorded for.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    calls : int
+        How often it was entered; 0 for the default brick.
+    wall_ns : int
+        Wall time in nanoseconds between entering and leaving it, time that overlaps counted once;
+        for the default brick the summed time of its outermost tiles.
+    threads : int
+        The most threads that worked on it.
+    dtypes : tuple of str
+        Element types that it was entered with, sorted.
+    teams : tuple of TeamTimes
+        Calls with recorders for two threads or more, one for each number of threads, ascending.
+        Calls that failed or were sampled are left out.
+    footprint_bytes : tuple of int
+        By level, the most bytes that a tile was declared to hold in its cache to use again; 0
+        where nothing was declared.
+    """
+
+    name: str
+    calls: int
+    wall_ns: int
+    threads: int
+    dtypes: tuple[str, ...] = ("float32",)
+    teams: tuple[TeamTimes, ...] = ()
+    footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TileEvent:
+    """One tile on the time line, in nanoseconds since the recording's origin."""
+
+    start_ns: int
+    stop_ns: int
+    thread: int
+    level: TileLevel
+    row: int
+    col: int
+    brick: str

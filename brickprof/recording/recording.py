@@ -1,0 +1,245 @@
+"""Recording: the frozen result of profiling, and the contract between profiler and reports.
+
+In JSON, schema version 1 is an object of the fields of `Recording` under their own names, except
+that the library's version is ``library_version`` and that ``schema`` and ``version`` say what the
+file is. Unknown fields are ignored, so that a later minor version may add some.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from brickprof.core.errors import RecordingError
+from brickprof.core.json_reader import JsonValue
+from brickprof.core.levels import TileLevel
+from brickprof.machine import Machine
+from brickprof.recording.codec import (
+    plain,
+    read_brick_info,
+    read_clock,
+    read_event,
+    read_machine,
+    read_overhead,
+    read_roofs,
+    read_tiles,
+)
+from brickprof.recording.files import read_json, write_json
+from brickprof.recording.parts import BrickInfo, ClockInfo, Overhead, TileEvent
+from brickprof.recording.tile_stats import TileStats, summed_tiles
+from brickprof.roofline import Roofs
+
+SCHEMA = "brickprof-recording"
+"""What the field ``schema`` of every saved recording says."""
+
+VERSION = 1
+"""The newest schema version that this library writes and reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a profiler saw, compared by value.
+
+    Parameters
+    ----------
+    tiles : tuple of TileStats
+        One for each brick and level with tiles, sorted by brick and level.
+    brick_infos : tuple of BrickInfo
+        The bricks, sorted by name.
+    clock : ClockInfo
+        What timed it.
+    overhead : Overhead
+        What the timer cost, as calibrated.
+    machine : Machine or None
+        Where it ran; None when unknown or after a merge across machines.
+    roofs : Roofs or None
+        Measured roofs to hold it against.
+    sample_every : int
+        One tile in this many was timed.
+    open_tiles : int
+        Tiles that were still open, and are in no figure.
+    abandoned_tiles : int
+        Tiles that were never stopped (their thread ended, or an exception left them) and are in
+        no figure.
+    events : tuple of TileEvent
+        The bounded list of single tiles, sorted by time.
+    events_dropped : int
+        Tiles that did not fit into that list.
+    created : str
+        ISO 8601 time, UTC.
+    version : str
+        Version of the library that made it.
+    """
+
+    tiles: tuple[TileStats, ...]
+    brick_infos: tuple[BrickInfo, ...]
+    clock: ClockInfo
+    overhead: Overhead
+    machine: Machine | None = None
+    roofs: Roofs | None = None
+    sample_every: int = 1
+    open_tiles: int = 0
+    abandoned_tiles: int = 0
+    events: tuple[TileEvent, ...] = ()
+    events_dropped: int = 0
+    created: str = ""
+    version: str = ""
+
+    @property
+    def bricks(self) -> tuple[str, ...]:
+        """Names of the bricks, sorted."""
+        return tuple(info.name for info in self.brick_infos)
+
+    def brick_info(self, brick: str) -> BrickInfo:
+        """Return what is known of a brick as a whole.
+
+        Raises
+        ------
+        KeyError
+            If there is no such brick.
+        """
+        for info in self.brick_infos:
+            if info.name == brick:
+                return info
+        raise KeyError(brick)
+
+    def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
+        """Return the statistics of a level, of one brick or summed over all.
+
+        A level without tiles, and a brick that was never entered, give empty statistics.
+
+        Raises
+        ------
+        TypeError
+            If `level` is no TileLevel.
+        """
+        if not isinstance(level, TileLevel):
+            raise TypeError(f"level must be a TileLevel, got {level!r}")
+        return summed_tiles(self.tiles, level, brick)
+
+    def with_roofs(self, roofs: Roofs | None) -> Recording:
+        """Return the same recording held against other roofs."""
+        return replace(self, roofs=roofs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recording as a dict of JSON values.
+
+        Returns
+        -------
+        dict
+            Made of dicts, lists, strings, numbers, booleans and None alone.
+        """
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "library_version": self.version,
+            "created": self.created,
+            "clock": plain(self.clock),
+            "overhead": plain(self.overhead),
+            "machine": self.machine and self.machine.to_json(),
+            "roofs": self.roofs and self.roofs.to_json(),
+            "sample_every": self.sample_every,
+            "open_tiles": self.open_tiles,
+            "abandoned_tiles": self.abandoned_tiles,
+            "brick_infos": [plain(info) for info in self.brick_infos],
+            "tiles": [plain(tile) for tile in self.tiles],
+            "events": [plain(event) for event in self.events],
+            "events_dropped": self.events_dropped,
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> Recording:
+        """Return the recording that `to_json` described.
+
+        Parameters
+        ----------
+        data : object
+            What `to_json` returned, after any number of trips through JSON. Unknown fields are
+            ignored at every depth.
+
+        Returns
+        -------
+        Recording
+            Equal to the one that was described.
+
+        Raises
+        ------
+        RecordingError
+            If a field is missing, of the wrong type, out of range or at odds with another, or the
+            schema is unknown; the message names the field.
+        """
+        root = JsonValue.of(data, "recording", RecordingError)
+        root.check_schema(SCHEMA, VERSION)
+        infos = tuple(read_brick_info(info) for info in root["brick_infos"].items())
+        known = {info.name for info in infos}
+        if len(known) < len(infos):
+            root["brick_infos"].fail("distinct names")
+        return cls(
+            tiles=read_tiles(root["tiles"], known),
+            brick_infos=infos,
+            clock=read_clock(root["clock"]),
+            overhead=read_overhead(root["overhead"]),
+            machine=read_machine(root["machine"]),
+            roofs=read_roofs(root["roofs"]),
+            sample_every=root["sample_every"].integer(1),
+            open_tiles=root["open_tiles"].integer(),
+            abandoned_tiles=root["abandoned_tiles"].integer(),
+            events=tuple(read_event(event, known) for event in root["events"].items()),
+            events_dropped=root["events_dropped"].integer(),
+            created=root["created"].text(empty=True),
+            version=root["library_version"].text(empty=True),
+        )
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the recording as JSON in one step, so that a reader sees the old file or the new.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            The file; its folder must exist.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        RecordingError
+            If the recording could not be loaded again; the message names the field.
+        OSError
+            If the file cannot be written. In either case an older file is left as it was.
+        """
+        data = self.to_json()
+        self.from_json(data)
+        return write_json(Path(path), data)
+
+
+def load_recording(path: str | PathLike[str]) -> Recording:
+    """Load a recording that was saved by `Recording.save`.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file.
+
+    Returns
+    -------
+    Recording
+        Equal to the one that was saved.
+
+    Raises
+    ------
+    RecordingError
+        If the file is damaged, or is no recording of a known schema; the message names the file
+        and the field.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        return Recording.from_json(read_json(Path(path)))
+    except RecordingError as error:
+        raise RecordingError(f"{os.fspath(path)}: {error}") from error
