@@ -77,7 +77,7 @@ RECORDINGS: dict[str, Recording] = {
     "memory-bound": _memory_bound(MIDI, 0.95),
     "strided": _memory_bound(MACRO, 0.5),
     "tail": _with_tail(50, 8.0),
-    "held-up": _with_tail(9, 40.0),
+    "outliers": _with_tail(9, 40.0),
     "too-short": changed(MICRO, raw_total_ns=1_400_000),
     "shorter-than-pair": made([tiles(MICRO, [15] * 200)]),
     "packing": changed(MACRO, self_ns=400_000),
