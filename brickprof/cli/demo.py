@@ -15,7 +15,7 @@ from brickprof.cli._runs import prepared, show, with_roofs
 from brickprof.core.levels import TileLevel
 
 if TYPE_CHECKING:
-    from brickprof import BrickProfiler
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
 NAME = "demo"
 HELP = "profile a product, attention and a product by hand in NumPy, and say what to look at next"
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Profile the three kernels into one recording and print its report."""
-    from brickprof import BrickProfiler
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
     threads = args.threads or 1
     profiler = BrickProfiler()

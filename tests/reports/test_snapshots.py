@@ -163,7 +163,10 @@ def test_calibrations(json: bool, output: Output, monkeypatch: pytest.MonkeyPatc
         "brickprof.calibration.calibrate", lambda threads, *args, **kwargs: measured[threads]
     )
     monkeypatch.setattr("brickprof.cli.calibrate.store_roofs", lambda *args: Path("roofs.json"))
-    monkeypatch.setattr("brickprof.cli.calibrate.load_roofs", lambda *args: ROOFS)
+    monkeypatch.setattr(
+        "brickprof.cli.calibrate.load_roofs",
+        lambda machine, threads, *args: replace(ROOFS, threads=threads),
+    )
     output.run("calibrate", *["--json"] * json)
     output.check("calibrate", json)
 
