@@ -33,7 +33,7 @@ _ROUNDS = 15
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is swept: a label, what takes a thread count, its work in a unit, the rule's choice."""
+    """What is swept: a label, a function of the thread count, its work, the rule's choice."""
 
     label: str
     run: Callable[[int], object]
@@ -43,11 +43,11 @@ class _Task:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments to its parser, and the options to those of the problems as well."""
+    """Add the verb's arguments to its parser, and its options to the parsers of problems too."""
     _add_options(parser)
     add_isa(parser)
     parser.set_defaults(rounds=_ROUNDS, task=_kernel(lambda args: _DEFAULT))
-    # Nothing by default: what was given before the problem would be lost.
+    # A default here would overwrite an option that was given before the problem.
     options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_options(options)
     kernels = argparse.ArgumentParser(
@@ -87,7 +87,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_function_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which function to call and what a call does."""
+    """Add the function to call and the work of a call."""
     parser.add_argument(
         "target",
         type=target,
@@ -103,7 +103,7 @@ def _add_function_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _svg(text: str) -> Path:
-    """Read the name of a picture."""
+    """Read the path of an SVG file to write."""
     path = Path(text)
     if path.suffix.lower() != ".svg":
         raise argparse.ArgumentTypeError(f"must end in .svg, got {text!r}")
@@ -115,9 +115,9 @@ def _svg(text: str) -> Path:
 def _kernel(
     choose: Callable[[argparse.Namespace], Problem],
 ) -> Callable[[argparse.Namespace], _Task]:
-    """Return what makes a task of one of the library's kernels, its arrays filled."""
+    """Return a function that makes the task of one of the library's kernels."""
 
-    def task(args: argparse.Namespace) -> _Task:
+    def make_task(args: argparse.Namespace) -> _Task:
         from brickprof.tuning.threads import optimal_threads
 
         problem = choose(args)
@@ -129,11 +129,11 @@ def _kernel(
             problem.label, lambda threads: run(threads, None), problem.flops / 1e9, "GFLOP", rule
         )
 
-    return task
+    return make_task
 
 
 def _function(args: argparse.Namespace) -> _Task:
-    """Return a task of the user's own function."""
+    """Return the task of a user's function."""
     path, name = args.target
     return _Task(f"{path}:{name}", load(path, name), args.work, args.unit, None)
 

@@ -1,4 +1,4 @@
-"""Report and Renderer: what every output of a recording is made from, and how it is described."""
+"""Report, which every output of a recording is made from, and Renderer, which describes one."""
 
 from __future__ import annotations
 

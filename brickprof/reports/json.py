@@ -1,4 +1,4 @@
-"""The report for programs: every figure of the text report, unrounded, as JSON."""
+"""A report as JSON: every figure of the text report, unrounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = "brickprof-report"
 """Value of the key ``schema``, which distinguishes a report from a saved recording."""
 
 VERSION = 1
-"""Value of the key ``version``; grows when a key changes its meaning or goes away."""
+"""Value of the key ``version``; increased when a key changes its meaning or is removed."""
 
 
 def render(recording: Recording, roofs: Roofs | None = None) -> str:
@@ -62,7 +62,7 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
               memory, unknown), ``bound_basis`` (ridge, rule of thumb),
             - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit).
         ``notes``
-            Sentences that hold for all bricks.
+            Caveats on the figures of all bricks, in sentences.
         ``findings``
             Most important first. Each has ``code``, ``brick``, ``level``, ``symptom``,
             ``evidence``, ``figures`` (an object), ``cause``, ``action``, ``weight_ns``.

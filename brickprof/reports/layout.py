@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
-"""Columns of text that does not go to a wider terminal."""
+"""Columns of all text, except on a wider terminal."""
 
 Justify = Literal["left", "right"]
 

@@ -1,4 +1,4 @@
-"""The report for people: plain text of at most 100 columns."""
+"""A report as plain text of at most 100 columns: a table per brick, notes and findings."""
 
 from __future__ import annotations
 
