@@ -76,7 +76,8 @@ def failure(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 1) -> st
 
 def in_process(*argv: str, blocked: bool = False, **environment: str) -> Any:
     """Run a command in a process of its own, with or without the compiled modules."""
-    names = ("_kernels", "_profiler", "_recorder", "_arrays") if blocked else ()
+    compiled = ("_kernels", "profiler.brick_profiler", "profiler.recorder", "kernels.arrays")
+    names = compiled if blocked else ()
     code = (
         f"import sys; sys.modules.update({{'brickprof.' + name: None for name in {names}}}); "
         "from brickprof.cli import main; sys.exit(main(sys.argv[1:]))"
