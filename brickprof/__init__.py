@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from brickprof.core.errors import SweepError as SweepError
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.levels import TileLevel as TileLevel
-    from brickprof.machine import Machine as Machine
-    from brickprof.machine import detect_machine as detect_machine
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
     from brickprof.kernels.gemm.gemm import gemm as gemm
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from brickprof.kernels.gemm.plan import plan_gemm as plan_gemm
     from brickprof.kernels.region.region import ParallelRegion as ParallelRegion
     from brickprof.kernels.runtime.runtime import isas as isas
+    from brickprof.machine import Machine as Machine
+    from brickprof.machine import detect_machine as detect_machine
     from brickprof.planning.attention import AttentionBlocks as AttentionBlocks
     from brickprof.planning.attention import AttentionPlan as AttentionPlan
     from brickprof.planning.blocks import LevelPlan as LevelPlan

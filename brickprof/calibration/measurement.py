@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 
-from brickprof.kernels.runtime.runtime import default_isa, micro_kernel
 from brickprof.calibration.probing import (
     Bytes,
     Figure,
@@ -26,6 +25,7 @@ from brickprof.core import units
 from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import KERNEL_DTYPES, DTypeLike, kernel_dtype
 from brickprof.core.errors import RoofsError
+from brickprof.kernels.runtime.runtime import default_isa, micro_kernel
 from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
 from brickprof.roofline import (

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.kernels.probes import probe_load, probe_peak
 from brickprof.core.errors import RoofsError
+from brickprof.kernels.probes import probe_load, probe_peak
 
 Bytes = NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""The command line: one module per verb, and what holds for all of them."""
+"""The command line: one module per verb, their parser, and exit codes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["VERBS", "main"]
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 EXPECTED = (BrickprofError, OSError, ValueError, ArithmeticError, MemoryError, ImportError)
-"""What may go wrong without a bug in here, and is told in one line."""
+"""Errors that are no bugs of this library; they are reported in one line."""
 
 
 class Verb(Protocol):
-    """What a verb's module has."""
+    """The module of a verb."""
 
     NAME: str
     HELP: str
@@ -31,7 +31,7 @@ class Verb(Protocol):
         """Add the verb's arguments to its parser."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it and return the exit code."""
+        """Run the verb and return the exit code."""
 
 
 VERBS: tuple[Verb, ...] = (demo, gemm, attention, machine, calibrate, sweep, report, compare)
@@ -86,14 +86,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tolerate_narrow_encodings() -> None:
-    """Let output to a stream without, say, "µ" show a "?" rather than fail."""
+    """Replace characters that standard output cannot encode by "?" instead of failing."""
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
         stream.reconfigure(errors="replace")
 
 
 def _one_line(error: BaseException) -> str:
-    """Return what went wrong in one line, with the file where there is one."""
+    """Return an error as one line, with the file where there is one."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ImportError):

@@ -18,9 +18,9 @@ def target(text: str) -> tuple[Path, str]:
 
 
 def load(path: Path, name: str) -> Callable[[int], object]:
-    """Run a Python file and return one of its functions; an error that names what is missing.
+    """Run a Python file and return one of its functions; a ValueError if there is none.
 
-    What lies beside the file can be imported, as if Python ran it.
+    Modules in the folder of the file can be imported, as if Python ran it.
     """
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:

@@ -1,4 +1,4 @@
-"""Arguments that several verbs take, and the types that check them."""
+"""Arguments that several verbs take, and their argparse types."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def add_save(parser: argparse.ArgumentParser) -> None:
 
 
 def add_threads(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add --threads, whose help says what the default is."""
+    """Add --threads, with the default as its help shows it."""
     parser.add_argument(
         "--threads", type=thread_count, metavar="N", help=f"threads to use (default: {default})"
     )
@@ -76,7 +76,7 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the verbs that profile one kernel share."""
+    """Add the options of all verbs that profile one kernel."""
     add_threads(parser, "as many as this process may use")
     add_isa(parser)
     parser.add_argument(

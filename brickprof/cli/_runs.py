@@ -1,18 +1,19 @@
-"""Profiling a problem and showing what was recorded: what several verbs do alike."""
+"""Profiling a problem and printing its report, which several verbs share."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from brickprof.cli._output import progress_bar
+from brickprof.cli._output import progress_bar, write_output
 from brickprof.cli._problems import Problem, Run
 from brickprof.core import units
 from brickprof.recording import Recording
+from brickprof.reports import RENDERERS, Report
 
 
 def prepared(problem: Problem, isa: str | None) -> Run:
-    """Return what runs a problem; a ValueError if its arrays cannot fit into memory."""
+    """Return what runs a problem; a ValueError if its arrays do not fit into memory."""
     from brickprof.calibration.measurement import available_memory
 
     available = available_memory()
@@ -25,8 +26,8 @@ def prepared(problem: Problem, isa: str | None) -> Run:
 
 
 def profile_problem(args: argparse.Namespace, problem: Problem) -> int:
-    """Profile a problem as the run options say, and show the report."""
-    from brickprof import BrickProfiler
+    """Profile a problem by the run options and print the report."""
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
     run = prepared(problem, args.isa)
     profiler = BrickProfiler()
@@ -39,22 +40,20 @@ def profile_problem(args: argparse.Namespace, problem: Problem) -> int:
 
 
 def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:
-    """Return a recording with the roofs of as many threads, measured now if none are stored."""
+    """Return a recording with roofs of its thread count, measured now if none are stored."""
     from brickprof.calibration import roofs
 
     threads = max(info.threads for info in recording.brick_infos)
-    with progress_bar("measuring roofs") as tell:
-        return recording.with_roofs(roofs(threads, dtype, isa, progress=tell))
+    with progress_bar("measuring roofs") as progress:
+        return recording.with_roofs(roofs(threads, dtype, isa, progress=progress))
 
 
 def show(args: argparse.Namespace, recording: Recording) -> None:
-    """Print a recording's report, and save it where that was asked for."""
-    from brickprof.reports import render
-
+    """Print a recording's report, and save the recording if --save was given."""
+    renderer = RENDERERS["json" if args.json else "text"]
     try:
-        sys.stdout.write(render("json" if args.json else "text", recording))
-        sys.stdout.flush()
+        write_output(renderer.render(Report.of(recording)))
     finally:
-        # Neither a closed pipe nor a file that cannot be written costs the other output.
+        # A closed pipe must not lose the file, nor an unwritable file the report.
         if args.save is not None:
             print(f"saved {recording.save(args.save)}", file=sys.stderr)

@@ -15,7 +15,7 @@ from brickprof.cli._runs import prepared, show, with_roofs
 from brickprof.core.levels import TileLevel
 
 if TYPE_CHECKING:
-    from brickprof import BrickProfiler
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
 NAME = "demo"
 HELP = "profile a product, attention and a product by hand in NumPy, and say what to look at next"
@@ -24,8 +24,8 @@ GEMM = GemmProblem(1024, 1024, 1024)
 ATTENTION = AttentionProblem(heads=12, rows=512, dim=64, kv_heads=12, keys=512)
 REPEATS = 3
 
-# The product by hand is cut into blocks of BLOCK x BLOCK: the four that a Midi tile works on take
-# 256 KiB of L2. Blocks for L1 would not pay, a call of NumPy takes about as long as one of them.
+# The product by hand has blocks of BLOCK x BLOCK: the four of a Midi tile take 256 KiB of L2. There
+# are no blocks for L1, as a call of NumPy takes about as long as the work of one.
 SIZE = 768
 PANEL = 384
 BLOCK = 128
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Profile the three kernels into one recording and print its report."""
-    from brickprof import BrickProfiler
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
     threads = args.threads or 1
     profiler = BrickProfiler()
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         kernel(threads, None)
         for _ in range(REPEATS):
             kernel(threads, profiler)
-    # NumPy's own threads would work unseen beside the one that is timed.
+    # NumPy's own threads would do part of the work untimed.
     with threadpool_limits(limits=1):
         record_product(BrickProfiler(), SIZE, 1)
         record_product(profiler, SIZE, REPEATS)

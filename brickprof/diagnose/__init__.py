@@ -1,33 +1,20 @@
-"""Turns summaries and sweeps into findings: what is seen, on what evidence, why, what to do."""
+"""Summaries of recordings, and the findings of rules: symptom, evidence, cause, action."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-from brickprof.diagnose._finding import Finding
-from brickprof.diagnose._noise import TAIL_SAMPLES, noisy_machine
-from brickprof.diagnose._roofs import (
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.rules import RULES
+from brickprof.diagnose.rules.noise import TAIL_SAMPLES
+from brickprof.diagnose.rules.roofs import (
     ABOVE_ROOF,
     LOW_BANDWIDTH,
     NEAR_ROOF,
-    above_roof,
-    compute_bound,
-    memory_bound,
     near_roof,
     noisy_roofs,
 )
-from brickprof.diagnose._sweeps import diagnose_sweep
-from brickprof.diagnose._threads import thread_imbalance, thread_overhead, too_many_threads
-from brickprof.diagnose._tiles import (
-    LARGE_OUTER_SELF,
-    LARGE_TAIL,
-    footprint,
-    outer_self_time,
-    shorter_than_timer,
-    tiles_too_short,
-    variable_latency,
-)
-from brickprof.diagnose.summary import BrickSummary, Summary, summarize
+from brickprof.diagnose.rules.sweeps import diagnose_sweep
+from brickprof.diagnose.rules.tiles import LARGE_OUTER_SELF, LARGE_TAIL
+from brickprof.diagnose.summary import Summary, summarize
 from brickprof.recording import Recording
 from brickprof.roofline import Roofs
 
@@ -44,24 +31,6 @@ __all__ = [
     "diagnose_sweep",
 ]
 
-Rule = Callable[[BrickSummary, Summary], Iterable[Finding]]
-
-RULES: tuple[Rule, ...] = (
-    above_roof,
-    compute_bound,
-    memory_bound,
-    variable_latency,
-    tiles_too_short,
-    shorter_than_timer,
-    outer_self_time,
-    footprint,
-    noisy_machine,
-    thread_overhead,
-    thread_imbalance,
-    too_many_threads,
-)
-"""What is asked of every brick; a brick that none of them speaks of may be near its roof."""
-
 
 def diagnose(
     recording_or_summary: Recording | Summary, roofs: Roofs | None = None
@@ -71,15 +40,15 @@ def diagnose(
     Parameters
     ----------
     recording_or_summary : Recording or Summary
-        What to look at.
+        What to diagnose.
     roofs : Roofs, optional
-        What to hold it against; by default the summary's or the recording's own.
+        Roofs to compare with; by default the summary's or the recording's own.
 
     Returns
     -------
     tuple of Finding
-        The one that is about most time first. A brick with nothing else to say of it, and steady
-        roofs, gets a ``"near-roof"`` finding if it is there.
+        The one that is about most time first. A brick without any other finding gets a
+        ``"near-roof"`` finding where it reaches its roof and the roofs are steady.
 
     Raises
     ------
@@ -100,7 +69,7 @@ def diagnose(
     findings = list(noisy_roofs(summary))
     steady = not findings
     for brick in summary.bricks:
-        problems = [found for rule in RULES for found in rule(brick, summary)]
+        problems = [finding for rule in RULES for finding in rule(brick, summary)]
         findings += problems
         if steady and not problems:
             findings += near_roof(brick)
@@ -108,6 +77,6 @@ def diagnose(
 
 
 def _importance(finding: Finding) -> tuple[float, str, str, int]:
-    """Return what findings are sorted by: most time first, then by name."""
+    """Return the key by which findings are sorted: most time first, then by name."""
     level = -1 if finding.level is None else int(finding.level)
     return -finding.weight, finding.brick or "", finding.code, level

@@ -1,4 +1,4 @@
-"""Holds a recording against roofs: the frozen rows that every report and finding reads."""
+"""Summaries: every figure that reports and findings use, computed from a recording and roofs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
 
 MIXED_DTYPE = "mixed"
-"""The element type of a brick that was entered with several: no single peak holds for it."""
+"""The element type of a brick that was entered with several: it has no single peak."""
 
 UNKNOWN_DTYPE = "unknown"
 """The element type of a brick that was entered without one."""
@@ -25,7 +25,7 @@ BytesBasis = Literal["declared", "assumed", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelSummary:
-    """The tiles of one level of one brick, held against what its cache can feed one thread.
+    """The tiles of one level of one brick, against the roof of the level's cache for one thread.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ class LevelSummary:
     bound : str
         ``"compute"``, ``"memory"``, or ``"unknown"`` without flops or bytes.
     bound_basis : str
-        ``"ridge"`` where the roofs tell, else ``"rule of thumb"``.
+        ``"ridge"`` with roofs, else ``"rule of thumb"``.
     overhead_share : float
         Share of the raw time that was the timer itself and was taken out.
     batch : int or None
         How many tiles of `batch_level` to time as one so that this share falls under
-        `metrics.OVERHEAD_LIMIT_PERCENT`; 0 where nothing but the timer was seen; None where the
+        `metrics.OVERHEAD_LIMIT_PERCENT`; 0 where all of the time is the timer's; None where the
         share is within the limit.
     batch_level : TileLevel or None
-        The level, this or a finer one, whose tiles cost most of that share.
+        The level, this or a finer one, whose start/stop pairs cost most of that share.
     """
 
     level: TileLevel
@@ -102,7 +102,7 @@ class BrickSummary:
     peak_share : float or None
         `run_gflops` over the peak of as many threads; None where no such peak was measured.
     notes : tuple of str
-        What a reader must know before trusting the figures, in sentences.
+        Caveats on the figures, in sentences.
     """
 
     info: BrickInfo
@@ -116,18 +116,18 @@ class BrickSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A recording held against roofs.
+    """A recording compared with roofs.
 
     Parameters
     ----------
     recording : Recording
-        What was summarized.
+        The recording.
     roofs : Roofs or None
-        What it is held against.
+        The roofs, if there are any.
     bricks : tuple of BrickSummary
         Longest wall time first.
     notes : tuple of str
-        What holds for all bricks, in sentences.
+        Caveats on the figures of all bricks, in sentences.
     """
 
     recording: Recording
@@ -142,9 +142,9 @@ def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
     Parameters
     ----------
     recording : Recording
-        What a profiler saw.
+        The recording.
     roofs : Roofs, optional
-        What to hold it against; by default the recording's own roofs, if it has any.
+        Roofs to compare with; by default the recording's own, if it has any.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
 
 
 def too_short(levels: Iterable[LevelSummary]) -> tuple[LevelSummary, ...]:
-    """Return, for each level whose tiles are too short for the timer, the row that it hurts most.
+    """Return, for each level whose tiles are too short for the timer, the row with most overhead.
 
     Parameters
     ----------
@@ -180,16 +180,16 @@ def too_short(levels: Iterable[LevelSummary]) -> tuple[LevelSummary, ...]:
     Returns
     -------
     tuple of LevelSummary
-        One for each different `batch_level`, coarsest first.
+        One for each `batch_level`, coarsest first.
     """
     worst: dict[TileLevel, LevelSummary] = {}
     for row in levels:
-        payer = row.batch_level
-        if payer is not None and (
-            payer not in worst or row.overhead_share > worst[payer].overhead_share
+        level = row.batch_level
+        if level is not None and (
+            level not in worst or row.overhead_share > worst[level].overhead_share
         ):
-            worst[payer] = row
-    return tuple(worst[payer] for payer in sorted(worst))
+            worst[level] = row
+    return tuple(worst[level] for level in sorted(worst))
 
 
 def _summarize_brick(recording: Recording, info: BrickInfo, roofs: Roofs | None) -> BrickSummary:
@@ -197,8 +197,8 @@ def _summarize_brick(recording: Recording, info: BrickInfo, roofs: Roofs | None)
     dtype = (info.dtypes or (UNKNOWN_DTYPE,))[0] if len(info.dtypes) <= 1 else MIXED_DTYPE
     measured = roofs is not None and dtype in roofs.peak_by_dtype
     own_roofs = roofs.for_dtype(dtype) if roofs is not None and measured else None
-    every = [recording.tile_stats(level, info.name) for level in TileLevel]
-    stats = tuple(one for one in every if one.count)
+    by_level = [recording.tile_stats(level, info.name) for level in TileLevel]
+    stats = tuple(one for one in by_level if one.count)
     levels = tuple(_summarize_level(one, stats, own_roofs) for one in stats)
     totals = [one.flops for one in stats if one.flops]
     run_gflops = metrics.gflops(totals[0] if totals else 0, info.wall_ns)
@@ -230,7 +230,7 @@ def _summarize_brick(recording: Recording, info: BrickInfo, roofs: Roofs | None)
 def _summarize_level(
     stats: TileStats, siblings: tuple[TileStats, ...], roofs: Roofs | None
 ) -> LevelSummary:
-    """Summarize one level of a brick, whose levels with tiles are `siblings`."""
+    """Summarize one level of a brick; `siblings` are all of its levels that have tiles."""
     level, intensity = stats.level, stats.arithmetic_intensity
     bandwidth = metrics.bandwidth_gbs(stats.nbytes, stats.total_ns)
     attainable = efficiency = bandwidth_share = None
@@ -241,9 +241,9 @@ def _summarize_level(
             attainable = roofs.attainable_per_thread(level, intensity)
             efficiency = stats.cache_efficiency(attainable)
     overhead_ns = max(stats.raw_total_ns - stats.total_ns, 0)
-    hurt = overhead_ns * 100 > metrics.OVERHEAD_LIMIT_PERCENT * stats.raw_total_ns
-    # Every pair costs about the same, so the level with the most tiles inside costs the most.
-    payer = max((one for one in siblings if one.level >= level), key=lambda one: one.count)
+    over_limit = overhead_ns * 100 > metrics.OVERHEAD_LIMIT_PERCENT * stats.raw_total_ns
+    # Every start/stop pair costs about the same: the level with the most tiles costs the most.
+    costliest = max((one for one in siblings if one.level >= level), key=lambda one: one.count)
     return LevelSummary(
         level=level,
         stats=stats,
@@ -261,25 +261,25 @@ def _summarize_level(
         bound=_bound(stats, roofs),
         bound_basis="rule of thumb" if roofs is None else "ridge",
         overhead_share=stats.overhead_share,
-        batch=metrics.tiles_to_batch(overhead_ns, stats.total_ns) if hurt else None,
-        batch_level=payer.level if hurt else None,
+        batch=metrics.tiles_to_batch(overhead_ns, stats.total_ns) if over_limit else None,
+        batch_level=costliest.level if over_limit else None,
     )
 
 
 def _bytes_basis(stats: TileStats) -> BytesBasis:
-    """Tell where a level's bytes come from."""
+    """Return where a level's bytes come from."""
     if not stats.nbytes:
         return "none"
     return "declared" if stats.nbytes_declared else "assumed"
 
 
 def _bound(stats: TileStats, roofs: Roofs | None) -> Bound:
-    """Tell which roof limits a level."""
+    """Return which roof limits a level."""
     if not (stats.flops and stats.nbytes):
         return "unknown"
     intensity = stats.arithmetic_intensity
-    told = metrics.bound_by(intensity) if roofs is None else roofs.bound(stats.level, intensity)
-    return "compute" if told == "compute" else "memory"
+    bound = metrics.bound_by(intensity) if roofs is None else roofs.bound(stats.level, intensity)
+    return "compute" if bound == "compute" else "memory"
 
 
 def _listed(parts: list[str]) -> str:
@@ -288,7 +288,7 @@ def _listed(parts: list[str]) -> str:
 
 
 def _level_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
-    """Say which rates and times of single levels are in doubt."""
+    """Yield notes on implausible rates and on tiles that are too short."""
     above = [
         f"{row.level.label} at {units.format_percent(row.efficiency)}"
         for row in levels
@@ -301,16 +301,16 @@ def _level_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
             "wrong."
         )
     for row in too_short(levels):
-        payer = row.batch_level or row.level
+        batch_level = row.batch_level or row.level
         yield (
-            f"{payer.label} tiles are too short for the timer, which was "
+            f"{batch_level.label} tiles are too short for the timer, which was "
             f"{units.format_percent(row.overhead_share)} of {row.level.label}'s time (taken out): "
             f"batch {units.format_count(row.batch) if row.batch else 'many'} of them into one tile."
         )
 
 
 def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
-    """Say what was not declared of the work, or not in agreement."""
+    """Yield notes on flops and bytes that were not declared, or that disagree."""
     if not levels:
         yield "No tile was recorded in it."
     assumed = [row.level.label for row in levels if row.bytes_basis == "assumed"]
@@ -325,19 +325,19 @@ def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
     no_flops = [row.level.label for row in levels if not row.stats.flops]
     if no_flops:
         yield f"{_listed(no_flops)} declared no flops: rate and efficiency are unknown."
-    told = [row for row in levels if row.stats.flops]
-    if len({row.stats.flops for row in told}) > 1:
-        totals = ", ".join(f"{row.level.label} {row.stats.flops:.4g}" for row in told)
+    declaring = [row for row in levels if row.stats.flops]
+    if len({row.stats.flops for row in declaring}) > 1:
+        totals = ", ".join(f"{row.level.label} {row.stats.flops:.4g}" for row in declaring)
         yield (
-            f"Levels declare different flops ({totals}); the run's rate is by {told[0].level.label}"
-            "."
+            f"Levels declare different flops ({totals}); the run's rate is by "
+            f"{declaring[0].level.label}."
         )
 
 
 def _brick_roof_notes(
     info: BrickInfo, dtype: str, roofs: Roofs, own_roofs: Roofs | None
 ) -> Iterator[str]:
-    """Say where the roofs do not fit the brick."""
+    """Yield notes on roofs of another element type or thread count than the brick's."""
     if own_roofs is None:
         yield (
             f"No peak was measured for {dtype} elements: efficiency is left out, the bound is by "
@@ -352,12 +352,12 @@ def _brick_roof_notes(
 
 
 def threads_text(threads: int) -> str:
-    """Return a number of threads in words for a reader, such as ``"1 thread"``."""
+    """Return a number of threads as text, such as ``"1 thread"``."""
     return f"{units.format_count(threads)} thread{'' if threads == 1 else 's'}"
 
 
 def _run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
-    """Say what holds for the figures of all bricks."""
+    """Yield notes on the figures of all bricks."""
     if any(info.threads > 1 for info in recording.brick_infos):
         yield (
             "On several threads a level's rate is that of one thread (flops over the summed busy "
@@ -384,13 +384,13 @@ def _run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
 
 
 def _left_out(tiles: int, state: str) -> str:
-    """Say that tiles are in no figure."""
+    """Return the note that some tiles are in no figure."""
     verb = "tile was" if tiles == 1 else "tiles were"
     return f"{units.format_count(tiles)} {verb} {state}, and in no figure."
 
 
 def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
-    """Say how far the roofs can be trusted."""
+    """Yield notes on missing roofs, or roofs of another machine."""
     if roofs is None:
         yield (
             "No roofs were measured: efficiency is unknown, and above "

@@ -1,23 +1,51 @@
-"""The map of a recording's reports: a module each, with ``render(recording, roofs) -> str``."""
+"""The map of outputs: a line each in RENDERERS, and a module of that name in this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from os import PathLike, fspath
 
 from brickprof.recording import Recording
-from brickprof.reports import json, text
+from brickprof.reports.base import Renderer, Report
 from brickprof.roofline import Roofs
 
-__all__ = ["RENDERERS", "render"]
+__all__ = ["RENDERERS", "Renderer", "Report", "render", "renderer_for"]
 
-RENDERERS: dict[str, Callable[[Recording, Roofs | None], str]] = {
-    "text": text.render,
-    "json": json.render,
+RENDERERS: dict[str, Renderer] = {
+    renderer.name: renderer
+    for renderer in (
+        Renderer("text", ".txt"),
+        Renderer("json", ".json"),
+    )
 }
-"""Renderers by the name of their output."""
+"""Renderers by name."""
 
 
-def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str:
+def renderer_for(path: str | PathLike[str]) -> Renderer:
+    """Return the renderer whose extension a file's name has.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Name of the file. Of several extensions that it ends in, the longest counts.
+
+    Returns
+    -------
+    Renderer
+
+    Raises
+    ------
+    ValueError
+        If it has the extension of no renderer.
+    """
+    name = fspath(path).lower()
+    matching = [one for one in RENDERERS.values() if name.endswith(one.extension)]
+    if not matching:
+        extensions = ", ".join(one.extension for one in RENDERERS.values())
+        raise ValueError(f"path must end in one of {extensions}, got {fspath(path)!r}")
+    return max(matching, key=lambda one: len(one.extension))
+
+
+def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str | bytes:
     """Render a recording.
 
     Parameters
@@ -25,13 +53,14 @@ def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str:
     name : str
         The output: a key of `RENDERERS`.
     recording : Recording
-        What a profiler saw.
+        The recording.
     roofs : Roofs, optional
-        What to hold it against; by default the recording's own.
+        Roofs to compare with; by default the recording's own.
 
     Returns
     -------
-    str
+    str or bytes
+        Bytes where the renderer is binary.
 
     Raises
     ------
@@ -42,4 +71,4 @@ def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str:
     """
     if name not in RENDERERS:
         raise ValueError(f"name must be one of {', '.join(RENDERERS)}, got {name!r}")
-    return RENDERERS[name](recording, roofs)
+    return RENDERERS[name].render(Report.of(recording, roofs))

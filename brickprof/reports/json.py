@@ -1,20 +1,21 @@
-"""The report for programs: every figure of the text report, unrounded, as JSON."""
+"""A report as JSON: every figure of the text report, unrounded."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 
-from brickprof.diagnose import Finding, diagnose
-from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, summarize
+from brickprof.diagnose import Finding
+from brickprof.diagnose.summary import BrickSummary, LevelSummary
 from brickprof.recording import Recording
+from brickprof.reports.base import Report
 from brickprof.roofline import Roofs
 
 SCHEMA = "brickprof-report"
-"""Value of the key ``schema``, which tells a report from a saved recording."""
+"""Value of the key ``schema``, which distinguishes a report from a saved recording."""
 
 VERSION = 1
-"""Value of the key ``version``; grows when a key changes its meaning or goes away."""
+"""Value of the key ``version``; increased when a key changes its meaning or is removed."""
 
 
 def render(recording: Recording, roofs: Roofs | None = None) -> str:
@@ -23,9 +24,9 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
     Parameters
     ----------
     recording : Recording
-        What a profiler saw.
+        The recording.
     roofs : Roofs, optional
-        What to hold it against; by default the recording's own.
+        Roofs to compare with; by default the recording's own.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
               memory, unknown), ``bound_basis`` (ridge, rule of thumb),
             - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit).
         ``notes``
-            Sentences that hold for all bricks.
+            Caveats on the figures of all bricks, in sentences.
         ``findings``
             Most important first. Each has ``code``, ``brick``, ``level``, ``symptom``,
             ``evidence``, ``figures`` (an object), ``cause``, ``action``, ``weight_ns``.
@@ -71,20 +72,19 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
     TypeError
         If an argument is of another type.
     """
-    summary = summarize(recording, roofs)
-    return json.dumps(_report(summary, diagnose(summary)), indent=2, allow_nan=False) + "\n"
+    return render_report(Report.of(recording, roofs))
 
 
-def _report(summary: Summary, findings: tuple[Finding, ...]) -> dict[str, object]:
-    """Return the whole report."""
-    recording = summary.recording
-    return {
+def render_report(report: Report) -> str:
+    """Render a report as `render` does a recording."""
+    recording, summary = report.recording, report.summary
+    content = {
         "schema": SCHEMA,
         "version": VERSION,
         "brickprof_version": recording.version,
         "created": recording.created,
         "machine": None if recording.machine is None else recording.machine.to_json(),
-        "roofs": None if summary.roofs is None else summary.roofs.to_json(),
+        "roofs": None if report.roofs is None else report.roofs.to_json(),
         "clock": asdict(recording.clock),
         "overhead_ns": asdict(recording.overhead),
         "sample_every": recording.sample_every,
@@ -93,8 +93,20 @@ def _report(summary: Summary, findings: tuple[Finding, ...]) -> dict[str, object
         "events_dropped": recording.events_dropped,
         "bricks": [_brick(brick) for brick in summary.bricks],
         "notes": list(summary.notes),
-        "findings": [finding_json(finding) for finding in findings],
+        "findings": [finding_json(finding) for finding in report.findings],
     }
+    return dump(content)
+
+
+def dump(value: object) -> str:
+    """Return a JSON value as all JSON outputs are written, with a newline at the end.
+
+    Raises
+    ------
+    ValueError
+        If a number in it is not finite.
+    """
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def _brick(brick: BrickSummary) -> dict[str, object]:

@@ -13,13 +13,13 @@ __all__ = ["render"]
 
 _WIDTH, _HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 616, 44, 344
-_INK, _PALE, _DOT, _LAW = "#333333", "#dddddd", "#d1495b", "#2e6f95"
+_INK, _GRID, _DOT, _LAW = "#333333", "#dddddd", "#d1495b", "#2e6f95"
 _CURVE_POINTS = 120
 _TICKS = 5
 
 _STYLE = (
     f"text{{font:12px sans-serif;fill:{_INK}}}"
-    f".grid{{stroke:{_PALE}}}"
+    f".grid{{stroke:{_GRID}}}"
     f".axis{{stroke:{_INK}}}"
     f".law{{fill:none;stroke:{_LAW};stroke-width:1.6}}"
     f".optimum{{stroke:{_LAW};stroke-dasharray:4 3}}"
@@ -51,12 +51,14 @@ def render(sweep: Sweep, title: str) -> str:
     first, last = counts[0], max(counts[-1], counts[0] + 1)
     top = max(sweep.throughput_interval(point)[1] for point in sweep)
     step = _step(top)
-    ceiling = step * max(math.ceil(top / step), 1)
+    steps = max(math.ceil(top / step), 1)
+    ceiling = step * steps
+    rates = [step * i for i in range(steps + 1)]
 
-    def across(threads: float) -> float:
+    def x_of(threads: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * (threads - first) / (last - first)
 
-    def up(rate: float) -> float:
+    def y_of(rate: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * min(rate / ceiling, 1)
 
     parts = [
@@ -65,11 +67,9 @@ def render(sweep: Sweep, title: str) -> str:
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_LEFT, 24, title),
-        *_axes(
-            sweep.unit, counts, [step * i for i in range(round(ceiling / step) + 1)], across, up
-        ),
-        *_law(sweep, first, last, across, up),
-        *_points(sweep, across, up),
+        *_axes(sweep.unit, counts, rates, x_of, y_of),
+        *_law(sweep, first, last, x_of, y_of),
+        *_points(sweep, x_of, y_of),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -94,41 +94,41 @@ def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _axes(
-    unit: str, counts: list[int], rates: list[float], across: _Scale, up: _Scale
+    unit: str, counts: list[int], rates: list[float], x_of: _Scale, y_of: _Scale
 ) -> Iterator[str]:
-    """Return grid lines and axes with their labels; thread counts that would collide have none."""
+    """Yield grid lines and labelled axes; a thread count whose label would collide has none."""
     for rate in rates:
-        yield _line("grid", _LEFT, up(rate), _RIGHT, up(rate))
-        yield _text(_LEFT - 8, up(rate) + 4, units.format_number(rate), "end")
-    free = 0.0
+        yield _line("grid", _LEFT, y_of(rate), _RIGHT, y_of(rate))
+        yield _text(_LEFT - 8, y_of(rate) + 4, units.format_number(rate), "end")
+    next_free_x = 0.0
     for count in counts:
-        yield _line("axis", across(count), _BOTTOM, across(count), _BOTTOM + 5)
-        if across(count) >= free:
-            yield _text(across(count), _BOTTOM + 20, str(count), "middle")
-            free = across(count) + 8 * len(str(count)) + 12
+        yield _line("axis", x_of(count), _BOTTOM, x_of(count), _BOTTOM + 5)
+        if x_of(count) >= next_free_x:
+            yield _text(x_of(count), _BOTTOM + 20, str(count), "middle")
+            next_free_x = x_of(count) + 8 * len(str(count)) + 12
     yield _line("axis", _LEFT, _BOTTOM, _RIGHT, _BOTTOM)
     yield _text((_LEFT + _RIGHT) / 2, _BOTTOM + 42, "threads", "middle")
     yield _text(_RIGHT, 24, f"{unit}/s", "end")
 
 
-def _law(sweep: Sweep, first: int, last: int, across: _Scale, up: _Scale) -> Iterator[str]:
-    """Return the fitted law as a curve, and its optimum where that is in the picture."""
+def _law(sweep: Sweep, first: int, last: int, x_of: _Scale, y_of: _Scale) -> Iterator[str]:
+    """Yield the fitted law as a curve, and its optimum where that is within the axes."""
     law = sweep.scalability
     if law is None:
         return
     steps = [first + (last - first) * i / _CURVE_POINTS for i in range(_CURVE_POINTS + 1)]
-    curve = " ".join(f"{across(n):.1f},{up(law.predict(n)):.1f}" for n in steps)
+    curve = " ".join(f"{x_of(n):.1f},{y_of(law.predict(n)):.1f}" for n in steps)
     yield f'<polyline class="law" points="{curve}"/>'
     if first <= law.optimum <= last:
-        at = across(law.optimum)
-        yield _line("optimum", at, _BOTTOM, at, up(law.predict(law.optimum)))
+        at = x_of(law.optimum)
+        yield _line("optimum", at, _BOTTOM, at, y_of(law.predict(law.optimum)))
 
 
-def _points(sweep: Sweep, across: _Scale, up: _Scale) -> Iterator[str]:
-    """Return a dot with its interval for each thread count."""
+def _points(sweep: Sweep, x_of: _Scale, y_of: _Scale) -> Iterator[str]:
+    """Yield a dot with its interval for each thread count."""
     for point in sweep:
-        x = across(point.threads)
+        x, y = x_of(point.threads), y_of(sweep.throughput(point))
         low, high = sweep.throughput_interval(point)
-        yield _line("interval", x, up(low), x, up(high))
+        yield _line("interval", x, y_of(low), x, y_of(high))
         kind = "dot best" if point == sweep.best else "dot"
-        yield f'<circle class="{kind}" cx="{x:.1f}" cy="{up(sweep.throughput(point)):.1f}" r="4"/>'
+        yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>'

@@ -1,25 +1,18 @@
-"""The report for people: plain text of at most 100 columns."""
+"""A report as plain text of at most 100 columns: a table per brick, notes and findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from io import StringIO
-from typing import TYPE_CHECKING
 
 from brickprof.core import units
-from brickprof.diagnose import Finding, diagnose
-from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, summarize, threads_text
+from brickprof.diagnose import Finding
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, threads_text
 from brickprof.recording import Recording
+from brickprof.reports import layout
+from brickprof.reports.base import Report
 from brickprof.roofline import MEMORY, Roofs
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-WIDTH = 100
-"""Columns that no line exceeds."""
-
 _NAME_WIDTH = 48
-_ITEM_WIDTH = WIDTH - 8
 _COUNT_WIDTH = 9
 _FIGURE_WIDTH = 7
 
@@ -28,7 +21,7 @@ _EMPTY = (
     "around the tiles of a kernel, or pass profiler= to gemm or attention."
 )
 
-_COLUMNS = (
+_COLUMNS: layout.Columns = (
     ("Level", "left"),
     ("Tiles", "right"),
     ("Avg", "right"),
@@ -49,72 +42,69 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
     Parameters
     ----------
     recording : Recording
-        What a profiler saw.
+        The recording.
     roofs : Roofs, optional
-        What to hold it against; by default the recording's own.
+        Roofs to compare with; by default the recording's own.
 
     Returns
     -------
     str
-        Lines of at most `WIDTH` columns, without escape sequences, with a newline at the end.
+        Lines of at most `layout.WIDTH` columns, without escape sequences, with a newline at the
+        end.
 
     Raises
     ------
     TypeError
         If an argument is of another type.
     """
-    summary = summarize(recording, roofs)
-    console = _console()
-    lines = [*_packed(_run_items(summary)), *_roof_lines(summary)]
+    return render_report(Report.of(recording, roofs))
+
+
+def render_report(report: Report) -> str:
+    """Render a report as `render` does a recording."""
+    summary, console = report.summary, layout.plain_console()
+    lines = [*layout.packed(_run_items(summary)), *_roof_lines(summary)]
     if not summary.bricks:
-        lines += ["", *_wrapped(console, "", _EMPTY)]
+        lines += ["", *layout.hanging(console, "", _EMPTY)]
     for brick in summary.bricks:
-        lines += ["", *_packed(_brick_items(brick))]
+        lines += ["", *layout.packed(_brick_items(brick))]
         if brick.levels:
-            lines += _table(console, brick.levels)
+            rows = map(_cells, brick.levels)
+            lines += layout.table(console, _COLUMNS, rows, full_width=True)
     notes = [
-        *(f"{_name(b.info.name)}: {_plain(note)}" for b in summary.bricks for note in b.notes),
-        *(_plain(note) for note in summary.notes),
+        *(
+            f"{_name(brick.info.name)}: {layout.printable(note)}"
+            for brick in summary.bricks
+            for note in brick.notes
+        ),
+        *map(layout.printable, summary.notes),
     ]
-    lines += _bullets(console, "Notes", notes)
-    lines += _bullets(console, "What to look at next", map(_finding_text, diagnose(summary)))
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    if notes:
+        lines += ["", *layout.bullets(console, "Notes", notes)]
+    text = layout.text_of(lines)
+    return f"{text}\n{render_findings(report.findings)}" if report.findings else text
 
 
 def render_findings(findings: Iterable[Finding]) -> str:
-    """Render findings, of a sweep for one, as a report shows them: none gives no text.
+    """Render findings, such as those of a sweep, as a bulleted list under their heading.
 
     Parameters
     ----------
     findings : iterable of Finding
-        As `brickprof.diagnose.diagnose_sweep` returns them.
+        As `brickprof.diagnose.diagnose` and `diagnose_sweep` return them.
 
     Returns
     -------
     str
-        A heading and lines of at most `WIDTH` columns, with a newline at the end.
+        Lines of at most `layout.WIDTH` columns, with a newline at the end; empty without findings.
     """
-    lines = _bullets(_console(), "What to look at next", map(_finding_text, findings))
-    return "\n".join(line.rstrip() for line in lines[1:]) + "\n" if lines else ""
-
-
-def _console() -> Console:
-    """Return a console that only lays out: no colour, the same in every terminal."""
-    from rich.console import Console
-
-    return Console(
-        file=StringIO(),
-        width=WIDTH,
-        color_system=None,
-        force_terminal=False,
-        force_jupyter=False,
-        legacy_windows=False,
-        _environ={},
-    )
+    paragraphs = map(_finding_text, findings)
+    lines = layout.bullets(layout.plain_console(), "What to look at next", paragraphs)
+    return layout.text_of(lines)
 
 
 def _run_items(summary: Summary) -> Iterator[str]:
-    """Name the library, the machine, the clock and its cost."""
+    """Yield the library, the machine, the clock and its overhead."""
     recording = summary.recording
     yield f"brickprof {recording.version}".strip()
     machine = recording.machine
@@ -124,32 +114,33 @@ def _run_items(summary: Summary) -> Iterator[str]:
     tick = recording.clock.ns_per_tick
     length = f" {units.format_number(tick)} ns/tick" if tick else ""
     yield f"clock {recording.clock.source}{length}"
-    doors = ((recording.overhead.c_pair, "nogil"), (recording.overhead.python_pair, "Python"))
-    pairs = [f"{units.format_ns(pair)} {door}" for pair, door in doors if pair]
+    overhead = recording.overhead
+    entry_points = ((overhead.c_pair, "nogil"), (overhead.python_pair, "Python"))
+    pairs = [f"{units.format_ns(pair_ns)} {name}" for pair_ns, name in entry_points if pair_ns]
     if pairs:
         yield f"pair {', '.join(pairs)} (taken out)"
 
 
 def _roof_lines(summary: Summary) -> list[str]:
-    """Show the roofs that the bricks are held against."""
+    """Return the lines of the roofs that the bricks are compared with."""
     roofs = summary.roofs
     if roofs is None:
         return []
-    used = [dtype for dtype in roofs.peak_by_dtype if any(dtype == b.dtype for b in summary.bricks)]
-    shown = used or [roofs.dtype]
-    many = len(shown) > 1
+    used = {brick.dtype for brick in summary.bricks}
+    dtypes = [dtype for dtype in roofs.peak_by_dtype if dtype in used] or [roofs.dtype]
+    several = len(dtypes) > 1
     peaks = [
-        units.format_number(roofs.peak_by_dtype[dtype]) + (f" {dtype}" if many else "")
-        for dtype in shown
+        units.format_number(roofs.peak_by_dtype[dtype]) + (f" {dtype}" if several else "")
+        for dtype in dtypes
     ]
     memories = [f"{name} {units.format_number(roofs.bandwidth_gbs[name])}" for name in MEMORY]
-    head = f"Roofs ({'' if many else f'{shown[0]}, '}{threads_text(roofs.threads)}, "
+    head = f"Roofs ({'' if several else f'{dtypes[0]}, '}{threads_text(roofs.threads)}, "
     head += f"measured {roofs.measured_at[:10]}): peak {', '.join(peaks)} GF/s"
-    return _packed([head, f"{' · '.join(memories)} GB/s"])
+    return layout.packed([head, f"{' · '.join(memories)} GB/s"])
 
 
 def _brick_items(brick: BrickSummary) -> Iterator[str]:
-    """Name a brick and show its whole run."""
+    """Yield a brick's name and the figures of its whole run."""
     info = brick.info
     yield _name(info.name)
     yield brick.dtype
@@ -161,21 +152,6 @@ def _brick_items(brick: BrickSummary) -> Iterator[str]:
         share = brick.peak_share
         of_peak = "" if share is None else f" ({units.format_percent(share)} of peak)"
         yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}"
-
-
-def _table(console: Console, rows: Iterable[LevelSummary]) -> list[str]:
-    """Lay out the levels of a brick."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, pad_edge=False, expand=True)
-    for heading, justify in _COLUMNS:
-        table.add_column(heading, justify="left" if justify == "left" else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*_cells(row))
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().splitlines()
 
 
 def _cells(row: LevelSummary) -> tuple[str, ...]:
@@ -228,55 +204,9 @@ def _finding_text(finding: Finding) -> str:
     place += [finding.level.label] if finding.level is not None else []
     head = " ".join(place)
     symptom = f"{head}: {finding.symptom}" if head else finding.symptom.capitalize()
-    return f"{symptom} ({_plain(finding.evidence)}). {finding.cause} {finding.action}"
-
-
-def _bullets(console: Console, heading: str, paragraphs: Iterable[str]) -> list[str]:
-    """Lay out a list under a heading; nothing without paragraphs."""
-    lines = [line for one in paragraphs for line in _wrapped(console, " - ", one)]
-    return ["", heading, *lines] if lines else []
-
-
-def _wrapped(console: Console, bullet: str, paragraph: str) -> list[str]:
-    """Break a paragraph into lines that hang behind its bullet."""
-    from rich.text import Text
-
-    lines = [line.plain for line in Text(paragraph).wrap(console, WIDTH - len(bullet))]
-    return [(bullet if not i else " " * len(bullet)) + line for i, line in enumerate(lines)]
-
-
-def _packed(items: Iterable[str]) -> list[str]:
-    """Join items with dots, breaking lines between items only."""
-    from rich.cells import cell_len
-
-    lines: list[str] = []
-    for item in items:
-        item = _clipped(_plain(item), _ITEM_WIDTH)
-        longer = f"{lines[-1]} · {item}" if lines else item
-        if lines and cell_len(longer) > WIDTH:
-            lines.append(f"  {item}")
-        else:
-            lines[-1:] = [longer]
-    return lines
+    return f"{symptom} ({layout.printable(finding.evidence)}). {finding.cause} {finding.action}"
 
 
 def _name(brick: str) -> str:
-    """Return a brick's name as it is shown: literally, and clipped if it is very long."""
-    return _clipped(_plain(brick), _NAME_WIDTH)
-
-
-def _plain(text: str) -> str:
-    """Return text with control and other invisible characters spelled out."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
-
-
-def _clipped(text: str, width: int) -> str:
-    """Return text cut to a width in columns, with an ellipsis where something was cut off."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, width - 1).rstrip() + "…"
+    """Return a brick's name literally, clipped if it is very long."""
+    return layout.clipped(layout.printable(brick), _NAME_WIDTH)

@@ -22,7 +22,7 @@ from brickprof.calibration.measurement import Effort
 from brickprof.cli import VERBS, _output, demo, main, report
 from brickprof.cli._problems import AttentionProblem, GemmProblem
 from brickprof.recording import BrickInfo, Recording
-from brickprof.reports import render
+from brickprof.reports import layout, render
 from brickprof.roofline import Roofs, load_roofs, store_roofs
 
 SMALL = ("96", "80", "64")
@@ -76,7 +76,8 @@ def failure(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 1) -> st
 
 def in_process(*argv: str, blocked: bool = False, **environment: str) -> Any:
     """Run a command in a process of its own, with or without the compiled modules."""
-    names = ("_kernels", "_profiler", "_recorder", "_arrays") if blocked else ()
+    compiled = ("_kernels", "profiler.brick_profiler", "profiler.recorder", "kernels.arrays")
+    names = compiled if blocked else ()
     code = (
         f"import sys; sys.modules.update({{'brickprof.' + name: None for name in {names}}}); "
         "from brickprof.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -343,7 +344,7 @@ def test_machine(stored: Roofs, capsys: pytest.CaptureFixture[str]) -> None:
     assert machine.cpu in text
     assert "Stored roofs" in text
     assert all(name in text for name in ("L1", "L2", "L3", "Budget", "DRAM"))
-    assert max(map(len, text.splitlines())) <= _output.WIDTH
+    assert max(map(len, text.splitlines())) <= layout.WIDTH
 
 
 def test_machine_without_roofs(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -474,7 +475,7 @@ def test_compare_a_slower_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     macro = next(" ".join(line.split()) for line in lines if line.strip().startswith("Macro"))
     assert macro == "Macro 360 µs 720 µs 2.00 x 74.1 37.0 0.500 x 92.6 % 46.3 %"
-    assert max(map(len, lines)) <= _output.WIDTH
+    assert max(map(len, lines)) <= layout.WIDTH
 
 
 def test_compare_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -510,4 +511,4 @@ def test_compare_bricks_that_only_one_has(
     assert main(["compare", a, b]) == 0
     text = capsys.readouterr().out
     assert "[bold]a\\nvery long …" in text
-    assert max(map(len, text.splitlines())) <= _output.WIDTH
+    assert max(map(len, text.splitlines())) <= layout.WIDTH

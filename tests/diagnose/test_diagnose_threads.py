@@ -10,8 +10,8 @@ from support.made_recordings import COUNTS, MACHINE, changed, healthy_tiles, mad
 
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose import Finding, diagnose
-from brickprof.diagnose._noise import HELD_UP
-from brickprof.diagnose._tiles import LARGE_FOOTPRINT
+from brickprof.diagnose.rules.noise import OUTLIER_RATIO
+from brickprof.diagnose.rules.tiles import LARGE_FOOTPRINT
 from brickprof.machine import Machine
 from brickprof.recording import DEFAULT_BRICK, BrickInfo, Recording, TeamTimes, merge_recordings
 
@@ -195,5 +195,5 @@ def test_what_others_took_is_no_fault_of_the_kernel() -> None:
 
 def test_noise_that_costs_little_or_is_no_accident_is_not_called_so() -> None:
     assert only(held_up(MICRO, 1, 40.0)).code == "near-roof"
-    assert only(held_up(MICRO, 9, HELD_UP * 0.9)).code == "near-roof"
+    assert only(held_up(MICRO, 9, OUTLIER_RATIO * 0.9)).code == "near-roof"
     assert only(held_up(MICRO, 20, 40.0)).code == "variable-latency"

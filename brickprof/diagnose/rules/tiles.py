@@ -1,4 +1,4 @@
-"""What tiles tell: long tails, tiles too short or too large, time outside micro tiles."""
+"""Tiles: variable latency, too short for the timer, too large, time outside Micro tiles."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ from collections.abc import Iterator
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose._finding import Finding
-from brickprof.diagnose._noise import TAIL_SAMPLES
-from brickprof.diagnose._roofs import NEAR_ROOF
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.rules.noise import TAIL_SAMPLES
+from brickprof.diagnose.rules.registry import rule
+from brickprof.diagnose.rules.roofs import NEAR_ROOF
 from brickprof.diagnose.summary import BrickSummary, Summary, threads_text, too_short
 from brickprof.machine import Machine
 from brickprof.planning.blocks import ceil_div
 
 LARGE_TAIL = 3.0
-"""p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and
-one that has to come from the next memory takes two to four times as long."""
+"""p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and one
+whose data come from the next memory takes two to four times as long."""
 
 LARGE_OUTER_SELF = 0.2
 """Self share above which an outer level is more than packing and loop set-up should cost."""
 
 LARGE_FOOTPRINT = 1.5
 """Footprint over the cache's share of a thread from which a tile counts as too large: up to a
-third more than L1 is taken on purpose, by strips of which L2 feeds what does not stay."""
+third more than L1 is planned on purpose, for micropanels of B that L2 streams."""
 
 
+@rule
 def variable_latency(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """A long tail of slow tiles; at the finest level that has one, as coarser ones contain it."""
+    """A long tail of slow tiles; the finest level that has one, as coarser tiles contain it."""
     for row in reversed(brick.levels):
         tail = metrics.share(row.p99_ns, row.p50_ns)
-        # Tiles of the timer's own length vary with the timer.
+        # Tiles as short as the timer vary with the timer.
         if row.stats.timed < TAIL_SAMPLES or row.batch is not None or tail <= LARGE_TAIL:
             continue
         yield Finding(
@@ -53,14 +55,15 @@ def variable_latency(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
         return
 
 
+@rule
 def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """The timer is a large part of what was timed."""
+    """The timer took a large share of the time that it measured."""
     for row in too_short(brick.levels):
-        payer = row.batch_level or row.level
+        batch_level = row.batch_level or row.level
         yield Finding(
             code="tiles-too-short",
             brick=brick.info.name,
-            level=payer,
+            level=batch_level,
             symptom="tiles too short for the timer",
             evidence=f"the timer was {units.format_percent(row.overhead_share)} of "
             f"{row.level.label}'s time",
@@ -70,22 +73,23 @@ def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             ),
             cause="Starting and stopping a tile costs much of what the work in it does; that was "
             "taken out, but the correction is not exact.",
-            action=_batch(row.batch or 0, payer),
+            action=_batch(row.batch or 0, batch_level),
             weight=float(max(row.stats.raw_total_ns - row.stats.total_ns, 0)),
         )
 
 
+@rule
 def shorter_than_timer(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """Tiles take less than starting and stopping them, though little of that is in their time."""
+    """Tiles take less time than a start/stop pair, most of which is outside their own time."""
     recording = summary.recording
     costs = recording.overhead
     pair_ns = min(costs.c_pair, costs.python_pair, costs.block_pair)
-    # Merged costs may be another machine's, and sampling spares most of them.
+    # Merged costs may be those of another machine, and sampling avoids most of them.
     if recording.machine is None or recording.sample_every > 1:
         return
-    named = {row.batch_level for row in too_short(brick.levels)}
+    already_found = {row.batch_level for row in too_short(brick.levels)}
     for row in brick.levels:
-        if row.stats.timed < TAIL_SAMPLES or row.level in named or row.p50_ns >= pair_ns:
+        if row.stats.timed < TAIL_SAMPLES or row.level in already_found or row.p50_ns >= pair_ns:
             continue
         batch = metrics.tiles_to_batch(round(pair_ns), row.p50_ns)
         yield Finding(
@@ -109,24 +113,25 @@ def shorter_than_timer(brick: BrickSummary, summary: Summary) -> Iterator[Findin
 
 
 def _batch(tiles: int, level: TileLevel) -> str:
-    """Say how many tiles to time as one; 0 where no number would do."""
+    """Return the advice to time so many tiles as one; 0 where no number is large enough."""
     number = units.format_count(tiles) if tiles else "many"
     return f"Batch {number} {level.label} tiles into one, or sample (sample_every=)."
 
 
+@rule
 def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """Much time outside the micro tiles."""
+    """Much time outside the Micro tiles."""
     if not any(row.level is TileLevel.MICRO for row in brick.levels):
         return
     for row in brick.levels:
         if row.level is TileLevel.MICRO or row.self_share <= LARGE_OUTER_SELF:
             continue
-        own_share = units.format_percent(row.self_share)
+        self_share = units.format_percent(row.self_share)
         yield Finding(
             code="outer-self-time",
             brick=brick.info.name,
             level=row.level,
-            symptom=f"{own_share} of the time is {row.level.label}'s own",
+            symptom=f"{self_share} of the time is {row.level.label}'s own",
             evidence=f"{units.format_ns(row.stats.self_ns)} outside any finer tile",
             figures=(("self_share", row.self_share), ("self_ns", float(row.stats.self_ns))),
             cause="Packing, set-up, loop control, or waiting for other threads takes time that no "
@@ -137,27 +142,28 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         )
 
 
+@rule
 def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """A tile holds more than its cache has for one thread, and its level is not near its roof."""
+    """A tile holds more than a thread's share of the cache, and its level is not near its roof."""
     machine = summary.recording.machine
     if machine is None:
         return
     for row in brick.levels:
-        held = brick.info.footprint_bytes[row.level]
+        footprint_bytes = brick.info.footprint_bytes[row.level]
         share = _cache_share(machine, row.level, brick.info.threads)
-        fed = row.efficiency is not None and row.efficiency >= NEAR_ROOF
-        if held <= LARGE_FOOTPRINT * share or fed:
+        at_roof = row.efficiency is not None and row.efficiency >= NEAR_ROOF
+        if footprint_bytes <= LARGE_FOOTPRINT * share or at_roof:
             continue
-        ratio = metrics.share(held, share)
+        ratio = metrics.share(footprint_bytes, share)
         yield Finding(
             code="footprint",
             brick=brick.info.name,
             level=row.level,
             symptom=f"tiles are larger than {row.level.cache}",
-            evidence=f"a tile holds {units.format_bytes(held)} to use again, where "
+            evidence=f"a tile holds {units.format_bytes(footprint_bytes)} to use again, where "
             f"{units.format_bytes(share)} are there for each of {threads_text(brick.info.threads)}",
             figures=(
-                ("footprint_bytes", float(held)),
+                ("footprint_bytes", float(footprint_bytes)),
                 ("cache_share_bytes", float(share)),
                 ("ratio", ratio),
                 ("threads", float(brick.info.threads)),
@@ -171,7 +177,7 @@ def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
 
 
 def _cache_share(machine: Machine, level: TileLevel, threads: int) -> int:
-    """Return the bytes of a level's cache for each of some threads, spread as well as can be."""
+    """Return a level's bytes of cache for each thread, with threads spread over all copies."""
     cache = machine.cache(level)
     copies = max(machine.logical_cores // max(cache.shared_by, 1), 1)
     return max(cache.size_bytes // max(min(ceil_div(threads, copies), cache.shared_by), 1), 1)

@@ -1,4 +1,4 @@
-"""What a run tells of its threads: too many, too little to do, or unequal shares of it."""
+"""Threads of a run: overhead, load imbalance, oversubscription."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import math
 from collections.abc import Iterator
 
 from brickprof.core import metrics, units
-from brickprof.diagnose._finding import Finding
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, Summary, threads_text
 from brickprof.machine import Machine
 from brickprof.recording import DEFAULT_BRICK, TeamTimes
 
 LARGE_WAIT = 0.2
-"""Share of the time that not even the busiest thread had a tile open above which threads cost too
-much: with a processor for each thread it is below a sixth in the library's own kernels."""
+"""Share of the wall time without a tile open on even the busiest thread above which threads cost
+too much: with a processor for each thread it is below a sixth in the library's own kernels."""
 
 LARGE_IMBALANCE = 0.2
-"""Share of the threads' time lost in wait for the busiest above which shares are uneven: it is
-under a twentieth in the library's own kernels, and a fifth where one of two threads has 40 % less
-to do than the other."""
+"""Share of the threads' time spent waiting for the busiest above which the load is imbalanced: it
+is under a twentieth in the library's own kernels, and a fifth where one of two threads has 40 %
+less to do than the other."""
 
 
+@rule
 def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     """Much of the time of calls on several threads is spent outside any tile."""
-    found = [
+    costly = [
         (team.threads * (team.wall_ns - team.busy_ns[0]), team)
         for team in _teams(brick, summary)
         if team.wall_ns - team.busy_ns[0] > LARGE_WAIT * team.wall_ns
     ]
-    if not found:
+    if not costly:
         return
-    lost, team = max(found, key=lambda pair: (pair[0], pair[1].threads))
+    lost, team = max(costly, key=lambda pair: (pair[0], pair[1].threads))
     outside = team.wall_ns - team.busy_ns[0]
     share = metrics.share(outside, team.wall_ns)
     yield Finding(
@@ -57,17 +59,18 @@ def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     )
 
 
+@rule
 def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """One thread works on while others have nothing to do."""
-    found = []
+    """One thread is busy while others are idle."""
+    imbalanced = []
     for team in _teams(brick, summary):
         slots = team.threads * team.busy_ns[0]
         idle = slots - sum(team.busy_ns)
         if idle > LARGE_IMBALANCE * slots:
-            found.append((idle, team))
-    if not found:
+            imbalanced.append((idle, team))
+    if not imbalanced:
         return
-    idle, team = max(found, key=lambda pair: (pair[0], pair[1].threads))
+    idle, team = max(imbalanced, key=lambda pair: (pair[0], pair[1].threads))
     share = metrics.share(idle, team.threads * team.busy_ns[0])
     mean = sum(team.busy_ns) // team.threads
     yield Finding(
@@ -93,10 +96,11 @@ def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
     )
 
 
+@rule
 def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """More threads than processors, or than the quota pays for."""
+    """More threads than processors, or than the cgroup quota allows."""
     machine, threads = summary.recording.machine, brick.info.threads
-    # Outside any brick, threads that never ran at the same time are counted too.
+    # The default brick counts threads that never ran at the same time too.
     if machine is None or brick.info.name == DEFAULT_BRICK or threads <= machine.usable_cores:
         return
     busy_ns = sum(row.stats.self_ns for row in brick.levels)
@@ -108,7 +112,7 @@ def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
     ]
     if machine.quota_cores is not None:
         figures.append(("quota_cores", machine.quota_cores))
-    by_quota = _quota_bites(machine) and threads <= machine.logical_cores
+    by_quota = _quota_limits(machine) and threads <= machine.logical_cores
     limit = (
         f"the control group's quota pays for {units.format_number(machine.quota_cores or 0.0)}"
         if by_quota
@@ -135,14 +139,14 @@ def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
 
 
 def _teams(brick: BrickSummary, summary: Summary) -> list[TeamTimes]:
-    """Return the teams whose threads could all run: others wait for a processor, first of all."""
+    """Return the teams that had a processor for each thread: in others, threads wait for one."""
     machine = summary.recording.machine
-    most = math.inf if machine is None else machine.usable_cores
-    return [team for team in brick.info.teams if team.threads <= most]
+    usable = math.inf if machine is None else machine.usable_cores
+    return [team for team in brick.info.teams if team.threads <= usable]
 
 
-def _quota_bites(machine: Machine) -> bool:
-    """Tell whether it is the quota that bounds the usable cores."""
+def _quota_limits(machine: Machine) -> bool:
+    """Return whether the cgroup quota is what limits the usable cores."""
     quota = machine.quota_cores
     return (
         quota is not None

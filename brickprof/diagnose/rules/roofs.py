@@ -1,4 +1,4 @@
-"""What a level's roof tells: bound by arithmetic or by a cache, near the roof, or above it."""
+"""Efficiency against the roofs: compute-bound, memory-bound, near the roof, or above it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterator
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose._finding import Finding
-from brickprof.diagnose._noise import share_held_up
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.rules.noise import outlier_share
+from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary
 
 NEAR_ROOF = 0.8
-"""Efficiency from which a kernel counts as near its roof: the last fifth goes to edge tiles,
-packing and loop ends, and even tuned libraries rarely get all of it."""
+"""Efficiency from which a kernel counts as near its roof: edge tiles, packing and loop ends take
+the last fifth, and even tuned libraries rarely get all of it."""
 
 ABOVE_ROOF = 1.05
 """Efficiency above which the inputs must be wrong: repeats of a steady roof differ by less."""
 
 LOW_BANDWIDTH = 0.2
-"""Share of a cache's bandwidth below which the arithmetic does not wait for data."""
+"""Share of a cache's bandwidth below which the arithmetic units do not wait for data."""
 
 _RAISE_INTENSITY = {
     TileLevel.MICRO: "Enlarge the register tile, so that each value loaded from L1 is used more.",
@@ -32,8 +33,8 @@ _RAISE_INTENSITY = {
 def _limiting_level(brick: BrickSummary) -> tuple[LevelSummary, float, float] | None:
     """Return the level with the lowest credible roof, that roof in GFLOP/s, and the efficiency.
 
-    All levels work through the same flops, so the lowest of their roofs holds for the brick;
-    where several are equal it is the finest's, whose rate has no packing in it.
+    All levels do the same flops, so the lowest of their roofs limits the brick. Of equal roofs the
+    finest level's is taken, as its rate has no packing in it.
     """
     limiting: tuple[LevelSummary, float, float] | None = None
     for row in brick.levels:
@@ -55,7 +56,7 @@ def _rate_evidence(row: LevelSummary, attainable: float) -> str:
 
 
 def _rate_figures(row: LevelSummary, attainable: float) -> tuple[tuple[str, float], ...]:
-    """Return the same by name."""
+    """Return a level's rate, roof and intensity by name."""
     return (
         ("gflops", row.gflops),
         ("attainable_gflops", attainable),
@@ -66,10 +67,11 @@ def _rate_figures(row: LevelSummary, attainable: float) -> tuple[tuple[str, floa
 
 
 def _time_above(row: LevelSummary, roof_gflops: float) -> float:
-    """Return the nanoseconds that a level would save at a given rate."""
+    """Return the nanoseconds that a level would save at a given rate in GFLOP/s."""
     return max(row.stats.total_ns - metrics.share(row.stats.flops, roof_gflops), 0.0)
 
 
+@rule
 def above_roof(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     """Efficiency above 100 %: one of the inputs is wrong."""
     rows = [(row.efficiency, row) for row in brick.levels if row.efficiency is not None]
@@ -93,14 +95,15 @@ def above_roof(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     )
 
 
+@rule
 def compute_bound(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """Limited by the arithmetic, yet far from the compute roof."""
+    """Compute-bound, yet far from the compute roof."""
     limiting = _limiting_level(brick)
     if limiting is None:
         return
     row, attainable, efficiency = limiting
-    # What a few tiles lost to something else is not the kernel's.
-    undisturbed = 1 - max(map(share_held_up, brick.levels))
+    # Time lost in outliers is the machine's fault, not the kernel's.
+    undisturbed = 1 - max(map(outlier_share, brick.levels))
     if row.bound != "compute" or efficiency >= NEAR_ROOF * undisturbed:
         return
     used = row.bandwidth_share or 0.0
@@ -130,8 +133,9 @@ def compute_bound(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     )
 
 
+@rule
 def memory_bound(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
-    """Limited by the cache that feeds a level."""
+    """Memory-bound on the cache that feeds a level."""
     limiting = _limiting_level(brick)
     roofs = summary.roofs
     if roofs is None or limiting is None or limiting[0].bound != "memory":
@@ -165,7 +169,7 @@ def memory_bound(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
 
 
 def _lower_first(sentence: str) -> str:
-    """Return a sentence as it goes on behind a colon."""
+    """Return a sentence with a small first letter, for the place behind a colon."""
     return sentence[0].lower() + sentence[1:]
 
 

@@ -1,4 +1,4 @@
-"""What a sweep over thread counts tells: counts that lose, gain nothing, or cannot be told."""
+"""Sweeps over thread counts: counts that are slower, gain nothing, or are too noisy to compare."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from brickprof.core import metrics, units
-from brickprof.diagnose._finding import Finding
+from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.summary import threads_text
 
 MIN_ROUNDS = 6
-"""Rounds below which a point is no evidence: the range of 5 misses the median once in 16 times,
-that of 6 once in 32, which is within the 5 % that an interval of 95 % allows."""
+"""Rounds below which a point is no evidence: the range of 5 misses the median in 1 of 16 cases,
+that of 6 in 1 of 32, which is within the 5 % that an interval of 95 % allows."""
 
 CLEAR_LOSS = 1.05
-"""Ratio of medians from which a count loses, provided that intervals are apart too: what is less
-is not worth changing anything for."""
+"""Ratio of medians from which a count is slower, provided that the intervals do not overlap: less
+is not worth a change."""
 
 NO_GAIN = 1.25
-"""Gain by twice the threads below which they are not worth it: a quarter of what doubling could
-give at most, for twice the processors."""
+"""Speed-up by twice the threads below which they are not worth it: a quarter of what doubling could
+gain at most, for twice the processors."""
 
 WIDE_INTERVAL = 0.2
-"""Width of an interval over the median above which a machine is noisy: thread counts that differ
-by less than a fifth could not be told apart."""
+"""Width of an interval over the median above which a machine is noisy: thread counts that differ by
+less than a fifth could not be distinguished."""
 
 
 class PointLike(Protocol):
-    """The times of one thread count."""
+    """The times of one thread count, as `brickprof.SweepPoint` has them."""
 
     @property
     def threads(self) -> int:
@@ -35,7 +35,7 @@ class PointLike(Protocol):
 
     @property
     def rounds(self) -> int:
-        """How often it was measured."""
+        """Number of measurements."""
 
     @property
     def median_ns(self) -> int:
@@ -50,7 +50,7 @@ Point = TypeVar("Point", bound=PointLike)
 
 
 class SweepLike(Protocol[Point]):
-    """The times of several thread counts for the same work."""
+    """The times of several thread counts for the same work, as `brickprof.Sweep` has them."""
 
     @property
     def points(self) -> Sequence[Point]:
@@ -69,10 +69,10 @@ class SweepLike(Protocol[Point]):
 
 
 def diagnose_sweep(sweep: SweepLike[Point]) -> tuple[Finding, ...]:
-    """Find what thread counts lose, and why.
+    """Find the thread counts that are slower than fewer threads, and why.
 
-    A count loses where its median is clearly above the best one's and the confidence intervals of
-    both are apart. Points of fewer than 6 rounds are left out.
+    A count is slower where its median is clearly above the best one's and the confidence intervals
+    of both do not overlap. Points of fewer than 6 rounds are left out.
 
     Parameters
     ----------
@@ -82,10 +82,10 @@ def diagnose_sweep(sweep: SweepLike[Point]) -> tuple[Finding, ...]:
     Returns
     -------
     tuple of Finding
-        ``"thread-overhead"`` (a count within the budget loses to a smaller one),
-        ``"oversubscription"`` (one beyond the budget loses), ``"no-gain"`` (twice the threads are
-        hardly faster) and ``"noisy-machine"``, that about most time first. `brick` and `level` are
-        None, and a `weight` is nanoseconds of a call.
+        ``"thread-overhead"`` (a count within the budget is slower than a smaller one),
+        ``"oversubscription"`` (one beyond the budget is), ``"no-gain"`` (twice the threads are
+        hardly faster) and ``"noisy-machine"``; the one that is about most time first. `brick` and
+        `level` are None, and a `weight` is nanoseconds of a call.
     """
     points = sorted(
         (point for point in sweep.points if point.rounds >= MIN_ROUNDS and point.median_ns),
@@ -94,18 +94,18 @@ def diagnose_sweep(sweep: SweepLike[Point]) -> tuple[Finding, ...]:
     if not points:
         return ()
     best = min(points, key=lambda point: (point.median_ns, point.threads))
-    losing = [point for point in points if point.threads > best.threads and _loses(point, best)]
+    slower = [point for point in points if point.threads > best.threads and _slower(point, best)]
     found = [
-        *_too_many(sweep, best, [point for point in losing if point.threads <= sweep.budget]),
-        *_oversubscribed(sweep, best, [one for one in losing if one.threads > sweep.budget]),
+        *_too_many(sweep, best, [point for point in slower if point.threads <= sweep.budget]),
+        *_oversubscribed(sweep, best, [one for one in slower if one.threads > sweep.budget]),
         *_no_gain(sweep, points, best),
         *_noisy(points),
     ]
     return tuple(sorted(found, key=lambda finding: (-finding.weight, finding.code)))
 
 
-def _loses(point: PointLike, best: PointLike) -> bool:
-    """Tell whether a point is clearly slower than another."""
+def _slower(point: PointLike, best: PointLike) -> bool:
+    """Return whether a point is clearly slower than another."""
     apart = point.interval_ns[0] > best.interval_ns[1]
     return apart and point.median_ns >= CLEAR_LOSS * best.median_ns
 
@@ -117,10 +117,10 @@ def _rate(sweep: SweepLike[Point], point: Point) -> str:
 
 
 def _loss(
-    sweep: SweepLike[Point], best: Point, losing: list[Point], code: str, cause: str, action: str
+    sweep: SweepLike[Point], best: Point, slower: list[Point], code: str, cause: str, action: str
 ) -> Finding:
-    """Return the finding that the largest of some thread counts loses to the best."""
-    worst = losing[-1]
+    """Return the finding that the largest of some thread counts is slower than the best."""
+    worst = slower[-1]
     ratio = metrics.share(worst.median_ns, best.median_ns)
     return Finding(
         code=code,
@@ -145,18 +145,18 @@ def _loss(
 
 def _intervals(worse: PointLike, better: PointLike) -> str:
     """Return the intervals of two points as a clause."""
-    low, high = (units.format_ns(end) for end in worse.interval_ns)
-    least, most = (units.format_ns(end) for end in better.interval_ns)
-    return f"medians within {low} to {high} and {least} to {most}"
+    worse_low, worse_high = map(units.format_ns, worse.interval_ns)
+    low, high = map(units.format_ns, better.interval_ns)
+    return f"medians within {worse_low} to {worse_high} and {low} to {high}"
 
 
-def _too_many(sweep: SweepLike[Point], best: Point, losing: list[Point]) -> Iterator[Finding]:
+def _too_many(sweep: SweepLike[Point], best: Point, slower: list[Point]) -> Iterator[Finding]:
     """More threads than the best number, though each has a core."""
-    if losing:
+    if slower:
         yield _loss(
             sweep,
             best,
-            losing,
+            slower,
             "thread-overhead",
             "Thread overhead: the work of a call is cut too fine, so that waking threads up, "
             "waiting for them and passing cache lines between them outweighs it.",
@@ -165,13 +165,13 @@ def _too_many(sweep: SweepLike[Point], best: Point, losing: list[Point]) -> Iter
         )
 
 
-def _oversubscribed(sweep: SweepLike[Point], best: Point, losing: list[Point]) -> Iterator[Finding]:
+def _oversubscribed(sweep: SweepLike[Point], best: Point, slower: list[Point]) -> Iterator[Finding]:
     """More threads than the process has cores for."""
-    if losing:
+    if slower:
         yield _loss(
             sweep,
             best,
-            losing,
+            slower,
             "oversubscription",
             f"More threads than the {sweep.budget} that cores, affinity and quota allow: they "
             "share a core's units and caches, take turns, or use up the quota.",
@@ -180,14 +180,14 @@ def _oversubscribed(sweep: SweepLike[Point], best: Point, losing: list[Point]) -
 
 
 def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Iterator[Finding]:
-    """Twice the threads are hardly faster, even at the lucky end of their intervals."""
+    """Twice the threads are hardly faster, even at the favourable ends of their intervals."""
     at = {point.threads: point for point in points if point.threads <= sweep.budget}
     for threads, point in at.items():
         twice = at.get(2 * threads)
-        if twice is None or _loses(twice, best) or not twice.interval_ns[0]:
+        if twice is None or _slower(twice, best) or not twice.interval_ns[0]:
             continue
-        most = metrics.share(point.interval_ns[1], twice.interval_ns[0])
-        if most >= NO_GAIN:
+        max_gain = metrics.share(point.interval_ns[1], twice.interval_ns[0])
+        if max_gain >= NO_GAIN:
             continue
         gain = metrics.share(point.median_ns, twice.median_ns)
         yield Finding(
@@ -196,12 +196,12 @@ def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Itera
             level=None,
             symptom=f"{threads_text(twice.threads)} are hardly faster than {threads}",
             evidence=f"{_rate(sweep, point)}, {_rate(sweep, twice)}: {units.format_number(gain)} "
-            f"times as much, {units.format_number(most)} at most",
+            f"times as much, {units.format_number(max_gain)} at most",
             figures=(
                 ("threads", float(threads)),
                 ("twice_threads", float(twice.threads)),
                 ("gain", gain),
-                ("most_gain", most),
+                ("most_gain", max_gain),
             ),
             cause="A call has too little work for more threads, or is memory-bound: they share "
             "the bandwidth that fewer use up.",
@@ -213,7 +213,7 @@ def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Itera
 
 
 def _noisy(points: list[Point]) -> Iterator[Finding]:
-    """Intervals too wide to tell thread counts apart."""
+    """Intervals too wide to compare thread counts."""
 
     def width(point: PointLike) -> float:
         low, high = point.interval_ns

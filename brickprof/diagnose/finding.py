@@ -1,4 +1,4 @@
-"""Finding: what is seen, on what evidence, why, and what to do about it."""
+"""Finding: a symptom, its evidence, the likely cause and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from brickprof.core.levels import TileLevel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something worth a look.
+    """Something that limits a brick, a recording or a sweep, or makes its figures doubtful.
 
     Parameters
     ----------
     code : str
-        What kind it is: ``"above-roof"``, ``"compute-bound"``, ``"footprint"``,
+        Its kind: ``"above-roof"``, ``"compute-bound"``, ``"footprint"``,
         ``"memory-bound"``, ``"near-roof"``, ``"no-gain"``, ``"noisy-machine"``,
         ``"noisy-roofs"``, ``"outer-self-time"``, ``"oversubscription"``, ``"quota-ignored"``,
         ``"thread-imbalance"``, ``"thread-overhead"``, ``"tiles-too-short"`` or
         ``"variable-latency"``.
     brick : str or None
-        The brick; None where it is about the whole recording, or a sweep.
+        The brick; None where the finding is about the whole recording or a sweep.
     level : TileLevel or None
-        The level; None where it is about the whole brick, recording or sweep.
+        The level; None where the finding is about the whole brick, recording or sweep.
     symptom, evidence : str
-        What is seen and the figures that show it, as clauses.
+        What is observed and the figures that show it, as clauses.
     figures : tuple of (str, float)
-        The same figures by name, with the unit at the end of the name.
+        The figures of the evidence by name, with the unit at the end of the name.
     cause, action : str
         The likely cause and what to do, in sentences.
     weight : float
-        About how many nanoseconds it is about, of the threads' time in a recording or of a call
-        in a sweep; findings are sorted by it.
+        Estimate of the nanoseconds concerned, of the threads' time in a recording or of a call in
+        a sweep; findings are sorted by it.
     """
 
     code: str

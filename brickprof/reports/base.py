@@ -1,0 +1,100 @@
+"""Report, which every output of a recording is made from, and Renderer, which describes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from brickprof.diagnose import Finding, diagnose
+from brickprof.diagnose.summary import Summary, summarize
+from brickprof.recording import Recording
+from brickprof.roofline import Roofs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A recording with all that outputs show of it, computed once by `of`.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    roofs : Roofs or None
+        The roofs that it is compared with.
+    summary : Summary
+        Every figure, by brick and level.
+    findings : tuple of Finding
+        What limits the bricks, most important first.
+    """
+
+    recording: Recording
+    roofs: Roofs | None
+    summary: Summary
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, recording: Recording, roofs: Roofs | None = None) -> Report:
+        """Summarize and diagnose a recording.
+
+        Parameters
+        ----------
+        recording : Recording
+            The recording.
+        roofs : Roofs, optional
+            Roofs to compare with; by default the recording's own.
+
+        Returns
+        -------
+        Report
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another type.
+        """
+        summary = summarize(recording, roofs)
+        return cls(
+            recording=recording,
+            roofs=summary.roofs,
+            summary=summary,
+            findings=diagnose(summary),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """One output of a report.
+
+    Its code is the function ``render_report(report)`` of the module ``brickprof.reports.NAME``,
+    which is imported at the first use: an output that needs an optional library costs others
+    nothing.
+
+    Parameters
+    ----------
+    name : str
+        Name of the output and of its module.
+    extension : str
+        End of the names of its files, in lower case and with the dot, such as ``".txt"``.
+    binary : bool
+        Whether it gives bytes rather than text.
+    """
+
+    name: str
+    extension: str
+    binary: bool = False
+
+    def render(self, report: Report) -> str | bytes:
+        """Render a report.
+
+        Parameters
+        ----------
+        report : Report
+            The report.
+
+        Returns
+        -------
+        str or bytes
+            Bytes if `binary`, else text with a newline at its end.
+        """
+        output: str | bytes = import_module(f"brickprof.reports.{self.name}").render_report(report)
+        return output

@@ -1,0 +1,131 @@
+"""``brickprof report --output``: formats by extension, files, and binary outputs."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.made_recordings import made
+
+from brickprof.cli import main
+from brickprof.reports import RENDERERS, Renderer, Report, render
+
+PIXELS = b"\x89\x00\xff\n"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> str:
+    """Return the path of a saved recording."""
+    return str(made().save(tmp_path / "run.json"))
+
+
+@pytest.fixture
+def picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a binary output, by one module and one line."""
+    module = ModuleType("brickprof.reports.picture")
+    module.render_report = (  # type: ignore[attr-defined]
+        lambda report: PIXELS + report.recording.version.encode()
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(RENDERERS, "picture", Renderer("picture", ".picture.json", binary=True))
+
+
+class Stream(io.TextIOWrapper):
+    """A standard output that may be a terminal."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+def printed(*argv: str, terminal: bool = False, code: int = 0) -> bytes:
+    """Run ``brickprof report`` and return what it prints, as bytes."""
+    stream = Stream(terminal)
+    with redirect_stdout(stream):
+        assert main(["report", *argv]) == code
+    kept = stream.buffer
+    assert isinstance(kept, io.BytesIO)
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "name"),
+    [
+        ("out.txt", [], "text"),
+        ("out.TXT", [], "text"),
+        ("out.json", [], "json"),
+        ("out.txt", ["--format", "json"], "json"),
+        ("out.txt", ["--json"], "json"),
+        ("out", ["--format", "text"], "text"),
+    ],
+)
+@pytest.mark.parametrize("option", ["-o", "--output"])
+def test_the_format_follows_from_the_extension(
+    file: str,
+    options: list[str],
+    name: str,
+    option: str,
+    recorded: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / file
+    assert main(["report", recorded, option, str(path), *options]) == 0
+    assert path.read_text(encoding="utf-8") == render(name, made())
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"saved {path}\n")
+
+
+def test_an_unknown_extension_is_a_usage_error(
+    recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out.pdf"
+    assert main(["report", recorded, "-o", str(path)]) == 2
+    wanted = f"path must end in one of .txt, .json, got {str(path)!r}, and --format is not given\n"
+    assert capsys.readouterr().err.endswith(f"argument -o/--output: {wanted}")
+    assert not path.exists()
+
+
+def test_the_recording_itself_is_not_overwritten(
+    recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path(recorded).read_bytes()
+    path = tmp_path / "folder" / ".." / "run.json"
+    path.parent.parent.mkdir()
+    assert main(["report", recorded, "-o", str(path)]) == 2
+    assert "is one of the recordings" in capsys.readouterr().err
+    assert Path(recorded).read_bytes() == before
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "missing" / "out.txt"
+    assert main(["report", recorded, "-o", str(path)]) == 1
+    assert capsys.readouterr().err == f"brickprof: {path}: No such file or directory\n"
+
+
+def test_binary_outputs_go_to_files_and_pipes(picture: None, recorded: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.picture.json"
+    assert printed(recorded, "-o", str(path), terminal=True) == b""
+    assert path.read_bytes() == PIXELS + b"0.1.0"
+    assert printed(recorded, "--format", "picture") == PIXELS + b"0.1.0"
+
+
+def test_binary_outputs_are_kept_from_a_terminal(
+    picture: None, recorded: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert printed(recorded, "--format", "picture", terminal=True, code=2) == b""
+    assert "picture is binary and cannot be shown on a terminal" in capsys.readouterr().err
+    assert printed(recorded, terminal=True).decode() == render("text", made())
+
+
+def test_a_renderer_gets_the_report(picture: None) -> None:
+    assert RENDERERS["picture"].render(Report.of(made())) == PIXELS + b"0.1.0"

@@ -1,0 +1,122 @@
+"""Recordings and sweeps that together make every note and finding that a report can hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.made_recordings import (
+    COUNTS,
+    FLOPS,
+    MACHINE,
+    NOISY_ROOFS,
+    ROOFS,
+    changed,
+    healthy_tiles,
+    made,
+    tiles,
+)
+
+from brickprof.core.levels import TileLevel
+from brickprof.recording import BrickInfo, ClockInfo, Recording, TeamTimes
+from brickprof.tuning.scalability import Scalability
+from brickprof.tuning.sweep import Sweep, SweepPoint
+
+MACRO, MIDI, MICRO = TileLevel
+_WALL = 1_100_000
+_LARGE = replace(MACHINE, logical_cores=8, physical_cores=8, usable_cores=8)
+
+
+def _with_tail(slow: int, ratio: float) -> Recording:
+    """Return the healthy recording with some Micro tiles slower than the rest."""
+    spread = tiles(MICRO, [1000] * (COUNTS[MICRO] - slow) + [round(1000 * ratio)] * slow)
+    return changed(MICRO, histogram=spread.histogram, min_ns=spread.min_ns, max_ns=spread.max_ns)
+
+
+def _threaded(threads: int, busy_us: tuple[int, ...] = (), **fields: object) -> Recording:
+    """Return the healthy recording as one of several threads that were busy for so long."""
+    teams = (TeamTimes(3, 1_000_000, tuple(one * 1000 for one in busy_us)),) if busy_us else ()
+    machine = fields.get("machine", _LARGE)
+    return made(brick_infos=(BrickInfo("gemm", 3, _WALL, threads, teams=teams),), machine=machine)
+
+
+def _memory_bound(level: TileLevel, share_of_roof: float) -> Recording:
+    """Return a GEMM at a quarter of one level's ridge, at a share of that slope."""
+    roof = ROOFS.peak_by_dtype["float32"] / 4
+    nbytes = round(FLOPS * ROOFS.bandwidth_gbs[level.cache] / roof)
+    return changed(level, slower=FLOPS / (roof * share_of_roof) / 1_080_000, nbytes=nbytes)
+
+
+RECORDINGS: dict[str, Recording] = {
+    "healthy": made(),
+    "two-bricks": made(
+        [*healthy_tiles(brick="[bold]atten\ntion of a name that is too long for its place[/]"),
+         *healthy_tiles(slower=3.7)],
+        brick_infos=(
+            BrickInfo(
+                "[bold]atten\ntion of a name that is too long for its place[/]",
+                1, 2 * 10**6, 1, ("float64",),
+            ),
+            BrickInfo("gemm", 2, 10**7, 1, ("float32",)),
+        ),
+    ),
+    "no-roofs": made(roofs=None, machine=None, sample_every=8),
+    "empty": made((), brick_infos=(), machine=None, roofs=None),
+    "no-tiles": made((), open_tiles=1, abandoned_tiles=2, events_dropped=3),
+    "work-in-doubt": made(
+        [
+            replace(one, undeclared=2) if one.level is MIDI
+            else replace(one, flops=FLOPS * 2) if one.level is MACRO
+            else replace(one, nbytes=0, elements=0)
+            for one in healthy_tiles()
+        ]
+    ),
+    "above-roof": changed(MIDI, nbytes=FLOPS * 10),
+    "noisy-roofs": made(roofs=NOISY_ROOFS, clock=ClockInfo("mixed", 0.0, "merged")),
+    "slow-simd": made(healthy_tiles(3.0)),
+    "slow-loads": changed(MICRO, slower=2.0, nbytes=FLOPS * 5 // 3),
+    "memory-bound": _memory_bound(MIDI, 0.95),
+    "strided": _memory_bound(MACRO, 0.5),
+    "tail": _with_tail(50, 8.0),
+    "outliers": _with_tail(9, 40.0),
+    "too-short": changed(MICRO, raw_total_ns=1_400_000),
+    "shorter-than-pair": made([tiles(MICRO, [15] * 200)]),
+    "packing": changed(MACRO, self_ns=400_000),
+    "outside-tiles": _threaded(2, (380, 370)),
+    "uneven": _threaded(4, (990, 900, 100, 0)),
+    "oversubscribed": _threaded(16),
+    "over-quota": _threaded(4, machine=replace(_LARGE, usable_cores=2, quota_cores=2.5)),
+    "large-tiles": made(
+        healthy_tiles(1.3),
+        brick_infos=(BrickInfo("gemm", 3, _WALL, 1, footprint_bytes=(2**27, 2**21, 2**17)),),
+        machine=replace(MACHINE, isa="base"),
+    ),
+    "other-machine": made(machine=replace(MACHINE, cpu="Other CPU", isas=("base",), isa="base")),
+}  # fmt: skip
+"""By name; each shows notes or findings that no other one shows."""
+
+
+def _sweep(times: dict[int, tuple[int, ...]], law: Scalability | None, unit: str) -> Sweep:
+    """Return a sweep of given times in nanoseconds, whose budget is 4 threads."""
+    points = tuple(SweepPoint(threads, taken) for threads, taken in times.items())
+    return Sweep(points, 2.5, unit, 2, 4, law)
+
+
+SWEEPS: dict[str, Sweep] = {
+    "single": _sweep({1: (1_900, 2_000, 2_100)}, None, "GFLOP"),
+    "peaks": _sweep(
+        {
+            1: (80_000_000, 81_000_000, 79_000_000) * 3,
+            2: (42_000_000, 41_500_000, 42_500_000) * 3,
+            4: (41_000_000, 40_900_000, 41_100_000) * 3,
+            8: (90_000_000, 70_000_000, 91_000_000) * 2,
+        },
+        Scalability(31.25, 0.05, 0.04, 0.98765, (1, 2, 4, 8)),
+        "GFLOP",
+    ),
+    "rises": _sweep(
+        {1: (900_000, 2_000_000, 1_000_000) * 2, 2: (600_000, 500_000, 550_000) * 2},
+        Scalability(2500.0, 0.1, 0.0, 1.0, (1, 2)),
+        "tokens",
+    ),
+}
+"""By name: a single count, one with a peak and every finding, and one without an optimum."""
