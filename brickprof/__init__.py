@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from brickprof._kernels import gemm as gemm
     from brickprof._kernels import isas as isas
     from brickprof._kernels import pack as pack
+    from brickprof._profiler import BrickProfiler as BrickProfiler
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
     from brickprof.core.errors import BrickprofError as BrickprofError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from brickprof.machine import detect_machine as detect_machine
     from brickprof.planning.attention import AttentionPlan as AttentionPlan
     from brickprof.planning.gemm import GemmPlan as GemmPlan
-    from brickprof.profiler.brick_profiler import BrickProfiler as BrickProfiler
     from brickprof.recording import Overhead as Overhead
     from brickprof.recording import Recording as Recording
     from brickprof.recording import load_recording as load_recording
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttentionPlan": "planning.attention",
-    "BrickProfiler": "profiler.brick_profiler",
+    "BrickProfiler": "_profiler",
     "BrickprofError": "core.errors",
     "ConfiguredThreads": "tuning.threads",
     "GemmPlan": "planning.gemm",

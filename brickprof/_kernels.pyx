@@ -19,7 +19,8 @@ from posix.types cimport pid_t
 from posix.unistd cimport getpid
 
 from brickprof.kernels.arrays cimport as_input, as_output, check_overlap, step
-from brickprof.profiler.brick_profiler cimport BrickProfiler, RecorderSet
+from brickprof.profiler.brick_profiler cimport BrickProfiler
+from brickprof.profiler.recorder_set cimport RecorderSet
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_ns, bp_read_clock, bp_recorder, bp_recorder_of,
     bp_start, bp_stop,

@@ -1,44 +1,15 @@
 from collections.abc import Mapping
-from types import TracebackType
-from typing import SupportsIndex, TypeAlias, final
+from typing import SupportsIndex, TypeAlias
 
 from brickprof.core.levels import TileLevel
+from brickprof.profiler.recorder_set import RecorderSet
+from brickprof.profiler.tiles import TileBlock, TileTimer
 from brickprof.recording import Overhead, Recording
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
 
 _Count: TypeAlias = SupportsIndex | float
 """A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
-
-@final
-class TileTimer:
-    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-
-@final
-class TileBlock:
-    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
-
-    def __enter__(self) -> TileBlock: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-
-@final
-class RecorderSet:
-    """Recorders of one call of a kernel, one a thread; see `BrickProfiler.recorders`."""
-
-    def __enter__(self) -> tuple[object, ...]: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
 
 class BrickProfiler:
     """Times tiles, level by level; off until `enable_tile_profiling`."""
@@ -106,5 +77,3 @@ class BrickProfiler:
         """Forget all that was recorded."""
     def recording(self, roofs: Roofs | None = None) -> Recording:
         """Return all that was recorded so far as a frozen Recording."""
-    def tile_summary(self, roofs: Roofs | None = None) -> str:
-        """Return the report as text."""

@@ -9,11 +9,11 @@ import numpy as np
 from support.doors import MICRO, MIDI, UNDECLARED, c_door, pointer_of
 from support.made_recordings import MACHINE, ROOFS
 
+from brickprof import BrickProfiler
 from brickprof._kernels import ParallelRegion, gemm
 from brickprof.diagnose import Finding, diagnose
 from brickprof.kernels.plans import plan_gemm
 from brickprof.machine import Cache, detect_machine
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Recording
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from support.doors import DOORS, MACRO, MICRO, MIDI, manual, micro, overhead, tile
 
+from brickprof import BrickProfiler
 from brickprof.core.histograms import bucket_of
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, load_recording
 from brickprof.recording.tile_stats import TileStats
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.doors import MICRO, c_door, manual, micro
 
+from brickprof import BrickProfiler
 from brickprof.core.histograms import BUCKETS, bucket_of
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, Recording
 
 CLOCKS = ("tsc", "cntvct", "clock_gettime")

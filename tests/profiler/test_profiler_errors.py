@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead
 
 WRONG_NUMBERS = [

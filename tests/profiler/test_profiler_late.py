@@ -21,10 +21,10 @@ from support.doors import (
     tile,
 )
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
 from brickprof.core.histograms import bucket_of
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 
 
 def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:

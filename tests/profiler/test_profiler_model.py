@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
 from support.doors import manual, overhead, tile
 
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from support.doors import MACRO, MICRO, MIDI, c_door, figures, manual, micro, pointer_of
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler, RecorderSet, TileBlock, TileTimer
 from brickprof.profiler.recorder import Recorder
+from brickprof.profiler.recorder_set import RecorderSet
+from brickprof.profiler.tiles import TileBlock, TileTimer
 
 
 def test_timers_are_made_by_the_profiler() -> None:
@@ -141,7 +143,7 @@ def test_a_handle_is_of_no_use_once_its_block_was_left() -> None:
 
 MEMORY = """
 import psutil
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 prof = BrickProfiler(clock="manual")
 prof.enable_tile_profiling()
 before = psutil.Process().memory_info().rss
@@ -233,7 +235,7 @@ def test_many_timers_at_once() -> None:
 
 
 EXIT = """
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
 prof = BrickProfiler()
 prof.enable_tile_profiling()

@@ -7,7 +7,7 @@ import threading
 import pytest
 from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
 
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 from brickprof.recording import TileEvent
 
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.doors import MACRO, MICRO, MIDI, figures, manual, tile
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler, TileTimer
+from brickprof.profiler.tiles import TileTimer
 
 ODD = (None, -1, True, 2**30, 2**64 - 1, 2**64, 3.0, 2.5, "x", np.int64(7), np.bool_(True), [])
 levels = st.sampled_from([MACRO, MIDI, MICRO]) | st.sampled_from([0, "MICRO", None, TileLevel])

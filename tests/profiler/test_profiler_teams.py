@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.doors import MACRO, MICRO, MIDI, c_door, manual, micro, pointer_of
 
+from brickprof import BrickProfiler
 from brickprof._kernels import gemm
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
 from brickprof.kernels.plans import plan_gemm
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import TeamTimes
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 from support.doors import MACRO, MICRO, MIDI, c_door, figures, manual, micro, pointer_of
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler, TileTimer
+from brickprof.profiler.tiles import TileTimer
 
 
 def on_thread(work: Callable[[], object], name: str = "worker") -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import brickprof
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, Recording
 
 MACRO, MIDI, MICRO = TileLevel

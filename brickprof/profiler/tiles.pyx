@@ -1,41 +1,19 @@
-# Tiles from Python: timers and blocks, and the checks that both make.
+"""Tiles from Python: timers and blocks, and the checks that both make."""
 
-cdef extern from *:
-    """
-    #if defined(__GLIBC__)      /* others cannot load a module at run time that asks for this */
-    #define BP_TLS_MODEL __attribute__((tls_model("initial-exec")))
-    #else
-    #define BP_TLS_MODEL
-    #endif
+cimport cython
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport uint64_t
 
-    /* The recorder that this thread used last: saves a look-up for each tile. */
-    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last BP_TLS_MODEL;
-    """
-    ctypedef struct bp_last_t:
-        uint64_t profiler, holder
-        PyObject *recorder
-    bp_last_t bp_last
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_settle
+
+from brickprof.core.errors import TileNestingError
+from brickprof.core.levels import TileLevel
 
 
-cdef inline Recorder recorder_here(BrickProfiler profiler):
-    """Return the calling thread's recorder of a profiler."""
-    cdef Recorder recorder
-    if bp_last.profiler == profiler.id:
-        recorder = <Recorder> bp_last.recorder
-        if recorder.holder == bp_last.holder:
-            return recorder
-    return profiler.adopt()
-
-
-cdef inline uint64_t number_tile(bp_recorder *c) noexcept:
-    """Give the innermost tile a number, by which its timer knows it again."""
-    c.serial += 1
-    c.top.serial = c.serial
-    return c.serial
-
-
-cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level) except -1:
-    """Raise where a tile of this level may not be started."""
+cdef int refuse_start(ProfilerState profiler, Recorder recorder, int level) except -1:
+    """Drop what nobody can stop any more, and raise where a tile may still not be started."""
     cdef bp_recorder *c = recorder.c
     if c.top.orphan:
         profiler.abandoned += recorder.drop_orphans()
@@ -51,10 +29,6 @@ cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level
 @cython.final
 cdef class TileTimer:
     """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-    cdef PyObject *recorder         # a Recorder, kept alive by hand; NULL in OFF
-    cdef bp_frame *frame
-    cdef uint64_t serial
-    cdef bint live
 
     def __init__(self):
         raise TypeError("timers are made by BrickProfiler.start_tile")
@@ -69,10 +43,10 @@ cdef class TileTimer:
         return f"<TileTimer {'open' if self.live else 'stopped'}>"
 
 
-cdef TileTimer OFF = TileTimer.__new__(TileTimer)
+OFF = TileTimer.__new__(TileTimer)
 
 
-cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
+cdef int check_stop(ProfilerState profiler, TileTimer timer) except -1:
     """Raise unless this timer's tile is the innermost one open on the calling thread."""
     cdef Recorder recorder = <Recorder> timer.recorder
     cdef bp_recorder *c = recorder.c
@@ -98,12 +72,6 @@ cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
 @cython.no_gc_clear
 cdef class TileBlock:
     """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
-    cdef BrickProfiler profiler
-    cdef Recorder recorder
-    cdef bp_frame *frame
-    cdef uint64_t row, col, elements, flops, nbytes, serial
-    cdef int level
-    cdef bint live
 
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:

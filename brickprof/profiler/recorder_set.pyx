@@ -1,98 +1,22 @@
-# Bricks: recorders handed out to a kernel's threads and taken back.
+"""Recorders handed out to a kernel's threads and taken back."""
 
-@cython.final
-@cython.no_gc
-cdef class Use:
-    """Who is in the bricks of one name, and for how long somebody was."""
-    cdef dict held                  # lane of each recorder in it -> how often it entered
-    cdef Py_ssize_t most            # recorders in it at the same time
-    cdef uint64_t since, ticks      # when the first of these entered; time before that
-    cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
-    cdef list footprint_bytes       # by level, the largest declared
-    cdef uint64_t resets
+cimport cython
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from cpython.pycapsule cimport (
+    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
+)
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint64_t
 
-    def __cinit__(self):
-        self.held = {}
-        self.teams = {}
-        self.footprint_bytes = [0] * BP_LEVELS
+from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_footprints
+from brickprof.profiler.bricks cimport Brick, Stay, end_stays
+from brickprof.profiler.recorder cimport Recorder, misuse_text
+from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.profiler.tiles cimport check_start
+from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
 
-    cdef int enter(self, tuple lanes, uint64_t now) except -1:
-        """Let recorders in."""
-        if not self.held:
-            self.since = now
-        for lane in lanes:
-            self.held[lane] = self.held.get(lane, 0) + 1
-        self.most = max(self.most, len(self.held))
-        return 0
-
-    cdef int leave(self, tuple lanes, uint64_t now) except -1:
-        """Let recorders out."""
-        for lane in lanes:
-            self.held[lane] -= 1
-            if not self.held[lane]:
-                del self.held[lane]
-        if not self.held:
-            self.ticks += now - min(self.since, now)
-        return 0
-
-    cdef uint64_t ticks_until(self, uint64_t now):
-        """Return the time that somebody was in it, in ticks."""
-        return self.ticks + (now - min(self.since, now) if self.held else 0)
-
-    cdef void reset(self, uint64_t now):
-        """Forget all but who is in it."""
-        self.most = len(self.held)
-        self.since = now
-        self.ticks = 0
-        self.teams = {}
-        self.footprint_bytes = [0] * BP_LEVELS
-        self.resets += 1
-
-    cdef int declare(self, tuple footprint_bytes) except -1:
-        """Note what a tile of each level holds in its cache."""
-        self.footprint_bytes = list(map(max, self.footprint_bytes, footprint_bytes))
-        return 0
-
-    cdef int add_team(self, uint64_t wall, list busy) except -1:
-        """Add a call of several threads, which had tiles open for so long."""
-        busy.sort(reverse=True)
-        sums = self.teams.setdefault(len(busy), [0] * (2 + len(busy)))
-        for place, ticks in enumerate([1, wall, *busy]):
-            sums[place] += ticks
-        return 0
-
-
-@cython.final
-@cython.no_gc
-cdef class Brick:
-    """A brick of one element type."""
-    cdef str name, dtype
-    cdef Use use                    # shared by all of this name
-    cdef uint64_t calls
-
-    def __cinit__(self, str name, str dtype, Use use):
-        self.name, self.dtype, self.use = name, dtype, use
-
-
-@cython.final
-@cython.no_gc
-cdef class Stay:
-    """A thread's stay in a brick, with all the recorders that it took along."""
-    cdef Use use
-    cdef tuple lanes
-
-    cdef int end(self, uint64_t now) except -1:
-        """Leave the brick."""
-        return self.use.leave(self.lanes, now)
-
-
-cdef int end_stays(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:
-    """Leave the bricks that a thread is in, from one on inwards."""
-    ended = recorder.entered[first:]
-    del recorder.entered[first:]
-    for stay in ended:
-        (<Stay> stay).end(now)
-    return 0
+from brickprof.core.errors import TileNestingError
+from brickprof.core.limits import ITEMSIZES, MOST_THREADS
 
 
 cdef void free_handle(object capsule) noexcept:
@@ -121,7 +45,7 @@ cdef class RecorderSet:
     cdef int open(self, int level) except -1:
         """Take the recorders and enter the brick, for tiles not coarser than a level."""
         cdef Recorder recorder
-        cdef BrickProfiler profiler = self.profiler
+        cdef ProfilerState profiler = self.profiler
         cdef Brick brick
         cdef Stay stay
         cdef int i
@@ -195,7 +119,7 @@ cdef class RecorderSet:
 
     cdef int close(self, bint failed) except -1:
         """Leave the brick and give the recorders back; raise what was done wrong with them."""
-        cdef BrickProfiler profiler = self.profiler
+        cdef ProfilerState profiler = self.profiler
         cdef Recorder recorder
         cdef Brick brick
         cdef uint64_t now
@@ -263,14 +187,16 @@ cdef class RecorderSet:
         self.close(kind is not None)
 
 
-class _ThreadHandle:
-    """Lives in a thread's local storage, and gives its recorder back when the thread ends."""
-
-    def __init__(self, profiler, recorder):
-        self.profiler = weakref.ref(profiler)
-        self.recorder = recorder
-
-    def __del__(self):
-        profiler = self.profiler()
-        if profiler is not None:
-            profiler._retire(self.recorder)
+cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
+                                  object dtype, object footprint_bytes):
+    """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
+    cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
+    recorders.profiler = profiler
+    recorders.name = as_brick(brick)
+    recorders.dtype = as_dtype(dtype)
+    count = as_count(threads, "threads")
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
+    recorders.threads = count
+    recorders.footprint_bytes = as_footprints(footprint_bytes)
+    return recorders

@@ -1,21 +1,20 @@
-# The length of a tick, and what a start/stop pair costs through each door.
+"""What a start/stop pair costs through each door, calibrated once in a process."""
 
-cdef int check_overhead(object overhead) except -1:
-    """Raise unless this is None or an Overhead of costs that fit the clock's ticks."""
-    if overhead is None:
-        return 0
-    if not isinstance(overhead, Overhead):
-        raise TypeError(f"overhead must be an Overhead or None, got {overhead!r}")
-    for field in fields(overhead):
-        cost = getattr(overhead, field.name)
-        if not isinstance(cost, (int, float)):
-            raise TypeError(f"overhead.{field.name} must be a number, got {cost!r}")
-        if not 0 <= cost <= 1e18:
-            raise ValueError(f"overhead.{field.name} must be in [0, 1e18] ns, got {cost!r}")
-    return 0
+from libc.stdint cimport UINT64_MAX, uint64_t
+
+from brickprof.profiler.clocks cimport ns_per_tick
+from brickprof.profiler.recorder cimport Recorder, measure_nogil_pair
+from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock
+
+from brickprof.profiler import pairs as pairs_module
+from brickprof.recording import Overhead
 
 
-cdef bp_cost cost_of(BrickProfiler profiler, str door):
+cdef dict costs_known = {}          # clock -> the three doors' costs
+
+
+cdef bp_cost cost_of(ProfilerState profiler, str door):
     """Turn an Overhead's nanoseconds for one door into ticks."""
     cdef bp_cost cost
     info = profiler.overhead_info
@@ -25,7 +24,7 @@ cdef bp_cost cost_of(BrickProfiler profiler, str door):
     return cost
 
 
-cdef object overhead_of(BrickProfiler profiler):
+cdef object overhead_of(ProfilerState profiler):
     """Turn the measured ticks of all doors into an Overhead in nanoseconds."""
     cdef double ns = profiler.ns_per_tick
     return Overhead(
@@ -34,7 +33,7 @@ cdef object overhead_of(BrickProfiler profiler):
         block_pair=profiler.block_cost.pair * ns, block_inside=profiler.block_cost.inside * ns)
 
 
-cdef uint64_t least_ticks(BrickProfiler profiler, object function):
+cdef uint64_t least_ticks(ProfilerState profiler, object function):
     """Return the least time of many calls of a function of a profiler, in ticks."""
     cdef uint64_t least = UINT64_MAX, before
     cdef int batch
@@ -45,7 +44,7 @@ cdef uint64_t least_ticks(BrickProfiler profiler, object function):
     return least
 
 
-cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
+cdef bp_cost measure_python_pair(ProfilerState profiler, object pairs):
     """Return the least that an empty pair from Python costs, in ticks."""
     cdef Recorder recorder = recorder_here(profiler)
     cdef uint64_t idle = least_ticks(profiler, pairs_module.no_pairs)
@@ -60,10 +59,10 @@ cdef bp_cost measure_python_pair(BrickProfiler profiler, object pairs):
     return cost
 
 
-cdef tuple measure_costs(BrickProfiler profiler):
+cdef tuple measure_costs(ProfilerState profiler, object make):
     """Measure what a pair costs through each door, on a profiler of its own."""
-    cdef BrickProfiler scratch = BrickProfiler(clock=profiler.clock_name, overhead=Overhead())
-    prepare(scratch)
+    cdef ProfilerState scratch = make(clock=profiler.clock_name, overhead=Overhead())
+    prepare(scratch, make)
     scratch.on = True
     nogil = measure_nogil_pair(scratch.take_recorder())
     call = measure_python_pair(scratch, pairs_module.call_pairs)
@@ -71,19 +70,18 @@ cdef tuple measure_costs(BrickProfiler profiler):
     return nogil, call, block
 
 
-cdef int prepare(BrickProfiler profiler) except -1:
-    """Calibrate the clock and the cost of a pair, once in a process for each clock."""
-    cdef double ns
+cdef int prepare(ProfilerState profiler, object make) except -1:
+    """Calibrate the clock and the cost of a pair, once in a process for each clock.
+
+    `make` returns a profiler that has the methods to measure.
+    """
     if profiler.ns_per_tick > 0:
         return 0
-    if profiler.clock not in ticks_known:
-        ticks_known[profiler.clock] = bp_clock_ns_per_tick(profiler.clock)
-    ns = ticks_known[profiler.clock]
-    profiler.ns_per_tick_q32 = <uint64_t> (ns * 4294967296.0 + 0.5)
-    profiler.ns_per_tick = ns
+    profiler.ns_per_tick = ns_per_tick(profiler.clock)
+    profiler.ns_per_tick_q32 = <uint64_t> (profiler.ns_per_tick * 4294967296.0 + 0.5)
     if profiler.overhead_info is None and profiler.clock != BP_CLOCK_MANUAL:
         if profiler.clock not in costs_known:
-            costs_known[profiler.clock] = measure_costs(profiler)
+            costs_known[profiler.clock] = measure_costs(profiler, make)
         profiler.c_cost, profiler.call_cost, profiler.block_cost = costs_known[profiler.clock]
         profiler.overhead_info = overhead_of(profiler)
     else:
