@@ -11,6 +11,9 @@ from brickprof.roofline import Roofs
 _Count: TypeAlias = SupportsIndex | float
 """A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
 
+def slow_path_calls() -> tuple[int, int]:
+    """Return how often start_tile and stop_tile took the slow path in this process."""
+
 class BrickProfiler:
     """Times tiles, level by level; off until `enable_tile_profiling`."""
 

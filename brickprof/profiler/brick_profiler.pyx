@@ -22,6 +22,20 @@ from brickprof.core.levels import TileLevel
 from brickprof.recording import summed_tiles
 
 
+cdef uint64_t slow_starts = 0, slow_stops = 0
+
+
+def slow_path_calls():
+    """Return how often start_tile and stop_tile took the slow path in this process.
+
+    Returns
+    -------
+    tuple of int
+        Calls of start_tile and of stop_tile that the fast path passed on.
+    """
+    return slow_starts, slow_stops
+
+
 cdef class BrickProfiler(ProfilerState):
     """Times tiles, level by level; off until `enable_tile_profiling`.
 
@@ -95,10 +109,12 @@ cdef class BrickProfiler(ProfilerState):
         TypeError, ValueError
             If `level` is no TileLevel, or `row` or `col` no whole number in [0, 2**64).
         """
+        global slow_starts
         cdef Recorder recorder
         cdef TileTimer timer
         cdef uint64_t tile_row, tile_col
         cdef int number
+        slow_starts += 1
         if not self.on:
             return OFF
         number = level_of(level)
@@ -137,7 +153,9 @@ cdef class BrickProfiler(ProfilerState):
         TypeError, ValueError
             If a count is no whole number in [0, 2**64); the tile then stays open.
         """
+        global slow_stops
         cdef uint64_t stop, n_elements, n_flops, n_bytes
+        slow_stops += 1
         if not timer.live:
             if timer is OFF:
                 return
