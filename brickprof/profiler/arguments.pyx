@@ -10,16 +10,18 @@ from libc.stdint cimport uint64_t
 
 from brickprof.tile cimport BP_LEVELS
 
-from numpy import bool_
+import numpy as np
 
+from brickprof.core.dtypes import itemsize_of
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES
 from brickprof.recording import Overhead
 
 # Members of an enum live as long as their module, so that borrowed pointers are enough.
 MACRO = <PyObject *> TileLevel.MACRO
 MIDI = <PyObject *> TileLevel.MIDI
 MICRO = <PyObject *> TileLevel.MICRO
+
+cdef set known_dtypes = set()       # names that were found in the table
 
 
 cdef int refuse_level(object level) except -1:
@@ -29,7 +31,7 @@ cdef int refuse_level(object level) except -1:
 
 cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
     """Take NumPy integers, whole floats and huge numbers; refuse the rest."""
-    if isinstance(value, (bool, bool_)):     # NumPy before 2.3 lets its own be an index
+    if isinstance(value, (bool, np.bool_)):     # NumPy before 2.3 lets its own be an index
         raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
     try:
         number = operator.index(value)
@@ -64,10 +66,18 @@ cdef str as_brick(object name):
 
 
 cdef str as_dtype(object dtype):
-    """Return the name of an element type."""
-    if not isinstance(dtype, str) or dtype not in ITEMSIZES:
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    return str(dtype)
+    """Return the name of an element type that is given by name or as NumPy's."""
+    if isinstance(dtype, str) and dtype in known_dtypes:
+        return str(dtype)
+    if isinstance(dtype, np.dtype) or isinstance(dtype, type) and issubclass(dtype, np.generic):
+        name = np.dtype(dtype).name
+    elif isinstance(dtype, str):
+        name = str(dtype)
+    else:
+        raise ValueError(f"dtype must be a name or a NumPy dtype, got {dtype!r}")
+    itemsize_of(name)
+    known_dtypes.add(name)
+    return name
 
 
 cdef int check_overhead(object overhead) except -1:

@@ -1,5 +1,7 @@
 from collections.abc import Mapping
-from typing import SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
 
 from brickprof.core.levels import TileLevel
 from brickprof.profiler.recorder_set import RecorderSet
@@ -10,6 +12,9 @@ from brickprof.roofline import Roofs
 
 _Count: TypeAlias = SupportsIndex | float
 """A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
+
+_DType: TypeAlias = str | np.dtype[Any] | type[np.generic]
+"""An element type, by name or as NumPy's."""
 
 def slow_path_calls() -> tuple[int, int]:
     """Return how often start_tile and stop_tile took the slow path in this process."""
@@ -61,14 +66,14 @@ class BrickProfiler:
         self,
         brick: str,
         threads: _Count = 1,
-        dtype: str = "float32",
+        dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
     def brick(
         self,
         name: str,
-        dtype: str = "float32",
+        dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""

@@ -192,8 +192,9 @@ cdef class BrickProfiler(ProfilerState):
         threads : int
             Number of recorders, one for each thread that records at the same time. The first is
             the calling thread's own, so that its tiles lie inside those open here.
-        dtype : {"float32", "float64"}
-            Element type: selects the roof, and the item size where bytes are assumed.
+        dtype : str, numpy.dtype or NumPy scalar type
+            Element type, one of those of `brickprof.core.dtypes`: selects the roof, and the item
+            size where bytes are assumed.
         footprint_bytes : dict of TileLevel to int, optional
             Bytes that a tile of a level holds in its cache to use again.
 

@@ -1,6 +1,6 @@
 """What a profiler notes of its bricks; see bricks.pyx."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.recorder cimport Recorder
 
@@ -23,6 +23,7 @@ cdef class Use:
 
 cdef class Brick:
     cdef str name, dtype
+    cdef uint32_t itemsize
     cdef Use use                    # shared by all of this name
     cdef uint64_t calls
 

@@ -6,6 +6,8 @@ from libc.stdint cimport uint64_t
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_LEVELS
 
+from brickprof.core.dtypes import itemsize_of
+
 
 @cython.final
 @cython.no_gc
@@ -70,6 +72,7 @@ cdef class Brick:
 
     def __cinit__(self, str name, str dtype, Use use):
         self.name, self.dtype, self.use = name, dtype, use
+        self.itemsize = itemsize_of(dtype)
 
 
 @cython.final

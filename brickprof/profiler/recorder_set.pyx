@@ -16,7 +16,7 @@ from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
 
 from brickprof.core.errors import TileNestingError
-from brickprof.core.limits import ITEMSIZES, MOST_THREADS
+from brickprof.core.limits import MOST_THREADS
 
 
 cdef void free_handle(object capsule) noexcept:
@@ -69,7 +69,7 @@ cdef class RecorderSet:
                 if i:
                     held.append(profiler.take_recorder())
                 recorder = held[i]
-                recorder.brick(self.brick_id, ITEMSIZES[self.dtype])
+                recorder.brick(self.brick_id, brick.itemsize)
                 self.c[i] = recorder.c
         except MemoryError:
             profiler.idle += held[1:]

@@ -242,9 +242,7 @@ CLASSES = (BrickProfiler, brick_profiler.BrickProfiler, Derived)
 def test_calls_by_position_take_the_fast_path(kind: type[BrickProfiler]) -> None:
     prof = kind(clock="manual")
     prof.enable_tile_profiling()
-    prof.stop_tile(
-        prof.start_tile(MICRO, 0, 0), 0, 0
-    )  # the first call asks for a recorder
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 0, 0)  # the first call asks for a recorder
     starts, stops = slow_path_calls()
     for number in range(100):
         outer = prof.start_tile(MACRO, number, 0)

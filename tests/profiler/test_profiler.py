@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import DOORS, MACRO, MICRO, MIDI, manual, micro, overhead, tile
+from support.doors import (
+    DOORS,
+    MACRO,
+    MICRO,
+    MIDI,
+    UNDECLARED,
+    c_door,
+    manual,
+    micro,
+    overhead,
+    pointer_of,
+    tile,
+)
+from support.made_recordings import ROOFS
 
 from brickprof import BrickProfiler
 from brickprof.core.histograms import bucket_of
@@ -186,6 +200,43 @@ def test_assumed_bytes_follow_the_element_type() -> None:
     assert (stats.nbytes, stats.undeclared, stats.nbytes_declared) == (3 * 4 + 10 * 8, 2, False)
     info = prof.recording().brick_info("k")
     assert (info.dtypes, info.calls, info.wall_ns) == (("float32", "float64"), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "itemsize"),
+    [
+        ("float64", "float64", 8),
+        ("float32", "float32", 4),
+        ("float16", "float16", 2),
+        ("bfloat16", "bfloat16", 2),
+        ("int8", "int8", 1),
+        (np.float32, "float32", 4),
+        (np.dtype("float16"), "float16", 2),
+        (np.dtype(">f8"), "float64", 8),
+        (np.int8, "int8", 1),
+        (np.str_("bfloat16"), "bfloat16", 2),
+    ],
+)
+def test_a_brick_may_be_of_any_element_type(dtype: Any, name: str, itemsize: int) -> None:
+    prof = manual()
+    with prof.brick("b", dtype):
+        micro(prof, elements=10)
+    with prof.recorders("r", 2, dtype) as handles:
+        c_door().start(pointer_of(handles[1]), MICRO, 0, 0)
+        c_door().stop(pointer_of(handles[1]), 5, 0, UNDECLARED)
+    assert prof.tile_stats(MICRO, "b").nbytes == 10 * itemsize
+    assert prof.tile_stats(MICRO, "r").nbytes == 5 * itemsize
+    infos = prof.recording().brick_infos
+    assert [info.dtypes for info in infos] == [(name,), (name,)]
+    assert all(type(info.dtypes[0]) is str for info in infos)
+
+
+def test_a_brick_of_a_type_without_a_peak_is_reported() -> None:
+    prof = manual()
+    with prof.brick("k", "bfloat16"):
+        micro(prof, elements=10, flops=100)
+    text = " ".join(prof.tile_summary(ROOFS).split())
+    assert "No peak was measured for bfloat16 elements" in text
 
 
 def test_one_tile_without_bytes_makes_the_level_assumed() -> None:
