@@ -20,8 +20,7 @@ class BrickProfiler(brick_profiler.BrickProfiler):
         Parameters
         ----------
         roofs : Roofs, optional
-            Roofs to hold it against; by default those stored for this machine at the thread
-            count of the run, or none.
+            Roofs to hold it against; by default those that `recording` finds.
 
         Returns
         -------

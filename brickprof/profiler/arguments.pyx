@@ -80,6 +80,15 @@ cdef str as_dtype(object dtype):
     return name
 
 
+cdef str as_isa(object isa):
+    """Return the name of an instruction set, or None where none is told."""
+    if isa is None:
+        return None
+    if not isinstance(isa, str) or not isa:
+        raise TypeError(f"isa must be a name or None, got {isa!r}")
+    return str(isa)
+
+
 cdef int check_overhead(object overhead) except -1:
     """Raise unless this is None or an Overhead of costs that fit the clock's ticks."""
     if overhead is None:

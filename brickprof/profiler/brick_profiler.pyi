@@ -68,6 +68,7 @@ class BrickProfiler:
         threads: _Count = 1,
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+        isa: str | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
     def brick(
@@ -75,6 +76,7 @@ class BrickProfiler:
         name: str,
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+        isa: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:

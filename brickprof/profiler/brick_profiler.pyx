@@ -182,7 +182,7 @@ cdef class BrickProfiler(ProfilerState):
         block.nbytes = as_nbytes(nbytes)
         return block
 
-    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -197,6 +197,8 @@ cdef class BrickProfiler(ProfilerState):
             size where bytes are assumed.
         footprint_bytes : dict of TileLevel to int, optional
             Bytes that a tile of a level holds in its cache to use again.
+        isa : str, optional
+            Instruction set that the kernel runs with, such as ``"avx2"``: selects the roofs.
 
         Returns
         -------
@@ -208,17 +210,17 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If `brick` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes` no such
-            dict.
+            If `brick` or `isa` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes`
+            no such dict.
         """
-        return new_recorder_set(self, brick, threads, dtype, footprint_bytes)
+        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
 
-    def brick(self, name, dtype="float32", footprint_bytes=None):
+    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
         Arguments and errors are as of `recorders`.
         """
-        return new_recorder_set(self, name, 1, dtype, footprint_bytes)
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.
@@ -263,12 +265,15 @@ cdef class BrickProfiler(ProfilerState):
         ----------
         roofs : Roofs, optional
             Roofs to hold it against; by default those stored for this machine at the thread
-            count of the run, or none.
+            count of the run and for the instruction set that its bricks ran with, or none. Where
+            no brick tells one, or they differ, it is what kernels use unless told otherwise.
 
         Raises
         ------
         TypeError
             If `roofs` is something else.
+        ValueError
+            If BRICKPROF_ISA, where it is asked, names no instruction set of this machine.
         """
         return recording_of(self, roofs)
 

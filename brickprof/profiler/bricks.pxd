@@ -11,6 +11,7 @@ cdef class Use:
     cdef uint64_t since, ticks      # when the first of these entered; time before that
     cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
     cdef list footprint_bytes       # by level, the largest declared
+    cdef set isas                   # that it was entered with
     cdef uint64_t resets
 
     cdef int enter(self, tuple lanes, uint64_t now) except -1

@@ -18,6 +18,7 @@ cdef class Use:
         self.held = {}
         self.teams = {}
         self.footprint_bytes = [0] * BP_LEVELS
+        self.isas = set()
 
     cdef int enter(self, tuple lanes, uint64_t now) except -1:
         """Let recorders in."""
@@ -49,6 +50,7 @@ cdef class Use:
         self.ticks = 0
         self.teams = {}
         self.footprint_bytes = [0] * BP_LEVELS
+        self.isas = set()
         self.resets += 1
 
     cdef int declare(self, tuple footprint_bytes) except -1:

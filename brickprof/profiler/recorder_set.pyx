@@ -8,7 +8,9 @@ from cpython.pycapsule cimport (
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_footprints
+from brickprof.profiler.arguments cimport (
+    as_brick, as_count, as_dtype, as_footprints, as_isa,
+)
 from brickprof.profiler.bricks cimport Brick, Stay, end_stays
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, recorder_here
@@ -90,6 +92,8 @@ cdef class RecorderSet:
         self.held = held
         if self.footprint_bytes is not None:
             brick.use.declare(self.footprint_bytes)
+        if self.isa is not None:
+            brick.use.isas.add(self.isa)
         self.resets = brick.use.resets
         self.opened = profiler.now()
         measures = self.threads > 1 and profiler.sample_every == 1
@@ -188,7 +192,7 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes):
+                                  object dtype, object footprint_bytes, object isa):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler
@@ -199,4 +203,5 @@ cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object t
         raise ValueError(f"threads must be in [1, {MOST_THREADS}], got {threads!r}")
     recorders.threads = count
     recorders.footprint_bytes = as_footprints(footprint_bytes)
+    recorders.isa = as_isa(isa)
     return recorders

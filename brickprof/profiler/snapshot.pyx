@@ -65,7 +65,8 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers):
         name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
         threads=max(threads, 1),
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
-        teams=teams_of(profiler, use), footprint_bytes=tuple(use.footprint_bytes))
+        teams=teams_of(profiler, use), footprint_bytes=tuple(use.footprint_bytes),
+        isas=tuple(sorted(use.isas)))
 
 
 cdef tuple brick_infos_of(ProfilerState profiler):
@@ -106,7 +107,9 @@ cdef object recording_of(ProfilerState profiler, object roofs):
     machine = detect_machine()
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
         threads = max([info.threads for info in infos], default=1)
-        roofs = load_roofs(machine, threads, isa=default_isa(machine))
+        ran = {isa for info in infos for isa in info.isas}
+        isa = ran.pop() if len(ran) == 1 else default_isa(machine)
+        roofs = load_roofs(machine, threads, isa=isa)
     keys = sorted({(tile.brick, tile.level) for tile in tiles})
     events, dropped = events_of(profiler)
     return Recording(

@@ -3,8 +3,8 @@
 Schema version 1 is an object of the fields of `Recording` under their own names, except that the
 library's version is ``library_version`` and that ``schema`` and ``version`` say what the file is.
 Levels are ``"MACRO"``, ``"MIDI"``, ``"MICRO"``; a histogram is a list of ``[bucket, count]``.
-Unknown fields are ignored, so that a later minor writer may add some: ``teams`` and
-``footprint_bytes`` of a brick are such, and may be missing.
+Unknown fields are ignored, so that a later minor writer may add some: ``teams``,
+``footprint_bytes`` and ``isas`` of a brick are such, and may be missing.
 """
 
 from __future__ import annotations
@@ -268,6 +268,7 @@ def _brick_info(node: Node) -> BrickInfo:
         dtypes=tuple(dtype.text() for dtype in node["dtypes"].items()),
         teams=_teams(node.optional("teams", [])),
         footprint_bytes=_footprints(node.optional("footprint_bytes", [0] * len(TileLevel))),
+        isas=tuple(isa.text() for isa in node.optional("isas", []).items()),
     )
 
 

@@ -109,6 +109,8 @@ class BrickInfo:
     footprint_bytes : tuple of int
         By level, the most bytes that a tile was declared to hold in its cache to use again; 0
         where nothing was declared.
+    isas : tuple of str
+        Instruction sets that it was entered with, sorted; empty where its kernel tells none.
     """
 
     name: str
@@ -118,6 +120,7 @@ class BrickInfo:
     dtypes: tuple[str, ...] = ("float32",)
     teams: tuple[TeamTimes, ...] = ()
     footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
+    isas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -194,6 +197,11 @@ class Recording:
     def bricks(self) -> tuple[str, ...]:
         """Names of the bricks, sorted."""
         return tuple(info.name for info in self.brick_infos)
+
+    @property
+    def isas(self) -> tuple[str, ...]:
+        """Instruction sets that the bricks ran with, sorted; empty where none tells."""
+        return tuple(sorted({isa for info in self.brick_infos for isa in info.isas}))
 
     def brick_info(self, brick: str) -> BrickInfo:
         """Return what is known of a brick as a whole.
@@ -289,6 +297,7 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         footprint_bytes=tuple(
             map(max, zip(*(info.footprint_bytes for info in infos), strict=True))
         ),
+        isas=tuple(sorted({isa for info in infos for isa in info.isas})),
     )
 
 
