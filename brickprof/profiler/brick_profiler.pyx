@@ -15,7 +15,7 @@ from brickprof.profiler.state cimport ProfilerState, recorder_here
 from brickprof.profiler.tiles cimport (
     OFF, TileBlock, TileTimer, check_start, check_stop, number_tile,
 )
-from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_settle
+from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_pending
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -167,7 +167,7 @@ cdef class BrickProfiler(ProfilerState):
         n_bytes = as_nbytes(nbytes)
         check_stop(self, timer)
         timer.live = False
-        bp_settle((<Recorder> timer.recorder).c)
+        bp_flush_pending((<Recorder> timer.recorder).c)
         bp_pop((<Recorder> timer.recorder).c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None):

@@ -15,7 +15,7 @@ from brickprof.profiler.state cimport ProfilerState, bp_last, recorder_at_hand, 
 from brickprof.profiler.tiles cimport OFF, TileTimer, may_start, number_tile
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, BP_UNDECLARED, bp_frame, bp_now, bp_pop, bp_push, bp_recorder,
-    bp_settle,
+    bp_flush_pending,
 )
 
 
@@ -148,7 +148,7 @@ cdef PyObject *stop_fast(PyObject *self, PyObject *const *args, Py_ssize_t nargs
             or (<TileTimer> args[0]).serial != frame.serial or frame == c.base):
         return slow_stop(self, args, nargs, names)
     (<TileTimer> args[0]).live = False
-    bp_settle(c)
+    bp_flush_pending(c)
     bp_pop(c, stop, elements, flops, nbytes, &(<ProfilerState> self).call_cost)
     Py_INCREF(None)
     return <PyObject *> None

@@ -6,7 +6,7 @@ from libc.stdint cimport uint64_t
 
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, recorder_here
-from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_settle
+from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -127,5 +127,5 @@ cdef class TileBlock:
                     f"tile was left with others open inside it; all are abandoned. "
                     f"They were, outermost first: {inside}")
             return
-        bp_settle(c)
+        bp_flush_pending(c)
         bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)
