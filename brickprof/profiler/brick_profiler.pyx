@@ -5,13 +5,13 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport as_count, as_nbytes, level_of
-from brickprof.profiler.bricks cimport Brick, Use
+from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.recorder_set cimport new_recorder_set
 from brickprof.profiler.snapshot cimport recording_of, tiles_of
-from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport (
     OFF, TileBlock, TileTimer, check_start, check_stop, number_tile,
 )
@@ -120,7 +120,7 @@ cdef class BrickProfiler(ProfilerState):
         number = level_of(level)
         tile_row = as_count(row, "row")
         tile_col = as_count(col, "col")
-        recorder = recorder_here(self)
+        recorder = current_recorder(self)
         check_start(self, recorder, number)
         timer = make_timer()
         Py_INCREF(recorder)
@@ -254,8 +254,8 @@ cdef class BrickProfiler(ProfilerState):
         now = self.now()
         for brick in self.bricks:
             (<Brick> brick).calls = 0
-        for use in self.uses.values():
-            (<Use> use).reset(now)
+        for usage in self.usage_by_name.values():
+            (<BrickUsage> usage).reset(now)
         self.abandoned = 0
 
     def recording(self, roofs=None):

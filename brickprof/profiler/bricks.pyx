@@ -11,8 +11,8 @@ from brickprof.core.dtypes import itemsize_of
 
 @cython.final
 @cython.no_gc
-cdef class Use:
-    """Who is in the bricks of one name, and for how long somebody was."""
+cdef class BrickUsage:
+    """The bricks of one name: which recorders are in them, and for how long any was."""
 
     def __cinit__(self):
         self.held = {}
@@ -20,21 +20,21 @@ cdef class Use:
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
 
-    cdef int enter(self, tuple lanes, uint64_t now) except -1:
+    cdef int enter(self, tuple indices, uint64_t now) except -1:
         """Let recorders in."""
         if not self.held:
             self.since = now
-        for lane in lanes:
-            self.held[lane] = self.held.get(lane, 0) + 1
-        self.most = max(self.most, len(self.held))
+        for index in indices:
+            self.held[index] = self.held.get(index, 0) + 1
+        self.max_recorders = max(self.max_recorders, len(self.held))
         return 0
 
-    cdef int leave(self, tuple lanes, uint64_t now) except -1:
+    cdef int leave(self, tuple indices, uint64_t now) except -1:
         """Let recorders out."""
-        for lane in lanes:
-            self.held[lane] -= 1
-            if not self.held[lane]:
-                del self.held[lane]
+        for index in indices:
+            self.held[index] -= 1
+            if not self.held[index]:
+                del self.held[index]
         if not self.held:
             self.ticks += now - min(self.since, now)
         return 0
@@ -45,7 +45,7 @@ cdef class Use:
 
     cdef void reset(self, uint64_t now):
         """Forget all but who is in it."""
-        self.most = len(self.held)
+        self.max_recorders = len(self.held)
         self.since = now
         self.ticks = 0
         self.teams = {}
@@ -72,25 +72,25 @@ cdef class Use:
 cdef class Brick:
     """A brick of one element type."""
 
-    def __cinit__(self, str name, str dtype, Use use):
-        self.name, self.dtype, self.use = name, dtype, use
+    def __cinit__(self, str name, str dtype, BrickUsage usage):
+        self.name, self.dtype, self.usage = name, dtype, usage
         self.itemsize = itemsize_of(dtype)
 
 
 @cython.final
 @cython.no_gc
-cdef class Stay:
-    """A thread's stay in a brick, with all the recorders that it took along."""
+cdef class BrickVisit:
+    """A thread's visit to a brick, with the indices of all the recorders that it took along."""
 
     cdef int end(self, uint64_t now) except -1:
         """Leave the brick."""
-        return self.use.leave(self.lanes, now)
+        return self.usage.leave(self.indices, now)
 
 
-cdef int end_stays(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:
+cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:
     """Leave the bricks that a thread is in, from one on inwards."""
     ended = recorder.entered[first:]
     del recorder.entered[first:]
-    for stay in ended:
-        (<Stay> stay).end(now)
+    for visit in ended:
+        (<BrickVisit> visit).end(now)
     return 0

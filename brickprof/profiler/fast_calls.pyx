@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport MACRO, MICRO, MIDI, bp_small_int
 from brickprof.profiler.recorder cimport Recorder
-from brickprof.profiler.state cimport ProfilerState, bp_last, recorder_at_hand, recorder_here
+from brickprof.profiler.state cimport ProfilerState, bp_last, cached_recorder, current_recorder
 from brickprof.profiler.tiles cimport OFF, TileTimer, may_start, number_tile
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, BP_UNDECLARED, bp_frame, bp_now, bp_pop, bp_push, bp_recorder,
@@ -103,10 +103,10 @@ cdef PyObject *start_fast(PyObject *self, PyObject *const *args, Py_ssize_t narg
         Py_INCREF(<object> off)
         return off
     level = BP_MICRO if args[0] == MICRO else BP_MIDI if args[0] == MIDI else BP_MACRO
-    c = recorder_at_hand(<ProfilerState> self)
+    c = cached_recorder(<ProfilerState> self)
     if c == NULL:
         timer = slow_start(self, args, nargs, names)
-        recorder_here(<ProfilerState> self)     # so that this module's cache holds it next time
+        current_recorder(<ProfilerState> self)  # so that this module's cache holds it next time
         return timer
     if ((level == BP_MACRO and args[0] != MACRO)
             or not bp_small_int(args[1], &row) or not bp_small_int(args[2], &col)
@@ -135,7 +135,7 @@ cdef PyObject *stop_fast(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     if args[0] == off:
         Py_INCREF(None)
         return <PyObject *> None
-    c = recorder_at_hand(<ProfilerState> self)
+    c = cached_recorder(<ProfilerState> self)
     if c == NULL:
         return slow_stop(self, args, nargs, names)
     stop = bp_now(c)

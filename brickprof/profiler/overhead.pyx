@@ -4,7 +4,7 @@ from libc.stdint cimport UINT64_MAX, uint64_t
 
 from brickprof.profiler.clocks cimport ns_per_tick
 from brickprof.profiler.recorder cimport Recorder, measure_nogil_pair
-from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock
 
 from brickprof.profiler import pairs as pairs_module
@@ -33,29 +33,29 @@ cdef object overhead_of(ProfilerState profiler):
         block_pair=profiler.block_cost.pair * ns, block_inside=profiler.block_cost.inside * ns)
 
 
-cdef uint64_t least_ticks(ProfilerState profiler, object function):
+cdef uint64_t min_ticks_of(ProfilerState profiler, object function):
     """Return the least time of many calls of a function of a profiler, in ticks."""
-    cdef uint64_t least = UINT64_MAX, before
+    cdef uint64_t fastest = UINT64_MAX, before
     cdef int batch
     for batch in range(1000):
         before = bp_read_clock(profiler.clock)
         function(profiler)
-        least = min(least, bp_read_clock(profiler.clock) - before)
-    return least
+        fastest = min(fastest, bp_read_clock(profiler.clock) - before)
+    return fastest
 
 
 cdef bp_cost measure_python_pair(ProfilerState profiler, object pairs):
     """Return the least that an empty pair from Python costs, in ticks."""
-    cdef Recorder recorder = recorder_here(profiler)
-    cdef uint64_t idle = least_ticks(profiler, pairs_module.no_pairs)
+    cdef Recorder recorder = current_recorder(profiler)
+    cdef uint64_t baseline = min_ticks_of(profiler, pairs_module.no_pairs)
     cdef bp_cost cost
     recorder.clear()
     recorder.sample(1)
-    cost.pair = (least_ticks(profiler, pairs) - idle) // pairs_module.PAIRS
+    cost.pair = (min_ticks_of(profiler, pairs) - baseline) // pairs_module.PAIRS
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
     recorder.sample(UINT64_MAX)
     recorder.c.brick.rows[<int> BP_MICRO].started = 1
-    cost.skipped = (least_ticks(profiler, pairs) - idle) // pairs_module.PAIRS
+    cost.skipped = (min_ticks_of(profiler, pairs) - baseline) // pairs_module.PAIRS
     return cost
 
 

@@ -62,7 +62,7 @@ cdef object scaled(uint64_t ticks, uint64_t timed, uint64_t count):
 cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
 
-    def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
+    def __cinit__(self, uint64_t owner, int index, uint32_t clock, uint64_t ns_per_tick_q32,
                   uint64_t sample_every, uint64_t events_capacity):
         self.c = new_recorder()
         if self.c == NULL:
@@ -80,7 +80,7 @@ cdef class Recorder:
         self.sample(sample_every)
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
-        self.lane = lane
+        self.index = index
         seed(self)
         self.thread = ""
         self.entered = []
@@ -245,7 +245,7 @@ cdef class Recorder:
 
 cdef void seed(Recorder recorder):
     """Start drawing which tiles to time: alike in each run, and otherwise on each thread."""
-    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.lane + 1)
+    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.index + 1)
 
 
 cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
@@ -266,16 +266,16 @@ cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
 
 cdef str misuse_text(uint32_t misuse):
     """Say what was done wrong with a recorder from nogil code."""
-    wrongs = []
+    problems = []
     if misuse & BP_TOO_DEEP:
-        wrongs.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
+        problems.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
     if misuse & BP_NOTHING_OPEN:
-        wrongs.append("a tile was stopped where none was open")
+        problems.append("a tile was stopped where none was open")
     if misuse & BP_COARSER_INSIDE:
-        wrongs.append("a coarser tile was started inside a finer one")
+        problems.append("a coarser tile was started inside a finer one")
     if misuse & BP_NO_SUCH_LEVEL:
-        wrongs.append("a tile was started at a level that does not exist")
-    return "; ".join(wrongs)
+        problems.append("a tile was started at a level that does not exist")
+    return "; ".join(problems)
 
 
 cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:

@@ -19,7 +19,7 @@ cdef class RecorderSet:
     cdef bp_brick *outer
     cdef bp_frame *outer_base
     cdef bp_frame *base
-    cdef object stay                # in `entered` of the calling thread's Recorder
+    cdef object visit               # in `entered` of the calling thread's Recorder
     cdef tuple footprint_bytes      # of a tile of each level; None where nothing is declared
     cdef list before                # by thread, ticks of tiles when entered; None if not measured
     cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None

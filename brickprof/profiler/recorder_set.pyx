@@ -11,9 +11,9 @@ from libc.stdint cimport uint64_t
 from brickprof.profiler.arguments cimport (
     as_brick, as_count, as_dtype, as_footprints, as_isa,
 )
-from brickprof.profiler.bricks cimport Brick, Stay, end_stays
+from brickprof.profiler.bricks cimport Brick, BrickVisit, leave_bricks
 from brickprof.profiler.recorder cimport Recorder, misuse_text
-from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
 
@@ -49,7 +49,7 @@ cdef class RecorderSet:
         cdef Recorder recorder
         cdef ProfilerState profiler = self.profiler
         cdef Brick brick
-        cdef Stay stay
+        cdef BrickVisit visit
         cdef int i
         if profiler is None:
             raise TypeError("recorders are handed out by BrickProfiler.recorders")
@@ -63,7 +63,7 @@ cdef class RecorderSet:
                 raise MemoryError(f"no memory for threads={self.threads} recorders")
         self.brick_id = profiler.brick_id(self.name, self.dtype)
         brick = profiler.bricks[self.brick_id]
-        recorder = recorder_here(profiler)
+        recorder = current_recorder(profiler)
         check_start(profiler, recorder, level)
         held = [recorder]
         try:
@@ -84,22 +84,22 @@ cdef class RecorderSet:
         self.outer_base = recorder.c.base
         recorder.c.brick = recorder.bricks[self.brick_id]
         self.base = recorder.c.base = recorder.c.top
-        stay = Stay.__new__(Stay)
-        stay.use = brick.use
-        stay.lanes = tuple([(<Recorder> one).lane for one in held])
-        recorder.entered.append(stay)
-        self.stay = stay
+        visit = BrickVisit.__new__(BrickVisit)
+        visit.usage = brick.usage
+        visit.indices = tuple([(<Recorder> one).index for one in held])
+        recorder.entered.append(visit)
+        self.visit = visit
         self.held = held
         if self.footprint_bytes is not None:
-            brick.use.declare(self.footprint_bytes)
+            brick.usage.declare(self.footprint_bytes)
         if self.isa is not None:
-            brick.use.isas.add(self.isa)
-        self.resets = brick.use.resets
+            brick.usage.isas.add(self.isa)
+        self.resets = brick.usage.resets
         self.opened = profiler.now()
         measures = self.threads > 1 and profiler.sample_every == 1
         self.before = self.tile_ticks() if measures else None
         self.waits = None
-        return stay.use.enter(stay.lanes, self.opened)
+        return visit.usage.enter(visit.indices, self.opened)
 
     cdef list tile_ticks(self):
         """Return for how long tiles right inside this brick were open so far, by thread."""
@@ -132,32 +132,32 @@ cdef class RecorderSet:
         recorder = self.held[0]
         brick = profiler.bricks[self.brick_id]
         now = profiler.now()
-        known = self.stay in recorder.entered
-        if known and recorder_here(profiler) is not recorder:
+        known = self.visit in recorder.entered
+        if known and current_recorder(profiler) is not recorder:
             raise TileNestingError("recorders were taken on another thread")
-        busy = self.busy_ticks(brick.use.resets)
+        busy = self.busy_ticks(brick.usage.resets)
         held, self.held = self.held, None
         self.close_handles()
-        wrongs = []
+        problems = []
         if known:
-            place = recorder.entered.index(self.stay)
+            place = recorder.entered.index(self.visit)
             if place + 1 < len(recorder.entered):
-                wrongs.append("left before a brick that was entered inside it")
-            end_stays(recorder, place, now)
-            wrongs += self.take_back(recorder, 0, self.base)
+                problems.append("left before a brick that was entered inside it")
+            leave_bricks(recorder, place, now)
+            problems += self.take_back(recorder, 0, self.base)
             if self.outer.rows.brick != self.brick_id:
                 brick.calls += 1
             recorder.c.brick = self.outer
             recorder.c.base = self.outer_base
         else:
-            wrongs.append("its thread ended, or left an enclosing brick, before it was left")
+            problems.append("its thread ended, or left an enclosing brick, before it was left")
         for number, recorder in enumerate(held[1:], 1):
-            wrongs += self.take_back(recorder, number, recorder.c.frames)
+            problems += self.take_back(recorder, number, recorder.c.frames)
             profiler.idle.append(recorder)
-        if busy is not None and not wrongs and not failed:
-            brick.use.add_team(now - min(self.opened, now), busy)
-        if wrongs and not failed:
-            raise TileNestingError(f"brick {brick.name!r}: {'; '.join(wrongs)}")
+        if busy is not None and not problems and not failed:
+            brick.usage.add_team(now - min(self.opened, now), busy)
+        if problems and not failed:
+            raise TileNestingError(f"brick {brick.name!r}: {'; '.join(problems)}")
         return 0
 
     cdef int close_handles(self) except -1:
@@ -169,16 +169,16 @@ cdef class RecorderSet:
 
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base):
         """Drop the tiles left open in a recorder and say what was done wrong with it."""
-        wrongs = []
+        problems = []
         if recorder.c.misuse:
-            wrongs.append(f"thread {number}: {misuse_text(recorder.c.misuse)}")
+            problems.append(f"thread {number}: {misuse_text(recorder.c.misuse)}")
         recorder.c.misuse = 0
         tiles = recorder.open_tiles()
         dropped = recorder.drop_to(base)
         if dropped:
             self.profiler.abandoned += dropped
-            wrongs.append(f"thread {number}: {dropped} left open, abandoned (open: {tiles})")
-        return wrongs
+            problems.append(f"thread {number}: {dropped} left open, abandoned (open: {tiles})")
+        return problems
 
     def __enter__(self):
         self.open(BP_MICRO)

@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 
-from brickprof.profiler.bricks cimport Brick, Use
+from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport BP_CLOCK_MANUAL, BP_LEVELS, bp_ns
@@ -27,13 +27,13 @@ cdef list tiles_of(ProfilerState profiler, int level):
     return [tile for tile in tiles if tile is not None]
 
 
-cdef list lanes_of(ProfilerState profiler, uint32_t brick_id):
+cdef list recorders_with_tiles(ProfilerState profiler, uint32_t brick_id):
     """Return the recorders that hold tiles of a brick."""
     return [made for made in profiler.recorders_made
             if (<Recorder> made).has_tiles(brick_id)]
 
 
-cdef tuple teams_of(ProfilerState profiler, Use use):
+cdef tuple teams_of(ProfilerState profiler, BrickUsage usage):
     """Return how busy the threads of a brick were, for each number of them."""
     cdef uint64_t q32 = profiler.ns_per_tick_q32
 
@@ -42,38 +42,38 @@ cdef tuple teams_of(ProfilerState profiler, Use use):
 
     return tuple([
         TeamTimes(calls, ns(wall), tuple([ns(ticks) for ticks in busy]))
-        for _, (calls, wall, *busy) in sorted(use.teams.items())])
+        for _, (calls, wall, *busy) in sorted(usage.teams.items())])
 
 
 cdef object brick_info(ProfilerState profiler, str name, list numbers):
     """Return what is known of the bricks of a name, of which numbers are those in use."""
-    cdef Use use = profiler.uses[name]
+    cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
-    ticks, lanes = 0, set()
+    ticks, indices = 0, set()
     for number in numbers:
-        for recorder in lanes_of(profiler, number):
+        for recorder in recorders_with_tiles(profiler, number):
             ticks += recorder.outer_ticks(number)
-            lanes.add(recorder.lane)
-    if calls or use.held:
-        ticks = use.ticks_until(profiler.now())
+            indices.add(recorder.index)
+    if calls or usage.held:
+        ticks = usage.ticks_until(profiler.now())
     # Of the recorders in it at once some may have had no work. Outside any brick, threads come
     # and go unseen: all that left tiles are counted.
-    threads = len(lanes) if name == DEFAULT_BRICK else min(use.most, len(lanes))
+    threads = len(indices) if name == DEFAULT_BRICK else min(usage.max_recorders, len(indices))
     return BrickInfo(
         name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
         threads=max(threads, 1),
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
-        teams=teams_of(profiler, use), footprint_bytes=tuple(use.footprint_bytes),
-        isas=tuple(sorted(use.isas)))
+        teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
+        isas=tuple(sorted(usage.isas)))
 
 
 cdef tuple brick_infos_of(ProfilerState profiler):
     """Return what is known of each brick with tiles or calls, sorted by name."""
     found = {}
     for number, brick in enumerate(profiler.bricks):
-        if (<Brick> brick).calls or lanes_of(profiler, number):
+        if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
     return tuple([brick_info(profiler, name, found[name]) for name in sorted(found)])
 
@@ -92,7 +92,7 @@ cdef tuple events_of(ProfilerState profiler):
             event = recorder.c.events[i]
             events.append(TileEvent(
                 start_ns=bp_ns(recorder.c, event.start - origin),
-                stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.lane,
+                stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.index,
                 level=TileLevel(event.level), row=event.row, col=event.col,
                 brick=(<Brick> profiler.bricks[event.brick]).name))
     return tuple(sorted(events)), dropped

@@ -24,7 +24,8 @@ cdef class ProfilerState:
     cdef str clock_name, clock_reason
     cdef object overhead_info, local
     cdef list recorders_made, idle, bricks
-    cdef dict brick_ids, uses       # by name and element type; by name
+    cdef dict brick_ids             # by name and element type
+    cdef dict usage_by_name
     cdef readonly object sample_every, events
     cdef object __weakref__
 
@@ -36,7 +37,7 @@ cdef class ProfilerState:
     cdef Py_ssize_t open_tiles(self) except -1
 
 
-cdef inline Recorder recorder_here(ProfilerState profiler):
+cdef inline Recorder current_recorder(ProfilerState profiler):
     """Return the calling thread's recorder of a profiler."""
     cdef Recorder recorder
     if bp_last.profiler == profiler.id:
@@ -50,7 +51,7 @@ cdef inline Recorder recorder_here(ProfilerState profiler):
     return recorder
 
 
-cdef inline bp_recorder *recorder_at_hand(ProfilerState profiler) noexcept:
+cdef inline bp_recorder *cached_recorder(ProfilerState profiler) noexcept:
     """Return the calling thread's recorder of a profiler if the thread used it last, or NULL."""
     if bp_last.profiler != profiler.id:
         return NULL

@@ -7,7 +7,7 @@ import weakref
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.arguments cimport as_count, check_overhead
-from brickprof.profiler.bricks cimport Brick, Use, end_stays
+from brickprof.profiler.bricks cimport Brick, BrickUsage, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
@@ -39,7 +39,7 @@ cdef class ProfilerState:
         self.idle = []
         self.bricks = []
         self.brick_ids = {}
-        self.uses = {}
+        self.usage_by_name = {}
         self.brick_id(DEFAULT_BRICK, "float32")
 
     cdef Recorder take_recorder(self):
@@ -77,7 +77,7 @@ cdef class ProfilerState:
         dropped = recorder.drop_to(recorder.c.frames)
         recorder.c.base = recorder.c.frames
         recorder.c.misuse = 0
-        end_stays(recorder, 0, self.now())
+        leave_bricks(recorder, 0, self.now())
         recorder.holder = 0
         self.idle.append(recorder)
         if dropped:
@@ -90,7 +90,8 @@ cdef class ProfilerState:
         """Return the number of a brick of one element type."""
         number = self.brick_ids.setdefault((name, dtype), len(self.bricks))
         if number == len(self.bricks):
-            self.bricks.append(Brick(name, dtype, self.uses.setdefault(name, Use())))
+            usage = self.usage_by_name.setdefault(name, BrickUsage())
+            self.bricks.append(Brick(name, dtype, usage))
         return number
 
     cdef uint64_t now(self):

@@ -5,7 +5,7 @@ from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.recorder cimport Recorder
-from brickprof.profiler.state cimport ProfilerState, recorder_here
+from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending
 
 from brickprof.core.errors import TileNestingError
@@ -52,7 +52,7 @@ cdef int check_stop(ProfilerState profiler, TileTimer timer) except -1:
     cdef bp_recorder *c = recorder.c
     if recorder.owner != profiler.id:
         raise TileNestingError("timer belongs to another BrickProfiler")
-    if recorder_here(profiler) is not recorder:
+    if current_recorder(profiler) is not recorder:
         raise TileNestingError("timer was started on another thread")
     if timer.frame > c.top or timer.frame.serial != timer.serial:
         timer.live = False
@@ -85,7 +85,7 @@ cdef class TileBlock:
             raise TileNestingError("this tile is open already")
         if not self.profiler.on:
             return self
-        self.recorder = recorder_here(self.profiler)
+        self.recorder = current_recorder(self.profiler)
         check_start(self.profiler, self.recorder, self.level)
         c = self.recorder.c
         bp_push(c, self.level, self.row, self.col)
@@ -103,7 +103,7 @@ cdef class TileBlock:
             return
         c = self.recorder.c
         now = bp_now(c) if self.frame.timed else 0
-        if recorder_here(self.profiler) is not self.recorder:
+        if current_recorder(self.profiler) is not self.recorder:
             raise TileNestingError("tile was opened on another thread")
         self.live = False
         if c.top < self.frame or self.frame.serial != self.serial:
