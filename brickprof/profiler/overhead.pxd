@@ -1,4 +1,4 @@
-"""What a start/stop pair costs through each door, calibrated once in a process."""
+"""What a start/stop pair costs through each entry point, calibrated once in a process."""
 
 from brickprof.profiler.state cimport ProfilerState
 

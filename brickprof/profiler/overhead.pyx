@@ -1,4 +1,4 @@
-"""What a start/stop pair costs through each door, calibrated once in a process."""
+"""What a start/stop pair costs through each entry point, calibrated once in a process."""
 
 from libc.stdint cimport UINT64_MAX, uint64_t
 
@@ -7,25 +7,25 @@ from brickprof.profiler.recorder cimport Recorder, measure_nogil_pair
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock
 
-from brickprof.profiler import pairs as pairs_module
+from brickprof.profiler import empty_pairs
 from brickprof.recording import Overhead
 
 
-cdef dict costs_known = {}          # clock -> the three doors' costs
+cdef dict costs_known = {}          # clock -> the costs of the three entry points
 
 
-cdef bp_cost cost_of(ProfilerState profiler, str door):
-    """Turn an Overhead's nanoseconds for one door into ticks."""
+cdef bp_cost cost_of(ProfilerState profiler, str entry_point):
+    """Turn an Overhead's nanoseconds for one entry point into ticks."""
     cdef bp_cost cost
     info = profiler.overhead_info
-    cost.inside = round(getattr(info, door + "_inside") / profiler.ns_per_tick)
-    cost.pair = round(getattr(info, door + "_pair") / profiler.ns_per_tick)
+    cost.inside = round(getattr(info, entry_point + "_inside") / profiler.ns_per_tick)
+    cost.pair = round(getattr(info, entry_point + "_pair") / profiler.ns_per_tick)
     cost.skipped = 0
     return cost
 
 
 cdef object overhead_of(ProfilerState profiler):
-    """Turn the measured ticks of all doors into an Overhead in nanoseconds."""
+    """Turn the measured ticks of all entry points into an Overhead in nanoseconds."""
     cdef double ns = profiler.ns_per_tick
     return Overhead(
         c_pair=profiler.c_cost.pair * ns, c_inside=profiler.c_cost.inside * ns,
@@ -34,7 +34,7 @@ cdef object overhead_of(ProfilerState profiler):
 
 
 cdef uint64_t min_ticks_of(ProfilerState profiler, object function):
-    """Return the least time of many calls of a function of a profiler, in ticks."""
+    """Return the shortest time of many calls of a function of a profiler, in ticks."""
     cdef uint64_t fastest = UINT64_MAX, before
     cdef int batch
     for batch in range(1000):
@@ -47,26 +47,26 @@ cdef uint64_t min_ticks_of(ProfilerState profiler, object function):
 cdef bp_cost measure_python_pair(ProfilerState profiler, object pairs):
     """Return the least that an empty pair from Python costs, in ticks."""
     cdef Recorder recorder = current_recorder(profiler)
-    cdef uint64_t baseline = min_ticks_of(profiler, pairs_module.no_pairs)
+    cdef uint64_t baseline = min_ticks_of(profiler, empty_pairs.no_pairs)
     cdef bp_cost cost
     recorder.clear()
     recorder.sample(1)
-    cost.pair = (min_ticks_of(profiler, pairs) - baseline) // pairs_module.PAIRS
+    cost.pair = (min_ticks_of(profiler, pairs) - baseline) // empty_pairs.PAIRS
     cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
     recorder.sample(UINT64_MAX)
     recorder.c.brick.rows[<int> BP_MICRO].started = 1
-    cost.skipped = (min_ticks_of(profiler, pairs) - baseline) // pairs_module.PAIRS
+    cost.skipped = (min_ticks_of(profiler, pairs) - baseline) // empty_pairs.PAIRS
     return cost
 
 
 cdef tuple measure_costs(ProfilerState profiler, object make):
-    """Measure what a pair costs through each door, on a profiler of its own."""
+    """Measure what a pair costs through each entry point, on a profiler of its own."""
     cdef ProfilerState scratch = make(clock=profiler.clock_name, overhead=Overhead())
     prepare(scratch, make)
     scratch.on = True
     nogil = measure_nogil_pair(scratch.take_recorder())
-    call = measure_python_pair(scratch, pairs_module.call_pairs)
-    block = measure_python_pair(scratch, pairs_module.block_pairs)
+    call = measure_python_pair(scratch, empty_pairs.call_pairs)
+    block = measure_python_pair(scratch, empty_pairs.block_pairs)
     return nogil, call, block
 
 

@@ -45,10 +45,10 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Calibrated cost of a start/stop pair in nanoseconds, by the door it went through.
+    """Calibrated cost of a start/stop pair in nanoseconds, by the entry point that it went through.
 
     ``pair`` is what a pair costs the code around it, ``inside`` the part that falls between its
-    two clock reads: the time that an empty tile shows. ``c`` is the nogil door, ``python``
+    two clock reads: the time that an empty tile shows. ``c`` is nogil code, ``python``
     start_tile/stop_tile, ``block`` ``with prof.tile(...)``.
     """
 

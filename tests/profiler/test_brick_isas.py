@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import MICRO, manual, micro
+from support.entry_points import MICRO, manual, micro
 from support.made_recordings import ROOFS
 
 from brickprof import BrickProfiler, detect_machine, load_recording

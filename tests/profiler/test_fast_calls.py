@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.doors import MACRO, MICRO, MIDI, figures, manual, tile
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, tile
 
 from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import (
-    DOORS,
+from support.entry_points import (
+    ENTRY_POINTS,
     MACRO,
     MICRO,
     MIDI,
     UNDECLARED,
-    c_door,
     manual,
     micro,
     overhead,
     pointer_of,
     tile,
+    tile_library,
 )
 from support.made_recordings import ROOFS
 
@@ -86,13 +86,15 @@ def test_extremes_histogram_and_percentiles() -> None:
     assert stats.percentile_ns(100) == 90_000
 
 
-@pytest.mark.parametrize("outer", DOORS)
-@pytest.mark.parametrize("inner", DOORS)
+@pytest.mark.parametrize("outer", ENTRY_POINTS)
+@pytest.mark.parametrize("inner", ENTRY_POINTS)
 def test_the_cost_of_pairs_is_taken_out_of_a_tile_and_of_its_parents(
     outer: str, inner: str
 ) -> None:
     cost = overhead()
-    inside = {door: int(getattr(cost, f"{door}_inside")) for door in DOORS}
+    inside = {
+        entry_point: int(getattr(cost, f"{entry_point}_inside")) for entry_point in ENTRY_POINTS
+    }
     pair = int(getattr(cost, f"{inner}_pair"))
     prof = manual(overhead=cost)
     with prof.recorders("b") as (handle,), tile(prof, outer, MACRO, handle=handle):
@@ -222,8 +224,8 @@ def test_a_brick_may_be_of_any_element_type(dtype: Any, name: str, itemsize: int
     with prof.brick("b", dtype):
         micro(prof, elements=10)
     with prof.recorders("r", 2, dtype) as handles:
-        c_door().start(pointer_of(handles[1]), MICRO, 0, 0)
-        c_door().stop(pointer_of(handles[1]), 5, 0, UNDECLARED)
+        tile_library().start(pointer_of(handles[1]), MICRO, 0, 0)
+        tile_library().stop(pointer_of(handles[1]), 5, 0, UNDECLARED)
     assert prof.tile_stats(MICRO, "b").nbytes == 10 * itemsize
     assert prof.tile_stats(MICRO, "r").nbytes == 5 * itemsize
     infos = prof.recording().brick_infos

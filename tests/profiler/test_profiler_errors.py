@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, micro
 
 from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError

@@ -13,7 +13,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, c_door, figures, manual, micro, pointer_of
+from support.entry_points import (
+    MACRO,
+    MICRO,
+    MIDI,
+    figures,
+    manual,
+    micro,
+    pointer_of,
+    tile_library,
+)
 
 from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
@@ -108,8 +117,8 @@ def test_what_outlives_its_profiler_is_safe() -> None:
     gc.collect()
     assert alive() is None
     for address in addresses:
-        c_door().start(address, 2, 0, 0)
-        c_door().stop(address, 1, 1, 1)
+        tile_library().start(address, 2, 0, 0)
+        tile_library().stop(address, 1, 1, 1)
     with pytest.raises(TileNestingError, match="another BrickProfiler"):
         manual().stop_tile(timer, 0, 0)
     del handles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, micro
 
 from brickprof import BrickProfiler
 from brickprof.recording import TileEvent
