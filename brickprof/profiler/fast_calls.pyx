@@ -31,8 +31,8 @@ cdef extern from "profiler/methods.h":
 
 cdef extern from *:
     """
-    /* Two threads of a build without a global lock could take the same timer off the list. Without
-     * the list, timers are made and freed by the allocator, which costs 15 ns more a pair. */
+    /* Without the GIL two threads could take the same timer off the list; a free-threaded build
+     * has none, where the allocator makes and frees each timer for 15 ns more a pair. */
     #ifdef Py_GIL_DISABLED
     #define BP_FREELIST_CAPACITY 0
     #else
@@ -51,8 +51,8 @@ cdef bp_fastcall slow_start, slow_stop
 cdef PyObject *off = <PyObject *> OFF
 cdef PyTypeObject *TIMER = <PyTypeObject *> TileTimer
 
-# Timers that ended: memory for the next ones. The lock of the interpreter guards the list, and
-# there is one interpreter: Cython's modules refuse to be loaded into a second one.
+# Timers that ended: memory for the next ones. The GIL guards the list, and there is one
+# interpreter: Cython's modules refuse to be loaded into a second one.
 cdef PyObject *freelist[64]
 cdef int freelist_len = 0
 cdef destructor free_timer = TIMER.tp_dealloc

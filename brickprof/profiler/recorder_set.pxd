@@ -25,6 +25,7 @@ cdef class RecorderSet:
     cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
     cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
 
+    cdef list take_recorders(self, Recorder own, uint32_t itemsize)
     cdef list tile_ticks(self)
     cdef list busy_ticks(self, uint64_t resets)
     cdef int note_waits(self, const uint64_t *ticks) except -1

@@ -6,11 +6,9 @@ from cpython.pycapsule cimport (
     PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
 )
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.profiler.arguments cimport (
-    as_brick, as_count, as_dtype, as_footprints, as_isa,
-)
+from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_footprints, as_isa
 from brickprof.profiler.bricks cimport Brick, BrickVisit, leave_bricks
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
@@ -50,7 +48,6 @@ cdef class RecorderSet:
         cdef ProfilerState profiler = self.profiler
         cdef Brick brick
         cdef BrickVisit visit
-        cdef int i
         if profiler is None:
             raise TypeError("recorders are handed out by BrickProfiler.recorders")
         if self.held:
@@ -65,21 +62,7 @@ cdef class RecorderSet:
         brick = profiler.bricks[self.brick_id]
         recorder = current_recorder(profiler)
         check_start(profiler, recorder, level)
-        held = [recorder]
-        try:
-            for i in range(self.threads):
-                if i:
-                    held.append(profiler.take_recorder())
-                recorder = held[i]
-                recorder.brick(self.brick_id, brick.itemsize)
-                self.c[i] = recorder.c
-        except MemoryError:
-            profiler.idle += held[1:]
-            raise
-        for recorder in held[1:]:
-            recorder.c.misuse = 0
-            recorder.c.brick = recorder.bricks[self.brick_id]
-        recorder = held[0]
+        held = self.take_recorders(recorder, brick.itemsize)
         self.outer = recorder.c.brick
         self.outer_base = recorder.c.base
         recorder.c.brick = recorder.bricks[self.brick_id]
@@ -100,6 +83,26 @@ cdef class RecorderSet:
         self.before = self.tile_ticks() if measures else None
         self.waits = None
         return visit.usage.enter(visit.indices, self.opened)
+
+    cdef list take_recorders(self, Recorder own, uint32_t itemsize):
+        """Return a recorder for each thread, the calling thread's own first."""
+        cdef Recorder recorder
+        cdef int i
+        held = [own]
+        try:
+            for i in range(self.threads):
+                if i:
+                    held.append(self.profiler.take_recorder())
+                recorder = held[i]
+                recorder.brick(self.brick_id, itemsize)
+                self.c[i] = recorder.c
+        except MemoryError:
+            self.profiler.idle += held[1:]
+            raise
+        for recorder in held[1:]:
+            recorder.c.misuse = 0
+            recorder.c.brick = recorder.bricks[self.brick_id]
+        return held
 
     cdef list tile_ticks(self):
         """Return for how long tiles right inside this brick were open so far, by thread."""

@@ -1,4 +1,4 @@
-"""The .pxd files of the profiler: they fit the modules that they describe and those that use them."""
+"""The .pxd files of the profiler fit the modules that they describe and those that use them."""
 
 from __future__ import annotations
 
