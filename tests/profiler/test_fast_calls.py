@@ -293,14 +293,15 @@ def test_stopped_timers_wait_in_a_freelist() -> None:
 
 
 SUBINTERPRETER = """
+import sys
 import brickprof.profiler.fast_calls
 try:
     import _interpreters as interpreters
 except ImportError:
     import _xxsubinterpreters as interpreters
+code = f"import sys; sys.path[:] = {sys.path!r}; import brickprof.profiler.fast_calls"
 try:
-    failed = interpreters.run_string(
-        interpreters.create(), "import brickprof.profiler.fast_calls as calls")
+    failed = interpreters.run_string(interpreters.create(), code)
 except Exception as error:
     failed = error
 print(failed)
