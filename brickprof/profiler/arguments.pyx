@@ -81,7 +81,7 @@ cdef str as_dtype(object dtype):
 
 
 cdef str as_isa(object isa):
-    """Return the name of an instruction set, or None where none is told."""
+    """Return the name of an instruction set, or None where none is given."""
     if isa is None:
         return None
     if not isinstance(isa, str) or not isa:

@@ -187,7 +187,15 @@ def with_own_methods(profiler_class):
     -------
     type
         The same class.
+
+    Raises
+    ------
+    TypeError
+        If it is no such class.
     """
+    # These descriptors take any instance of the class for a profiler, without another check.
+    if not isinstance(profiler_class, type) or not issubclass(profiler_class, ProfilerState):
+        raise TypeError(f"profiler_class must be a BrickProfiler, got {profiler_class!r}")
     for name in (b"start_tile", b"stop_tile", b"tile"):
         bp_set_method(profiler_class, bp_method_of(profiler_class, name))
     return profiler_class

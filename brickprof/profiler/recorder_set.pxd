@@ -10,7 +10,7 @@ from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
 cdef class RecorderSet:
     cdef ProfilerState profiler
     cdef str name, dtype
-    cdef str isa                    # None where it is not told
+    cdef str isa                    # None where none is given
     cdef uint32_t brick_id          # known when entered
     cdef int threads
     cdef list held                  # the Recorders, the calling thread's first; None when off

@@ -280,6 +280,20 @@ def test_only_compiled_methods_are_taken_over() -> None:
         with_own_methods(Slowed)
 
 
+def test_only_profilers_take_over_the_methods_of_one() -> None:
+    class Borrower:
+        start_tile = BrickProfiler.start_tile
+        stop_tile = BrickProfiler.stop_tile
+        tile = BrickProfiler.tile
+
+    wrong: Any
+    for wrong in (Borrower, Borrower(), manual(), None):
+        with pytest.raises(TypeError, match="profiler_class must be a BrickProfiler"):
+            with_own_methods(wrong)
+    with pytest.raises(TypeError, match="doesn't apply to a 'Borrower' object"):
+        BrickProfiler.start_tile(Borrower(), MICRO, 0, 0)  # type: ignore[arg-type]
+
+
 def test_stopped_timers_wait_in_a_freelist() -> None:
     kept = 0 if sysconfig.get_config_var("Py_GIL_DISABLED") else 32
     prof = manual()

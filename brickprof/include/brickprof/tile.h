@@ -111,7 +111,7 @@ typedef struct bp_recorder {
     bp_cost cost;                                   /* of a pair through this header */
     bp_brick *brick;                                /* that new tiles belong to */
     bp_frame *top;                                  /* innermost open tile, or base */
-    bp_frame *base;                                 /* tiles up to here are somebody else's */
+    bp_frame *base;                                 /* tiles up to here are outside the brick */
     bp_row *pending;                                /* of the tile not yet in its histogram */
     uint64_t pending_ticks;                            /* that tile's corrected time */
     uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
