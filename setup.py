@@ -16,7 +16,7 @@ from setuptools.modified import newer_group
 PACKAGE = Path("brickprof")
 INCLUDES = [f"{PACKAGE}/include", str(PACKAGE), numpy.get_include()]
 SOURCES = {
-    "brickprof.profiler.brick_profiler": ["profiler"],
+    "brickprof.profiler.clocks": ["profiler"],
     "brickprof.kernels.runtime.runtime": ["kernels/micro", "kernels/runtime"],
 }
 """Folders whose C files are linked into a module, once: they hold state."""

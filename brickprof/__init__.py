@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from brickprof._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from brickprof._profiler import BrickProfiler as BrickProfiler
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
     from brickprof.core.errors import BrickprofError as BrickprofError
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from brickprof.planning.blocks import MicroKernel as MicroKernel
     from brickprof.planning.gemm import Blocks as Blocks
     from brickprof.planning.gemm import GemmPlan as GemmPlan
-    from brickprof.profiler.brick_profiler import BrickProfiler as BrickProfiler
     from brickprof.recording import Overhead as Overhead
     from brickprof.recording import Recording as Recording
     from brickprof.recording import load_recording as load_recording
@@ -60,7 +60,7 @@ _HOMES = {
     "AttentionBlocks": "planning.attention",
     "AttentionPlan": "planning.attention",
     "Blocks": "planning.gemm",
-    "BrickProfiler": "profiler.brick_profiler",
+    "BrickProfiler": "_profiler",
     "BrickprofError": "core.errors",
     "ConfiguredThreads": "tuning.threads",
     "GemmPlan": "planning.gemm",

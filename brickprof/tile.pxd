@@ -1,4 +1,4 @@
-"""The kernel author's door: start and stop tiles from nogil Cython.
+"""For kernel authors: start and stop tiles from nogil Cython.
 
 Compile with ``brickprof.get_include()`` among the include directories, take recorders from
 ``BrickProfiler.recorders(...)``, turn each into a pointer with `bp_recorder_of`, and call
@@ -43,10 +43,10 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t count, timed, raw_ticks, ticks
 
     ctypedef struct bp_row:
-        uint64_t timed, passed, undeclared, raw_ticks, ticks, child_raw, child_ticks
+        uint64_t timed, skipped, undeclared, raw_ticks, ticks, child_raw, child_ticks
         uint64_t min_ticks, max_ticks
         bp_sum elements, flops, nbytes
-        uint64_t outer_raw, outer_timed, outer_passed
+        uint64_t outer_raw, outer_timed, outer_skipped
         bp_inner *inner
         uint64_t started, chosen
         uint64_t *histogram
@@ -70,14 +70,14 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t inside, pair, skipped
 
     ctypedef struct bp_recorder:
-        uint32_t abi, clock, misuse, too_deep, detour
+        uint32_t abi, clock, misuse, too_deep, slow_path
         uint64_t ns_per_tick_q32
         bp_cost cost
         bp_brick *brick
         bp_frame *top
         bp_frame *base
-        bp_row *late
-        uint64_t late_ticks, manual_ticks, serial, sample_every, random
+        bp_row *pending
+        uint64_t pending_ticks, manual_ticks, serial, sample_every, random
         bp_event *events
         uint64_t events_capacity, events_used, events_dropped
         bp_frame *frames
@@ -87,7 +87,7 @@ cdef extern from "brickprof/tile.h" nogil:
     uint64_t bp_ns(const bp_recorder *recorder, uint64_t ticks) noexcept
     uint32_t bp_bucket(uint64_t ns) noexcept
     void bp_push(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept
-    void bp_settle(bp_recorder *recorder) noexcept
+    void bp_flush_pending(bp_recorder *recorder) noexcept
     void bp_pop(bp_recorder *recorder, uint64_t now, uint64_t elements, uint64_t flops,
                 uint64_t nbytes, const bp_cost *cost) noexcept
     void bp_start(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
-
-ITEMSIZES = {name: itemsize_of(name) for name in KERNEL_DTYPES}
-"""Bytes of an element, by dtype: what the compiled profiler takes."""
-
 MAX_THREADS = 4096
 """Thread counts above this are taken for a mistake."""
 

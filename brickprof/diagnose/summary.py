@@ -403,5 +403,9 @@ def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
         yield "The run's machine is unknown: whether the roofs are those of that machine is too."
     elif machine.fingerprint() != roofs.fingerprint:
         yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
+    elif recording.isas:
+        if recording.isas != (roofs.isa,):
+            ran = " and ".join(recording.isas)
+            yield f"The roofs were measured with {roofs.isa}, the run used {ran}."
     elif machine.isa != roofs.isa:
         yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."

@@ -1,1 +1,1 @@
-"""The timer: a recorder for each thread, BrickProfiler, and what a start/stop pair costs."""
+"""Times tiles: a recorder for each thread, BrickProfiler, and what a start/stop pair costs."""

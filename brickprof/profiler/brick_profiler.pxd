@@ -1,52 +1,7 @@
-"""The compiled profiler's inside, for the kernels of this package."""
+"""The class that times tiles, for the kernels of this package."""
 
-from libc.stdint cimport uint32_t, uint64_t
-
-from brickprof.profiler.recorder cimport Recorder
-from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder
+from brickprof.profiler.state cimport ProfilerState
 
 
-cdef class BrickProfiler:
-    cdef bint on
-    cdef uint64_t id
-    cdef uint32_t clock
-    cdef uint64_t ns_per_tick_q32, manual_ticks, abandoned
-    cdef double ns_per_tick
-    cdef bp_cost c_cost, call_cost, block_cost
-    cdef str clock_name, clock_reason
-    cdef object overhead_info, local
-    cdef list recorders_made, idle, bricks
-    cdef dict brick_ids, uses       # by name and element type; by name
-    cdef readonly object sample_every, events
-    cdef object __weakref__
-
-    cdef Recorder adopt(self)
-    cdef Recorder take_recorder(self)
-    cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
-    cdef uint64_t now(self)
-
-
-cdef class RecorderSet:
-    cdef BrickProfiler profiler
-    cdef str name, dtype
-    cdef uint32_t brick_id          # known when entered
-    cdef int threads
-    cdef list held                  # the Recorders, the calling thread's first; None when off
-    cdef tuple handles
-    cdef bp_recorder **c            # theirs; NULL when off
-    cdef bp_brick *outer
-    cdef bp_frame *outer_base
-    cdef bp_frame *base
-    cdef object stay                # in `entered` of the calling thread's Recorder
-    cdef tuple footprint_bytes      # of a tile of each level; None where nothing is declared
-    cdef list before                # by thread, ticks of tiles when entered; None if not measured
-    cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
-    cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
-
-    cdef list tile_ticks(self)
-    cdef list busy_ticks(self, uint64_t resets)
-    cdef int note_waits(self, const uint64_t *ticks) except -1
-    cdef int close_handles(self) except -1
-    cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
-    cdef int open(self, int level) except -1
-    cdef int close(self, bint failed) except -1
+cdef class BrickProfiler(ProfilerState):
+    pass

@@ -1,8 +1,11 @@
 from collections.abc import Mapping
-from types import TracebackType
-from typing import SupportsIndex, TypeAlias, final
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
 
 from brickprof.core.levels import TileLevel
+from brickprof.profiler.recorder_set import RecorderSet
+from brickprof.profiler.tiles import TileBlock, TileTimer
 from brickprof.recording import Overhead, Recording
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
@@ -10,35 +13,11 @@ from brickprof.roofline import Roofs
 _Count: TypeAlias = SupportsIndex | float
 """A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
 
-@final
-class TileTimer:
-    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
+_DType: TypeAlias = str | np.dtype[Any] | type[np.generic]
+"""An element type, by name or as NumPy's."""
 
-@final
-class TileBlock:
-    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
-
-    def __enter__(self) -> TileBlock: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
-
-@final
-class RecorderSet:
-    """Recorders of one call of a kernel, one a thread; see `BrickProfiler.recorders`."""
-
-    def __enter__(self) -> tuple[object, ...]: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None: ...
+def slow_path_calls() -> tuple[int, int]:
+    """Return how often start_tile and stop_tile took the slow path in this process."""
 
 class BrickProfiler:
     """Times tiles, level by level; off until `enable_tile_profiling`."""
@@ -87,15 +66,17 @@ class BrickProfiler:
         self,
         brick: str,
         threads: _Count = 1,
-        dtype: str = "float32",
+        dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+        isa: str | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
     def brick(
         self,
         name: str,
-        dtype: str = "float32",
+        dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
+        isa: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
@@ -106,5 +87,3 @@ class BrickProfiler:
         """Forget all that was recorded."""
     def recording(self, roofs: Roofs | None = None) -> Recording:
         """Return all that was recorded so far as a frozen Recording."""
-    def tile_summary(self, roofs: Roofs | None = None) -> str:
-        """Return the report as text."""

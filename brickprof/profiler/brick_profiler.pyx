@@ -1,65 +1,42 @@
 """BrickProfiler: times tiles from Python and hands out recorders to nogil code."""
 
-import operator
-import threading
-import warnings
-import weakref
-from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime, timezone
-from numbers import Rational, Real
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint64_t
 
-cimport cython
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.object cimport PyObject, Py_TYPE
-from cpython.pycapsule cimport (
-    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
+from brickprof.profiler.arguments cimport as_count, as_nbytes, level_of
+from brickprof.profiler.bricks cimport Brick, BrickUsage
+from brickprof.profiler.fast_calls cimport install, make_timer
+from brickprof.profiler.overhead cimport prepare
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.recorder_set cimport new_recorder_set
+from brickprof.profiler.snapshot cimport recording_of, tiles_of
+from brickprof.profiler.state cimport ProfilerState, current_recorder
+from brickprof.profiler.tiles cimport (
+    OFF, TileBlock, TileTimer, check_start, check_stop, number_tile,
 )
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
+from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_pending
 
-from brickprof.profiler.recorder cimport Recorder, measure_nogil_pair, misuse_text
-from brickprof.tile cimport (
-    BP_CAPSULE, BP_CLOCK_CNTVCT, BP_CLOCK_GETTIME, BP_CLOCK_MANUAL, BP_CLOCK_TSC, BP_LEVELS,
-    BP_MACRO, BP_MAX_DEPTH, BP_MICRO, BP_MIDI, BP_UNDECLARED, bp_cost, bp_frame, bp_now, bp_ns,
-    bp_pop, bp_push, bp_read_clock, bp_recorder, bp_settle,
-)
-
-from numpy import bool_
-
-from brickprof.profiler import pairs as pairs_module
-from brickprof._version import __version__
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import ITEMSIZES, MAX_THREADS
-from brickprof.recording import (
-    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent, summed_tiles,
-)
+from brickprof.recording import summed_tiles
 
 
-cdef extern from "profiler/clock.h":
-    uint32_t bp_clock_choose(const char **reason)
-    bint bp_clock_usable(uint32_t clock)
-    double bp_clock_ns_per_tick(uint32_t clock)
+cdef uint64_t slow_starts = 0, slow_stops = 0
 
 
-cdef dict CLOCKS = {
-    "tsc": BP_CLOCK_TSC, "cntvct": BP_CLOCK_CNTVCT, "clock_gettime": BP_CLOCK_GETTIME,
-    "manual": BP_CLOCK_MANUAL,
-}
-cdef dict ticks_known = {}          # clock -> ns per tick, measured once in a process
-cdef dict costs_known = {}          # clock -> the three doors' costs, likewise
-cdef uint64_t last_profiler = 0, last_holder = 0
+def slow_path_calls():
+    """Return how often start_tile and stop_tile took the slow path in this process.
+
+    Returns
+    -------
+    tuple of int
+        Calls of start_tile and of stop_tile that the fast path passed on.
+    """
+    return slow_starts, slow_stops
 
 
-include "counts.pxi"
-include "timers.pxi"
-include "bricks.pxi"
-include "costs.pxi"
-include "readout.pxi"
-
-
-cdef class BrickProfiler:
+cdef class BrickProfiler(ProfilerState):
     """Times tiles, level by level; off until `enable_tile_profiling`.
 
     Parameters
@@ -87,100 +64,9 @@ cdef class BrickProfiler:
     other threads are inside tiles may miss their latest ones.
     """
 
-    def __cinit__(self, *, sample_every=1, events=0, clock="auto", overhead=None):
-        global last_profiler
-        cdef const char *reason = b""
-        check_overhead(overhead)
-        self.sample_every = as_count(sample_every, "sample_every")
-        if self.sample_every == 0:
-            raise ValueError("sample_every must be >= 1, got 0")
-        self.events = as_count(events, "events")
-        if self.events > 1 << 32:
-            raise ValueError(f"events must be at most 2**32, got {events!r}")
-        if clock == "auto":
-            self.clock = bp_clock_choose(&reason)
-            self.clock_reason = reason.decode()
-        elif isinstance(clock, str) and clock in CLOCKS and bp_clock_usable(CLOCKS[clock]):
-            self.clock = CLOCKS[clock]
-            self.clock_reason = "asked for"
-        else:
-            raise ValueError(
-                f"clock must be 'auto' or one that this machine has of "
-                f"{', '.join(map(repr, CLOCKS))}, got {clock!r}")
-        self.clock_name = next(name for name, number in CLOCKS.items() if number == self.clock)
-        last_profiler += 1
-        self.id = last_profiler
-        self.overhead_info = overhead
-        self.local = threading.local()
-        self.recorders_made = []
-        self.idle = []
-        self.bricks = []
-        self.brick_ids = {}
-        self.uses = {}
-        self.brick_id(DEFAULT_BRICK, "float32")
-
-    cdef Recorder take_recorder(self):
-        """Return a recorder that no thread holds."""
-        cdef Recorder recorder
-        if self.idle:
-            return self.idle.pop()
-        recorder = Recorder.__new__(
-            Recorder, self.id, len(self.recorders_made), self.clock, self.ns_per_tick_q32,
-            self.sample_every, self.events)
-        recorder.c.cost = self.c_cost
-        recorder.c.manual_ticks = self.manual_ticks
-        recorder.c.brick = recorder.brick(0, 4)
-        self.recorders_made.append(recorder)
-        return recorder
-
-    cdef Recorder adopt(self):
-        """Return the calling thread's recorder, giving it one at its first tile."""
-        global last_holder
-        cdef Recorder recorder
-        handle = getattr(self.local, "handle", None)
-        if handle is None:
-            recorder = self.take_recorder()
-            last_holder += 1
-            recorder.holder = last_holder
-            recorder.c.brick = recorder.brick(0, 4)
-            recorder.thread = threading.current_thread().name
-            self.local.handle = _ThreadHandle(self, recorder)
-        else:
-            recorder = handle.recorder
-        bp_last.profiler = self.id
-        bp_last.holder = recorder.holder
-        bp_last.recorder = <PyObject *> recorder
-        return recorder
-
-    def _retire(self, Recorder recorder not None):
-        """Take back the recorder of a thread that ended."""
-        tiles = recorder.open_tiles()
-        dropped = recorder.drop_to(recorder.c.frames)
-        recorder.c.base = recorder.c.frames
-        recorder.c.misuse = 0
-        end_stays(recorder, 0, self.now())
-        recorder.holder = 0
-        self.idle.append(recorder)
-        if dropped:
-            self.abandoned += dropped
-            warnings.warn(
-                f"thread {recorder.thread!r} ended with tiles open, which are in no figure: "
-                f"{tiles}", RuntimeWarning, stacklevel=2)
-
-    cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF:
-        """Return the number of a brick of one element type."""
-        number = self.brick_ids.setdefault((name, dtype), len(self.bricks))
-        if number == len(self.bricks):
-            self.bricks.append(Brick(name, dtype, self.uses.setdefault(name, Use())))
-        return number
-
-    cdef uint64_t now(self):
-        """Read the profiler's clock."""
-        return self.manual_ticks if self.clock == BP_CLOCK_MANUAL else bp_read_clock(self.clock)
-
     def enable_tile_profiling(self):
         """Switch on; the first time in a process this calibrates the clock for 20 ms."""
-        prepare(self)
+        prepare(self, BrickProfiler)
         self.on = True
 
     def disable_tile_profiling(self):
@@ -223,18 +109,20 @@ cdef class BrickProfiler:
         TypeError, ValueError
             If `level` is no TileLevel, or `row` or `col` no whole number in [0, 2**64).
         """
+        global slow_starts
         cdef Recorder recorder
         cdef TileTimer timer
         cdef uint64_t tile_row, tile_col
         cdef int number
+        slow_starts += 1
         if not self.on:
             return OFF
         number = level_of(level)
         tile_row = as_count(row, "row")
         tile_col = as_count(col, "col")
-        recorder = recorder_here(self)
+        recorder = current_recorder(self)
         check_start(self, recorder, number)
-        timer = TileTimer.__new__(TileTimer)
+        timer = make_timer()
         Py_INCREF(recorder)
         timer.recorder = <PyObject *> recorder
         bp_push(recorder.c, number, tile_row, tile_col)
@@ -265,7 +153,9 @@ cdef class BrickProfiler:
         TypeError, ValueError
             If a count is no whole number in [0, 2**64); the tile then stays open.
         """
+        global slow_stops
         cdef uint64_t stop, n_elements, n_flops, n_bytes
+        slow_stops += 1
         if not timer.live:
             if timer is OFF:
                 return
@@ -277,7 +167,7 @@ cdef class BrickProfiler:
         n_bytes = as_nbytes(nbytes)
         check_stop(self, timer)
         timer.live = False
-        bp_settle((<Recorder> timer.recorder).c)
+        bp_flush_pending((<Recorder> timer.recorder).c)
         bp_pop((<Recorder> timer.recorder).c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None):
@@ -292,7 +182,7 @@ cdef class BrickProfiler:
         block.nbytes = as_nbytes(nbytes)
         return block
 
-    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -302,10 +192,13 @@ cdef class BrickProfiler:
         threads : int
             Number of recorders, one for each thread that records at the same time. The first is
             the calling thread's own, so that its tiles lie inside those open here.
-        dtype : {"float32", "float64"}
-            Element type: selects the roof, and the item size where bytes are assumed.
+        dtype : str, numpy.dtype or NumPy scalar type
+            Element type, one of those of `brickprof.core.dtypes`: selects the roof, and the item
+            size where bytes are assumed.
         footprint_bytes : dict of TileLevel to int, optional
             Bytes that a tile of a level holds in its cache to use again.
+        isa : str, optional
+            Instruction set that the kernel runs with, such as ``"avx2"``: selects the roofs.
 
         Returns
         -------
@@ -317,30 +210,17 @@ cdef class BrickProfiler:
         Raises
         ------
         TypeError, ValueError
-            If `brick` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes` no such
-            dict.
+            If `brick` or `isa` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes`
+            no such dict.
         """
-        cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
-        if not isinstance(brick, str) or not brick:
-            raise TypeError(f"brick must be a name, got {brick!r}")
-        if not isinstance(dtype, str) or dtype not in ITEMSIZES:
-            raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-        count = as_count(threads, "threads")
-        if not 1 <= count <= MAX_THREADS:
-            raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
-        recorders.footprint_bytes = as_footprints(footprint_bytes)
-        recorders.profiler = self
-        recorders.threads = count
-        recorders.name = str(brick)
-        recorders.dtype = str(dtype)
-        return recorders
+        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
 
-    def brick(self, name, dtype="float32", footprint_bytes=None):
+    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
         Arguments and errors are as of `recorders`.
         """
-        return self.recorders(name, 1, dtype, footprint_bytes)
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.
@@ -365,7 +245,7 @@ cdef class BrickProfiler:
             If tiles are open on any thread; nothing is forgotten then.
         """
         cdef uint64_t now
-        opened = open_tiles_of(self)
+        opened = self.open_tiles()
         if opened:
             raise TileNestingError(f"cannot reset with {opened} open tiles")
         for recorder in self.recorders_made:
@@ -374,8 +254,8 @@ cdef class BrickProfiler:
         now = self.now()
         for brick in self.bricks:
             (<Brick> brick).calls = 0
-        for use in self.uses.values():
-            (<Use> use).reset(now)
+        for usage in self.usage_by_name.values():
+            (<BrickUsage> usage).reset(now)
         self.abandoned = 0
 
     def recording(self, roofs=None):
@@ -385,24 +265,21 @@ cdef class BrickProfiler:
         ----------
         roofs : Roofs, optional
             Roofs to hold it against; by default those stored for this machine at the thread
-            count of the run, or none.
+            count of the run and for the instruction set that its bricks ran with, or none. Where
+            no brick tells one, or they differ, it is what kernels use unless told otherwise.
 
         Raises
         ------
         TypeError
             If `roofs` is something else.
+        ValueError
+            If BRICKPROF_ISA, where it is asked, names no instruction set of this machine.
         """
         return recording_of(self, roofs)
-
-    def tile_summary(self, roofs=None):
-        """Return the report as text; `roofs` as of `recording`."""
-        from brickprof.reports.text import render
-
-        return render(self.recording(roofs))
 
     def __repr__(self):
         state = "on" if self.on else "off"
         return f"<BrickProfiler {state}, clock {self.clock_name}>"
 
 
-include "shortcuts.pxi"
+install(BrickProfiler)

@@ -11,9 +11,9 @@ cdef class Recorder:
     cdef uint32_t bricks_len
     cdef uint64_t owner             # id of its profiler
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
-    cdef readonly int lane
+    cdef readonly int index
     cdef str thread
-    cdef list entered               # Stays in the bricks open on this thread, outermost first
+    cdef list entered               # BrickVisits of this thread that go on, outermost first
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
     cdef void sample(self, uint64_t every)

@@ -2,5 +2,5 @@ class Recorder:
     """One thread's recorder; made by `BrickProfiler`, opaque from Python."""
 
     @property
-    def lane(self) -> int:
+    def index(self) -> int:
         """Number of this recorder in its profiler, and of its row on a time line."""

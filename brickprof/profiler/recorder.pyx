@@ -35,15 +35,15 @@ cdef extern from *:
 
 
 cdef enum:
-    # Bricks begin on a page and a recorder in the middle of one: a load whose address agrees with
-    # that of a store just before in its low 12 bits would wait for it in vain.
-    MIDDLE = 2048
+    # 4K aliasing: a load whose address agrees in its low 12 bits with that of a store in flight is
+    # taken to depend on it. Bricks begin on a page, so a recorder begins in the middle of one.
+    PAGE_OFFSET = 2048
 
 
 cdef bp_recorder *new_recorder() noexcept:
     """Return a zeroed recorder, or NULL."""
-    cdef char *page = <char *> bp_pages(MIDDLE + sizeof(bp_recorder))
-    return <bp_recorder *> (page + MIDDLE) if page != NULL else NULL
+    cdef char *page = <char *> bp_pages(PAGE_OFFSET + sizeof(bp_recorder))
+    return <bp_recorder *> (page + PAGE_OFFSET) if page != NULL else NULL
 
 
 cdef object as_int(bp_sum total):
@@ -62,7 +62,7 @@ cdef object scaled(uint64_t ticks, uint64_t timed, uint64_t count):
 cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
 
-    def __cinit__(self, uint64_t owner, int lane, uint32_t clock, uint64_t ns_per_tick_q32,
+    def __cinit__(self, uint64_t owner, int index, uint32_t clock, uint64_t ns_per_tick_q32,
                   uint64_t sample_every, uint64_t events_capacity):
         self.c = new_recorder()
         if self.c == NULL:
@@ -76,11 +76,11 @@ cdef class Recorder:
         self.c.ns_per_tick_q32 = ns_per_tick_q32
         self.c.events_capacity = events_capacity
         if events_capacity:
-            self.c.detour |= BP_LISTS
+            self.c.slow_path |= BP_LISTS
         self.sample(sample_every)
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
-        self.lane = lane
+        self.index = index
         seed(self)
         self.thread = ""
         self.entered = []
@@ -93,7 +93,7 @@ cdef class Recorder:
         PyMem_RawFree(self.bricks)
         if self.c != NULL:
             PyMem_RawFree(self.c.events)
-            munmap(<char *> self.c - MIDDLE, MIDDLE + sizeof(bp_recorder))
+            munmap(<char *> self.c - PAGE_OFFSET, PAGE_OFFSET + sizeof(bp_recorder))
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
         """Return this recorder's rows of a brick, making them where there are none."""
@@ -120,9 +120,9 @@ cdef class Recorder:
         """Time one tile in this many from now on."""
         self.c.sample_every = every
         if every > 1:
-            self.c.detour |= BP_SAMPLES
+            self.c.slow_path |= BP_SAMPLES
         else:
-            self.c.detour &= ~<uint32_t> BP_SAMPLES
+            self.c.slow_path &= ~<uint32_t> BP_SAMPLES
 
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
@@ -146,7 +146,7 @@ cdef class Recorder:
         """Forget the open tiles inside a frame and return their number."""
         cdef Py_ssize_t dropped = self.c.top - frame
         self.c.too_deep = 0
-        self.c.detour &= ~<uint32_t> BP_OVERFULL
+        self.c.slow_path &= ~<uint32_t> BP_OVERFULL
         if dropped > 0:
             self.c.top = frame
             return dropped
@@ -167,7 +167,7 @@ cdef class Recorder:
         if brick_id < self.bricks_len and self.bricks[brick_id] != NULL:
             for level in range(BP_LEVELS):
                 row = &self.bricks[brick_id].rows[level]
-                if row.timed or row.passed:
+                if row.timed or row.skipped:
                     return True
         return False
 
@@ -179,7 +179,7 @@ cdef class Recorder:
         if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
             return None
         row = &self.bricks[brick_id].rows[level]
-        count = row.timed + row.passed
+        count = row.timed + row.skipped
         if count == 0:
             return None
         q32 = <object> self.c.ns_per_tick_q32
@@ -209,12 +209,12 @@ cdef class Recorder:
     cdef tuple histogram(self, bp_row *row):
         """Return the buckets of a row that are not empty, with its latest tile."""
         cdef uint64_t count
-        cdef uint32_t i, late = BP_BUCKETS
-        if self.c.late == row:
-            late = bp_bucket(bp_ns(self.c, self.c.late_ticks))
+        cdef uint32_t i, pending = BP_BUCKETS
+        if self.c.pending == row:
+            pending = bp_bucket(bp_ns(self.c, self.c.pending_ticks))
         buckets = []
         for i in range(BP_BUCKETS):
-            count = row.histogram[i] + (i == late)
+            count = row.histogram[i] + (i == pending)
             if count:
                 buckets.append((i, count))
         return tuple(buckets)
@@ -227,14 +227,14 @@ cdef class Recorder:
             return 0
         rows = self.bricks[brick_id].rows
         return sum([scaled(rows[level].outer_raw, rows[level].outer_timed,
-                           rows[level].outer_timed + rows[level].outer_passed)
+                           rows[level].outer_timed + rows[level].outer_skipped)
                     for level in range(BP_LEVELS)])
 
     cdef void clear(self):
         """Forget all that was recorded."""
         cdef bp_row *row
         cdef uint32_t i
-        self.c.late = NULL
+        self.c.pending = NULL
         for i in range(self.bricks_len):
             if self.bricks[i] != NULL:
                 row = self.bricks[i].rows
@@ -245,7 +245,7 @@ cdef class Recorder:
 
 cdef void seed(Recorder recorder):
     """Start drawing which tiles to time: alike in each run, and otherwise on each thread."""
-    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.lane + 1)
+    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.index + 1)
 
 
 cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
@@ -266,16 +266,16 @@ cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
 
 cdef str misuse_text(uint32_t misuse):
     """Say what was done wrong with a recorder from nogil code."""
-    wrongs = []
+    problems = []
     if misuse & BP_TOO_DEEP:
-        wrongs.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
+        problems.append(f"more than {BP_MAX_DEPTH} tiles were open at once")
     if misuse & BP_NOTHING_OPEN:
-        wrongs.append("a tile was stopped where none was open")
+        problems.append("a tile was stopped where none was open")
     if misuse & BP_COARSER_INSIDE:
-        wrongs.append("a coarser tile was started inside a finer one")
+        problems.append("a coarser tile was started inside a finer one")
     if misuse & BP_NO_SUCH_LEVEL:
-        wrongs.append("a tile was started at a level that does not exist")
-    return "; ".join(wrongs)
+        problems.append("a tile was started at a level that does not exist")
+    return "; ".join(problems)
 
 
 cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:
@@ -289,7 +289,7 @@ cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:
 
 
 cdef bp_cost measure_nogil_pair(Recorder recorder):
-    """Return the least that an empty nogil pair costs, timed and passed over, in ticks."""
+    """Return the least that an empty nogil pair costs, timed and skipped by sampling, in ticks."""
     cdef bp_cost cost
     cdef uint64_t timed = UINT64_MAX, skipped = UINT64_MAX
     cdef int batch, pairs = 64

@@ -1,7 +1,8 @@
 """The parts of a recording to and from JSON values.
 
 Levels are ``"MACRO"``, ``"MIDI"``, ``"MICRO"``; a histogram is a list of ``[bucket, count]``. The
-fields ``teams`` and ``footprint_bytes`` of a brick are newer than the others and may be missing.
+fields ``teams``, ``footprint_bytes`` and ``isas`` of a brick are newer than the others and may be
+missing.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         dtypes=tuple(dtype.text() for dtype in value["dtypes"].items()),
         teams=_teams(value.optional("teams", [])),
         footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
+        isas=tuple(isa.text() for isa in value.optional("isas", []).items()),
     )
 
 

@@ -146,6 +146,7 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         footprint_bytes=tuple(
             map(max, zip(*(info.footprint_bytes for info in infos), strict=True))
         ),
+        isas=tuple(sorted({isa for info in infos for isa in info.isas})),
     )
 
 

@@ -98,6 +98,8 @@ class BrickInfo:
     footprint_bytes : tuple of int
         By level, the most bytes that a tile was declared to hold in its cache to use again; 0
         where nothing was declared.
+    isas : tuple of str
+        Instruction sets that it was entered with, sorted; empty where its kernel tells none.
     """
 
     name: str
@@ -107,6 +109,7 @@ class BrickInfo:
     dtypes: tuple[str, ...] = ("float32",)
     teams: tuple[TeamTimes, ...] = ()
     footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
+    isas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -93,6 +93,11 @@ class Recording:
         """Names of the bricks, sorted."""
         return tuple(info.name for info in self.brick_infos)
 
+    @property
+    def isas(self) -> tuple[str, ...]:
+        """Instruction sets that the bricks ran with, sorted; empty where none tells."""
+        return tuple(sorted({isa for info in self.brick_infos for isa in info.isas}))
+
     def brick_info(self, brick: str) -> BrickInfo:
         """Return what is known of a brick as a whole.
 

@@ -110,7 +110,8 @@ def _run_items(summary: Summary) -> Iterator[str]:
     machine = recording.machine
     if machine is not None:
         cores = machine.usable_cores
-        yield f"{machine.cpu}, {cores} core{'' if cores == 1 else 's'}, {machine.isa}"
+        isa = recording.isas[0] if len(recording.isas) == 1 else machine.isa
+        yield f"{machine.cpu}, {cores} core{'' if cores == 1 else 's'}, {isa}"
     tick = recording.clock.ns_per_tick
     length = f" {units.format_number(tick)} ns/tick" if tick else ""
     yield f"clock {recording.clock.source}{length}"

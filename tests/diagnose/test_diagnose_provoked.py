@@ -6,14 +6,13 @@ import threading
 from dataclasses import replace
 
 import numpy as np
-from support.doors import MICRO, MIDI, UNDECLARED, c_door, pointer_of
+from support.entry_points import MICRO, MIDI, UNDECLARED, pointer_of, tile_library
 from support.made_recordings import MACHINE, ROOFS
 
-from brickprof import plan_gemm
+from brickprof import BrickProfiler, plan_gemm
 from brickprof._kernels import ParallelRegion, gemm
 from brickprof.diagnose import Finding, diagnose
 from brickprof.machine import Cache, detect_machine
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Recording
 
 
@@ -76,10 +75,10 @@ def shared_out(prof: BrickProfiler, work: tuple[int, int]) -> Recording:
 
         def fill(handle: object, times: int) -> None:
             address, array = pointer_of(handle), np.ones(100_000)
-            c_door().start(address, MICRO, 0, 0)
+            tile_library().start(address, MICRO, 0, 0)
             for _ in range(times):
                 np.sqrt(array, out=array)
-            c_door().stop(address, 0, 0, UNDECLARED)
+            tile_library().stop(address, 0, 0, UNDECLARED)
 
         # One after the other, so that none is held up by the other.
         for handle, times in zip(handles, work, strict=True):

@@ -41,6 +41,14 @@ def notes_of(recording: Recording) -> list[str]:
     return [note for brick in summary.bricks for note in brick.notes] + list(summary.notes)
 
 
+def ran_with(*isas: str) -> Recording:
+    """Return the healthy recording of a kernel that told these instruction sets."""
+    recording = made()
+    return replace(
+        recording, brick_infos=tuple(replace(info, isas=isas) for info in recording.brick_infos)
+    )
+
+
 def test_the_healthy_run_has_its_figures_and_nothing_to_note() -> None:
     (brick,) = summarize(made()).bricks
     assert brick.info.name == "gemm" and brick.dtype == "float32" and brick.flops_agree
@@ -252,10 +260,20 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
             made(roofs=replace(ROOFS, isa="base")),
             "The roofs were measured with base, the machine of the run has avx2.",
         ),
+        (ran_with("base"), "The roofs were measured with avx2, the run used base."),
+        (
+            ran_with("avx2", "base"),
+            "The roofs were measured with avx2, the run used avx2 and base.",
+        ),
     ],
 )
 def test_a_reader_is_told(recording: Recording, said: str) -> None:
     assert said in " ".join(notes_of(recording))
+
+
+def test_roofs_of_what_ran_need_no_note() -> None:
+    assert notes_of(ran_with("avx2")) == []
+    assert notes_of(ran_with("base").with_roofs(replace(ROOFS, isa="base"))) == []
 
 
 def test_another_quota_is_still_the_same_machine() -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from support.children import SECONDS, child_succeeds, process_succeeds
-from support.doors import MACRO, MICRO, manual, micro
+from support.entry_points import MACRO, MICRO, manual, micro
 from support.kernel_checks import Array, exact_product, integers
 
 from brickprof import (

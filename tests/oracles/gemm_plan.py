@@ -9,8 +9,8 @@ from functools import cached_property
 
 from oracles.gemm_traffic import gemm_totals
 
-from brickprof.core.levels import TileLevel
 from brickprof.core.dtypes import itemsize_of
+from brickprof.core.levels import TileLevel
 from brickprof.planning.blocks import LevelPlan, MicroKernel, balanced, ceil_div, round_up
 from brickprof.planning.gemm import Blocks, GemmPlan
 

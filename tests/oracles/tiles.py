@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from support.doors import DOORS
+from support.entry_points import ENTRY_POINTS
 
 from brickprof.core.histograms import bucket_of
 from brickprof.core.levels import TileLevel
@@ -21,7 +21,7 @@ class Tree:
     """A tile: the time before each tile inside it and after the last, and those tiles."""
 
     level: TileLevel
-    door: str
+    entry_point: str
     work: Work
     times: list[int]
     children: list[Tree]
@@ -105,11 +105,11 @@ class Model:
         for part in (row, parent[tree.level]):
             part.count += 1
             if timed:
-                inside = int(getattr(self.cost, f"{tree.door}_inside"))
+                inside = int(getattr(self.cost, f"{tree.entry_point}_inside"))
                 part.times.append(max(raw - inside - paid, 0))
                 part.raws.append(raw)
         row.work.append(tree.work)
-        return raw, paid + (int(getattr(self.cost, f"{tree.door}_pair")) if timed else 0)
+        return raw, paid + (int(getattr(self.cost, f"{tree.entry_point}_pair")) if timed else 0)
 
 
 ticks = st.integers(0, 60) | st.integers(0, 2**48)
@@ -125,7 +125,7 @@ def trees(draw: st.DrawFn, coarsest: int = 0, depth: int = 0) -> Tree:
     children = draw(inside)
     return Tree(
         level=level,
-        door=draw(st.sampled_from(DOORS)),
+        entry_point=draw(st.sampled_from(ENTRY_POINTS)),
         work=draw(works),
         times=[draw(ticks) for _ in range(len(children) + 1)],
         children=children,

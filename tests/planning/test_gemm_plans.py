@@ -14,8 +14,8 @@ from support.kernel_checks import DTYPES, ISAS
 from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machines, micros, threads
 
 import brickprof as bp
-from brickprof.core.levels import TileLevel
 from brickprof.core.dtypes import itemsize_of
+from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine, detect_machine
 from brickprof.planning.blocks import MicroKernel, ceil_div, round_up
 from brickprof.planning.gemm import Blocks, gemm_blocks

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import DOORS, MACRO, MICRO, MIDI, manual, micro, overhead, tile
+from support.entry_points import (
+    ENTRY_POINTS,
+    MACRO,
+    MICRO,
+    MIDI,
+    UNDECLARED,
+    manual,
+    micro,
+    overhead,
+    pointer_of,
+    tile,
+    tile_library,
+)
+from support.made_recordings import ROOFS
 
+from brickprof import BrickProfiler
 from brickprof.core.histograms import bucket_of
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, load_recording
 from brickprof.recording.tile_stats import TileStats
 
@@ -72,13 +86,15 @@ def test_extremes_histogram_and_percentiles() -> None:
     assert stats.percentile_ns(100) == 90_000
 
 
-@pytest.mark.parametrize("outer", DOORS)
-@pytest.mark.parametrize("inner", DOORS)
+@pytest.mark.parametrize("outer", ENTRY_POINTS)
+@pytest.mark.parametrize("inner", ENTRY_POINTS)
 def test_the_cost_of_pairs_is_taken_out_of_a_tile_and_of_its_parents(
     outer: str, inner: str
 ) -> None:
     cost = overhead()
-    inside = {door: int(getattr(cost, f"{door}_inside")) for door in DOORS}
+    inside = {
+        entry_point: int(getattr(cost, f"{entry_point}_inside")) for entry_point in ENTRY_POINTS
+    }
     pair = int(getattr(cost, f"{inner}_pair"))
     prof = manual(overhead=cost)
     with prof.recorders("b") as (handle,), tile(prof, outer, MACRO, handle=handle):
@@ -186,6 +202,43 @@ def test_assumed_bytes_follow_the_element_type() -> None:
     assert (stats.nbytes, stats.undeclared, stats.nbytes_declared) == (3 * 4 + 10 * 8, 2, False)
     info = prof.recording().brick_info("k")
     assert (info.dtypes, info.calls, info.wall_ns) == (("float32", "float64"), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "itemsize"),
+    [
+        ("float64", "float64", 8),
+        ("float32", "float32", 4),
+        ("float16", "float16", 2),
+        ("bfloat16", "bfloat16", 2),
+        ("int8", "int8", 1),
+        (np.float32, "float32", 4),
+        (np.dtype("float16"), "float16", 2),
+        (np.dtype(">f8"), "float64", 8),
+        (np.int8, "int8", 1),
+        (np.str_("bfloat16"), "bfloat16", 2),
+    ],
+)
+def test_a_brick_may_be_of_any_element_type(dtype: Any, name: str, itemsize: int) -> None:
+    prof = manual()
+    with prof.brick("b", dtype):
+        micro(prof, elements=10)
+    with prof.recorders("r", 2, dtype) as handles:
+        tile_library().start(pointer_of(handles[1]), MICRO, 0, 0)
+        tile_library().stop(pointer_of(handles[1]), 5, 0, UNDECLARED)
+    assert prof.tile_stats(MICRO, "b").nbytes == 10 * itemsize
+    assert prof.tile_stats(MICRO, "r").nbytes == 5 * itemsize
+    infos = prof.recording().brick_infos
+    assert [info.dtypes for info in infos] == [(name,), (name,)]
+    assert all(type(info.dtypes[0]) is str for info in infos)
+
+
+def test_a_brick_of_a_type_without_a_peak_is_reported() -> None:
+    prof = manual()
+    with prof.brick("k", "bfloat16"):
+        micro(prof, elements=10, flops=100)
+    text = " ".join(prof.tile_summary(ROOFS).split())
+    assert "No peak was measured for bfloat16 elements" in text
 
 
 def test_one_tile_without_bytes_makes_the_level_assumed() -> None:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, UNDECLARED, c_door, figures, manual, micro, pointer_of
+from support.entry_points import (
+    MACRO,
+    MICRO,
+    MIDI,
+    UNDECLARED,
+    figures,
+    manual,
+    micro,
+    pointer_of,
+    tile_library,
+)
 
 from brickprof.core.errors import TileNestingError
 
@@ -30,7 +40,7 @@ def test_an_exception_in_a_brick_is_not_hidden_by_the_tiles_it_left() -> None:
     prof = manual()
     with pytest.raises(KeyError), prof.recorders("k", 2) as handles:
         timer = prof.start_tile(MICRO, 0, 0)
-        c_door().start(pointer_of(handles[1]), 2, 0, 0)
+        tile_library().start(pointer_of(handles[1]), 2, 0, 0)
         raise KeyError
     with pytest.raises(TileNestingError, match="abandoned"):
         prof.stop_tile(timer, 0, 0)
@@ -65,8 +75,8 @@ def test_a_block_left_inside_a_later_brick(error: type[Exception] | None) -> Non
         with pytest.raises(TileNestingError, match="coarser"):
             prof.start_tile(MACRO, 0, 0)
         micro(prof)
-        c_door().start(pointer_of(handle), 2, 0, 0)
-        c_door().stop(pointer_of(handle), 0, 0, 0)
+        tile_library().start(pointer_of(handle), 2, 0, 0)
+        tile_library().stop(pointer_of(handle), 0, 0, 0)
     with prof.tile(MACRO, 0, 0):
         pass
     assert [stats.count for stats in prof.all_tile_stats()] == [1, 0, 2]
@@ -83,8 +93,8 @@ def test_a_timer_dropped_inside_a_later_brick(through_c: bool) -> None:
         with pytest.raises(TileNestingError):
             prof.stop_tile(outer, 0, 0)
         if through_c:
-            c_door().start(pointer_of(handle), 2, 0, 0)
-            c_door().stop(pointer_of(handle), 0, 0, 0)
+            tile_library().start(pointer_of(handle), 2, 0, 0)
+            tile_library().stop(pointer_of(handle), 0, 0, 0)
         else:
             micro(prof)
     prof.stop_tile(outer, 0, 0)
@@ -109,8 +119,8 @@ def test_bricks_left_out_of_order() -> None:
     with pytest.raises(TileNestingError):
         prof.stop_tile(left, 0, 0)
     with prof.recorders("k") as (handle,):
-        c_door().start(pointer_of(handle), 0, 0, 0)
-        c_door().stop(pointer_of(handle), 0, 0, 0)
+        tile_library().start(pointer_of(handle), 0, 0, 0)
+        tile_library().stop(pointer_of(handle), 0, 0, 0)
     assert [(stats.brick, stats.count) for stats in prof.recording().tiles] == [
         ("default", 1),
         ("k", 1),
@@ -133,8 +143,8 @@ def test_recorders_are_used_again() -> None:
     for _ in range(5):
         with prof.recorders("k", 3) as handles:
             for handle in handles:
-                c_door().start(pointer_of(handle), 2, 0, 0)
-                c_door().stop(pointer_of(handle), 1, 2, UNDECLARED)
+                tile_library().start(pointer_of(handle), 2, 0, 0)
+                tile_library().stop(pointer_of(handle), 1, 2, UNDECLARED)
     rec = prof.recording()
     assert {event.thread for event in rec.events} == {0, 1, 2}
     assert (rec.brick_info("k").threads, rec.brick_info("k").calls) == (3, 5)
@@ -146,16 +156,16 @@ def test_tiles_from_c_lie_inside_those_of_the_calling_thread() -> None:
     prof = manual()
     with prof.tile(MACRO, 0, 0), prof.recorders("k", 2) as handles:
         for handle in handles:
-            c_door().start(pointer_of(handle), 1, 0, 0)
+            tile_library().start(pointer_of(handle), 1, 0, 0)
             prof.advance(10)
-            c_door().stop(pointer_of(handle), 0, 0, 0)
+            tile_library().stop(pointer_of(handle), 0, 0, 0)
     macro, midi, _ = prof.all_tile_stats()
     assert (midi.count, midi.total_ns, macro.total_ns, macro.self_ns) == (2, 20, 20, 10)
 
 
 def test_off_is_a_null_recorder() -> None:
-    c_door().start(None, 0, 0, 0)
-    c_door().stop(None, 0, 0, 0)
+    tile_library().start(None, 0, 0, 0)
+    tile_library().stop(None, 0, 0, 0)
 
 
 def test_a_tile_stopped_from_c_where_none_is_open() -> None:
@@ -165,7 +175,7 @@ def test_a_tile_stopped_from_c_where_none_is_open() -> None:
         pytest.raises(TileNestingError, match="thread 0: a tile was stopped where none was open"),
         prof.recorders("k", 2) as handles,
     ):
-        c_door().stop(pointer_of(handles[0]), 1, 1, 1)
+        tile_library().stop(pointer_of(handles[0]), 1, 1, 1)
     prof.stop_tile(timer, 0, 0)
     assert [stats.count for stats in prof.all_tile_stats()] == [1, 0, 0]
 
@@ -177,9 +187,9 @@ def test_a_coarser_tile_inside_a_finer_one_from_c() -> None:
         prof.recorders("k", 2) as (_, handle),
     ):
         for level in (2, 0):
-            c_door().start(pointer_of(handle), level, 0, 0)
+            tile_library().start(pointer_of(handle), level, 0, 0)
         for _ in range(2):
-            c_door().stop(pointer_of(handle), 0, 0, 0)
+            tile_library().stop(pointer_of(handle), 0, 0, 0)
     with prof.recorders("k", 2):
         micro(prof)
 
@@ -191,8 +201,8 @@ def test_a_level_from_c_that_does_not_exist(level: int) -> None:
         pytest.raises(TileNestingError, match=r"thread 0: .* level that does not exist"),
         prof.recorders("k") as (handle,),
     ):
-        c_door().start(pointer_of(handle), level, 0, 0)
-        c_door().stop(pointer_of(handle), 0, 0, 0)
+        tile_library().start(pointer_of(handle), level, 0, 0)
+        tile_library().stop(pointer_of(handle), 0, 0, 0)
 
 
 def test_more_than_32_tiles_from_c() -> None:
@@ -202,13 +212,13 @@ def test_more_than_32_tiles_from_c() -> None:
         prof.recorders("k") as (handle,),
     ):
         for _ in range(40):
-            c_door().start(pointer_of(handle), 2, 0, 0)
+            tile_library().start(pointer_of(handle), 2, 0, 0)
         for _ in range(40):
-            c_door().stop(pointer_of(handle), 0, 0, 0)
+            tile_library().stop(pointer_of(handle), 0, 0, 0)
     assert prof.tile_stats(MICRO).count == 32
     with prof.recorders("k") as (handle,):
-        c_door().start(pointer_of(handle), 2, 0, 0)
-        c_door().stop(pointer_of(handle), 0, 0, 0)
+        tile_library().start(pointer_of(handle), 2, 0, 0)
+        tile_library().stop(pointer_of(handle), 0, 0, 0)
     assert prof.tile_stats(MICRO).count == 33
 
 
@@ -219,6 +229,6 @@ def test_tiles_left_open_by_c_are_named() -> None:
         prof.recorders("k", 2) as (_, handle),
     ):
         for level in (0, 1, 2):
-            c_door().start(pointer_of(handle), level, 5, 6)
+            tile_library().start(pointer_of(handle), level, 5, 6)
     rec = prof.recording()
     assert (rec.abandoned_tiles, rec.open_tiles, rec.tiles) == (3, 0, ())

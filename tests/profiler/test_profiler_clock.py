@@ -7,10 +7,10 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.doors import MICRO, c_door, manual, micro
+from support.entry_points import MICRO, manual, micro, tile_library
 
+from brickprof import BrickProfiler
 from brickprof.core.histograms import BUCKETS, bucket_of
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, Recording
 
 CLOCKS = ("tsc", "cntvct", "clock_gettime")
@@ -18,17 +18,17 @@ EDGES = sorted({0, 2**64 - 1} | {2**p + d for p in range(64) for d in (-1, 0, 1)
 
 
 def test_there_are_as_many_buckets_in_c() -> None:
-    assert c_door().buckets() == BUCKETS
+    assert tile_library().buckets() == BUCKETS
 
 
 @pytest.mark.parametrize("ns", EDGES)
 def test_buckets_in_c_at_powers_of_two(ns: int) -> None:
-    assert c_door().bucket(ns) == bucket_of(ns)
+    assert tile_library().bucket(ns) == bucket_of(ns)
 
 
 @given(st.integers(0, 2**64 - 1))
 def test_buckets_in_c(ns: int) -> None:
-    assert c_door().bucket(ns) == bucket_of(ns)
+    assert tile_library().bucket(ns) == bucket_of(ns)
 
 
 def test_tiles_fall_into_their_buckets() -> None:
@@ -53,7 +53,7 @@ def test_a_tile_of_centuries(ns: int) -> None:
 @given(st.integers(0, 2**62), st.floats(0.001, 3))
 def test_ticks_to_nanoseconds(ticks: int, ns_per_tick: float) -> None:
     q32 = round(ns_per_tick * 2**32)
-    assert c_door().nanoseconds(ticks, q32) == (2 * ticks * q32 + 2**32) // 2**33
+    assert tile_library().nanoseconds(ticks, q32) == (2 * ticks * q32 + 2**32) // 2**33
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, micro
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead
 
 WRONG_NUMBERS = [
@@ -153,7 +153,10 @@ def test_the_profiler_takes_no_other_arguments() -> None:
         (("k", 4097), ValueError, "threads must be in "),
         (("k", 1.5), ValueError, "threads must be "),
         (("k", "2"), TypeError, "threads must be "),
-        (("k", 1, "float16"), ValueError, "dtype must be "),
+        (("k", 1, "float8"), ValueError, "dtype must be one of .*'bfloat16'.*, got 'float8'"),
+        (("k", 1, ""), ValueError, "dtype must be "),
+        (("k", 1, np.int64), ValueError, "dtype must be one of .*, got 'int64'"),
+        (("k", 1, float), ValueError, "dtype must be "),
         (("k", 1, None), ValueError, "dtype must be "),
         (("k", 1, ["float32"]), ValueError, "dtype must be "),
     ],

@@ -5,16 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
-from support.doors import manual, overhead, tile
+from support.entry_points import manual, overhead, tile
 
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead
 
 
 def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:
     """Record a tile with the profiler."""
-    with tile(prof, tree.door, tree.level, tree.work, handle):
+    with tile(prof, tree.entry_point, tree.level, tree.work, handle):
         for ticks, child in zip(tree.times, tree.children, strict=False):
             prof.advance(ticks)
             play(prof, child, handle)

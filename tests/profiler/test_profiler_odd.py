@@ -13,11 +13,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, c_door, figures, manual, micro, pointer_of
+from support.entry_points import (
+    MACRO,
+    MICRO,
+    MIDI,
+    figures,
+    manual,
+    micro,
+    pointer_of,
+    tile_library,
+)
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler, RecorderSet, TileBlock, TileTimer
 from brickprof.profiler.recorder import Recorder
+from brickprof.profiler.recorder_set import RecorderSet
+from brickprof.profiler.tiles import TileBlock, TileTimer
 
 
 def test_timers_are_made_by_the_profiler() -> None:
@@ -106,8 +117,8 @@ def test_what_outlives_its_profiler_is_safe() -> None:
     gc.collect()
     assert alive() is None
     for address in addresses:
-        c_door().start(address, 2, 0, 0)
-        c_door().stop(address, 1, 1, 1)
+        tile_library().start(address, 2, 0, 0)
+        tile_library().stop(address, 1, 1, 1)
     with pytest.raises(TileNestingError, match="another BrickProfiler"):
         manual().stop_tile(timer, 0, 0)
     del handles
@@ -141,7 +152,7 @@ def test_a_handle_is_of_no_use_once_its_block_was_left() -> None:
 
 MEMORY = """
 import psutil
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 prof = BrickProfiler(clock="manual")
 prof.enable_tile_profiling()
 before = psutil.Process().memory_info().rss
@@ -233,7 +244,7 @@ def test_many_timers_at_once() -> None:
 
 
 EXIT = """
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
 prof = BrickProfiler()
 prof.enable_tile_profiling()

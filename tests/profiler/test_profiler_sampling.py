@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, figures, manual, micro
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, micro
 
-from brickprof.profiler.brick_profiler import BrickProfiler
+from brickprof import BrickProfiler
 from brickprof.recording import TileEvent
 
 

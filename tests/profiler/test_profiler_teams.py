@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.doors import MACRO, MICRO, MIDI, c_door, manual, micro, pointer_of
+from support.entry_points import MACRO, MICRO, MIDI, manual, micro, pointer_of, tile_library
 
-from brickprof import plan_gemm
+from brickprof import BrickProfiler, plan_gemm
 from brickprof._kernels import gemm
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import TeamTimes
 
 
@@ -20,10 +19,10 @@ def share_out(prof: BrickProfiler, *busy: int, wait: int = 0, levels: int = 1) -
         for handle, ticks in zip(handles, busy, strict=True):
             address = pointer_of(handle)
             for level in range(levels if ticks else 0):
-                c_door().start(address, level, 0, 0)
+                tile_library().start(address, level, 0, 0)
             prof.advance(ticks)
             for _ in range(levels if ticks else 0):
-                c_door().stop(address, 0, 0, 0)
+                tile_library().stop(address, 0, 0, 0)
         prof.advance(wait)
 
 
@@ -68,7 +67,7 @@ def test_bricks_inside_are_part_of_what_kept_a_thread_busy() -> None:
 def test_a_call_that_failed_tells_nothing() -> None:
     prof = manual()
     with pytest.raises(TileNestingError), prof.recorders("k", 2) as (_, handle):
-        c_door().start(pointer_of(handle), MICRO, 0, 0)
+        tile_library().start(pointer_of(handle), MICRO, 0, 0)
     with pytest.raises(KeyError), prof.recorders("k", 2):
         micro(prof)
         raise KeyError

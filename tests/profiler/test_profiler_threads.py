@@ -7,10 +7,20 @@ import warnings
 from collections.abc import Callable
 
 import pytest
-from support.doors import MACRO, MICRO, MIDI, c_door, figures, manual, micro, pointer_of
+from support.entry_points import (
+    MACRO,
+    MICRO,
+    MIDI,
+    figures,
+    manual,
+    micro,
+    pointer_of,
+    tile_library,
+)
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.brick_profiler import BrickProfiler, TileTimer
+from brickprof.profiler.tiles import TileTimer
 
 
 def on_thread(work: Callable[[], object], name: str = "worker") -> None:
@@ -175,8 +185,8 @@ def test_a_brick_whose_thread_ended() -> None:
         with pytest.raises(TileNestingError, match="its thread ended"):
             brick.__exit__(None, None, None)
         with prof.recorders("other", 2) as (own, _):
-            c_door().start(pointer_of(own), 2, 0, 0)
-            c_door().stop(pointer_of(own), 0, 0, 0)
+            tile_library().start(pointer_of(own), 2, 0, 0)
+            tile_library().stop(pointer_of(own), 0, 0, 0)
     assert [stats.count for stats in prof.all_tile_stats()] == [1, 0, 1]
     assert prof.recording().bricks == ("default", "other")
 
@@ -188,10 +198,10 @@ def test_recorders_of_one_call_are_used_on_many_threads() -> None:
     def work(address: int | None) -> None:
         together.wait()
         for _ in range(1000):
-            c_door().start(address, 1, 0, 0)
-            c_door().start(address, 2, 0, 0)
-            c_door().stop(address, 1, 2, 3)
-            c_door().stop(address, 4, 5, 6)
+            tile_library().start(address, 1, 0, 0)
+            tile_library().start(address, 2, 0, 0)
+            tile_library().stop(address, 1, 2, 3)
+            tile_library().stop(address, 4, 5, 6)
 
     with prof.recorders("k", 4) as handles:
         threads = [threading.Thread(target=work, args=(pointer_of(h),)) for h in handles]
@@ -211,8 +221,8 @@ def test_threads_are_those_in_a_brick_at_the_same_time() -> None:
     def work() -> None:
         with prof.recorders("k", 2) as handles:
             for handle in handles:
-                c_door().start(pointer_of(handle), 2, 0, 0)
-                c_door().stop(pointer_of(handle), 0, 0, 0)
+                tile_library().start(pointer_of(handle), 2, 0, 0)
+                tile_library().stop(pointer_of(handle), 0, 0, 0)
 
     work()
     on_thread(work)

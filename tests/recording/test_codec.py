@@ -46,6 +46,7 @@ SAMPLE = Recording(
             ("float32", "float64"),
             (TeamTimes(2, 400, (300, 200)), TeamTimes(1, 50, (40, 40, 0))),
             (0, 2**70, 4096),
+            ("avx2", "base"),
         ),
         BrickInfo("weiß", 1, 10, 1, ()),
     ),
@@ -90,7 +91,7 @@ SAMPLE = Recording(
     version="0.1.0",
 )
 ABSENT = object()
-OPTIONAL = {"teams", "footprint_bytes"}
+OPTIONAL = {"teams", "footprint_bytes", "isas"}
 MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
 
 
@@ -197,12 +198,14 @@ def test_machine_and_roofs_may_be_missing_facts() -> None:
     assert Recording.from_json(bare.to_json()) == bare
 
 
-def test_files_from_before_teams_and_footprints_still_load() -> None:
+def test_files_from_before_the_optional_fields_still_load() -> None:
     data: dict[str, Any] = deepcopy(DATA)
     for info in data["brick_infos"]:
         for name in OPTIONAL:
             del info[name]
-    infos = tuple(replace(info, teams=(), footprint_bytes=(0, 0, 0)) for info in SAMPLE.brick_infos)
+    infos = tuple(
+        replace(info, teams=(), footprint_bytes=(0, 0, 0), isas=()) for info in SAMPLE.brick_infos
+    )
     assert Recording.from_json(data) == replace(SAMPLE, brick_infos=infos)
 
 

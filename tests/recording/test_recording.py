@@ -233,7 +233,9 @@ def test_merge_takes_the_largest_of_each_cost_and_thread_count() -> None:
 
 
 def test_merged_teams_keep_what_the_busiest_took_whichever_thread_it_was() -> None:
-    one = BrickInfo("gemm", 1, 9, 2, teams=(TeamTimes(1, 9, (8, 2)),), footprint_bytes=(5, 0, 1))
+    one = BrickInfo(
+        "gemm", 1, 9, 2, teams=(TeamTimes(1, 9, (8, 2)),), footprint_bytes=(5, 0, 1), isas=("base",)
+    )
     other = BrickInfo(
         "gemm",
         3,
@@ -241,12 +243,14 @@ def test_merged_teams_keep_what_the_busiest_took_whichever_thread_it_was() -> No
         3,
         teams=(TeamTimes(2, 30, (20, 10)), TeamTimes(1, 60, (50, 50, 0))),
         footprint_bytes=(3, 7, 0),
+        isas=("avx2", "base"),
     )
     merged = merge_recordings([make(brick_infos=(info,)) for info in (one, other)])
     info = merged.brick_info("gemm")
     assert info.teams == (TeamTimes(3, 39, (28, 12)), TeamTimes(1, 60, (50, 50, 0)))
     assert [team.threads for team in info.teams] == [2, 3]
     assert info.footprint_bytes == (5, 7, 1)
+    assert info.isas == merged.isas == ("avx2", "base")
 
 
 def test_rates_are_never_averaged() -> None:

@@ -116,6 +116,24 @@ def test_assumed_bytes_are_marked_and_explained() -> None:
     assert "~" not in render("text", made())
 
 
+@pytest.mark.parametrize(
+    ("isas", "shown"),
+    [
+        ([("base",)], "base"),
+        ([(), ("base",), ("base",)], "base"),
+        ([("base",), ("avx2",)], "avx2"),
+        ([("avx512", "base")], "avx2"),
+        ([()], "avx2"),
+    ],
+)
+def test_the_header_tells_the_instruction_set_that_ran(
+    isas: list[tuple[str, ...]], shown: str
+) -> None:
+    infos = (BrickInfo(f"k{number}", 1, 9, 1, isas=ran) for number, ran in enumerate(isas))
+    header = render("text", made((), brick_infos=tuple(infos))).splitlines()[0]
+    assert f"Test CPU 3000, 2 cores, {shown} · clock" in header
+
+
 def test_the_header_tells_machine_clock_cost_and_roofs() -> None:
     head = render("text", made()).split("\n\n")[0].replace("\n  ", " · ")
     assert head == (

@@ -27,6 +27,7 @@ costs = st.floats(0, 1e4)
 names = st.one_of(
     st.sampled_from(["default", "gemm", "attention"]), st.text(st.characters(), min_size=1)
 )
+isas = st.lists(st.sampled_from(["avx512", "avx2", "sve"]), unique=True, max_size=2)
 dtypes = st.lists(st.sampled_from(["float32", "float64", "int8"]), unique=True, max_size=2)
 
 
@@ -220,6 +221,7 @@ def recordings(draw: st.DrawFn) -> Recording:
                 dtypes=tuple(sorted(draw(dtypes))),
                 teams=draw(teams()),
                 footprint_bytes=tuple(draw(sums) for _ in TileLevel),
+                isas=tuple(sorted(draw(isas))),
             )
             for brick in bricks
         ),

@@ -21,7 +21,7 @@ extern "C" {
 #define BP_ABI 2                                    /* of bp_recorder; part of BP_CAPSULE */
 #define BP_CAPSULE "brickprof.recorder.2"
 #define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
-#define BP_BUCKETS 1920                             /* brickprof.stats.BUCKETS */
+#define BP_BUCKETS 1920                             /* brickprof.core.histograms.BUCKETS */
 #define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
 
 enum { BP_MACRO = 0, BP_MIDI = 1, BP_MICRO = 2, BP_LEVELS = 3 };
@@ -58,13 +58,13 @@ typedef struct bp_inner {
  * window, so that loops with a period of their own are not always sampled at the same point; the
  * first is timed in the first window, so that a row with tiles has a time. */
 typedef struct bp_row {
-    uint64_t timed, passed;                         /* passed over by sampling */
+    uint64_t timed, skipped;                        /* skipped by sampling */
     uint64_t undeclared;                            /* bytes */
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
     uint64_t child_raw, child_ticks;                /* of tiles directly inside */
     uint64_t min_ticks, max_ticks;                  /* corrected */
     bp_sum elements, flops, nbytes;
-    uint64_t outer_raw, outer_timed, outer_passed;  /* those inside no other tile */
+    uint64_t outer_raw, outer_timed, outer_skipped;  /* those inside no other tile */
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
     uint64_t *histogram;                            /* corrected times in ns */
@@ -98,22 +98,22 @@ typedef struct bp_event {
 typedef struct bp_cost {
     uint64_t inside;                                /* between its two clock reads */
     uint64_t pair;                                  /* in all */
-    uint64_t skipped;                               /* in all, when sampling passes the tile over */
+    uint64_t skipped;                               /* in all, when sampling skips the tile */
 } bp_cost;
 
-/* Why a recorder takes the long way, as bits of bp_recorder.detour. */
+/* Why a recorder takes the slow path, as bits of bp_recorder.slow_path. */
 enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4 };
 
 typedef struct bp_recorder {
     uint32_t abi, clock, misuse, too_deep;
-    uint32_t detour;                                /* 0 on the short way; see bp_stop */
+    uint32_t slow_path;                             /* 0 on the fast path; see bp_stop */
     uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
     bp_cost cost;                                   /* of a pair through this header */
     bp_brick *brick;                                /* that new tiles belong to */
     bp_frame *top;                                  /* innermost open tile, or base */
-    bp_frame *base;                                 /* tiles up to here are somebody else's */
-    bp_row *late;                                   /* of the tile not yet in its histogram */
-    uint64_t late_ticks;                            /* that tile's corrected time */
+    bp_frame *base;                                 /* tiles up to here are outside the brick */
+    bp_row *pending;                                /* of the tile not yet in its histogram */
+    uint64_t pending_ticks;                            /* that tile's corrected time */
     uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
     uint64_t serial;                                /* of the last timer made */
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
@@ -157,7 +157,7 @@ static inline uint64_t bp_read_clock(uint32_t clock) {
     return clock == BP_CLOCK_GETTIME ? bp_read_clock_gettime() : 0;
 }
 
-BP_COLD uint64_t bp_now_rare(const bp_recorder *r) {
+BP_COLD uint64_t bp_now_slow(const bp_recorder *r) {
     return r->clock == BP_CLOCK_MANUAL ? r->manual_ticks : bp_read_clock(r->clock);
 }
 
@@ -167,7 +167,7 @@ BP_HOT uint64_t bp_now(const bp_recorder *r) {
 #elif defined(__aarch64__)
     if (BP_LIKELY(r->clock == BP_CLOCK_CNTVCT)) return bp_read_clock(BP_CLOCK_CNTVCT);
 #endif
-    return bp_now_rare(r);
+    return bp_now_slow(r);
 }
 
 /* Ticks to nanoseconds, rounded to nearest. */
@@ -175,7 +175,7 @@ static inline uint64_t bp_ns(const bp_recorder *r, uint64_t ticks) {
     return (uint64_t)(((bp_u128)ticks * r->ns_per_tick_q32 + 0x80000000u) >> 32);
 }
 
-/* Bucket of a time; the layout is brickprof.stats.bucket_of. */
+/* Bucket of a time; the layout is brickprof.core.histograms.bucket_of. */
 static inline uint32_t bp_bucket(uint64_t ns) {
     uint32_t shift = (uint32_t)(58 - __builtin_clzll(ns | 32));
     return shift * 32 + (uint32_t)(ns >> shift);
@@ -219,16 +219,16 @@ BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
     f->level = (uint8_t)level;
     f->timed = 1;
     f->orphan = 0;
-    if (BP_UNLIKELY(r->detour & BP_SAMPLES)) bp_push_sampled(r, f);
+    if (BP_UNLIKELY(r->slow_path & BP_SAMPLES)) bp_push_sampled(r, f);
     r->top = f;
 }
 
-/* Put the tile that was stopped last into its histogram. That is done a tile late because its
- * bucket hangs on the clock's reading, and a store to an address that is not known yet holds up
- * the next reading. The caller then sets `late` anew. */
-BP_HOT void bp_settle(bp_recorder *r) {
-    bp_row *late = r->late;
-    if (BP_LIKELY(late != NULL)) late->histogram[bp_bucket(bp_ns(r, r->late_ticks))]++;
+/* Put the tile that was stopped last into its histogram: a tile late, because the bucket's
+ * address depends on the clock reading of the stop, and a store to an address that is not known
+ * yet holds up the loads behind it. The caller then sets `pending` anew. */
+BP_HOT void bp_flush_pending(bp_recorder *r) {
+    bp_row *row = r->pending;
+    if (BP_LIKELY(row != NULL)) row->histogram[bp_bucket(bp_ns(r, r->pending_ticks))]++;
 }
 
 static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
@@ -256,8 +256,8 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     parent->child_ticks += ticks;
     parent->overhead += f->overhead + cost->pair;
     if (parent == r->frames) sums->outer_raw += raw;
-    r->late = sums;
-    r->late_ticks = ticks;
+    r->pending = sums;
+    r->pending_ticks = ticks;
     return ticks;
 }
 
@@ -273,7 +273,7 @@ static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t stop
 }
 
 /* Add a tile's time when sampling or when keeping single tiles. */
-BP_COLD void bp_add_time_rare(bp_recorder *r, bp_frame *f, uint64_t now, const bp_cost *cost) {
+BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const bp_cost *cost) {
     bp_inner *inner = &f[-1].inner[f->level];
     int outermost = f - 1 == r->frames;
     if (f->timed) {
@@ -282,13 +282,13 @@ BP_COLD void bp_add_time_rare(bp_recorder *r, bp_frame *f, uint64_t now, const b
         f->sums->outer_timed += outermost;
         if (r->events_capacity) bp_add_event(r, f, now);
     } else {
-        r->late = NULL;
-        f->sums->passed++;
-        f->sums->outer_passed += outermost;
+        r->pending = NULL;
+        f->sums->skipped++;
+        f->sums->outer_skipped += outermost;
         f[-1].overhead += f->overhead + cost->skipped;
         bp_add_inner(inner, 1, 0, 0, 0);
     }
-    if (!(r->detour & BP_SAMPLES)) return;
+    if (!(r->slow_path & BP_SAMPLES)) return;
     for (int level = 0; level < BP_LEVELS; level++) {
         const bp_inner *own = &f->inner[level];
         bp_add_inner(&f->sums->inner[level], own->count, own->timed, own->raw_ticks, own->ticks);
@@ -303,8 +303,8 @@ static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     return (uint64_t)assumed;
 }
 
-/* Close the innermost tile at a time that was read already, after bp_settle; cost is that of its
- * door. */
+/* Close the innermost tile at a time that was read already, after bp_flush_pending; cost is that of
+ * the entry point. */
 BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
                    uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
@@ -313,8 +313,8 @@ BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flo
     bp_add(&sums->flops, flops);
     if (nbytes == BP_UNDECLARED) nbytes = bp_assume(sums, elements);
     bp_add(&sums->nbytes, nbytes);
-    if (BP_UNLIKELY(r->detour)) {
-        bp_add_time_rare(r, f, now, cost);
+    if (BP_UNLIKELY(r->slow_path)) {
+        bp_add_time_slow(r, f, now, cost);
     } else {
         bp_add_time(r, f, now - f->start, cost);
     }
@@ -323,7 +323,7 @@ BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flo
 
 BP_COLD void bp_start_overfull(bp_recorder *r) {
     r->misuse |= BP_TOO_DEEP;
-    r->detour |= BP_OVERFULL;
+    r->slow_path |= BP_OVERFULL;
     r->too_deep++;
 }
 
@@ -335,19 +335,19 @@ BP_HOT void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
         return;
     }
     bp_push(r, level, row, col);
-    if (BP_UNLIKELY(r->detour & BP_SAMPLES) && !r->top->timed) return;
+    if (BP_UNLIKELY(r->slow_path & BP_SAMPLES) && !r->top->timed) return;
     r->top->start = bp_now(r);
 }
 
-/* Stop a tile, or note that none can be: the way of all that bp_stop does not do itself. */
-BP_COLD void bp_stop_rare(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+/* Stop a tile, or note that none can be: the slow path of bp_stop. */
+BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now = r->top->timed ? bp_now(r) : 0;
     if (r->too_deep != 0) {
-        if (--r->too_deep == 0) r->detour &= ~(uint32_t)BP_OVERFULL;
+        if (--r->too_deep == 0) r->slow_path &= ~(uint32_t)BP_OVERFULL;
     } else if (r->top == r->base) {
         r->misuse |= BP_NOTHING_OPEN;
     } else {
-        bp_settle(r);
+        bp_flush_pending(r);
         bp_pop(r, now, elements, flops, nbytes, &r->cost);
     }
 }
@@ -357,11 +357,11 @@ BP_COLD void bp_stop_rare(bp_recorder *r, uint64_t elements, uint64_t flops, uin
 BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now;
     if (r == NULL) return;
-    if (BP_UNLIKELY(r->detour) || BP_UNLIKELY(r->top == r->base)) {
-        bp_stop_rare(r, elements, flops, nbytes);
+    if (BP_UNLIKELY(r->slow_path) || BP_UNLIKELY(r->top == r->base)) {
+        bp_stop_slow(r, elements, flops, nbytes);
         return;
     }
-    bp_settle(r);
+    bp_flush_pending(r);
     now = bp_now(r);
     bp_pop(r, now, elements, flops, nbytes, &r->cost);
 }

@@ -14,7 +14,7 @@ from brickprof.kernels.attention.shape cimport attention_job
 from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
 )
-from brickprof.profiler.brick_profiler cimport RecorderSet
+from brickprof.profiler.recorder_set cimport RecorderSet
 
 cdef enum:
     FLOAT32 = 1 << BP_FLOAT32

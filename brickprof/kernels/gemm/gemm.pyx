@@ -13,7 +13,7 @@ from brickprof.kernels.runtime.runtime cimport (
     bp_isa, bp_pool, checked_threads, dtype_name, give_pool, isa_of, kernel_dtypes, open_recorders,
     take_pool,
 )
-from brickprof.profiler.brick_profiler cimport RecorderSet
+from brickprof.profiler.recorder_set cimport RecorderSet
 
 
 cdef object gemm_right(object b, cnp.ndarray left, const bp_isa *isa):

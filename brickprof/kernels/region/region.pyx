@@ -34,7 +34,7 @@ from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_isa, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
     workspace,
 )
-from brickprof.profiler.brick_profiler cimport RecorderSet
+from brickprof.profiler.recorder_set cimport RecorderSet
 
 
 cdef class ParallelRegion:

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.brick_profiler cimport RecorderSet
+from brickprof.profiler.recorder_set cimport RecorderSet
 from brickprof.tile cimport bp_recorder
 
 

@@ -191,7 +191,7 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
         raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
     if not (<BrickProfiler> profiler).on:
         return None
-    recorders = profiler.recorders(brick, threads, dtype)
+    recorders = profiler.recorders(brick, threads, dtype, None, isa.name.decode())
     if plan is not None:
         recorders.footprint_bytes = plan.footprint_bytes
     recorders.open(BP_MACRO)

@@ -8,28 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
-from support.doors import (
-    DOORS,
+from support.entry_points import (
+    ENTRY_POINTS,
     MACRO,
     MICRO,
     MIDI,
-    c_door,
     manual,
     micro,
     overhead,
     pointer_of,
     tile,
+    tile_library,
 )
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
 from brickprof.core.histograms import bucket_of
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 
 
 def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:
     """Record a tile and read all figures after each tile that stopped."""
-    with tile(prof, tree.door, tree.level, tree.work, handle):
+    with tile(prof, tree.entry_point, tree.level, tree.work, handle):
         for ticks, child in zip(tree.times, tree.children, strict=False):
             prof.advance(ticks)
             play(prof, child, handle)
@@ -51,7 +51,7 @@ def test_figures_are_exact_after_each_tile(forest: list[Tree], sample_every: int
             )
 
 
-times = st.tuples(st.sampled_from("abc"), st.sampled_from(DOORS), st.integers(0, 2**40))
+times = st.tuples(st.sampled_from("abc"), st.sampled_from(ENTRY_POINTS), st.integers(0, 2**40))
 
 
 @given(st.lists(times, max_size=12), st.integers(0, 12))
@@ -59,11 +59,11 @@ def test_each_tile_is_in_its_own_bricks_histogram(
     tiles: list[tuple[str, str, int]], reset_after: int
 ) -> None:
     prof, expected = manual(), {name: Counter[int]() for name in "abc"}
-    for number, (name, door, ticks) in enumerate(tiles):
+    for number, (name, entry_point, ticks) in enumerate(tiles):
         if number == reset_after:
             prof.reset_tile_stats()
             expected = {name: Counter() for name in "abc"}
-        with prof.recorders(name) as (handle,), tile(prof, door, MICRO, handle=handle):
+        with prof.recorders(name) as (handle,), tile(prof, entry_point, MICRO, handle=handle):
             prof.advance(ticks)
         expected[name][bucket_of(ticks)] += 1
     for name, buckets in expected.items():
@@ -98,16 +98,16 @@ def test_an_abandoned_tile_leaves_the_one_before_in_its_histogram() -> None:
 
 
 def test_tiles_after_too_many_are_recorded_as_ever() -> None:
-    prof, door = manual(), c_door()
+    prof, library = manual(), tile_library()
     with (
         pytest.raises(TileNestingError, match="more than 32 tiles were open at once"),
         prof.recorders("k") as (handle,),
     ):
         for _ in range(35):
-            door.start(pointer_of(handle), MICRO, 0, 0)
+            library.start(pointer_of(handle), MICRO, 0, 0)
         for _ in range(35):
             prof.advance(1)
-            door.stop(pointer_of(handle), 1, 0, 0)
+            library.stop(pointer_of(handle), 1, 0, 0)
         with tile(prof, "c", MICRO, handle=handle):
             prof.advance(50)
     stats = prof.tile_stats(MICRO)

@@ -1,9 +1,12 @@
-"""start_tile and stop_tile: called by position they take a short way, which no caller may see."""
+"""start_tile and stop_tile: called by position they take a fast path, which no caller may see."""
 
 from __future__ import annotations
 
 import gc
+import inspect
+import subprocess
 import sys
+import sysconfig
 import threading
 from typing import Any
 
@@ -11,11 +14,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.doors import MACRO, MICRO, MIDI, figures, manual, tile
+from support.entry_points import MACRO, MICRO, MIDI, figures, manual, tile
 
+from brickprof import BrickProfiler
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler, TileTimer
+from brickprof.profiler import brick_profiler
+from brickprof.profiler.brick_profiler import slow_path_calls
+from brickprof.profiler.fast_calls import with_own_methods
+from brickprof.profiler.tiles import TileTimer
 
 ODD = (None, -1, True, 2**30, 2**64 - 1, 2**64, 3.0, 2.5, "x", np.int64(7), np.bool_(True), [])
 levels = st.sampled_from([MACRO, MIDI, MICRO]) | st.sampled_from([0, "MICRO", None, TileLevel])
@@ -92,12 +99,12 @@ class Player:
 
 
 @given(st.lists(steps, max_size=12), st.integers(1, 2))
-def test_both_ways_do_the_same(played: list[tuple[Any, ...]], sample_every: int) -> None:
-    short, long = Player(False, sample_every), Player(True, sample_every)
-    # One after the other: the short way is for the profiler that the thread used last.
-    outcomes = [short.play(step) for step in played]
-    assert outcomes == [long.play(step) for step in played]
-    assert figures(short.prof) == figures(long.prof)
+def test_both_paths_do_the_same(played: list[tuple[Any, ...]], sample_every: int) -> None:
+    fast, slow = Player(False, sample_every), Player(True, sample_every)
+    # One after the other: the fast path is for the profiler that the thread used last.
+    outcomes = [fast.play(step) for step in played]
+    assert outcomes == [slow.play(step) for step in played]
+    assert figures(fast.prof) == figures(slow.prof)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4, 5])
@@ -222,3 +229,100 @@ def test_threads_take_timers_of_one_another() -> None:
     for prof in profs:
         micro, midi = prof.tile_stats(MICRO), prof.tile_stats(MIDI)
         assert (micro.count, micro.flops, midi.count, midi.flops) == (4000, 8000, 4000, 16000)
+
+
+class Derived(BrickProfiler):
+    """A user's own subclass."""
+
+
+CLASSES = (BrickProfiler, brick_profiler.BrickProfiler, Derived)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_calls_by_position_take_the_fast_path(kind: type[BrickProfiler]) -> None:
+    prof = kind(clock="manual")
+    prof.enable_tile_profiling()
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 0, 0)  # the first call asks for a recorder
+    starts, stops = slow_path_calls()
+    for number in range(100):
+        outer = prof.start_tile(MACRO, number, 0)
+        inner = prof.start_tile(MIDI, 0, 2**15 - 1)
+        prof.stop_tile(inner, 1, 2)
+        prof.stop_tile(outer, 1, 2, None)
+        prof.stop_tile(prof.start_tile(MICRO, 0, number), number, 0, 3)
+    assert slow_path_calls() == (starts, stops)
+    kind.stop_tile(prof, kind.start_tile(prof, MICRO, 0, 0), 0, 0)
+    assert slow_path_calls() == (starts, stops)
+    prof.stop_tile(prof.start_tile(level=MICRO, row=0, col=0), elements=0, flops=0)
+    assert slow_path_calls() == (starts + 1, stops + 1)
+    prof.disable_tile_profiling()
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 0, 0)
+    assert slow_path_calls() == (starts + 1, stops + 1)
+
+
+@pytest.mark.parametrize("name", ["start_tile", "stop_tile", "tile"])
+def test_methods_called_for_each_tile_are_the_class_s_own(name: str) -> None:
+    # CPython's specialized call compares the object's type with the descriptor's for identity.
+    method = getattr(BrickProfiler, name)
+    assert inspect.ismethoddescriptor(method)
+    assert (method.__objclass__, method.__name__) == (BrickProfiler, name)
+    base = getattr(brick_profiler.BrickProfiler, name)
+    assert method.__doc__ == base.__doc__
+    assert method.__doc__.startswith(f"BrickProfiler.{name}(self, ")
+
+
+def test_only_compiled_methods_are_taken_over() -> None:
+    class Slowed(BrickProfiler):
+        def start_tile(self, level: TileLevel, row: Any, col: Any) -> TileTimer:
+            return super().start_tile(level, row, col)
+
+    with pytest.raises(TypeError, match="Slowed.* has no compiled method start_tile"):
+        with_own_methods(Slowed)
+
+
+def test_only_profilers_take_over_the_methods_of_one() -> None:
+    class Borrower:
+        start_tile = BrickProfiler.start_tile
+        stop_tile = BrickProfiler.stop_tile
+        tile = BrickProfiler.tile
+
+    wrong: Any
+    for wrong in (Borrower, Borrower(), manual(), None):
+        with pytest.raises(TypeError, match="profiler_class must be a BrickProfiler"):
+            with_own_methods(wrong)
+    with pytest.raises(TypeError, match="doesn't apply to a 'Borrower' object"):
+        BrickProfiler.start_tile(Borrower(), MICRO, 0, 0)  # type: ignore[arg-type]
+
+
+def test_stopped_timers_wait_in_a_freelist() -> None:
+    kept = 0 if sysconfig.get_config_var("Py_GIL_DISABLED") else 32
+    prof = manual()
+    timers = [prof.start_tile(MICRO, 0, 0) for _ in range(32)]
+    for timer in reversed(timers):
+        prof.stop_tile(timer, 0, 0)
+    del timer
+    before = sys.getallocatedblocks()
+    timers.clear()
+    assert 32 - (before - sys.getallocatedblocks()) == pytest.approx(kept, abs=8)
+
+
+SUBINTERPRETER = """
+import sys
+import brickprof.profiler.fast_calls
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+code = f"import sys; sys.path[:] = {sys.path!r}; import brickprof.profiler.fast_calls"
+try:
+    failed = interpreters.run_string(interpreters.create(), code)
+except Exception as error:
+    failed = error
+print(failed)
+"""
+
+
+def test_a_second_interpreter_is_refused() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", SUBINTERPRETER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "can only be loaded into one interpreter per process" in done.stdout

@@ -1,4 +1,4 @@
-"""Helpers to record tiles on the manual clock through each of the profiler's three doors."""
+"""Helpers to record tiles on the manual clock through each of the profiler's three entry points."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import brickprof
+from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
-from brickprof.profiler.brick_profiler import BrickProfiler
 from brickprof.recording import Overhead, Recording
 
 MACRO, MIDI, MICRO = TileLevel
-DOORS = ("python", "block", "c")
+ENTRY_POINTS = ("python", "block", "c")
 UNDECLARED = 2**64 - 1
 
 _SOURCE = """
@@ -38,12 +38,12 @@ uint32_t buckets(void) { return BP_BUCKETS; }
 
 
 @cache
-def c_door() -> ctypes.CDLL:
+def tile_library() -> ctypes.CDLL:
     """Compile tile.h as a kernel author would, and load it."""
     include = brickprof.get_include()
     compiler = shlex.split(str(sysconfig.get_config_var("CC") or "cc"))
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "door.c"), Path(folder, "door.so")
+        source, target = Path(folder, "tile.c"), Path(folder, "tile.so")
         source.write_text(_SOURCE)
         warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
         command = [*compiler, "-O1", "-fPIC", "-shared", *warnings, f"-I{include}"]
@@ -85,29 +85,29 @@ def micro(prof: BrickProfiler, ticks: int = 1, **work: Any) -> None:
 @contextmanager
 def tile(
     prof: BrickProfiler,
-    door: str,
+    entry_point: str,
     level: TileLevel,
     work: tuple[int, int, int | None] = (0, 0, None),
     handle: object = None,
 ) -> Iterator[None]:
-    """Open a tile through a door; `work` is its elements, flops and bytes."""
+    """Open a tile through an entry point; `work` is its elements, flops and bytes."""
     elements, flops, nbytes = work
-    if door == "python":
+    if entry_point == "python":
         timer = prof.start_tile(level, 0, 0)
         yield
         prof.stop_tile(timer, elements, flops, nbytes)
-    elif door == "block":
+    elif entry_point == "block":
         with prof.tile(level, 0, 0, elements=elements, flops=flops, nbytes=nbytes):
             yield
     else:
         address = pointer_of(handle)
-        c_door().start(address, level, 0, 0)
+        tile_library().start(address, level, 0, 0)
         yield
-        c_door().stop(address, elements, flops, UNDECLARED if nbytes is None else nbytes)
+        tile_library().stop(address, elements, flops, UNDECLARED if nbytes is None else nbytes)
 
 
 def overhead(**costs: float) -> Overhead:
-    """Return an Overhead with distinct costs for every door, but those given."""
+    """Return an Overhead with distinct costs for every entry point, but those given."""
     distinct = {
         "c_pair": 7.0,
         "c_inside": 2.0,

@@ -1,41 +1,19 @@
-# Tiles from Python: timers and blocks, and the checks that both make.
+"""Tiles from Python: timers and blocks, and the checks that both make."""
 
-cdef extern from *:
-    """
-    #if defined(__GLIBC__)      /* others cannot load a module at run time that asks for this */
-    #define BP_TLS_MODEL __attribute__((tls_model("initial-exec")))
-    #else
-    #define BP_TLS_MODEL
-    #endif
+cimport cython
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport uint64_t
 
-    /* The recorder that this thread used last: saves a look-up for each tile. */
-    static __thread struct { uint64_t profiler, holder; PyObject *recorder; } bp_last BP_TLS_MODEL;
-    """
-    ctypedef struct bp_last_t:
-        uint64_t profiler, holder
-        PyObject *recorder
-    bp_last_t bp_last
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState, current_recorder
+from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending
+
+from brickprof.core.errors import TileNestingError
+from brickprof.core.levels import TileLevel
 
 
-cdef inline Recorder recorder_here(BrickProfiler profiler):
-    """Return the calling thread's recorder of a profiler."""
-    cdef Recorder recorder
-    if bp_last.profiler == profiler.id:
-        recorder = <Recorder> bp_last.recorder
-        if recorder.holder == bp_last.holder:
-            return recorder
-    return profiler.adopt()
-
-
-cdef inline uint64_t number_tile(bp_recorder *c) noexcept:
-    """Give the innermost tile a number, by which its timer knows it again."""
-    c.serial += 1
-    c.top.serial = c.serial
-    return c.serial
-
-
-cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level) except -1:
-    """Raise where a tile of this level may not be started."""
+cdef int refuse_start(ProfilerState profiler, Recorder recorder, int level) except -1:
+    """Drop what nobody can stop any more, and raise where a tile may still not be started."""
     cdef bp_recorder *c = recorder.c
     if c.top.orphan:
         profiler.abandoned += recorder.drop_orphans()
@@ -51,10 +29,6 @@ cdef inline int check_start(BrickProfiler profiler, Recorder recorder, int level
 @cython.final
 cdef class TileTimer:
     """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
-    cdef PyObject *recorder         # a Recorder, kept alive by hand; NULL in OFF
-    cdef bp_frame *frame
-    cdef uint64_t serial
-    cdef bint live
 
     def __init__(self):
         raise TypeError("timers are made by BrickProfiler.start_tile")
@@ -69,16 +43,16 @@ cdef class TileTimer:
         return f"<TileTimer {'open' if self.live else 'stopped'}>"
 
 
-cdef TileTimer OFF = TileTimer.__new__(TileTimer)
+OFF = TileTimer.__new__(TileTimer)
 
 
-cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
+cdef int check_stop(ProfilerState profiler, TileTimer timer) except -1:
     """Raise unless this timer's tile is the innermost one open on the calling thread."""
     cdef Recorder recorder = <Recorder> timer.recorder
     cdef bp_recorder *c = recorder.c
     if recorder.owner != profiler.id:
         raise TileNestingError("timer belongs to another BrickProfiler")
-    if recorder_here(profiler) is not recorder:
+    if current_recorder(profiler) is not recorder:
         raise TileNestingError("timer was started on another thread")
     if timer.frame > c.top or timer.frame.serial != timer.serial:
         timer.live = False
@@ -98,12 +72,6 @@ cdef int check_stop(BrickProfiler profiler, TileTimer timer) except -1:
 @cython.no_gc_clear
 cdef class TileBlock:
     """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
-    cdef BrickProfiler profiler
-    cdef Recorder recorder
-    cdef bp_frame *frame
-    cdef uint64_t row, col, elements, flops, nbytes, serial
-    cdef int level
-    cdef bint live
 
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
@@ -117,7 +85,7 @@ cdef class TileBlock:
             raise TileNestingError("this tile is open already")
         if not self.profiler.on:
             return self
-        self.recorder = recorder_here(self.profiler)
+        self.recorder = current_recorder(self.profiler)
         check_start(self.profiler, self.recorder, self.level)
         c = self.recorder.c
         bp_push(c, self.level, self.row, self.col)
@@ -135,7 +103,7 @@ cdef class TileBlock:
             return
         c = self.recorder.c
         now = bp_now(c) if self.frame.timed else 0
-        if recorder_here(self.profiler) is not self.recorder:
+        if current_recorder(self.profiler) is not self.recorder:
             raise TileNestingError("tile was opened on another thread")
         self.live = False
         if c.top < self.frame or self.frame.serial != self.serial:
@@ -159,5 +127,5 @@ cdef class TileBlock:
                     f"tile was left with others open inside it; all are abandoned. "
                     f"They were, outermost first: {inside}")
             return
-        bp_settle(c)
+        bp_flush_pending(c)
         bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)

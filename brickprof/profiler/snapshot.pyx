@@ -1,17 +1,25 @@
-# What was recorded, read out: tiles, bricks, events and the Recording of all.
+"""What was recorded, read out: tiles, bricks, events and the Recording of all."""
 
-cdef Py_ssize_t orphans_of(BrickProfiler profiler) except -1:
-    """Count the tiles open on all threads that nobody can stop any more."""
-    return sum([(<Recorder> recorder).orphans() for recorder in profiler.recorders_made])
+from datetime import datetime, timezone
+
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
+
+from brickprof.profiler.bricks cimport Brick, BrickUsage
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState
+from brickprof.tile cimport BP_CLOCK_MANUAL, BP_LEVELS, bp_ns
+
+from brickprof._version import __version__
+from brickprof.core.levels import TileLevel
+from brickprof.machine import detect_machine
+from brickprof.machine.isas import default_isa
+from brickprof.recording import (
+    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent, summed_tiles,
+)
+from brickprof.roofline import Roofs, load_roofs
 
 
-cdef Py_ssize_t open_tiles_of(BrickProfiler profiler) except -1:
-    """Count the tiles open on all threads that can still be stopped."""
-    depths = [(<Recorder> recorder).depth() for recorder in profiler.recorders_made]
-    return sum(depths) - orphans_of(profiler)
-
-
-cdef list tiles_of(BrickProfiler profiler, int level):
+cdef list tiles_of(ProfilerState profiler, int level):
     """Return a level's TileStats, one for each recorder and brick."""
     tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name)
              for recorder in profiler.recorders_made
@@ -19,13 +27,13 @@ cdef list tiles_of(BrickProfiler profiler, int level):
     return [tile for tile in tiles if tile is not None]
 
 
-cdef list lanes_of(BrickProfiler profiler, uint32_t brick_id):
+cdef list recorders_with_tiles(ProfilerState profiler, uint32_t brick_id):
     """Return the recorders that hold tiles of a brick."""
     return [made for made in profiler.recorders_made
             if (<Recorder> made).has_tiles(brick_id)]
 
 
-cdef tuple teams_of(BrickProfiler profiler, Use use):
+cdef tuple teams_of(ProfilerState profiler, BrickUsage usage):
     """Return how busy the threads of a brick were, for each number of them."""
     cdef uint64_t q32 = profiler.ns_per_tick_q32
 
@@ -34,42 +42,43 @@ cdef tuple teams_of(BrickProfiler profiler, Use use):
 
     return tuple([
         TeamTimes(calls, ns(wall), tuple([ns(ticks) for ticks in busy]))
-        for _, (calls, wall, *busy) in sorted(use.teams.items())])
+        for _, (calls, wall, *busy) in sorted(usage.teams.items())])
 
 
-cdef object brick_info(BrickProfiler profiler, str name, list numbers):
+cdef object brick_info(ProfilerState profiler, str name, list numbers):
     """Return what is known of the bricks of a name, of which numbers are those in use."""
-    cdef Use use = profiler.uses[name]
+    cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
-    ticks, lanes = 0, set()
+    ticks, indices = 0, set()
     for number in numbers:
-        for recorder in lanes_of(profiler, number):
+        for recorder in recorders_with_tiles(profiler, number):
             ticks += recorder.outer_ticks(number)
-            lanes.add(recorder.lane)
-    if calls or use.held:
-        ticks = use.ticks_until(profiler.now())
+            indices.add(recorder.index)
+    if calls or usage.held:
+        ticks = usage.ticks_until(profiler.now())
     # Of the recorders in it at once some may have had no work. Outside any brick, threads come
     # and go unseen: all that left tiles are counted.
-    threads = len(lanes) if name == DEFAULT_BRICK else min(use.most, len(lanes))
+    threads = len(indices) if name == DEFAULT_BRICK else min(usage.max_recorders, len(indices))
     return BrickInfo(
         name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
         threads=max(threads, 1),
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
-        teams=teams_of(profiler, use), footprint_bytes=tuple(use.footprint_bytes))
+        teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
+        isas=tuple(sorted(usage.isas)))
 
 
-cdef tuple brick_infos_of(BrickProfiler profiler):
+cdef tuple brick_infos_of(ProfilerState profiler):
     """Return what is known of each brick with tiles or calls, sorted by name."""
     found = {}
     for number, brick in enumerate(profiler.bricks):
-        if (<Brick> brick).calls or lanes_of(profiler, number):
+        if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
     return tuple([brick_info(profiler, name, found[name]) for name in sorted(found)])
 
 
-cdef tuple events_of(BrickProfiler profiler):
+cdef tuple events_of(ProfilerState profiler):
     """Return the events of all threads, by time since the first, and the number dropped."""
     cdef Recorder recorder
     cdef uint64_t i, origin = UINT64_MAX
@@ -83,18 +92,14 @@ cdef tuple events_of(BrickProfiler profiler):
             event = recorder.c.events[i]
             events.append(TileEvent(
                 start_ns=bp_ns(recorder.c, event.start - origin),
-                stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.lane,
+                stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.index,
                 level=TileLevel(event.level), row=event.row, col=event.col,
                 brick=(<Brick> profiler.bricks[event.brick]).name))
     return tuple(sorted(events)), dropped
 
 
-cdef object recording_of(BrickProfiler profiler, object roofs):
+cdef object recording_of(ProfilerState profiler, object roofs):
     """Return all that was recorded so far as a Recording."""
-    from brickprof.kernels.runtime.runtime import default_isa
-    from brickprof.machine import detect_machine
-    from brickprof.roofline import Roofs, load_roofs
-
     if roofs is not None and not isinstance(roofs, Roofs):
         raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
     tiles = [tile for level in range(BP_LEVELS) for tile in tiles_of(profiler, level)]
@@ -102,7 +107,9 @@ cdef object recording_of(BrickProfiler profiler, object roofs):
     machine = detect_machine()
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
         threads = max([info.threads for info in infos], default=1)
-        roofs = load_roofs(machine, threads, isa=default_isa())
+        ran = {isa for info in infos for isa in info.isas}
+        isa = ran.pop() if len(ran) == 1 else default_isa(machine)
+        roofs = load_roofs(machine, threads, isa=isa)
     keys = sorted({(tile.brick, tile.level) for tile in tiles})
     events, dropped = events_of(profiler)
     return Recording(
@@ -111,8 +118,8 @@ cdef object recording_of(BrickProfiler profiler, object roofs):
         clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason),
         overhead=profiler.overhead_info or Overhead(),
         machine=machine, roofs=roofs, sample_every=profiler.sample_every,
-        open_tiles=open_tiles_of(profiler),
-        abandoned_tiles=profiler.abandoned + orphans_of(profiler),
+        open_tiles=profiler.open_tiles(),
+        abandoned_tiles=profiler.abandoned + profiler.orphans(),
         events=events, events_dropped=dropped,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         version=__version__)

@@ -1,0 +1,39 @@
+"""What a profiler notes of its bricks; see bricks.pyx."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from brickprof.profiler.recorder cimport Recorder
+
+
+cdef class BrickUsage:
+    cdef dict held                  # index of each recorder in it -> how often it entered
+    cdef Py_ssize_t max_recorders   # in it at the same time
+    cdef uint64_t since, ticks      # when the first of these entered; time before that
+    cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
+    cdef list footprint_bytes       # by level, the largest declared
+    cdef set isas                   # that it was entered with
+    cdef uint64_t resets
+
+    cdef int enter(self, tuple indices, uint64_t now) except -1
+    cdef int leave(self, tuple indices, uint64_t now) except -1
+    cdef uint64_t ticks_until(self, uint64_t now)
+    cdef void reset(self, uint64_t now)
+    cdef int declare(self, tuple footprint_bytes) except -1
+    cdef int add_team(self, uint64_t wall, list busy) except -1
+
+
+cdef class Brick:
+    cdef str name, dtype
+    cdef uint32_t itemsize
+    cdef BrickUsage usage           # shared by all of this name
+    cdef uint64_t calls
+
+
+cdef class BrickVisit:
+    cdef BrickUsage usage
+    cdef tuple indices
+
+    cdef int end(self, uint64_t now) except -1
+
+
+cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1

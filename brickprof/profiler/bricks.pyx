@@ -1,0 +1,96 @@
+"""Bricks: how often each was entered, by which recorders, and for how long."""
+
+cimport cython
+from libc.stdint cimport uint64_t
+
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.tile cimport BP_LEVELS
+
+from brickprof.core.dtypes import itemsize_of
+
+
+@cython.final
+@cython.no_gc
+cdef class BrickUsage:
+    """The bricks of one name: which recorders are in them, and for how long any was."""
+
+    def __cinit__(self):
+        self.held = {}
+        self.teams = {}
+        self.footprint_bytes = [0] * BP_LEVELS
+        self.isas = set()
+
+    cdef int enter(self, tuple indices, uint64_t now) except -1:
+        """Let recorders in."""
+        if not self.held:
+            self.since = now
+        for index in indices:
+            self.held[index] = self.held.get(index, 0) + 1
+        self.max_recorders = max(self.max_recorders, len(self.held))
+        return 0
+
+    cdef int leave(self, tuple indices, uint64_t now) except -1:
+        """Let recorders out."""
+        for index in indices:
+            self.held[index] -= 1
+            if not self.held[index]:
+                del self.held[index]
+        if not self.held:
+            self.ticks += now - min(self.since, now)
+        return 0
+
+    cdef uint64_t ticks_until(self, uint64_t now):
+        """Return the time that somebody was in it, in ticks."""
+        return self.ticks + (now - min(self.since, now) if self.held else 0)
+
+    cdef void reset(self, uint64_t now):
+        """Forget all but who is in it."""
+        self.max_recorders = len(self.held)
+        self.since = now
+        self.ticks = 0
+        self.teams = {}
+        self.footprint_bytes = [0] * BP_LEVELS
+        self.isas = set()
+        self.resets += 1
+
+    cdef int declare(self, tuple footprint_bytes) except -1:
+        """Note what a tile of each level holds in its cache."""
+        self.footprint_bytes = list(map(max, self.footprint_bytes, footprint_bytes))
+        return 0
+
+    cdef int add_team(self, uint64_t wall, list busy) except -1:
+        """Add a call of several threads, which had tiles open for so long."""
+        busy.sort(reverse=True)
+        sums = self.teams.setdefault(len(busy), [0] * (2 + len(busy)))
+        for place, ticks in enumerate([1, wall, *busy]):
+            sums[place] += ticks
+        return 0
+
+
+@cython.final
+@cython.no_gc
+cdef class Brick:
+    """A brick of one element type."""
+
+    def __cinit__(self, str name, str dtype, BrickUsage usage):
+        self.name, self.dtype, self.usage = name, dtype, usage
+        self.itemsize = itemsize_of(dtype)
+
+
+@cython.final
+@cython.no_gc
+cdef class BrickVisit:
+    """A thread's visit to a brick, with the indices of all the recorders that it took along."""
+
+    cdef int end(self, uint64_t now) except -1:
+        """Leave the brick."""
+        return self.usage.leave(self.indices, now)
+
+
+cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:
+    """Leave the bricks that a thread is in, from one on inwards."""
+    ended = recorder.entered[first:]
+    del recorder.entered[first:]
+    for visit in ended:
+        (<BrickVisit> visit).end(now)
+    return 0

@@ -1,0 +1,39 @@
+"""Recorders handed out to a kernel's threads and taken back."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState
+from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
+
+
+cdef class RecorderSet:
+    cdef ProfilerState profiler
+    cdef str name, dtype
+    cdef str isa                    # None where none is given
+    cdef uint32_t brick_id          # known when entered
+    cdef int threads
+    cdef list held                  # the Recorders, the calling thread's first; None when off
+    cdef tuple handles
+    cdef bp_recorder **c            # theirs; NULL when off
+    cdef bp_brick *outer
+    cdef bp_frame *outer_base
+    cdef bp_frame *base
+    cdef object visit               # in `entered` of the calling thread's Recorder
+    cdef tuple footprint_bytes      # of a tile of each level; None where nothing is declared
+    cdef list before                # by thread, ticks of tiles when entered; None if not measured
+    cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
+    cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
+
+    cdef list take_recorders(self, Recorder own, uint32_t itemsize)
+    cdef list tile_ticks(self)
+    cdef list busy_ticks(self, uint64_t resets)
+    cdef int note_waits(self, const uint64_t *ticks) except -1
+    cdef int close_handles(self) except -1
+    cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
+    cdef int open(self, int level) except -1
+    cdef int close(self, bint failed) except -1
+
+
+cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
+                                  object dtype, object footprint_bytes, object isa)

@@ -1,0 +1,210 @@
+"""Recorders handed out to a kernel's threads and taken back."""
+
+cimport cython
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from cpython.pycapsule cimport (
+    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
+)
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint32_t, uint64_t
+
+from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_footprints, as_isa
+from brickprof.profiler.bricks cimport Brick, BrickVisit, leave_bricks
+from brickprof.profiler.recorder cimport Recorder, misuse_text
+from brickprof.profiler.state cimport ProfilerState, current_recorder
+from brickprof.profiler.tiles cimport check_start
+from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
+
+from brickprof.core.errors import TileNestingError
+from brickprof.core.limits import MAX_THREADS
+
+
+cdef void free_handle(object capsule) noexcept:
+    """Let go of the Recorder that a handle kept alive."""
+    Py_DECREF(<object> PyCapsule_GetContext(capsule))
+
+
+cdef const char *CLOSED_CAPSULE = "brickprof.recorder.closed"
+
+
+cdef object handle_of(Recorder recorder):
+    """Wrap a recorder's pointer for C and Cython; the handle keeps the recorder alive."""
+    capsule = PyCapsule_New(recorder.c, BP_CAPSULE, free_handle)
+    Py_INCREF(recorder)
+    PyCapsule_SetContext(capsule, <void *> recorder)
+    return capsule
+
+
+@cython.final
+cdef class RecorderSet:
+    """Recorders of one call of a kernel, one a thread; see `BrickProfiler.recorders`."""
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.c)
+
+    cdef int open(self, int level) except -1:
+        """Take the recorders and enter the brick, for tiles not coarser than a level."""
+        cdef Recorder recorder
+        cdef ProfilerState profiler = self.profiler
+        cdef Brick brick
+        cdef BrickVisit visit
+        if profiler is None:
+            raise TypeError("recorders are handed out by BrickProfiler.recorders")
+        if self.held:
+            raise TileNestingError("these recorders are in use already")
+        if not profiler.on:
+            return 0
+        if self.c == NULL:
+            self.c = <bp_recorder **> PyMem_RawCalloc(self.threads, sizeof(bp_recorder *))
+            if self.c == NULL:
+                raise MemoryError(f"no memory for threads={self.threads} recorders")
+        self.brick_id = profiler.brick_id(self.name, self.dtype)
+        brick = profiler.bricks[self.brick_id]
+        recorder = current_recorder(profiler)
+        check_start(profiler, recorder, level)
+        held = self.take_recorders(recorder, brick.itemsize)
+        self.outer = recorder.c.brick
+        self.outer_base = recorder.c.base
+        recorder.c.brick = recorder.bricks[self.brick_id]
+        self.base = recorder.c.base = recorder.c.top
+        visit = BrickVisit.__new__(BrickVisit)
+        visit.usage = brick.usage
+        visit.indices = tuple([(<Recorder> one).index for one in held])
+        recorder.entered.append(visit)
+        self.visit = visit
+        self.held = held
+        if self.footprint_bytes is not None:
+            brick.usage.declare(self.footprint_bytes)
+        if self.isa is not None:
+            brick.usage.isas.add(self.isa)
+        self.resets = brick.usage.resets
+        self.opened = profiler.now()
+        measures = self.threads > 1 and profiler.sample_every == 1
+        self.before = self.tile_ticks() if measures else None
+        self.waits = None
+        return visit.usage.enter(visit.indices, self.opened)
+
+    cdef list take_recorders(self, Recorder own, uint32_t itemsize):
+        """Return a recorder for each thread, the calling thread's own first."""
+        cdef Recorder recorder
+        cdef int i
+        held = [own]
+        try:
+            for i in range(self.threads):
+                if i:
+                    held.append(self.profiler.take_recorder())
+                recorder = held[i]
+                recorder.brick(self.brick_id, itemsize)
+                self.c[i] = recorder.c
+        except MemoryError:
+            self.profiler.idle += held[1:]
+            raise
+        for recorder in held[1:]:
+            recorder.c.misuse = 0
+            recorder.c.brick = recorder.bricks[self.brick_id]
+        return held
+
+    cdef list tile_ticks(self):
+        """Return for how long tiles right inside this brick were open so far, by thread."""
+        cdef int i
+        return [self.c[i].base.child_raw for i in range(self.threads)]
+
+    cdef list busy_ticks(self, uint64_t resets):
+        """Return for how long each thread had tiles open since, or None if that is not known."""
+        if self.before is None or self.resets != resets:
+            return None
+        busy = [after - before for before, after in zip(self.before, self.tile_ticks())]
+        if self.waits is None:
+            return busy
+        return [max(ticks - waited, 0) for ticks, waited in zip(busy, self.waits)]
+
+    cdef int note_waits(self, const uint64_t *ticks) except -1:
+        """Say for how long each thread waited for others while it had a tile open."""
+        cdef int i
+        self.waits = [ticks[i] for i in range(self.threads)]
+        return 0
+
+    cdef int close(self, bint failed) except -1:
+        """Leave the brick and give the recorders back; raise what was done wrong with them."""
+        cdef ProfilerState profiler = self.profiler
+        cdef Recorder recorder
+        cdef Brick brick
+        cdef uint64_t now
+        if not self.held:
+            return 0
+        recorder = self.held[0]
+        brick = profiler.bricks[self.brick_id]
+        now = profiler.now()
+        known = self.visit in recorder.entered
+        if known and current_recorder(profiler) is not recorder:
+            raise TileNestingError("recorders were taken on another thread")
+        busy = self.busy_ticks(brick.usage.resets)
+        held, self.held = self.held, None
+        self.close_handles()
+        problems = []
+        if known:
+            place = recorder.entered.index(self.visit)
+            if place + 1 < len(recorder.entered):
+                problems.append("left before a brick that was entered inside it")
+            leave_bricks(recorder, place, now)
+            problems += self.take_back(recorder, 0, self.base)
+            if self.outer.rows.brick != self.brick_id:
+                brick.calls += 1
+            recorder.c.brick = self.outer
+            recorder.c.base = self.outer_base
+        else:
+            problems.append("its thread ended, or left an enclosing brick, before it was left")
+        for number, recorder in enumerate(held[1:], 1):
+            problems += self.take_back(recorder, number, recorder.c.frames)
+            profiler.idle.append(recorder)
+        if busy is not None and not problems and not failed:
+            brick.usage.add_team(now - min(self.opened, now), busy)
+        if problems and not failed:
+            raise TileNestingError(f"brick {brick.name!r}: {'; '.join(problems)}")
+        return 0
+
+    cdef int close_handles(self) except -1:
+        """Make the handles useless: their recorders may soon be another thread's."""
+        handles, self.handles = self.handles, None
+        for handle in handles or ():
+            PyCapsule_SetName(handle, CLOSED_CAPSULE)
+        return 0
+
+    cdef list take_back(self, Recorder recorder, int number, bp_frame *base):
+        """Drop the tiles left open in a recorder and say what was done wrong with it."""
+        problems = []
+        if recorder.c.misuse:
+            problems.append(f"thread {number}: {misuse_text(recorder.c.misuse)}")
+        recorder.c.misuse = 0
+        tiles = recorder.open_tiles()
+        dropped = recorder.drop_to(base)
+        if dropped:
+            self.profiler.abandoned += dropped
+            problems.append(f"thread {number}: {dropped} left open, abandoned (open: {tiles})")
+        return problems
+
+    def __enter__(self):
+        self.open(BP_MICRO)
+        if not self.held:
+            return (None,) * self.threads
+        self.handles = tuple([handle_of(recorder) for recorder in self.held])
+        return self.handles
+
+    def __exit__(self, kind, value, traceback):
+        self.close(kind is not None)
+
+
+cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
+                                  object dtype, object footprint_bytes, object isa):
+    """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
+    cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
+    recorders.profiler = profiler
+    recorders.name = as_brick(brick)
+    recorders.dtype = as_dtype(dtype)
+    count = as_count(threads, "threads")
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
+    recorders.threads = count
+    recorders.footprint_bytes = as_footprints(footprint_bytes)
+    recorders.isa = as_isa(isa)
+    return recorders

@@ -1,0 +1,19 @@
+from types import TracebackType
+from typing import final
+
+@final
+class TileTimer:
+    """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
+
+@final
+class TileBlock:
+    """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
+
+    def __enter__(self) -> TileBlock: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
