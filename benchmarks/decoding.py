@@ -301,7 +301,7 @@ def main() -> None:
         os.execvpe(
             sys.executable, [sys.executable, "-m", "benchmarks.decoding", *sys.argv[1:]], pinned
         )
-    sys.path.insert(0, str(HOME.parent / "examples"))
+    sys.path.insert(0, str(HOME.parent / "examples/decoder"))
     from benchmarks import decoding_page
 
     found = measure(args)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 import brickprof as bp
+
 from decoder.presets import PRESETS
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
+
 from decoder.config import Llama3Scaling, ModelConfig
 from decoder.weights import (
     LayerWeights,
@@ -17,7 +19,6 @@ from decoder.weights import (
     place_of,
     random_weights,
 )
-from safetensors.numpy import save_file
 
 SMALL = ModelConfig(
     hidden=24, layers=2, heads=4, kv_heads=2, head_dim=8, intermediate=40, vocab=50, context=600,

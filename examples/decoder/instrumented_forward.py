@@ -4,13 +4,13 @@ A loop over thread counts shows which is best:
 
     for t in 1 2 4 8; do
         echo "=== $t threads ==="
-        BRICKPROF_NUM_THREADS=$t python examples/instrumented_forward.py |
+        BRICKPROF_NUM_THREADS=$t python examples/decoder/instrumented_forward.py |
             grep -E "Throughput|Per token"
     done
 
 and so does a sweep, which takes turns and fits a law:
 
-    brickprof sweep python examples/instrumented_forward.py:forward --counts 1,2,4,8
+    brickprof sweep python examples/decoder/instrumented_forward.py:forward --counts 1,2,4,8
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import functools
 import os
 import statistics
 
+import brickprof as bp
 import numpy as np
+from brickprof.core import units
+
 from decoder import PRESETS, Decoder
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, timed
 from decoder.scripts import run_script
 from decoder.work import pass_work
-
-import brickprof as bp
-from brickprof.core import units
 
 PRESET = os.environ.get("DECODER_PRESET", "tiny")
 """Whose sizes `forward` takes, since a sweep passes it nothing but thread counts."""

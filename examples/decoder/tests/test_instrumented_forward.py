@@ -6,11 +6,11 @@ import re
 import sys
 from pathlib import Path
 
-import instrumented_forward
-import pytest
-
 import brickprof as bp
+import pytest
 from brickprof.planning.budget import default_threads
+
+import instrumented_forward
 
 
 @pytest.mark.parametrize("threads", [1, 2])

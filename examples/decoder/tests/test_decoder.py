@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from decoder_models import MODELS, SMALL, Reference, made
+from hypothesis import given
+from hypothesis import strategies as st
+
 from decoder import PRESETS, Decoder, Optimizations
 from decoder.config import ModelConfig
 from decoder.model import PREFILL_ROWS
 from decoder.state import ReusedBuffers
-from hypothesis import given
-from hypothesis import strategies as st
-from support.decoder_models import MODELS, SMALL, Reference, made
 
 IDS = np.random.default_rng(8).integers(0, SMALL.vocab, 600).tolist()
 WEIGHTS = {name: made(config) for name, config in MODELS.items()}

@@ -10,10 +10,10 @@ import sys
 import time
 
 import numpy as np
+from brickprof.core import units
+
 from decoder import PRESETS, Decoder
 from decoder.checks import positive
-
-from brickprof.core import units
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,20 +9,20 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import brickprof as bp
 import pytest
+from brickprof._kernels import default_isa
+from brickprof.roofline import store_roofs
+from decoder_models import SMALL, made, named, save
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up_machine import MACHINE, ROOFS
+
 from decoder import Decoder
 from decoder.figures import Figure, memory_of, table, timed
 from decoder.work import Work
-from hypothesis import given
-from hypothesis import strategies as st
-from support.decoder_models import SMALL, made, named, save
-from support.made_recordings import MACHINE, ROOFS
 
-import brickprof as bp
-from brickprof._kernels import default_isa
-from brickprof.roofline import store_roofs
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = Path(__file__).parents[1]
 PEAK, DRAM = ROOFS.peak_gflops, ROOFS.bandwidth_gbs["DRAM"]
 
 
@@ -97,7 +97,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def output(script: str, *arguments: str, code: int = 0) -> str:
     """Run an example and return what it prints, or its errors."""
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / script), *arguments],
+        [sys.executable, str(SCRIPTS / script), *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from decoder import Decoder
 from decoder.sampling import Sampling
 

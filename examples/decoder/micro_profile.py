@@ -11,7 +11,9 @@ import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import brickprof as bp
 import numpy as np
+
 from decoder import PRESETS, ModelConfig
 from decoder import ops as parts
 from decoder.checks import positive
@@ -19,8 +21,6 @@ from decoder.figures import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.weights import Array
 from decoder.work import Work, attention_work, element_work, ffn_work, product_work
-
-import brickprof as bp
 
 Case = tuple[str, Work, Callable[[], object]]
 

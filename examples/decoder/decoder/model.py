@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import brickprof as bp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import brickprof as bp
 from decoder.checks import token_ids, whole
 from decoder.config import ModelConfig, read_config
 from decoder.op_by_op import OpByOpRunner

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from decoder import CheckpointError, Decoder, Llama3Scaling, ModelConfig, Optimizations
+from decoder_models import MODELS, SMALL, config_json, made, named, save
 from safetensors.numpy import save_file
-from support.decoder_models import MODELS, SMALL, config_json, made, named, save
+
+from decoder import CheckpointError, Decoder, Llama3Scaling, ModelConfig, Optimizations
 
 TENSORS = named(SMALL, made(SMALL))
 IDS = [1, 2, 3]

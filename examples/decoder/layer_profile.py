@@ -9,16 +9,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
+import brickprof as bp
 import numpy as np
+from brickprof.core import units
+from brickprof.reports import text
+
 from decoder import PRESETS, Decoder, Optimizations
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.work import Work, pass_work
-
-import brickprof as bp
-from brickprof.core import units
-from brickprof.reports import text
 
 
 def parser() -> argparse.ArgumentParser:

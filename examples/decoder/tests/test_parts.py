@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from decoder.config import Llama3Scaling
-from decoder.ops import rms_norm, rope, rope_tables, swiglu
-from decoder.sampling import Sampling
+from decoder_models import SMALL
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from support.decoder_models import SMALL
+
+from decoder.config import Llama3Scaling
+from decoder.ops import rms_norm, rope, rope_tables, swiglu
+from decoder.sampling import Sampling
 
 Array = Any
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import brickprof as bp
 from brickprof.core import metrics, units
+
 from decoder.work import Work
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import brickprof as bp
 import numpy as np
 from numpy.typing import NDArray
 
-import brickprof as bp
 from decoder import ops
 from decoder.config import ModelConfig
 from decoder.passes import Call, Optimizations

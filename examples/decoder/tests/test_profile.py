@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import brickprof as bp
 import numpy as np
 import pytest
+from decoder_models import MODELS, SMALL, made
+from hypothesis import given
+from hypothesis import strategies as st
+
 from decoder import Decoder, Optimizations
 from decoder.config import ModelConfig
 from decoder.work import attention_work, head_work, layer_work, pass_work, product_work
-from hypothesis import given
-from hypothesis import strategies as st
-from support.decoder_models import MODELS, SMALL, made
-
-import brickprof as bp
 
 MACRO, MIDI, MICRO = bp.TileLevel.MACRO, bp.TileLevel.MIDI, bp.TileLevel.MICRO
 PARTS = ("rms_norm", "rope", "swiglu", "add")

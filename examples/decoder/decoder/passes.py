@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import brickprof as bp
 import numpy as np
 from numpy.typing import NDArray
 
-import brickprof as bp
 from decoder.ops import PerElement
 from decoder.weights import Array
 from decoder.work import Work, element_work
