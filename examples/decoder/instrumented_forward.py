@@ -72,10 +72,11 @@ def forward(threads: int) -> None:
 def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
     model = prepared(args.preset, args.layers, args.past)
     roofs = bp.roofs(pool.threads)
+    logits = np.empty(model.config.vocab, np.float32)
 
     def step(profiler: bp.BrickProfiler | None) -> None:
         model.rewind(args.past)
-        model.step(1, profiler=profiler)
+        model.step(1, profiler=profiler, out=logits)
 
     profiler = bp.BrickProfiler()
     times = timed(lambda: step(None), args.tokens)

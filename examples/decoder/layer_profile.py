@@ -79,14 +79,15 @@ def token_figures(
     model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
 ) -> list[Figure]:
     """Time prompts, then steps one by one, with the profiler off."""
+    config = model.config
+    logits = np.empty(config.vocab, np.float32)
 
     def prefill() -> None:
         model.reset()
-        model.prefill(ids)
+        model.prefill(ids, out=logits)
 
-    config = model.config
     prompts = timed(prefill, args.repeats)
-    steps = timed(lambda: model.step(ids[0]), args.tokens)
+    steps = timed(lambda: model.step(ids[0], out=logits), args.tokens)
     middle = args.prompt + 1 + args.tokens // 2
     prompt_work, step_work = pass_work(config, args.prompt, 0), pass_work(config, 1, middle)
     return [

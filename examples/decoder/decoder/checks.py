@@ -8,6 +8,8 @@ import operator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 def whole(name: str, value: object, least: int, most: int | None = None) -> int:
     """Return an integer in a range.
@@ -79,6 +81,46 @@ def token_ids(name: str, ids: ArrayLike, vocab: int) -> NDArray[np.int64]:
         if not 0 <= end < vocab:
             raise ValueError(f"{name} must be in [0, {vocab - 1}], got {end}")
     return array.astype(np.int64)
+
+
+def logits_array(name: str, out: object, vocab: int) -> NDArray[np.float32]:
+    """Return the array that logits go to.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    out : object
+        What was given; None for a new array.
+    vocab : int
+        How many logits there are.
+
+    Returns
+    -------
+    ndarray, shape (vocab,)
+        float32: `out` itself, or an unfilled one.
+
+    Raises
+    ------
+    TypeError
+        If it is no float32 array.
+    ValueError
+        If it is of another shape, read-only or not aligned.
+    """
+    if out is None:
+        return np.empty(vocab, np.float32)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} must be a numpy array or None, got {type(out).__name__}")
+    if out.dtype != _FLOAT32:
+        raise TypeError(f"{name} must be float32, got dtype {out.dtype}")
+    if out.shape != (vocab,):
+        raise ValueError(f"{name} must have shape {(vocab,)}, got {out.shape}")
+    flags = out.flags
+    if not flags.writeable:
+        raise ValueError(f"{name} must be writeable, got a read-only array")
+    if not flags.aligned:
+        raise ValueError(f"{name} must be aligned, its stride whole elements")
+    return out
 
 
 def positive(text: str) -> int:

@@ -12,7 +12,7 @@ import brickprof as bp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from decoder.checks import token_ids, whole
+from decoder.checks import logits_array, token_ids, whole
 from decoder.config import ModelConfig, read_config
 from decoder.op_by_op import OpByOpRunner
 from decoder.passes import Call, Optimizations, Runner
@@ -178,6 +178,8 @@ class Decoder:
         ids: ArrayLike,
         threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
+        *,
+        out: Array | None = None,
     ) -> Array:
         """Append ids to the context and return the logits after the last one.
 
@@ -187,27 +189,31 @@ class Decoder:
             At least one, each below the model's vocab.
         threads, profiler : optional
             In place of the decoder's own.
+        out : ndarray, shape (vocab,), optional
+            float32, of any stride: where the logits go. By default they get a new array.
 
         Returns
         -------
         ndarray, shape (vocab,)
-            float32, read-only. Unless `Optimizations.reuse_buffers` is off, the next call may
-            write to the same memory.
+            float32; `out` if that was given, else an array that no later call writes to.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is of the wrong type or out of range, or the context is full; nothing
-            has changed then.
+            If an argument is of the wrong type, shape or out of range, or the context is full;
+            nothing has changed then.
         """
         call = _checked_call(threads, profiler, self._call)
-        return self._append(token_ids("ids", ids, self._config.vocab), call)
+        vocab = self._config.vocab
+        return self._append(token_ids("ids", ids, vocab), logits_array("out", out, vocab), call)
 
     def step(
         self,
         id: int,
         threads: int | bp.ThreadConfig | None = None,
         profiler: bp.BrickProfiler | None = None,
+        *,
+        out: Array | None = None,
     ) -> Array:
         """Append one id to the context and return the logits after it.
 
@@ -217,6 +223,8 @@ class Decoder:
             Below the model's vocab.
         threads, profiler : optional
             In place of the decoder's own.
+        out : ndarray, shape (vocab,), optional
+            As for `prefill`; with it, a step allocates no array.
 
         Returns
         -------
@@ -229,8 +237,9 @@ class Decoder:
             As for `prefill`.
         """
         call = _checked_call(threads, profiler, self._call)
-        self._single[0] = whole("id", id, 0, self._config.vocab - 1)
-        return self._append(self._single, call)
+        vocab = self._config.vocab
+        self._single[0] = whole("id", id, 0, vocab - 1)
+        return self._append(self._single, logits_array("out", out, vocab), call)
 
     def generate(
         self,
@@ -281,11 +290,11 @@ class Decoder:
         random = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
         ends = {whole("stop", end, 0, vocab - 1) for end in stop}
         self._reserve(len(prompt) + most - 1)
-        logits = self._append(prompt, call)
+        logits = self._append(prompt, np.empty(vocab, np.float32), call)
         drawn = [sampling.draw(logits, random)]
         while len(drawn) < most and drawn[-1] not in ends:
             self._single[0] = drawn[-1]
-            drawn.append(sampling.draw(self._append(self._single, call), random))
+            drawn.append(sampling.draw(self._append(self._single, logits, call), random))
         return drawn
 
     def _reserve(self, rows: int) -> None:
@@ -297,19 +306,16 @@ class Decoder:
             )
         self._cache.reserve(self.length + rows)
 
-    def _append(self, ids: NDArray[np.int64], call: Call) -> Array:
+    def _append(self, ids: NDArray[np.int64], out: Array, call: Call) -> Array:
         """Run ids through the model; they count as appended once all have been."""
         self._reserve(len(ids))
-        past, logits = self.length, None
+        past = self.length
         for start in range(0, len(ids), PREFILL_ROWS):
             part = ids[start : start + PREFILL_ROWS]
             last = start + len(part) == len(ids)
-            logits = self._runner.run(part, past + start, last, call.of(len(part)))
-        assert logits is not None  # ids are never empty
+            self._runner.run(part, past + start, out if last else None, call.of(len(part)))
         self._cache.length = past + len(ids)
-        shown: Array = logits.view()
-        shown.flags.writeable = False
-        return shown
+        return out
 
 
 def choose_runner(

@@ -39,7 +39,7 @@ class OpByOpRunner:
         self._isa = optimizations.attention_isa
         self._buffers: Buffers = ReusedBuffers() if optimizations.reuse_buffers else FreshBuffers()
 
-    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
         """Compute positions; see `Runner.run`."""
         rows, config = len(ids), self._config
         hidden = self._buffers.take("hidden", rows, config.hidden)
@@ -51,7 +51,8 @@ class OpByOpRunner:
             with call.macro(kind, layer, work):
                 hidden = self._attend(hidden, weights, layer, past, call)
                 hidden = self._transform(hidden, weights, call)
-        return self._logits(hidden[-1:], call) if logits else None
+        if out is not None:
+            self._logits(hidden[-1:], out, call)
 
     def _attend(
         self, hidden: Array, weights: LayerWeights, layer: int, past: int, call: Call
@@ -122,12 +123,11 @@ class OpByOpRunner:
         output = self._product(gated, weights.down, "output", call)
         return self._add(hidden, output, "hidden", call)
 
-    def _logits(self, last: Array, call: Call) -> Array:
-        """Return the logits of one row of the residual stream."""
+    def _logits(self, last: Array, out: Array, call: Call) -> None:
+        """Compute the logits of one row of the residual stream into an array of the caller's."""
         with call.macro("logits", 0, head_work(self._config)):
             normed = self._norm(last, self._weights.norm, call)
-            logits = self._product(normed, self._weights.head, "logits", call)
-        return logits.reshape(-1)
+            self._multiply(normed, self._weights.head, out[np.newaxis], call)
 
     def _norm(self, x: Array, weight: Array, call: Call) -> Array:
         """Return x normed."""
@@ -140,8 +140,13 @@ class OpByOpRunner:
     def _product(self, x: Array, weight: Array, name: str, call: Call) -> Array:
         """Return ``x @ weight.T``."""
         out = self._buffers.take(name, len(x), len(weight))
-        bp.gemm(x, weight.T, out=out, threads=call.count, profiler=call.profiler)
+        self._multiply(x, weight, out, call)
         return out
+
+    @staticmethod
+    def _multiply(x: Array, weight: Array, out: Array, call: Call) -> None:
+        """Compute ``x @ weight.T`` into an array."""
+        bp.gemm(x, weight.T, out=out, threads=call.count, profiler=call.profiler)
 
     def _add(self, x: Array, y: Array, name: str, call: Call) -> Array:
         """Return x + y in the buffer of a name, which may be that of x."""

@@ -111,7 +111,7 @@ class Call:
 class Runner(Protocol):
     """Computes passes through a model; `Decoder` chooses one and knows nothing of how."""
 
-    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
         """Compute positions from `past` on and fill their keys and values into the cache.
 
         The cache has room for them; its length is the caller's to move.
@@ -122,13 +122,8 @@ class Runner(Protocol):
             Ids of the positions.
         past : int
             Positions before them.
-        logits : bool
-            Whether the logits of the last position are wanted.
+        out : ndarray of shape (vocab,), or None
+            Where the logits of the last position go, if they are wanted; of any stride.
         call : Call
             What to run with.
-
-        Returns
-        -------
-        ndarray of shape (vocab,), or None
-            The logits; the next call may write to the same array.
         """

@@ -51,10 +51,11 @@ class RegionRunner:
         self._keys: Array | None = None
         self._whole = self._layers = self._head = bp.ParallelRegion()
 
-    def run(self, ids: NDArray[np.int64], past: int, logits: bool, call: Call) -> Array | None:
+    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
         """Compute positions; see `Runner.run`."""
-        if len(ids) > 1 or not logits:
-            return self._others.run(ids, past, logits, call)
+        if len(ids) > 1 or out is None:
+            self._others.run(ids, past, out, call)
+            return
         if self._keys is not self._cache.keys:
             # The cache has grown into other arrays.
             self._build()
@@ -66,7 +67,7 @@ class RegionRunner:
             # Fused, so that a layer is one tile of a thread.
             self._layers.run(past, call.count, call.profiler)
             self._head.run(0, call.count, call.profiler)
-        return self._logits
+        np.copyto(out, self._logits)  # a region keeps the arrays that it was built with
 
     def _build(self) -> None:
         """Make the region of a whole pass, and those of its two bricks."""

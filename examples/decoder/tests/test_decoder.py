@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import fields, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -83,8 +83,8 @@ def test_each_switch(name: str, field: str, wanted: dict[str, np.ndarray]) -> No
 
 def test_a_reset_forgets() -> None:
     model = decoder()
-    first = model.prefill(IDS[:20]).copy()
-    again = model.prefill(IDS[:20]).copy()
+    first = model.prefill(IDS[:20])
+    again = model.prefill(IDS[:20])
     assert not np.array_equal(first, again)
     assert model.length == 40
     model.reset()
@@ -93,7 +93,7 @@ def test_a_reset_forgets() -> None:
 
 
 def test_a_seed_makes_the_same_weights_and_fewer_layers_are_the_first() -> None:
-    logits = [Decoder.random("tiny", seed).prefill([1, 2, 3]).copy() for seed in (4, 4, 5)]
+    logits = [Decoder.random("tiny", seed).prefill([1, 2, 3]) for seed in (4, 4, 5)]
     np.testing.assert_array_equal(logits[0], logits[1])
     assert not np.array_equal(logits[0], logits[2])
     short = Decoder.random("tiny", 4, layers=1)
@@ -112,28 +112,47 @@ def test_presets_have_the_published_sizes() -> None:
         assert round(total / 1e9, 3) == billions
 
 
-def test_logits_are_read_only_and_written_again() -> None:
-    model = decoder()
-    model.prefill(IDS[:4])
-    first = model.step(IDS[4])
-    kept = first.copy()
-    with pytest.raises(ValueError, match="read-only"):
-        first[0] = 0
-    second = model.step(1)
-    assert np.shares_memory(first, second)
-    fresh = decoder(optimizations=Optimizations(reuse_buffers=False))
-    fresh.prefill(IDS[:4])
-    logits = fresh.step(IDS[4])
-    unchanged = logits.copy()
-    fresh.step(1)
-    np.testing.assert_array_equal(logits, unchanged)
-    np.testing.assert_allclose(logits, kept, atol=1e-5)
+SWITCHES = [Optimizations()] + [
+    replace(Optimizations(), **{field.name: False}) for field in fields(Optimizations)
+]
+
+
+@pytest.mark.parametrize("optimizations", SWITCHES)
+def test_logits_are_the_callers_to_keep(
+    optimizations: Optimizations, wanted: dict[str, np.ndarray]
+) -> None:
+    model = decoder(optimizations=optimizations)
+    logits = [model.prefill(IDS[:4])]
+    logits += [model.step(index) for index in IDS[4:14]]
+    model.prefill(IDS[14:17])
+    model.generate(IDS[17:20], 3)
+    for place, row in enumerate(logits, 3):
+        close(row, wanted["qwen2"][place])
+        row.fill(0)
+    assert not any(np.shares_memory(a, b) for a, b in combinations(logits, 2))
+    model.rewind(20)
+    close(model.step(IDS[20]), wanted["qwen2"][20])
+
+
+@pytest.mark.parametrize("optimizations", SWITCHES)
+def test_logits_go_where_the_caller_says(optimizations: Optimizations) -> None:
+    """Rows of a matrix, its columns, and a reversed vector hold the same as new arrays."""
+    plain, model = (decoder(optimizations=optimizations) for _ in range(2))
+    vocab = SMALL.vocab
+    rows, columns = np.zeros((3, vocab), np.float32), np.zeros((vocab, 3), np.float32)
+    places = [*rows, *columns.T, np.zeros(vocab, np.float32)[::-1]]
+    for index, out in zip(IDS, places, strict=False):
+        assert model.step(index, out=out) is out
+        np.testing.assert_array_equal(out, plain.step(index))
+    out = np.zeros(vocab, np.float32)
+    assert model.prefill(IDS[:5], out=out) is out
+    np.testing.assert_array_equal(out, plain.prefill(IDS[:5]))
 
 
 def test_rewinding_forgets_the_end() -> None:
     model = decoder()
     model.prefill(IDS[:6])
-    kept = model.step(IDS[6]).copy()
+    kept = model.step(IDS[6])
     model.prefill(IDS[7:9])
     model.rewind(6)
     assert model.length == 6
@@ -157,15 +176,16 @@ def allocated(config: ModelConfig, optimizations: Optimizations) -> tuple[int, i
     """Return what steps leave allocated in arrays, and the most bytes that they had at once."""
     model = Decoder(config, made(config), threads=1, optimizations=optimizations)
     domain = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
-    model.step(1)
+    out = np.empty(config.vocab, np.float32)
+    model.step(1, out=out)
     tracemalloc.start()
     try:
-        model.step(2)
+        model.step(2, out=out)
         before = tracemalloc.take_snapshot().filter_traces([domain])
         tracemalloc.reset_peak()
         base = tracemalloc.get_traced_memory()[0]
         for index in range(3, 7):
-            model.step(index)
+            model.step(index, out=out)
         peak = tracemalloc.get_traced_memory()[1] - base
         after = tracemalloc.take_snapshot().filter_traces([domain])
     finally:
@@ -183,6 +203,20 @@ def test_steps_allocate_no_arrays(name: str) -> None:
 @pytest.mark.parametrize("name", WIDE)
 def test_steps_without_reuse_allocate_arrays(name: str) -> None:
     assert allocated(WIDE[name], Optimizations(reuse_buffers=False))[1] >= LEAST
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_generating_allocates_one_array_for_all_logits(name: str) -> None:
+    """Two would be alive at once if each step made its own."""
+    model = Decoder(WIDE[name], made(WIDE[name]), threads=1)
+    model.generate([1, 2], 3)
+    tracemalloc.start()
+    try:
+        model.generate([1, 2], 6)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * WIDE[name].vocab + LEAST
 
 
 def test_buffers_share_the_memory_of_the_largest() -> None:
@@ -226,7 +260,7 @@ def test_the_context_is_a_limit() -> None:
     with pytest.raises(ValueError, match="ids: no room for 11 more in a context of 10"):
         model.prefill(IDS[:11])
     assert model.length == 0
-    kept = model.prefill(IDS[:8]).copy()
+    kept = model.prefill(IDS[:8])
     with pytest.raises(ValueError, match="no room for 3 more .* holds 8"):
         model.generate(IDS[8:9], 3)
     assert model.length == 8

@@ -50,7 +50,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str, shards: int) -> None
 def test_half_precision_is_exact(tmp_path: Path) -> None:
     halves = {name: tensor.astype(np.float16) for name, tensor in TENSORS.items()}
     save(tmp_path, SMALL, halves)
-    logits = Decoder.from_pretrained(tmp_path).prefill(IDS).copy()
+    logits = Decoder.from_pretrained(tmp_path).prefill(IDS)
     save(tmp_path, SMALL, {name: tensor.astype(np.float32) for name, tensor in halves.items()})
     np.testing.assert_array_equal(Decoder.from_pretrained(tmp_path).prefill(IDS), logits)
 
@@ -79,7 +79,7 @@ def test_bfloat16_is_exact_at_any_offset(tmp_path: Path) -> None:
         header["__metadata__"]["odd"] += "y" * (1 - len(json.dumps(header)) % 2)
 
     rewrite_header(tmp_path / "model.safetensors", change)
-    logits = Decoder.from_pretrained(tmp_path).prefill(IDS).copy()
+    logits = Decoder.from_pretrained(tmp_path).prefill(IDS)
     whole = {name: (half.astype(np.uint32) << 16).view(np.float32) for name, half in bits.items()}
     save(tmp_path, SMALL, whole)
     np.testing.assert_array_equal(Decoder.from_pretrained(tmp_path).prefill(IDS), logits)
@@ -275,6 +275,31 @@ def test_bad_ids(model: Decoder, ids: Any, error: type[Exception], text: str) ->
 )  # fmt: skip
 def test_a_bad_id(model: Decoder, index: Any, error: type[Exception]) -> None:
     unchanged(model, error, "id must be", lambda: model.step(index))
+
+
+def read_only() -> Any:
+    """Return an array that cannot be written to."""
+    array = np.zeros(50, np.float32)
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "text"),
+    [
+        ([0.0] * 50, TypeError, "a numpy array or None, got list"),
+        (np.zeros(50), TypeError, "float32, got dtype float64"),
+        (np.zeros(50, ">f4"), TypeError, "float32, got dtype >f4"),
+        (np.zeros(49, np.float32), ValueError, r"have shape \(50,\), got \(49,\)"),
+        (np.zeros((1, 50), np.float32), ValueError, r"have shape \(50,\), got \(1, 50\)"),
+        (read_only(), ValueError, "writeable, got a read-only array"),
+        (np.zeros(201, np.uint8)[1:].view(np.float32), ValueError, "aligned"),
+    ],
+)
+def test_bad_places_for_logits(model: Decoder, out: Any, error: type[Exception], text: str) -> None:
+    unchanged(model, error, f"out must (be )?{text}", lambda: model.step(4, out=out))
+    model.rewind(3)
+    unchanged(model, error, f"out must (be )?{text}", lambda: model.prefill([4, 5], out=out))
 
 
 @pytest.mark.parametrize(
