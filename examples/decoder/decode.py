@@ -10,9 +10,8 @@ import sys
 import time
 
 import numpy as np
-from brickprof.core import units
 
-from decoder import PRESETS, Decoder
+from decoder import PRESETS, Decoder, units
 from decoder.checks import positive
 
 

@@ -22,9 +22,8 @@ import statistics
 
 import brickprof as bp
 import numpy as np
-from brickprof.core import units
 
-from decoder import PRESETS, Decoder
+from decoder import PRESETS, Decoder, units
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, timed
 from decoder.scripts import run_script

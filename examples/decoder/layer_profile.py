@@ -11,10 +11,9 @@ from dataclasses import fields
 
 import brickprof as bp
 import numpy as np
-from brickprof.core import units
-from brickprof.reports import text
+from brickprof import reports
 
-from decoder import PRESETS, Decoder, Optimizations
+from decoder import PRESETS, Decoder, Optimizations, units
 from decoder.checks import positive
 from decoder.figures import Figure, memory_of, table, timed
 from decoder.scripts import run_script
@@ -71,7 +70,7 @@ def layer_figures(
             middle = max(float(stats.percentile_ns(50)), 1.0)
             times = (middle,) if threads > 1 else (float(stats.min_ns), middle, float(stats.max_ns))
             figures.append(Figure(name, work, times, memory, roofs))
-    report = text.render(bp.merge_recordings([prompts, steps]), roofs)
+    report = reports.render("text", bp.merge_recordings([prompts, steps]), roofs)
     return figures, report
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import brickprof as bp
-from brickprof.core import metrics, units
 
+from decoder import units
 from decoder.work import Work
 
 
@@ -67,20 +67,17 @@ class Figure:
     @property
     def gflops(self) -> float:
         """GFLOP/s."""
-        return metrics.gflops(self.work.flops, self.median_ns)
+        return self.work.flops / self.median_ns
 
     @property
     def bandwidth_gbs(self) -> float:
         """GB/s."""
-        return metrics.bandwidth_gbs(self.work.nbytes, self.median_ns)
+        return self.work.nbytes / self.median_ns
 
     @property
     def bound(self) -> str:
         """Which of the two roofs is the lower: compute or memory."""
-        ridge = metrics.ridge_point(self.roofs.peak_gflops, self.roofs.bandwidth_gbs[self.memory])
-        return metrics.bound_by(
-            metrics.arithmetic_intensity(self.work.flops, self.work.nbytes), ridge
-        )
+        return self.roofs.bound(self.memory, self.work.flops / self.work.nbytes)
 
 
 def memory_of(nbytes: int, machine: bp.Machine) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-import brickprof as bp
 import pytest
-from brickprof._kernels import default_isa
-from brickprof.roofline import store_roofs
 from decoder_models import SMALL, made, named, save
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +20,6 @@ from decoder import Decoder
 from decoder.figures import Figure, memory_of, table, timed
 from decoder.work import Work
 
-SCRIPTS = Path(__file__).parents[1]
 PEAK, DRAM = ROOFS.peak_gflops, ROOFS.bandwidth_gbs["DRAM"]
 
 
@@ -85,42 +82,51 @@ def test_tables_have_a_row_for_each_figure() -> None:
     assert len({len(line) for line in lines}) == 1
 
 
-@pytest.fixture(autouse=True)
-def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep made-up roofs of this machine, so that no script measures them."""
-    monkeypatch.setenv("BRICKPROF_CACHE_DIR", str(tmp_path / "cache"))
-    machine = bp.detect_machine()
-    fields = {"isa": default_isa(), "cpu": machine.cpu, "fingerprint": machine.fingerprint()}
-    store_roofs(replace(ROOFS, **fields), machine)
+SCRIPTS = Path(__file__).parents[1]
+Output = Callable[..., str]
 
 
-def output(script: str, *arguments: str, code: int = 0) -> str:
-    """Run an example and return what it prints, or its errors."""
+@pytest.fixture
+def output(
+    made_up_roofs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Output:
+    """Return a function that runs a script and returns what it prints, or its errors."""
+
+    def run(script: str, *arguments: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        ended = 0
+        try:
+            runpy.run_path(str(SCRIPTS / script), run_name="__main__")
+        except SystemExit as end:
+            ended = int(end.code or 0)
+        out, errors = capsys.readouterr()
+        assert ended == code, errors
+        return errors if code else out
+
+    return run
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
+def test_every_script_finds_the_package_and_has_help(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPTS / script), *arguments],
+        [sys.executable, str(SCRIPTS / script), "--help"],
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         env=os.environ | {"PYTHONWARNINGS": "error"},
     )
-    assert done.returncode == code, done.stderr
-    return done.stderr if code else done.stdout
-
-
-@pytest.mark.parametrize("script", ["decode.py", "layer_profile.py", "micro_profile.py"])
-def test_every_script_has_help(script: str) -> None:
-    assert "--threads" in output(script, "--help")
+    assert "--threads" in done.stdout
 
 
 @pytest.mark.parametrize("script", ["decode.py", "layer_profile.py", "micro_profile.py"])
 @pytest.mark.parametrize("threads", ["0", "two", "-1"])
-def test_every_script_refuses_bad_numbers(script: str, threads: str) -> None:
+def test_every_script_refuses_bad_numbers(output: Output, script: str, threads: str) -> None:
     assert f"--threads: must be a whole number >= 1, got '{threads}'" in output(
         script, f"--threads={threads}", code=2
     )
 
 
-def test_decoding_a_preset_and_a_folder(tmp_path: Path) -> None:
+def test_decoding_a_preset_and_a_folder(output: Output, tmp_path: Path) -> None:
     arguments = ("--threads", "1", "--tokens", "5", "--prompt", "1", "2", "3")
     text = output("decode.py", "--layers", "1", *arguments)
     assert text.startswith("prompt 1 2 3\nids ")
@@ -132,7 +138,7 @@ def test_decoding_a_preset_and_a_folder(tmp_path: Path) -> None:
     assert ids == " ".join(map(str, ["ids", *wanted]))
 
 
-def test_decoding_refuses_in_one_line(tmp_path: Path) -> None:
+def test_decoding_refuses_in_one_line(output: Output, tmp_path: Path) -> None:
     for arguments, part in (
         (("--folder", str(tmp_path)), "config.json: cannot be read"),
         (("--prompt", "256"), "ids must be in [0, 255], got 256"),
@@ -146,7 +152,9 @@ def test_decoding_refuses_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["layer_profile.py", "micro_profile.py"])
-def test_scripts_heed_the_variables(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scripts_heed_the_variables(
+    output: Output, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BRICKPROF_NUM_THREADS", "1")
     assert " 1 thread(s)\n" in output(script)
     monkeypatch.setenv("BRICKPROF_NUM_THREADS", "many")
@@ -154,11 +162,11 @@ def test_scripts_heed_the_variables(script: str, monkeypatch: pytest.MonkeyPatch
     assert " 1 thread(s)\n" in output(script, "--threads", "1")
 
 
-def test_a_prompt_that_does_not_fit() -> None:
+def test_a_prompt_that_does_not_fit(output: Output) -> None:
     assert "no room for 257 more" in output("layer_profile.py", "--prompt", "257", code=2)
 
 
-def test_profiles_of_layers_and_operations() -> None:
+def test_profiles_of_layers_and_operations(output: Output) -> None:
     layers = output(
         "layer_profile.py", "--tokens", "3", "--prompt", "9", "--threads", "1",
         "--without", "widest_simd",
@@ -174,7 +182,9 @@ def test_profiles_of_layers_and_operations() -> None:
 @pytest.mark.parametrize(
     "without", [(), ("--without", "fused_regions"), ("--without", "compiled_steps")]
 )
-def test_a_step_is_its_layers_and_its_logits(threads: str, without: tuple[str, ...]) -> None:
+def test_a_step_is_its_layers_and_its_logits(
+    output: Output, threads: str, without: tuple[str, ...]
+) -> None:
     text = output("layer_profile.py", "--threads", threads, "--layers", "3", *without)
 
     def flops(name: str) -> float:

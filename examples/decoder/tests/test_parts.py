@@ -1,4 +1,4 @@
-"""The decoder's element-wise operations and its sampling, by properties."""
+"""The decoder's element-wise operations, its sampling and its units."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from decoder.config import Llama3Scaling
 from decoder.ops import rms_norm, rope, rope_tables, swiglu
 from decoder.sampling import Sampling
+from decoder.units import format_bytes, format_ns, format_number
 
 Array = Any
 
@@ -154,3 +155,28 @@ def test_logits_that_are_not_finite(bad: float) -> None:
 def test_bad_sampling(field: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"^{field} must be"):
         Sampling(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (format_number(0), "0"),
+        (format_number(0.01254), "0.0125"),
+        (format_number(76.44), "76.4"),
+        (format_number(1234.4), "1,234"),
+        (format_number(0.000123), "1.23e-04"),
+        (format_number(1e15), "1.00e+15"),
+        (format_ns(812), "812 ns"),
+        (format_ns(0.5), "0.500 ns"),
+        (format_ns(999.6), "1.00 µs"),
+        (format_ns(3_071_000), "3.07 ms"),
+        (format_ns(1e13), "10,000 s"),
+        (format_bytes(48), "48 B"),
+        (format_bytes(32 << 10), "32 KiB"),
+        (format_bytes(1023 * 1024 + 1023), "1.00 MiB"),
+        (format_bytes(3 << 29), "1.50 GiB"),
+        (format_bytes(1 << 52), "4,096 TiB"),
+    ],
+)
+def test_units(text: str, shown: str) -> None:
+    assert text == shown
