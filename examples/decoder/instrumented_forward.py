@@ -25,7 +25,7 @@ import numpy as np
 
 from decoder import PRESETS, Decoder, units
 from decoder.checks import positive
-from decoder.figures import Figure, memory_of, timed
+from decoder.measurement import Figure, memory_of, timed
 from decoder.scripts import run_script
 from decoder.work import pass_work
 

@@ -15,7 +15,7 @@ from brickprof import reports
 
 from decoder import PRESETS, Decoder, Optimizations, units
 from decoder.checks import positive
-from decoder.figures import Figure, memory_of, table, timed
+from decoder.measurement import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.work import Work, pass_work
 

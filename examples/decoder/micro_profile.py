@@ -17,7 +17,7 @@ import numpy as np
 from decoder import PRESETS, ModelConfig
 from decoder import ops as parts
 from decoder.checks import positive
-from decoder.figures import Figure, memory_of, table, timed
+from decoder.measurement import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.weights import Array
 from decoder.work import Work, attention_work, element_work, ffn_work, product_work

@@ -6,6 +6,6 @@ from decoder.config import Llama3Scaling as Llama3Scaling
 from decoder.config import ModelConfig as ModelConfig
 from decoder.errors import CheckpointError as CheckpointError
 from decoder.model import Decoder as Decoder
-from decoder.passes import Optimizations as Optimizations
+from decoder.optimizations import Optimizations as Optimizations
 from decoder.presets import PRESETS as PRESETS
 from decoder.sampling import Sampling as Sampling

@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from decoder.checks import logits_array, token_ids, whole
 from decoder.config import ModelConfig, read_config
+from decoder.kv_cache import KVCache
 from decoder.op_by_op import OpByOpRunner
-from decoder.passes import Call, Optimizations, Runner
+from decoder.optimizations import Optimizations
 from decoder.presets import PRESETS
 from decoder.regions import RegionRunner
+from decoder.runner import Call, Runner
 from decoder.sampling import Sampling
-from decoder.state import KVCache
 from decoder.weights import Array, ModelWeights, random_weights
 
 PREFILL_ROWS = 256

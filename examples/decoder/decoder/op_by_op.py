@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoder import ops
+from decoder.buffers import Buffers, FreshBuffers, ReusedBuffers
 from decoder.config import ModelConfig
-from decoder.passes import Call, Optimizations
-from decoder.state import Buffers, FreshBuffers, KVCache, ReusedBuffers
+from decoder.kv_cache import KVCache
+from decoder.optimizations import Optimizations
+from decoder.runner import Call
 from decoder.weights import Array, LayerWeights, ModelWeights
 from decoder.work import head_work, layer_work
 

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoder.config import ModelConfig
+from decoder.kv_cache import KVCache
 from decoder.op_by_op import OpByOpRunner
-from decoder.passes import Call, Optimizations
-from decoder.state import KVCache
+from decoder.optimizations import Optimizations
+from decoder.runner import Call
 from decoder.weights import Array, LayerWeights, ModelWeights
 
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoder import PRESETS, Decoder, Optimizations
+from decoder.buffers import ReusedBuffers
 from decoder.config import ModelConfig
 from decoder.model import PREFILL_ROWS
-from decoder.state import ReusedBuffers
 
 IDS = np.random.default_rng(8).integers(0, SMALL.vocab, 600).tolist()
 WEIGHTS = {name: made(config) for name, config in MODELS.items()}
