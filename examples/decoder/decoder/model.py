@@ -19,7 +19,7 @@ from decoder.op_by_op import OpByOpRunner
 from decoder.optimizations import Optimizations
 from decoder.presets import PRESETS
 from decoder.regions import RegionRunner
-from decoder.runner import Call, Runner
+from decoder.runner import Runner, RunOptions
 from decoder.sampling import Sampling
 from decoder.weights import Array, ModelWeights, random_weights
 
@@ -73,7 +73,7 @@ class Decoder:
         limit = config.context
         if context is not None:
             limit = whole("context", context, 1, config.context)
-        self._call = _checked_call(threads, profiler, Call())
+        self._options = _run_options(threads, profiler, RunOptions())
         self._config = config
         self._cache = KVCache(config, limit)
         self._runner = choose_runner(config, weights, self._cache, optimizations)
@@ -204,9 +204,9 @@ class Decoder:
             If an argument is of the wrong type, shape or out of range, or the context is full;
             nothing has changed then.
         """
-        call = _checked_call(threads, profiler, self._call)
+        options = _run_options(threads, profiler, self._options)
         vocab = self._config.vocab
-        return self._append(token_ids("ids", ids, vocab), logits_array("out", out, vocab), call)
+        return self._append(token_ids("ids", ids, vocab), logits_array("out", out, vocab), options)
 
     def step(
         self,
@@ -237,10 +237,10 @@ class Decoder:
         TypeError, ValueError
             As for `prefill`.
         """
-        call = _checked_call(threads, profiler, self._call)
+        options = _run_options(threads, profiler, self._options)
         vocab = self._config.vocab
         self._single[0] = whole("id", id, 0, vocab - 1)
-        return self._append(self._single, logits_array("out", out, vocab), call)
+        return self._append(self._single, logits_array("out", out, vocab), options)
 
     def generate(
         self,
@@ -284,18 +284,18 @@ class Decoder:
             If an argument is of the wrong type or out of range, or the context has no room for
             all of `ids` and ``n - 1`` more; nothing has changed then.
         """
-        call = _checked_call(threads, profiler, self._call)
+        options = _run_options(threads, profiler, self._options)
         vocab = self._config.vocab
         prompt, most = token_ids("ids", ids, vocab), whole("n", n, 1)
         sampling = Sampling(temperature, top_k, top_p)
         random = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
         ends = {whole("stop", end, 0, vocab - 1) for end in stop}
         self._reserve(len(prompt) + most - 1)
-        logits = self._append(prompt, np.empty(vocab, np.float32), call)
+        logits = self._append(prompt, np.empty(vocab, np.float32), options)
         drawn = [sampling.draw(logits, random)]
         while len(drawn) < most and drawn[-1] not in ends:
             self._single[0] = drawn[-1]
-            drawn.append(sampling.draw(self._append(self._single, logits, call), random))
+            drawn.append(sampling.draw(self._append(self._single, logits, options), random))
         return drawn
 
     def _reserve(self, rows: int) -> None:
@@ -307,14 +307,16 @@ class Decoder:
             )
         self._cache.reserve(self.length + rows)
 
-    def _append(self, ids: NDArray[np.int64], out: Array, call: Call) -> Array:
+    def _append(self, ids: NDArray[np.int64], out: Array, options: RunOptions) -> Array:
         """Run ids through the model; they count as appended once all have been."""
         self._reserve(len(ids))
         past = self.length
         for start in range(0, len(ids), PREFILL_ROWS):
             part = ids[start : start + PREFILL_ROWS]
             last = start + len(part) == len(ids)
-            self._runner.run(part, past + start, out if last else None, call.of(len(part)))
+            self._runner.run(
+                part, past + start, out if last else None, options.for_phase(len(part))
+            )
         self._cache.length = past + len(ids)
         return out
 
@@ -328,8 +330,8 @@ def choose_runner(
     return OpByOpRunner(config, weights, cache, optimizations)
 
 
-def _checked_call(threads: object, profiler: object, default: Call) -> Call:
-    """Return what a pass runs with."""
+def _run_options(threads: object, profiler: object, default: RunOptions) -> RunOptions:
+    """Return the options of a forward pass, those of the decoder where none are given."""
     if threads is None and profiler is None:
         return default
     if profiler is not None and not isinstance(profiler, bp.BrickProfiler):
@@ -339,4 +341,4 @@ def _checked_call(threads: object, profiler: object, default: Call) -> Call:
         counts = threads
     elif threads is not None:
         counts = whole("threads", threads, 1)
-    return Call(counts, default.profiler if profiler is None else profiler)
+    return RunOptions(counts, default.profiler if profiler is None else profiler)

@@ -11,7 +11,7 @@ from decoder.buffers import Buffers, FreshBuffers, ReusedBuffers
 from decoder.config import ModelConfig
 from decoder.kv_cache import KVCache
 from decoder.optimizations import Optimizations
-from decoder.runner import Call
+from decoder.runner import RunOptions
 from decoder.weights import Array, LayerWeights, ModelWeights
 from decoder.work import head_work, layer_work
 
@@ -41,7 +41,9 @@ class OpByOpRunner:
         self._isa = optimizations.attention_isa
         self._buffers: Buffers = ReusedBuffers() if optimizations.reuse_buffers else FreshBuffers()
 
-    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
+    def run(
+        self, ids: NDArray[np.int64], past: int, out: Array | None, options: RunOptions
+    ) -> None:
         """Compute positions; see `Runner.run`."""
         rows, config = len(ids), self._config
         hidden = self._buffers.take("hidden", rows, config.hidden)
@@ -50,25 +52,25 @@ class OpByOpRunner:
         work = layer_work(config, rows, past)
         kind = "decode" if rows == 1 else "prefill"
         for layer, weights in enumerate(self._weights.layers):
-            with call.macro(kind, layer, work):
-                hidden = self._attend(hidden, weights, layer, past, call)
-                hidden = self._transform(hidden, weights, call)
+            with options.macro_tile(kind, layer, work):
+                hidden = self._attend(hidden, weights, layer, past, options)
+                hidden = self._transform(hidden, weights, options)
         if out is not None:
-            self._logits(hidden[-1:], out, call)
+            self._logits(hidden[-1:], out, options)
 
     def _attend(
-        self, hidden: Array, weights: LayerWeights, layer: int, past: int, call: Call
+        self, hidden: Array, weights: LayerWeights, layer: int, past: int, options: RunOptions
     ) -> Array:
         """Return the residual stream after a layer's attention."""
         config, take, rows = self._config, self._buffers.take, len(hidden)
         heads, groups = config.heads, config.kv_heads
-        normed = self._norm(hidden, weights.attention_norm, call)
-        fused = self._product(normed, weights.qkv, "qkv", call)
+        normed = self._norm(hidden, weights.attention_norm, options)
+        fused = self._product(normed, weights.qkv, "qkv", options)
         if weights.qkv_bias is not None:
-            fused = self._add(fused, weights.qkv_bias, "qkv", call)
+            fused = self._add(fused, weights.qkv_bias, "qkv", options)
         split = fused.reshape(rows, heads + 2 * groups, config.head_dim)
         queries = take("queries", rows, heads, config.head_dim)
-        self._place(split, queries, layer, past, call)
+        self._place(split, queries, layer, past, options)
         keys = self._cache.keys[layer, :, : past + rows]
         values = self._cache.values[layer, :, : past + rows]
         by_head = bp.attention(
@@ -77,24 +79,26 @@ class OpByOpRunner:
             values,
             causal=True,
             out=take("by_head", heads, rows, config.head_dim),
-            threads=call.count,
-            profiler=call.profiler,
+            threads=options.thread_count,
+            profiler=options.profiler,
             isa=self._isa,
         )
         attended = by_head.reshape(rows, -1) if rows == 1 else self._by_row(by_head)
-        output = self._product(attended, weights.output, "output", call)
+        output = self._product(attended, weights.output, "output", options)
         if weights.output_bias is not None:
-            output = self._add(output, weights.output_bias, "output", call)
-        return self._add(hidden, output, "hidden", call)
+            output = self._add(output, weights.output_bias, "output", options)
+        return self._add(hidden, output, "hidden", options)
 
-    def _place(self, split: Array, queries: Array, layer: int, past: int, call: Call) -> None:
+    def _place(
+        self, split: Array, queries: Array, layer: int, past: int, options: RunOptions
+    ) -> None:
         """Turn queries and keys by their positions, and put keys and values into the cache."""
         rows, heads, groups = len(split), self._config.heads, self._config.kv_heads
         cache, here = self._cache, slice(past, past + len(split))
         cos, sin = cache.cos[here], cache.sin[here]
         half = self._config.head_dim // 2
         turned = split[:, : heads + groups]
-        with call.part("rope", ops.ROPE, turned.size):
+        with options.elementwise_tile("rope", ops.ROPE, turned.size):
             scratch = self._buffers.take("rope_scratch", rows, heads, half)
             ops.rope(turned[:, :heads], cos, sin, queries, scratch)
             scratch = self._buffers.take("rope_scratch", rows, groups, half)
@@ -109,50 +113,50 @@ class OpByOpRunner:
         np.copyto(attended, by_head.transpose(1, 0, 2))
         return attended.reshape(rows, heads * dim)
 
-    def _transform(self, hidden: Array, weights: LayerWeights, call: Call) -> Array:
+    def _transform(self, hidden: Array, weights: LayerWeights, options: RunOptions) -> Array:
         """Return the residual stream after a layer's MLP."""
         inner = self._config.intermediate
-        normed = self._norm(hidden, weights.mlp_norm, call)
+        normed = self._norm(hidden, weights.mlp_norm, options)
         if self._fused:
-            both = self._product(normed, weights.gate_up, "gate_up", call)
+            both = self._product(normed, weights.gate_up, "gate_up", options)
             gate, up = both[:, :inner], both[:, inner:]
         else:
-            gate = self._product(normed, weights.gate_up[:inner], "gate", call)
-            up = self._product(normed, weights.gate_up[inner:], "up", call)
+            gate = self._product(normed, weights.gate_up[:inner], "gate", options)
+            up = self._product(normed, weights.gate_up[inner:], "up", options)
         gated = self._buffers.take("gated", len(hidden), inner)
-        with call.part("swiglu", ops.SWIGLU, gated.size):
+        with options.elementwise_tile("swiglu", ops.SWIGLU, gated.size):
             ops.swiglu(gate, up, gated)
-        output = self._product(gated, weights.down, "output", call)
-        return self._add(hidden, output, "hidden", call)
+        output = self._product(gated, weights.down, "output", options)
+        return self._add(hidden, output, "hidden", options)
 
-    def _logits(self, last: Array, out: Array, call: Call) -> None:
+    def _logits(self, last: Array, out: Array, options: RunOptions) -> None:
         """Compute the logits of one row of the residual stream into an array of the caller's."""
-        with call.macro("logits", 0, head_work(self._config)):
-            normed = self._norm(last, self._weights.norm, call)
-            self._multiply(normed, self._weights.head, out[np.newaxis], call)
+        with options.macro_tile("logits", 0, head_work(self._config)):
+            normed = self._norm(last, self._weights.norm, options)
+            self._multiply(normed, self._weights.head, out[np.newaxis], options)
 
-    def _norm(self, x: Array, weight: Array, call: Call) -> Array:
+    def _norm(self, x: Array, weight: Array, options: RunOptions) -> Array:
         """Return x normed."""
         take = self._buffers.take
         out, rms = take("normed", *x.shape), take("rms", len(x), 1)
-        with call.part("rms_norm", ops.RMS_NORM, x.size):
+        with options.elementwise_tile("rms_norm", ops.RMS_NORM, x.size):
             ops.rms_norm(x, weight, self._config.rms_eps, out, out, rms)
         return out
 
-    def _product(self, x: Array, weight: Array, name: str, call: Call) -> Array:
+    def _product(self, x: Array, weight: Array, name: str, options: RunOptions) -> Array:
         """Return ``x @ weight.T``."""
         out = self._buffers.take(name, len(x), len(weight))
-        self._multiply(x, weight, out, call)
+        self._multiply(x, weight, out, options)
         return out
 
     @staticmethod
-    def _multiply(x: Array, weight: Array, out: Array, call: Call) -> None:
+    def _multiply(x: Array, weight: Array, out: Array, options: RunOptions) -> None:
         """Compute ``x @ weight.T`` into an array."""
-        bp.gemm(x, weight.T, out=out, threads=call.count, profiler=call.profiler)
+        bp.gemm(x, weight.T, out=out, threads=options.thread_count, profiler=options.profiler)
 
-    def _add(self, x: Array, y: Array, name: str, call: Call) -> Array:
+    def _add(self, x: Array, y: Array, name: str, options: RunOptions) -> Array:
         """Return x + y in the buffer of a name, which may be that of x."""
         out = self._buffers.take(name, *x.shape)
-        with call.part("add", ops.ADD, x.size):
+        with options.elementwise_tile("add", ops.ADD, x.size):
             np.add(x, y, out=out)
         return out

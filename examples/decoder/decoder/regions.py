@@ -10,7 +10,7 @@ from decoder.config import ModelConfig
 from decoder.kv_cache import KVCache
 from decoder.op_by_op import OpByOpRunner
 from decoder.optimizations import Optimizations
-from decoder.runner import Call
+from decoder.runner import RunOptions
 from decoder.weights import Array, LayerWeights, ModelWeights
 
 
@@ -52,22 +52,24 @@ class RegionRunner:
         self._keys: Array | None = None
         self._whole = self._layers = self._head = bp.ParallelRegion()
 
-    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
+    def run(
+        self, ids: NDArray[np.int64], past: int, out: Array | None, options: RunOptions
+    ) -> None:
         """Compute positions; see `Runner.run`."""
         if len(ids) > 1 or out is None:
-            self._others.run(ids, past, out, call)
+            self._others.run(ids, past, out, options)
             return
         if self._keys is not self._cache.keys:
             # The cache has grown into other arrays.
             self._build()
             self._keys = self._cache.keys
         np.copyto(self._hidden, self._weights.embedding[ids[0]])
-        if call.profiler is None or not call.profiler.is_tile_profiling_enabled:
-            self._whole.run(past, call.count, fused=self._fused)
+        if options.profiler is None or not options.profiler.is_tile_profiling_enabled:
+            self._whole.run(past, options.thread_count, fused=self._fused)
         else:
             # Fused, so that a layer is one tile of a thread.
-            self._layers.run(past, call.count, call.profiler)
-            self._head.run(0, call.count, call.profiler)
+            self._layers.run(past, options.thread_count, options.profiler)
+            self._head.run(0, options.thread_count, options.profiler)
         np.copyto(out, self._logits)  # a region keeps the arrays that it was built with
 
     def _build(self) -> None:

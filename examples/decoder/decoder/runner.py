@@ -15,47 +15,48 @@ from decoder.ops import PerElement
 from decoder.weights import Array
 from decoder.work import Work, element_work
 
-_Block: TypeAlias = AbstractContextManager[None]
-_NOTHING: _Block = nullcontext()
+_Timed: TypeAlias = AbstractContextManager[None]
+_UNTIMED: _Timed = nullcontext()
 
 
 @dataclass(frozen=True)
-class Call:
-    """What a single pass runs with.
+class RunOptions:
+    """Threads and profiler of a single forward pass.
 
     Parameters
     ----------
     threads : int or ThreadConfig, optional
-        Most threads of a kernel, or those of each phase; by default as many as the process may use.
+        Maximum threads of a kernel, or those of each phase; by default as many as the process may
+        use.
     profiler : BrickProfiler, optional
-        Records the tiles of the pass.
+        Records the tiles.
     """
 
     threads: int | bp.ThreadConfig | None = None
     profiler: bp.BrickProfiler | None = None
 
-    def of(self, rows: int) -> Call:
-        """Return the call with the thread count of the phase that so many positions are."""
+    def for_phase(self, rows: int) -> RunOptions:
+        """Return the options with the thread count of decoding (one position) or of prefill."""
         if not isinstance(self.threads, bp.ThreadConfig):
             return self
-        return Call(self.threads.threads("decode" if rows == 1 else "prefill"), self.profiler)
+        return RunOptions(self.threads.threads("decode" if rows == 1 else "prefill"), self.profiler)
 
     @property
-    def count(self) -> int | None:
-        """The thread count of a call of one phase."""
+    def thread_count(self) -> int | None:
+        """The thread count; of options of one phase."""
         assert not isinstance(self.threads, bp.ThreadConfig)
         return self.threads
 
-    def part(self, name: str, kind: PerElement, elements: int) -> _Block:
+    def elementwise_tile(self, name: str, kind: PerElement, elements: int) -> _Timed:
         """Time an element-wise operation as a Midi tile of the brick of its name."""
         if self.profiler is None:
-            return _NOTHING
+            return _UNTIMED
         return self._tile(name, bp.TileLevel.MIDI, 0, element_work(kind, elements))
 
-    def macro(self, name: str, row: int, work: Work) -> _Block:
+    def macro_tile(self, name: str, row: int, work: Work) -> _Timed:
         """Time a layer, or what follows them, as a Macro tile of a brick."""
         if self.profiler is None:
-            return _NOTHING
+            return _UNTIMED
         return self._tile(name, bp.TileLevel.MACRO, row, work)
 
     @contextmanager
@@ -72,9 +73,11 @@ class Call:
 
 
 class Runner(Protocol):
-    """Computes passes through a model; `Decoder` chooses one and knows nothing of how."""
+    """Computes forward passes; `Decoder` chooses one and knows nothing of how."""
 
-    def run(self, ids: NDArray[np.int64], past: int, out: Array | None, call: Call) -> None:
+    def run(
+        self, ids: NDArray[np.int64], past: int, out: Array | None, options: RunOptions
+    ) -> None:
         """Compute positions from `past` on and fill their keys and values into the cache.
 
         The cache has room for them; its length is the caller's to move.
@@ -87,6 +90,6 @@ class Runner(Protocol):
             Positions before them.
         out : ndarray of shape (vocab,), or None
             Where the logits of the last position go, if they are wanted; of any stride.
-        call : Call
-            What to run with.
+        options : RunOptions
+            Threads and profiler.
         """
