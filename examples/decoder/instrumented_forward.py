@@ -8,7 +8,7 @@ A loop over thread counts shows which is best:
             grep -E "Throughput|Per token"
     done
 
-and so does a sweep, which takes turns and fits a law:
+and so does a sweep, which interleaves the counts and fits a scalability law:
 
     brickprof sweep python examples/decoder/instrumented_forward.py:forward --counts 1,2,4,8
 """

@@ -14,8 +14,7 @@ from functools import partial
 import brickprof as bp
 import numpy as np
 
-from decoder import PRESETS, ModelConfig
-from decoder import ops as parts
+from decoder import PRESETS, ModelConfig, ops
 from decoder.checks import positive
 from decoder.measurement import Figure, memory_of, table, timed
 from decoder.scripts import run_script
@@ -37,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def randoms(*shape: int) -> Array:
+def random_array(*shape: int) -> Array:
     numbers = np.random.default_rng(0).random(shape, np.float32)
     numbers -= np.float32(0.5)
     return numbers
@@ -55,7 +54,11 @@ def products(config: ModelConfig, rows: int, threads: int) -> Iterator[Case]:
     for name, (outputs, inputs) in sizes.items():
         if name == "logits" and rows > 1:
             continue  # they are computed for the last position only
-        x, weight, out = randoms(rows, inputs), randoms(outputs, inputs), randoms(rows, outputs)
+        x, weight, out = (
+            random_array(rows, inputs),
+            random_array(outputs, inputs),
+            random_array(rows, outputs),
+        )
         yield (
             f"matmul {name}",
             product_work(rows, outputs, inputs),
@@ -64,8 +67,8 @@ def products(config: ModelConfig, rows: int, threads: int) -> Iterator[Case]:
 
 
 def attention(config: ModelConfig, rows: int, past: int, threads: int) -> Case:
-    q = randoms(config.heads, rows, config.head_dim)
-    k, v = (randoms(config.kv_heads, past + rows, config.head_dim) for _ in range(2))
+    q = random_array(config.heads, rows, config.head_dim)
+    k, v = (random_array(config.kv_heads, past + rows, config.head_dim) for _ in range(2))
     out = np.empty_like(q)
     return (
         "attention",
@@ -76,15 +79,15 @@ def attention(config: ModelConfig, rows: int, past: int, threads: int) -> Case:
 
 def ffn(config: ModelConfig, rows: int, threads: int) -> Case:
     hidden, inner = config.hidden, config.intermediate
-    x, normed, out = (randoms(rows, hidden) for _ in range(3))
-    gate_up, down = randoms(2 * inner, hidden), randoms(hidden, inner)
-    both, gated = randoms(rows, 2 * inner), randoms(rows, inner)
-    weight, rms = randoms(hidden), randoms(rows, 1)
+    x, normed, out = (random_array(rows, hidden) for _ in range(3))
+    gate_up, down = random_array(2 * inner, hidden), random_array(hidden, inner)
+    gate_up_out, gated = random_array(rows, 2 * inner), random_array(rows, inner)
+    weight, rms = random_array(hidden), random_array(rows, 1)
 
     def layer() -> None:
-        parts.rms_norm(x, weight, config.rms_eps, normed, normed, rms)
-        bp.gemm(normed, gate_up.T, out=both, threads=threads)
-        parts.swiglu(both[:, :inner], both[:, inner:], gated)
+        ops.rms_norm(x, weight, config.rms_eps, normed, normed, rms)
+        bp.gemm(normed, gate_up.T, out=gate_up_out, threads=threads)
+        ops.swiglu(gate_up_out[:, :inner], gate_up_out[:, inner:], gated)
         bp.gemm(gated, down.T, out=out, threads=threads)
         np.add(x, out, out=out)
 
@@ -92,40 +95,40 @@ def ffn(config: ModelConfig, rows: int, threads: int) -> Case:
 
 
 def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
-    x, out = (randoms(rows, config.hidden) for _ in range(2))
-    weight, rms = randoms(config.hidden), randoms(rows, 1)
+    x, out = (random_array(rows, config.hidden) for _ in range(2))
+    weight, rms = random_array(config.hidden), random_array(rows, 1)
     yield (
         "rms_norm",
-        element_work(parts.RMS_NORM, x.size),
-        lambda: parts.rms_norm(x, weight, config.rms_eps, out, out, rms),
+        element_work(ops.RMS_NORM, x.size),
+        lambda: ops.rms_norm(x, weight, config.rms_eps, out, out, rms),
     )
-    gate, up, gated = (randoms(rows, config.intermediate) for _ in range(3))
+    gate, up, gated = (random_array(rows, config.intermediate) for _ in range(3))
     yield (
         "swiglu",
-        element_work(parts.SWIGLU, gate.size),
-        lambda: parts.swiglu(gate, up, gated),
+        element_work(ops.SWIGLU, gate.size),
+        lambda: ops.swiglu(gate, up, gated),
     )
     heads, half = config.heads, config.head_dim // 2
-    turned, queries = (randoms(rows, heads, config.head_dim) for _ in range(2))
-    cos, sin = parts.rope_tables(config, rows)
-    scratch = randoms(rows, heads, half)
+    vectors, queries = (random_array(rows, heads, config.head_dim) for _ in range(2))
+    cos, sin = ops.rope_tables(config, rows)
+    scratch = random_array(rows, heads, half)
     yield (
         "rope",
-        element_work(parts.ROPE, turned.size),
-        lambda: parts.rope(turned, cos, sin, queries, scratch),
+        element_work(ops.ROPE, vectors.size),
+        lambda: ops.rope(vectors, cos, sin, queries, scratch),
     )
 
 
 def single_position(config: ModelConfig, past: int, threads: int) -> Iterator[Case]:
     """Yield the operations of a step as decoding runs them, each in a region of its own."""
     hidden, inner, dim = config.hidden, config.intermediate, config.head_dim
-    x, weight, normed = (randoms(hidden) for _ in range(3))
-    gates, gated = randoms(2, inner), randoms(inner)
-    gate_up, down = randoms(2 * inner, hidden), randoms(hidden, inner)
-    queries, mixed = (randoms(config.heads, dim) for _ in range(2))
-    new_keys, new_values = (randoms(config.kv_heads, dim) for _ in range(2))
-    keys, values = (randoms(config.kv_heads, past + 1, dim) for _ in range(2))
-    cosine, sine = (t.reshape(past + 1, -1) for t in parts.rope_tables(config, past + 1))
+    x, weight, normed = (random_array(hidden) for _ in range(3))
+    gates, gated = random_array(2, inner), random_array(inner)
+    gate_up, down = random_array(2 * inner, hidden), random_array(hidden, inner)
+    queries, attended = (random_array(config.heads, dim) for _ in range(2))
+    new_keys, new_values = (random_array(config.kv_heads, dim) for _ in range(2))
+    keys, values = (random_array(config.kv_heads, past + 1, dim) for _ in range(2))
+    cosine, sine = (t.reshape(past + 1, -1) for t in ops.rope_tables(config, past + 1))
 
     def case(name: str, work: Work, *add: Callable[[bp.ParallelRegion], None]) -> Case:
         region = bp.ParallelRegion(threads=threads)
@@ -142,7 +145,7 @@ def single_position(config: ModelConfig, past: int, threads: int) -> Iterator[Ca
     yield case(
         "attention",
         attention_work(config, 1, past),
-        lambda region: region.attend(queries, keys, values, mixed),
+        lambda region: region.attend(queries, keys, values, attended),
     )
     yield case(
         "FFN",
@@ -152,11 +155,11 @@ def single_position(config: ModelConfig, past: int, threads: int) -> Iterator[Ca
         gate,
         lambda region: region.matvec(down, gated, x, add=True),
     )
-    yield case("rms_norm", element_work(parts.RMS_NORM, hidden), norm)
-    yield case("swiglu", element_work(parts.SWIGLU, inner), gate)
+    yield case("rms_norm", element_work(ops.RMS_NORM, hidden), norm)
+    yield case("swiglu", element_work(ops.SWIGLU, inner), gate)
     yield case(
         "rope",
-        element_work(parts.ROPE, queries.size + new_keys.size),
+        element_work(ops.ROPE, queries.size + new_keys.size),
         lambda region: region.rotate_and_store(
             queries, new_keys, new_values, cosine, sine, keys, values
         ),

@@ -24,8 +24,8 @@ class Llama3Scaling:
     factor : float
         By how much low frequencies are slowed down.
     low_freq_factor, high_freq_factor : float
-        Turns within the original context below which a frequency is low, and above which it is
-        kept; those between are interpolated.
+        Rotations within the original context below which a frequency is low, and above which it
+        is kept; those between are interpolated.
     original_context : int
         Tokens of the context that the model was first trained with.
 
@@ -263,7 +263,7 @@ def _refuse_others(keys: _Keys) -> None:
 
 
 def _refuse_partial(keys: _Keys) -> None:
-    """Refuse heads that are turned in part only."""
+    """Refuse heads of which only a part is rotated."""
     part = keys.number("partial_rotary_factor", 1.0)
     if part != 1:
         keys.refuse("partial_rotary_factor", part, "1")

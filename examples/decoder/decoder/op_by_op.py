@@ -37,7 +37,7 @@ class OpByOpRunner:
         optimizations: Optimizations,
     ) -> None:
         self._config, self._weights, self._cache = config, weights, cache
-        self._fused = optimizations.fused_gate_up
+        self._fused_gate_up = optimizations.fused_gate_up
         self._isa = optimizations.attention_isa
         self._buffers: Buffers = ReusedBuffers() if optimizations.reuse_buffers else FreshBuffers()
 
@@ -53,12 +53,12 @@ class OpByOpRunner:
         kind = "decode" if rows == 1 else "prefill"
         for layer, weights in enumerate(self._weights.layers):
             with options.macro_tile(kind, layer, work):
-                hidden = self._attend(hidden, weights, layer, past, options)
-                hidden = self._transform(hidden, weights, options)
+                hidden = self._attention(hidden, weights, layer, past, options)
+                hidden = self._mlp(hidden, weights, options)
         if out is not None:
             self._logits(hidden[-1:], out, options)
 
-    def _attend(
+    def _attention(
         self, hidden: Array, weights: LayerWeights, layer: int, past: int, options: RunOptions
     ) -> Array:
         """Return the residual stream after a layer's attention."""
@@ -70,56 +70,56 @@ class OpByOpRunner:
             fused = self._add(fused, weights.qkv_bias, "qkv", options)
         split = fused.reshape(rows, heads + 2 * groups, config.head_dim)
         queries = take("queries", rows, heads, config.head_dim)
-        self._place(split, queries, layer, past, options)
+        self._rotate_and_store(split, queries, layer, past, options)
         keys = self._cache.keys[layer, :, : past + rows]
         values = self._cache.values[layer, :, : past + rows]
-        by_head = bp.attention(
+        head_outputs = bp.attention(
             queries.transpose(1, 0, 2),
             keys,
             values,
             causal=True,
-            out=take("by_head", heads, rows, config.head_dim),
+            out=take("head_outputs", heads, rows, config.head_dim),
             threads=options.thread_count,
             profiler=options.profiler,
             isa=self._isa,
         )
-        attended = by_head.reshape(rows, -1) if rows == 1 else self._by_row(by_head)
+        attended = head_outputs.reshape(rows, -1) if rows == 1 else self._merge_heads(head_outputs)
         output = self._product(attended, weights.output, "output", options)
         if weights.output_bias is not None:
             output = self._add(output, weights.output_bias, "output", options)
         return self._add(hidden, output, "hidden", options)
 
-    def _place(
+    def _rotate_and_store(
         self, split: Array, queries: Array, layer: int, past: int, options: RunOptions
     ) -> None:
-        """Turn queries and keys by their positions, and put keys and values into the cache."""
+        """Rotate queries and keys by their positions, and put keys and values into the cache."""
         rows, heads, groups = len(split), self._config.heads, self._config.kv_heads
         cache, here = self._cache, slice(past, past + len(split))
         cos, sin = cache.cos[here], cache.sin[here]
         half = self._config.head_dim // 2
-        turned = split[:, : heads + groups]
-        with options.elementwise_tile("rope", ops.ROPE, turned.size):
+        rotated = split[:, : heads + groups]
+        with options.elementwise_tile("rope", ops.ROPE, rotated.size):
             scratch = self._buffers.take("rope_scratch", rows, heads, half)
-            ops.rope(turned[:, :heads], cos, sin, queries, scratch)
+            ops.rope(rotated[:, :heads], cos, sin, queries, scratch)
             scratch = self._buffers.take("rope_scratch", rows, groups, half)
             keys = cache.keys[layer, :, here].transpose(1, 0, 2)
-            ops.rope(turned[:, heads:], cos, sin, keys, scratch)
+            ops.rope(rotated[:, heads:], cos, sin, keys, scratch)
         np.copyto(cache.values[layer, :, here].transpose(1, 0, 2), split[:, heads + groups :])
 
-    def _by_row(self, by_head: Array) -> Array:
-        """Lay heads side by side in the row that they are of."""
-        heads, rows, dim = by_head.shape
+    def _merge_heads(self, head_outputs: Array) -> Array:
+        """Concatenate the heads of each row."""
+        heads, rows, dim = head_outputs.shape
         attended = self._buffers.take("attended", rows, heads, dim)
-        np.copyto(attended, by_head.transpose(1, 0, 2))
+        np.copyto(attended, head_outputs.transpose(1, 0, 2))
         return attended.reshape(rows, heads * dim)
 
-    def _transform(self, hidden: Array, weights: LayerWeights, options: RunOptions) -> Array:
+    def _mlp(self, hidden: Array, weights: LayerWeights, options: RunOptions) -> Array:
         """Return the residual stream after a layer's MLP."""
         inner = self._config.intermediate
         normed = self._norm(hidden, weights.mlp_norm, options)
-        if self._fused:
-            both = self._product(normed, weights.gate_up, "gate_up", options)
-            gate, up = both[:, :inner], both[:, inner:]
+        if self._fused_gate_up:
+            gate_up = self._product(normed, weights.gate_up, "gate_up", options)
+            gate, up = gate_up[:, :inner], gate_up[:, inner:]
         else:
             gate = self._product(normed, weights.gate_up[:inner], "gate", options)
             up = self._product(normed, weights.gate_up[inner:], "up", options)

@@ -57,7 +57,7 @@ def rms_norm(x: Array, weight: Array, eps: float, out: Array, scratch: Array, rm
 
 
 def rope_tables(config: ModelConfig, positions: int) -> tuple[Array, Array]:
-    """Return the cosines and sines by which pairs are turned.
+    """Return the cosines and sines by which pairs of elements are rotated.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ def rope_tables(config: ModelConfig, positions: int) -> tuple[Array, Array]:
     frequencies = config.rope_theta ** (-np.arange(half, dtype=np.float64) / half)
     scaling = config.rope_scaling
     if scaling is not None:
-        turns = scaling.original_context * frequencies / (2 * np.pi)
+        rotations = scaling.original_context * frequencies / (2 * np.pi)
         low, high = scaling.low_freq_factor, scaling.high_freq_factor
-        kept = np.clip((turns - low) / (high - low), 0, 1)
+        kept = np.clip((rotations - low) / (high - low), 0, 1)
         frequencies = frequencies * (kept + (1 - kept) / scaling.factor)
     angles = np.arange(positions, dtype=np.float64)[:, None, None] * frequencies
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def rope(x: Array, cos: Array, sin: Array, out: Array, scratch: Array) -> None:
-    """Turn pairs of elements by their positions' angles.
+    """Rotate pairs of elements by their positions' angles.
 
     Parameters
     ----------

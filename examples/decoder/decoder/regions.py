@@ -1,4 +1,4 @@
-"""Runs single positions in parallel regions of brickprof, and others operation by operation."""
+"""Runs single positions in parallel regions, and several at once operation by operation."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ class RegionRunner:
         optimizations: Optimizations,
     ) -> None:
         self._config, self._weights, self._cache = config, weights, cache
-        self._others = OpByOpRunner(config, weights, cache, optimizations)
-        self._fused = optimizations.fused_regions
+        self._op_by_op = OpByOpRunner(config, weights, cache, optimizations)
+        self._fused_regions = optimizations.fused_regions
         self._fused_gate_up = optimizations.fused_gate_up
         self._isa = optimizations.attention_isa
         rows = config.query_rows + 2 * config.key_rows
         self._hidden, self._normed = _zeros(config.hidden), _zeros(config.hidden)
-        self._qkv, self._mixed = _zeros(rows), _zeros(config.heads, config.head_dim)
-        self._gates = _zeros(2, config.intermediate)
+        self._qkv, self._attended = _zeros(rows), _zeros(config.heads, config.head_dim)
+        self._gate_up = _zeros(2, config.intermediate)
         self._gated, self._logits = _zeros(config.intermediate), _zeros(config.vocab)
         self._keys: Array | None = None
-        self._whole = self._layers = self._head = bp.ParallelRegion()
+        self._step_region = self._layers_region = self._logits_region = bp.ParallelRegion()
 
     def run(
         self, ids: NDArray[np.int64], past: int, out: Array | None, options: RunOptions
     ) -> None:
         """Compute positions; see `Runner.run`."""
         if len(ids) > 1 or out is None:
-            self._others.run(ids, past, out, options)
+            self._op_by_op.run(ids, past, out, options)
             return
         if self._keys is not self._cache.keys:
             # The cache has grown into other arrays.
@@ -65,29 +65,32 @@ class RegionRunner:
             self._keys = self._cache.keys
         np.copyto(self._hidden, self._weights.embedding[ids[0]])
         if options.profiler is None or not options.profiler.is_tile_profiling_enabled:
-            self._whole.run(past, options.thread_count, fused=self._fused)
+            self._step_region.run(past, options.thread_count, fused=self._fused_regions)
         else:
             # Fused, so that a layer is one tile of a thread.
-            self._layers.run(past, options.thread_count, options.profiler)
-            self._head.run(0, options.thread_count, options.profiler)
+            self._layers_region.run(past, options.thread_count, options.profiler)
+            self._logits_region.run(0, options.thread_count, options.profiler)
         np.copyto(out, self._logits)  # a region keeps the arrays that it was built with
 
     def _build(self) -> None:
-        """Make the region of a whole pass, and those of its two bricks."""
-        self._whole, self._layers = bp.ParallelRegion(), bp.ParallelRegion(name="decode")
-        self._head = bp.ParallelRegion(name="logits")
+        """Build the region of a whole step, and those of its two bricks."""
+        self._step_region, self._layers_region = (
+            bp.ParallelRegion(),
+            bp.ParallelRegion(name="decode"),
+        )
+        self._logits_region = bp.ParallelRegion(name="logits")
         config, weights = self._config, self._weights
-        for region in (self._whole, self._layers):
+        for region in (self._step_region, self._layers_region):
             for number, layer in enumerate(weights.layers):
                 region.layer(number)
                 self._add_attention(region, layer, number)
                 self._add_mlp(region, layer)
-        for region in (self._whole, self._head):
+        for region in (self._step_region, self._logits_region):
             region.rms_norm(self._hidden, weights.norm, self._normed, config.rms_eps)
             region.matvec(weights.head, self._normed, self._logits)
 
     def _add_attention(self, region: bp.ParallelRegion, layer: LayerWeights, number: int) -> None:
-        """Add the first half of a layer."""
+        """Add the attention of a layer to a region."""
         config, cache, dim = self._config, self._cache, self._config.head_dim
         rows = self._qkv.reshape(-1, dim)
         queries = rows[: config.heads]
@@ -97,17 +100,17 @@ class RegionRunner:
         region.rms_norm(self._hidden, layer.attention_norm, self._normed, config.rms_eps)
         region.matvec(layer.qkv, self._normed, self._qkv, bias=layer.qkv_bias)
         region.rotate_and_store(queries, new_keys, new_values, cosine, sine, keys, values)
-        region.attend(queries, keys, values, self._mixed, isa=self._isa)
+        region.attend(queries, keys, values, self._attended, isa=self._isa)
         region.matvec(
-            layer.output, self._mixed.reshape(-1), self._hidden, bias=layer.output_bias, add=True
+            layer.output, self._attended.reshape(-1), self._hidden, bias=layer.output_bias, add=True
         )
 
     def _add_mlp(self, region: bp.ParallelRegion, layer: LayerWeights) -> None:
-        """Add the second half of a layer."""
-        config, (gate, up) = self._config, self._gates
+        """Add the MLP of a layer to a region."""
+        config, (gate, up) = self._config, self._gate_up
         region.rms_norm(self._hidden, layer.mlp_norm, self._normed, config.rms_eps)
         if self._fused_gate_up:
-            region.matvec(layer.gate_up, self._normed, self._gates.reshape(-1))
+            region.matvec(layer.gate_up, self._normed, self._gate_up.reshape(-1))
         else:
             region.matvec(layer.gate_up[: config.intermediate], self._normed, gate)
             region.matvec(layer.gate_up[config.intermediate :], self._normed, up)

@@ -66,8 +66,8 @@ class Reference:
         """Return x normed."""
         return x / np.sqrt((x**2).mean(-1, keepdims=True) + self.config.rms_eps) * weight
 
-    def _turned(self, head: np.ndarray) -> np.ndarray:
-        """Return the rows of a head, turned: as complex numbers times exp(i angle)."""
+    def _rotated(self, head: np.ndarray) -> np.ndarray:
+        """Return the rows of a head, rotated: as complex numbers times exp(i angle)."""
         half = head.shape[1] // 2
         complexes = head[:, :half] + 1j * head[:, half:]
         for pair in range(half):
@@ -97,7 +97,7 @@ class Reference:
         outputs = []
         for index in range(config.heads):
             group = config.heads + index // (config.heads // config.kv_heads)
-            q, k = self._turned(heads[index]), self._turned(heads[group])
+            q, k = self._rotated(heads[index]), self._rotated(heads[group])
             scores = q @ k.T / np.sqrt(dim)
             scores[np.triu_indices(len(x), 1)] = -np.inf
             weights = np.exp(scores - scores.max(1, keepdims=True))

@@ -41,7 +41,7 @@ def test_rms_norm(x: Array, weight: Array) -> None:
 
 @given(numbers(2, 3, 8), st.integers(0, 500))
 def test_rope_keeps_lengths_and_knows_distances_only(x: Array, first: int) -> None:
-    """Products of turned vectors depend on how far apart their positions are."""
+    """Products of rotated vectors depend on how far apart their positions are."""
     cos, sin = rope_tables(SMALL, 602)
     products = []
     for start in (first, first + 100):
