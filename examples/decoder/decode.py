@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from decoder import PRESETS, Decoder, units
-from decoder.checks import positive
+from decoder.checks import positive_int
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,12 +20,12 @@ def parser() -> argparse.ArgumentParser:
     source = made.add_mutually_exclusive_group()
     source.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
     source.add_argument("--folder", help="a checkpoint: config.json and safetensors files")
-    made.add_argument("--layers", type=positive, help="random layers (those of the preset)")
-    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
-    made.add_argument("--tokens", type=positive, default=16, help="ids to generate (16)")
+    made.add_argument("--layers", type=positive_int, help="random layers (those of the preset)")
+    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    made.add_argument("--tokens", type=positive_int, default=16, help="ids to generate (16)")
     made.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
     made.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
-    made.add_argument("--top-k", type=positive, help="draw from so many of the likeliest")
+    made.add_argument("--top-k", type=positive_int, help="draw from so many of the likeliest")
     made.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
     made.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
     return made

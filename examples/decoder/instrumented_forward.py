@@ -24,7 +24,7 @@ import brickprof as bp
 import numpy as np
 
 from decoder import PRESETS, Decoder, units
-from decoder.checks import positive
+from decoder.checks import positive_int
 from decoder.measurement import Figure, memory_of, timed
 from decoder.scripts import run_script
 from decoder.work import pass_work
@@ -39,10 +39,10 @@ def parser() -> argparse.ArgumentParser:
         epilog="Without --threads, BRICKPROF_NUM_THREADS or OMP_NUM_THREADS sets the thread count.",
     )
     made.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"sizes ({PRESET})")
-    made.add_argument("--layers", type=positive, help="how many (those of the preset)")
-    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
-    made.add_argument("--past", type=positive, default=64, help="positions before (64)")
-    made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
+    made.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
+    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    made.add_argument("--past", type=positive_int, default=64, help="positions before (64)")
+    made.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
     made.add_argument("--save", metavar="FILE", help="keep the recording: brickprof report FILE")
     return made
 

@@ -14,7 +14,7 @@ import numpy as np
 from brickprof import reports
 
 from decoder import PRESETS, Decoder, Optimizations, units
-from decoder.checks import positive
+from decoder.checks import positive_int
 from decoder.measurement import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.work import Work, pass_work
@@ -23,11 +23,11 @@ from decoder.work import Work, pass_work
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Latency of a decoder's layers and tokens.")
     made.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
-    made.add_argument("--layers", type=positive, help="how many (those of the preset)")
-    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
-    made.add_argument("--prompt", type=positive, default=64, help="ids of the prompt (64)")
-    made.add_argument("--tokens", type=positive, default=16, help="steps to time (16)")
-    made.add_argument("--repeats", type=positive, default=3, help="prompts to time (3)")
+    made.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
+    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    made.add_argument("--prompt", type=positive_int, default=64, help="ids of the prompt (64)")
+    made.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
+    made.add_argument("--repeats", type=positive_int, default=3, help="prompts to time (3)")
     switches = [field.name for field in fields(Optimizations)]
     made.add_argument(
         "--without", nargs="+", choices=switches, default=[], help="optimizations to switch off"

@@ -15,7 +15,7 @@ import brickprof as bp
 import numpy as np
 
 from decoder import PRESETS, ModelConfig, ops
-from decoder.checks import positive
+from decoder.checks import positive_int
 from decoder.measurement import Figure, memory_of, table, timed
 from decoder.scripts import run_script
 from decoder.weights import Array
@@ -27,12 +27,12 @@ Case = tuple[str, Work, Callable[[], object]]
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description="Speed of a decoder's single operations.")
     made.add_argument("--preset", choices=PRESETS, default="tiny", help="whose sizes (tiny)")
-    made.add_argument("--threads", type=positive, help="most threads of a kernel (all)")
+    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
     made.add_argument(
-        "--rows", type=positive, nargs="+", default=[1, 64], help="positions (1 and 64)"
+        "--rows", type=positive_int, nargs="+", default=[1, 64], help="positions (1 and 64)"
     )
     made.add_argument("--past", type=int, default=64, help="positions in the cache (64)")
-    made.add_argument("--repeats", type=positive, default=5, help="runs to time (5)")
+    made.add_argument("--repeats", type=positive_int, default=5, help="runs to time (5)")
     return made
 
 

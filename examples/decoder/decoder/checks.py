@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 _FLOAT32 = np.dtype(np.float32)
 
 
-def whole(name: str, value: object, least: int, most: int | None = None) -> int:
+def integer(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """Return an integer in a range.
 
     Parameters
@@ -20,7 +20,7 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
         The argument's name.
     value : object
         What was given; an int or a NumPy integer, and no bool.
-    least, most : int
+    minimum, maximum : int
         The range, both ends included.
 
     Returns
@@ -40,9 +40,9 @@ def whole(name: str, value: object, least: int, most: int | None = None) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < least or (most is not None and number > most):
-        wanted = f"at least {least}" if most is None else f"in [{least}, {most}]"
-        raise ValueError(f"{name} must be {wanted}, got {number}")
+    if number < minimum or (maximum is not None and number > maximum):
+        allowed = f"at least {minimum}" if maximum is None else f"in [{minimum}, {maximum}]"
+        raise ValueError(f"{name} must be {allowed}, got {number}")
     return number
 
 
@@ -77,9 +77,9 @@ def token_ids(name: str, ids: ArrayLike, vocab: int) -> NDArray[np.int64]:
         raise ValueError(f"{name} must hold at least one id")
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {array.dtype}")
-    for end in (int(array.min()), int(array.max())):
-        if not 0 <= end < vocab:
-            raise ValueError(f"{name} must be in [0, {vocab - 1}], got {end}")
+    for bound in (int(array.min()), int(array.max())):
+        if not 0 <= bound < vocab:
+            raise ValueError(f"{name} must be in [0, {vocab - 1}], got {bound}")
     return array.astype(np.int64)
 
 
@@ -123,7 +123,7 @@ def logits_array(name: str, out: object, vocab: int) -> NDArray[np.float32]:
     return out
 
 
-def positive(text: str) -> int:
+def positive_int(text: str) -> int:
     """Read a whole number of at least 1 from a command line.
 
     Parameters

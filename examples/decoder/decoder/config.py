@@ -60,7 +60,7 @@ class ModelConfig:
     hidden, layers, heads, kv_heads, head_dim, intermediate, vocab : int
         Sizes; `head_dim` need not be hidden / heads, and `kv_heads` divides `heads`.
     context : int
-        Most tokens that the model was made for.
+        Maximum number of tokens that the model was made for.
     rms_eps : float
         Added to the mean of squares in RMSNorm.
     rope_theta : float
@@ -163,19 +163,19 @@ def read_config(path: Path) -> ModelConfig:
     keys = _Keys(read_json(path), str(path))
     qwen = _architecture(keys) == "qwen2"
     _refuse_others(keys)
-    heads, hidden = keys.whole("num_attention_heads"), keys.whole("hidden_size")
+    heads, hidden = keys.integer("num_attention_heads"), keys.integer("hidden_size")
     bias = qwen or keys.flag("attention_bias", False)
     theta, scaling = _rope(keys)
     try:
         return ModelConfig(
             hidden=hidden,
-            layers=keys.whole("num_hidden_layers"),
+            layers=keys.integer("num_hidden_layers"),
             heads=heads,
-            kv_heads=keys.whole("num_key_value_heads", heads),
-            head_dim=keys.whole("head_dim", hidden // heads),
-            intermediate=keys.whole("intermediate_size"),
-            vocab=keys.whole("vocab_size"),
-            context=keys.whole("max_position_embeddings"),
+            kv_heads=keys.integer("num_key_value_heads", heads),
+            head_dim=keys.integer("head_dim", hidden // heads),
+            intermediate=keys.integer("intermediate_size"),
+            vocab=keys.integer("vocab_size"),
+            context=keys.integer("max_position_embeddings"),
             rms_eps=keys.number("rms_norm_eps"),
             rope_theta=theta,
             tied=keys.flag("tie_word_embeddings", False),
@@ -204,7 +204,7 @@ class _Keys:
             raise CheckpointError(f"{self.where}: {name} is missing")
         return default
 
-    def whole(self, name: str, default: Any = _MISSING) -> int:
+    def integer(self, name: str, default: Any = _MISSING) -> int:
         """Return an integer of at least 1."""
         value = self.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -227,9 +227,9 @@ class _Keys:
             self.refuse(name, value, "true or false")
         return bool(value)
 
-    def refuse(self, name: str, value: Any, wanted: str) -> NoReturn:
+    def refuse(self, name: str, value: Any, expected: str) -> NoReturn:
         """Raise the error of a value that is not what it must be."""
-        raise CheckpointError(f"{self.where}: {name} must be {wanted}, got {_shown(value)}")
+        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {_shown(value)}")
 
 
 def _architecture(keys: _Keys) -> str:
@@ -291,7 +291,7 @@ def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
             factor=inner.number("factor"),
             low_freq_factor=inner.number("low_freq_factor"),
             high_freq_factor=inner.number("high_freq_factor"),
-            original_context=inner.whole("original_max_position_embeddings"),
+            original_context=inner.integer("original_max_position_embeddings"),
         )
     except CheckpointError:
         raise

@@ -7,7 +7,7 @@ import numpy as np
 from decoder.config import ModelConfig
 from decoder.ops import rope_tables
 
-_FIRST_CAPACITY = 256
+_INITIAL_CAPACITY = 256
 
 
 class KVCache:
@@ -18,7 +18,7 @@ class KVCache:
     config : ModelConfig
         The model.
     context : int
-        Most positions.
+        Maximum number of positions.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class KVCache:
     def __init__(self, config: ModelConfig, context: int) -> None:
         self.config, self.context, self.length = config, context, 0
         self.capacity = 0
-        self._make(min(context, _FIRST_CAPACITY))
+        self._make(min(context, _INITIAL_CAPACITY))
 
     def reserve(self, positions: int) -> None:
         """Make room for this many positions in all, at most the context; what is filled stays."""

@@ -12,7 +12,7 @@ import brickprof as bp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from decoder.checks import logits_array, token_ids, whole
+from decoder.checks import integer, logits_array, token_ids
 from decoder.config import ModelConfig, read_config
 from decoder.kv_cache import KVCache
 from decoder.op_by_op import OpByOpRunner
@@ -39,12 +39,12 @@ class Decoder:
     weights : ModelWeights
         Its weights.
     context : int, optional
-        Most positions; by default, and at most, as many as the model was made for.
+        Maximum number of positions; by default, and at most, as many as the model was made for.
     threads : int or ThreadConfig, optional
         Most threads of a kernel, or those of prefill and of decoding; by default as many as the
         process may use.
     profiler : BrickProfiler, optional
-        Records every pass in the bricks "decode" (of one position) or "prefill", each layer a
+        Records forward passes in the bricks "decode" (of one position) or "prefill", each layer a
         Macro tile, and "logits". A step in one parallel region has the tiles of
         `ParallelRegion` in "decode" and "logits". Elsewhere kernels record their bricks "gemm" and
         "attention" inside a layer, at all three levels, and the element-wise parts are Midi tiles
@@ -72,7 +72,7 @@ class Decoder:
             raise TypeError(f"optimizations must be Optimizations, got {optimizations!r}")
         limit = config.context
         if context is not None:
-            limit = whole("context", context, 1, config.context)
+            limit = integer("context", context, 1, config.context)
         self._options = _run_options(threads, profiler, RunOptions())
         self._config = config
         self._cache = KVCache(config, limit)
@@ -137,8 +137,8 @@ class Decoder:
             raise ValueError(f"preset must be one of {list(PRESETS)}, got {preset!r}")
         config = PRESETS[preset]
         if layers is not None:
-            config = replace(config, layers=whole("layers", layers, 1))
-        return cls(config, random_weights(config, whole("seed", seed, 0)), **options)
+            config = replace(config, layers=integer("layers", layers, 1))
+        return cls(config, random_weights(config, integer("seed", seed, 0)), **options)
 
     @property
     def config(self) -> ModelConfig:
@@ -147,7 +147,7 @@ class Decoder:
 
     @property
     def context(self) -> int:
-        """Most positions."""
+        """Maximum number of positions."""
         return self._cache.context
 
     @property
@@ -172,7 +172,7 @@ class Decoder:
         TypeError, ValueError
             If `length` is no integer or out of range.
         """
-        self._cache.length = whole("length", length, 0, self.length)
+        self._cache.length = integer("length", length, 0, self.length)
 
     def prefill(
         self,
@@ -239,7 +239,7 @@ class Decoder:
         """
         options = _run_options(threads, profiler, self._options)
         vocab = self._config.vocab
-        self._single[0] = whole("id", id, 0, vocab - 1)
+        self._single[0] = integer("id", id, 0, vocab - 1)
         return self._append(self._single, logits_array("out", out, vocab), options)
 
     def generate(
@@ -262,7 +262,7 @@ class Decoder:
         ids : array_like of integers, shape (rows,)
             At least one, each below the model's vocab.
         n : int
-            Most ids to draw, at least 1.
+            Maximum number of ids to draw, at least 1.
         temperature, top_k, top_p : optional
             As in `Sampling`; by default the likeliest id is taken.
         seed : int, optional
@@ -286,14 +286,14 @@ class Decoder:
         """
         options = _run_options(threads, profiler, self._options)
         vocab = self._config.vocab
-        prompt, most = token_ids("ids", ids, vocab), whole("n", n, 1)
+        prompt, limit = token_ids("ids", ids, vocab), integer("n", n, 1)
         sampling = Sampling(temperature, top_k, top_p)
-        random = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
-        ends = {whole("stop", end, 0, vocab - 1) for end in stop}
-        self._reserve(len(prompt) + most - 1)
+        random = np.random.default_rng(None if seed is None else integer("seed", seed, 0))
+        stop_ids = {integer("stop", id, 0, vocab - 1) for id in stop}
+        self._reserve(len(prompt) + limit - 1)
         logits = self._append(prompt, np.empty(vocab, np.float32), options)
         drawn = [sampling.draw(logits, random)]
-        while len(drawn) < most and drawn[-1] not in ends:
+        while len(drawn) < limit and drawn[-1] not in stop_ids:
             self._single[0] = drawn[-1]
             drawn.append(sampling.draw(self._append(self._single, logits, options), random))
         return drawn
@@ -340,5 +340,5 @@ def _run_options(threads: object, profiler: object, default: RunOptions) -> RunO
     if isinstance(threads, bp.ThreadConfig):
         counts = threads
     elif threads is not None:
-        counts = whole("threads", threads, 1)
+        counts = integer("threads", threads, 1)
     return RunOptions(counts, default.profiler if profiler is None else profiler)

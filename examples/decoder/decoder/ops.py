@@ -26,7 +26,7 @@ SWIGLU = PerElement(6, 14 * 4)
 ADD = PerElement(1, 3 * 4)
 """Adds; loads 2 elements and stores 1."""
 
-_LEAST_GATE = np.float32(-80)  # exp(80) is far from float32's end, and 80 exp(-80) is nothing
+_MIN_GATE = np.float32(-80)  # exp(80) is far from float32's end, and 80 exp(-80) is nothing
 
 
 def rms_norm(x: Array, weight: Array, eps: float, out: Array, scratch: Array, rms: Array) -> None:
@@ -124,7 +124,7 @@ def swiglu(gate: Array, up: Array, out: Array) -> None:
     N. Shazeer, "GLU Variants Improve Transformer", 2020, equation 6, with ``silu(x) = x / (1 +
     exp(-x))``.
     """
-    np.maximum(gate, _LEAST_GATE, out=out)
+    np.maximum(gate, _MIN_GATE, out=out)
     np.negative(out, out=out)
     np.exp(out, out=out)
     np.add(out, np.float32(1), out=out)

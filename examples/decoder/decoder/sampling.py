@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from decoder.checks import whole
+from decoder.checks import integer
 from decoder.weights import Array
 
 
@@ -51,7 +51,7 @@ class Sampling:
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, got {self.top_p!r}")
         if self.top_k is not None:
-            whole("top_k", self.top_k, 1)
+            integer("top_k", self.top_k, 1)
 
     def draw(self, logits: Array, random: np.random.Generator) -> int:
         """Draw an id; of equal logits the lower id is the likelier.
