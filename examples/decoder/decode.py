@@ -15,20 +15,20 @@ from decoder import PRESETS, Decoder, units
 from decoder.checks import positive_int
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description="Generate ids with a Qwen2 or Llama model.")
-    source = made.add_mutually_exclusive_group()
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Generate ids with a Qwen2 or Llama model.")
+    source = parser.add_mutually_exclusive_group()
     source.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
     source.add_argument("--folder", help="a checkpoint: config.json and safetensors files")
-    made.add_argument("--layers", type=positive_int, help="random layers (those of the preset)")
-    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
-    made.add_argument("--tokens", type=positive_int, default=16, help="ids to generate (16)")
-    made.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
-    made.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
-    made.add_argument("--top-k", type=positive_int, help="draw from so many of the likeliest")
-    made.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
-    made.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
-    return made
+    parser.add_argument("--layers", type=positive_int, help="random layers (those of the preset)")
+    parser.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    parser.add_argument("--tokens", type=positive_int, default=16, help="ids to generate (16)")
+    parser.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
+    parser.add_argument("--top-k", type=positive_int, help="draw from so many of the likeliest")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
+    return parser
 
 
 def run(args: argparse.Namespace) -> None:
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> int:
     try:
-        run(parser().parse_args())
+        run(build_parser().parse_args())
     except (TypeError, ValueError) as error:
         print(f"decode: {error}", file=sys.stderr)
         return 1

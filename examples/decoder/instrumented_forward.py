@@ -25,30 +25,30 @@ import numpy as np
 
 from decoder import PRESETS, Decoder, units
 from decoder.checks import positive_int
-from decoder.measurement import Figure, memory_of, timed
+from decoder.measurement import Measurement, nearest_memory, time_runs
 from decoder.scripts import run_script
-from decoder.work import pass_work
+from decoder.work import forward_work
 
 PRESET = os.environ.get("DECODER_PRESET", "tiny")
 """Whose sizes `forward` takes, since a sweep passes it nothing but thread counts."""
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
         description="Time a decoder's steps, tile by tile.",
         epilog="Without --threads, BRICKPROF_NUM_THREADS or OMP_NUM_THREADS sets the thread count.",
     )
-    made.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"sizes ({PRESET})")
-    made.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
-    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
-    made.add_argument("--past", type=positive_int, default=64, help="positions before (64)")
-    made.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
-    made.add_argument("--save", metavar="FILE", help="keep the recording: brickprof report FILE")
-    return made
+    parser.add_argument("--preset", choices=PRESETS, default=PRESET, help=f"sizes ({PRESET})")
+    parser.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
+    parser.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    parser.add_argument("--past", type=positive_int, default=64, help="positions before (64)")
+    parser.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
+    parser.add_argument("--save", metavar="FILE", help="keep the recording: brickprof report FILE")
+    return parser
 
 
-def prepared(preset: str, layers: int | None, past: int) -> Decoder:
-    """Return a model with a prompt behind it."""
+def prefilled_model(preset: str, layers: int | None, past: int) -> Decoder:
+    """Return a model that has been through a prompt."""
     model = Decoder.random(preset, layers=layers)
     ids = np.random.default_rng(0).integers(0, model.config.vocab, past)
     model.prefill(ids)
@@ -56,20 +56,20 @@ def prepared(preset: str, layers: int | None, past: int) -> Decoder:
 
 
 @functools.cache
-def swept(preset: str) -> Decoder:
+def sweep_model(preset: str) -> Decoder:
     """Return the model that a sweep uses again and again."""
-    return prepared(preset, None, 64)
+    return prefilled_model(preset, None, 64)
 
 
 def forward(threads: int) -> None:
     """Decode one token on so many threads: what a sweep calls."""
-    model = swept(PRESET)
+    model = sweep_model(PRESET)
     model.rewind(64)
     model.step(1, threads=threads)
 
 
 def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
-    model = prepared(args.preset, args.layers, args.past)
+    model = prefilled_model(args.preset, args.layers, args.past)
     roofs = bp.roofs(pool.threads)
     logits = np.empty(model.config.vocab, np.float32)
 
@@ -78,27 +78,26 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
         model.step(1, profiler=profiler, out=logits)
 
     profiler = bp.BrickProfiler()
-    times = timed(lambda: step(None), args.tokens)
+    times = time_runs(lambda: step(None), args.tokens)
     profiler.enable_tile_profiling()
-    with_tiles = timed(lambda: step(profiler), args.tokens)
+    profiled_times = time_runs(lambda: step(profiler), args.tokens)
     recording = profiler.recording()
 
-    work = pass_work(model.config, 1, args.past)
-    memory = memory_of(work.nbytes, bp.detect_machine())
-    figure = Figure("token", work, times, memory, roofs)
-    by = "by rule" if pool.source == "rule" else f"by {pool.source}"
+    work = forward_work(model.config, 1, args.past)
+    memory = nearest_memory(work.nbytes, bp.detect_machine())
+    measured = Measurement("token", work, times, memory, roofs)
     print(f"{args.preset} · {model.config.layers} layers · after {args.past} positions")
-    print(f"Threads:    {pool.threads} ({by})")
-    print(f"Throughput: {1e9 / figure.median_ns:.1f} tok/s")
+    print(f"Threads:    {pool.threads} (by {pool.source})")
+    print(f"Throughput: {1e9 / measured.median_ns:.1f} tok/s")
     print(
-        f"Per token:  {units.format_ns(figure.median_ns)} "
+        f"Per token:  {units.format_ns(measured.median_ns)} "
         f"({units.format_ns(min(times))} to {units.format_ns(max(times))})"
     )
     print(
-        f"Overhead:   {figure.overhead:.2f}x of {units.format_ns(figure.theoretical_ns)}, "
+        f"Overhead:   {measured.overhead:.2f}x of {units.format_ns(measured.theoretical_ns)}, "
         f"which {memory}'s {roofs.bandwidth_gbs[memory]:.3g} GB/s and the peak allow"
     )
-    slower = statistics.median(with_tiles) / figure.median_ns - 1
+    slower = statistics.median(profiled_times) / measured.median_ns - 1
     print(f"Profiler:   {slower:+.1%} with every tile timed", end="\n\n")
     print(profiler.tile_summary(roofs))
     if args.save:
@@ -106,7 +105,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
 
 
 def main() -> None:
-    run_script(parser(), run)
+    run_script(build_parser(), run)
 
 
 if __name__ == "__main__":

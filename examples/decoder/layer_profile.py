@@ -15,31 +15,36 @@ from brickprof import reports
 
 from decoder import PRESETS, Decoder, Optimizations, units
 from decoder.checks import positive_int
-from decoder.measurement import Figure, memory_of, table, timed
+from decoder.measurement import Measurement, format_table, nearest_memory, time_runs
 from decoder.scripts import run_script
-from decoder.work import Work, pass_work
+from decoder.work import Work, forward_work
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description="Latency of a decoder's layers and tokens.")
-    made.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
-    made.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
-    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
-    made.add_argument("--prompt", type=positive_int, default=64, help="ids of the prompt (64)")
-    made.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
-    made.add_argument("--repeats", type=positive_int, default=3, help="prompts to time (3)")
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Latency of a decoder's layers and tokens.")
+    parser.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
+    parser.add_argument("--layers", type=positive_int, help="how many (those of the preset)")
+    parser.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    parser.add_argument("--prompt", type=positive_int, default=64, help="ids of the prompt (64)")
+    parser.add_argument("--tokens", type=positive_int, default=16, help="steps to time (16)")
+    parser.add_argument("--repeats", type=positive_int, default=3, help="prompts to time (3)")
     switches = [field.name for field in fields(Optimizations)]
-    made.add_argument(
-        "--without", nargs="+", choices=switches, default=[], help="optimizations to switch off"
+    parser.add_argument(
+        "--disable",
+        "--without",
+        nargs="+",
+        choices=switches,
+        default=[],
+        help="optimizations to switch off",
     )
-    made.add_argument("--report", action="store_true", help="print the tiles of all levels too")
-    return made
+    parser.add_argument("--report", action="store_true", help="print the tiles of all levels too")
+    return parser
 
 
-def layer_figures(
+def measure_layers(
     model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
-) -> tuple[list[Figure], str]:
-    """Profile prompts and steps; return the figures of layers and the report of all tiles."""
+) -> tuple[list[Measurement], str]:
+    """Profile prompts and steps; return the measurements of layers and the report of all tiles."""
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
     for _ in range(args.repeats):
@@ -50,7 +55,7 @@ def layer_figures(
     for _ in range(args.tokens):
         model.step(ids[0], profiler=profiler)
     steps = profiler.recording()
-    figures = []
+    measurements = []
     # Logits are those of steps: a prompt has its own on one thread of this profiler.
     for recording, brick, name in (
         (prompts, "prefill", "prefill, a layer"),
@@ -60,23 +65,23 @@ def layer_figures(
         stats = recording.tile_stats(bp.TileLevel.MACRO, brick)
         if stats.count:
             # In a region each thread has a tile, as long as the layer and with a share of its work.
-            # Steps grow by a key each, and long prompts pass in parts: the mean is the middle.
+            # Steps grow by a key each, and long prompts are run in parts: take the mean work.
             threads = recording.brick_info(brick).threads
-            passes = stats.count / threads
+            runs = stats.count / threads
             work = Work(
-                *(round(total / passes) for total in (stats.elements, stats.flops, stats.nbytes))
+                *(round(total / runs) for total in (stats.elements, stats.flops, stats.nbytes))
             )
-            # The least time of several threads' tiles is that of one that came late.
-            middle = max(float(stats.percentile_ns(50)), 1.0)
-            times = (middle,) if threads > 1 else (float(stats.min_ns), middle, float(stats.max_ns))
-            figures.append(Figure(name, work, times, memory, roofs))
+            # The shortest of several threads' tiles is that of a thread that started late.
+            median = max(float(stats.percentile_ns(50)), 1.0)
+            times = (median,) if threads > 1 else (float(stats.min_ns), median, float(stats.max_ns))
+            measurements.append(Measurement(name, work, times, memory, roofs))
     report = reports.render("text", bp.merge_recordings([prompts, steps]), roofs)
-    return figures, report
+    return measurements, report
 
 
-def token_figures(
+def measure_tokens(
     model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
-) -> list[Figure]:
+) -> list[Measurement]:
     """Time prompts, then steps one by one, with the profiler off."""
     config = model.config
     logits = np.empty(config.vocab, np.float32)
@@ -85,32 +90,32 @@ def token_figures(
         model.reset()
         model.prefill(ids, out=logits)
 
-    prompts = timed(prefill, args.repeats)
-    steps = timed(lambda: model.step(ids[0], out=logits), args.tokens)
-    middle = args.prompt + 1 + args.tokens // 2
-    prompt_work, step_work = pass_work(config, args.prompt, 0), pass_work(config, 1, middle)
+    prompts = time_runs(prefill, args.repeats)
+    steps = time_runs(lambda: model.step(ids[0], out=logits), args.tokens)
+    mean_past = args.prompt + 1 + args.tokens // 2
+    prompt_work = forward_work(config, args.prompt, 0)
+    step_work = forward_work(config, 1, mean_past)
     return [
-        Figure(f"prefill of {args.prompt}", prompt_work, prompts, memory, roofs),
-        Figure("decode, a token", step_work, steps, memory, roofs),
+        Measurement(f"prefill of {args.prompt}", prompt_work, prompts, memory, roofs),
+        Measurement("decode, a token", step_work, steps, memory, roofs),
     ]
 
 
 def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
-    off = dict.fromkeys(args.without, False)
+    disabled = dict.fromkeys(args.disable, False)
     model = Decoder.random(
         args.preset,
         layers=args.layers,
         threads=pool.threads,
-        optimizations=Optimizations(**off),
+        optimizations=Optimizations(**disabled),
     )
     ids = np.random.default_rng(0).integers(0, model.config.vocab, args.prompt).tolist()
     roofs = bp.roofs(pool.threads)
-    held = pass_work(model.config, 1, args.prompt).nbytes
-    memory = memory_of(held, bp.detect_machine())
-    tokens = token_figures(model, args, ids, roofs, memory)
-    layers, report = layer_figures(model, args, ids, roofs, memory)
+    memory = nearest_memory(forward_work(model.config, 1, args.prompt).nbytes, bp.detect_machine())
+    tokens = measure_tokens(model, args, ids, roofs, memory)
+    layers, report = measure_layers(model, args, ids, roofs, memory)
     print(f"{args.preset} · {model.config.layers} layers · {pool.threads} thread(s)")
-    print(table([*layers, *tokens]))
+    print(format_table([*layers, *tokens]))
     prompt, token = tokens
     print(f"prefill {units.format_number(args.prompt / prompt.median_ns * 1e9)} tok/s")
     print(f"decode {units.format_number(1e9 / token.median_ns)} tok/s")
@@ -121,7 +126,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
 
 
 def main() -> None:
-    run_script(parser(), run)
+    run_script(build_parser(), run)
 
 
 if __name__ == "__main__":

@@ -16,24 +16,24 @@ import numpy as np
 
 from decoder import PRESETS, ModelConfig, ops
 from decoder.checks import positive_int
-from decoder.measurement import Figure, memory_of, table, timed
+from decoder.measurement import Measurement, format_table, nearest_memory, time_runs
 from decoder.scripts import run_script
 from decoder.weights import Array
-from decoder.work import Work, attention_work, element_work, ffn_work, product_work
+from decoder.work import Work, attention_work, elementwise_work, ffn_work, matmul_work
 
 Case = tuple[str, Work, Callable[[], object]]
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description="Speed of a decoder's single operations.")
-    made.add_argument("--preset", choices=PRESETS, default="tiny", help="whose sizes (tiny)")
-    made.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
-    made.add_argument(
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Speed of a decoder's single operations.")
+    parser.add_argument("--preset", choices=PRESETS, default="tiny", help="whose sizes (tiny)")
+    parser.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    parser.add_argument(
         "--rows", type=positive_int, nargs="+", default=[1, 64], help="positions (1 and 64)"
     )
-    made.add_argument("--past", type=int, default=64, help="positions in the cache (64)")
-    made.add_argument("--repeats", type=positive_int, default=5, help="runs to time (5)")
-    return made
+    parser.add_argument("--past", type=int, default=64, help="positions in the cache (64)")
+    parser.add_argument("--repeats", type=positive_int, default=5, help="runs to time (5)")
+    return parser
 
 
 def random_array(*shape: int) -> Array:
@@ -61,7 +61,7 @@ def products(config: ModelConfig, rows: int, threads: int) -> Iterator[Case]:
         )
         yield (
             f"matmul {name}",
-            product_work(rows, outputs, inputs),
+            matmul_work(rows, outputs, inputs),
             partial(bp.gemm, x, weight.T, out=out, threads=threads),
         )
 
@@ -99,13 +99,13 @@ def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
     weight, rms = random_array(config.hidden), random_array(rows, 1)
     yield (
         "rms_norm",
-        element_work(ops.RMS_NORM, x.size),
+        elementwise_work(ops.RMS_NORM, x.size),
         lambda: ops.rms_norm(x, weight, config.rms_eps, out, out, rms),
     )
     gate, up, gated = (random_array(rows, config.intermediate) for _ in range(3))
     yield (
         "swiglu",
-        element_work(ops.SWIGLU, gate.size),
+        elementwise_work(ops.SWIGLU, gate.size),
         lambda: ops.swiglu(gate, up, gated),
     )
     heads, half = config.heads, config.head_dim // 2
@@ -114,7 +114,7 @@ def element_wise(config: ModelConfig, rows: int) -> Iterator[Case]:
     scratch = random_array(rows, heads, half)
     yield (
         "rope",
-        element_work(ops.ROPE, vectors.size),
+        elementwise_work(ops.ROPE, vectors.size),
         lambda: ops.rope(vectors, cos, sin, queries, scratch),
     )
 
@@ -155,11 +155,11 @@ def single_position(config: ModelConfig, past: int, threads: int) -> Iterator[Ca
         gate,
         lambda region: region.matvec(down, gated, x, add=True),
     )
-    yield case("rms_norm", element_work(ops.RMS_NORM, hidden), norm)
-    yield case("swiglu", element_work(ops.SWIGLU, inner), gate)
+    yield case("rms_norm", elementwise_work(ops.RMS_NORM, hidden), norm)
+    yield case("swiglu", elementwise_work(ops.SWIGLU, inner), gate)
     yield case(
         "rope",
-        element_work(ops.ROPE, queries.size + new_keys.size),
+        elementwise_work(ops.ROPE, queries.size + new_keys.size),
         lambda region: region.rotate_and_store(
             queries, new_keys, new_values, cosine, sine, keys, values
         ),
@@ -183,9 +183,13 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
             cases += many_positions(config, rows, args.past, pool.threads)
         print(f"{args.preset} · {rows} position(s) after {args.past} · {pool.threads} thread(s)")
         print(
-            table(
-                Figure(
-                    name, work, timed(call, args.repeats), memory_of(work.nbytes, machine), roofs
+            format_table(
+                Measurement(
+                    name,
+                    work,
+                    time_runs(call, args.repeats),
+                    nearest_memory(work.nbytes, machine),
+                    roofs,
                 )
                 for name, work, call in cases
             )
@@ -193,7 +197,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
 
 
 def main() -> None:
-    run_script(parser(), run)
+    run_script(build_parser(), run)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class _Stored:
 def read_weights(folder: Path, config: ModelConfig) -> ModelWeights:
     """Read the weights of a model as float32.
 
-    All tensors are looked up before memory is taken for any. Each is then turned into float32 as
+    All tensors are looked up before memory is taken for any. Each is then converted to float32 as
     it is copied to its place, so that none is in memory twice.
 
     Parameters
@@ -154,8 +154,8 @@ def _read(stored: _Stored, name: str, out: Array) -> None:
         raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
     if stored.dtype == "BF16":
         # A bfloat16 is the upper half of a float32.
-        whole = out.view(np.uint32)
-        np.copyto(whole, bits)
-        np.left_shift(whole, np.uint32(16), out=whole)
+        words = out.view(np.uint32)
+        np.copyto(words, bits)
+        np.left_shift(words, np.uint32(16), out=words)
     else:
         np.copyto(out, bits)

@@ -1,4 +1,4 @@
-"""Times of operations held against what the roofs allow."""
+"""Times of operations held against the roofs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from decoder.work import Work
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """An operation's times, its work, and the roofs over it.
 
     Parameters
@@ -80,7 +80,7 @@ class Figure:
         return self.roofs.bound(self.memory, self.work.flops / self.work.nbytes)
 
 
-def memory_of(nbytes: int, machine: bp.Machine) -> str:
+def nearest_memory(nbytes: int, machine: bp.Machine) -> str:
     """Return the nearest memory that holds so many bytes.
 
     Parameters
@@ -101,7 +101,7 @@ def memory_of(nbytes: int, machine: bp.Machine) -> str:
     return "DRAM"
 
 
-def timed(
+def time_runs(
     run: Callable[[], object],
     repeats: int,
     clock: Callable[[], int] = time.perf_counter_ns,
@@ -137,23 +137,23 @@ _HEADINGS = (
 )  # fmt: skip
 
 
-def table(figures: Iterable[Figure]) -> str:
-    """Return figures as lines of text, a row for each."""
+def format_table(measurements: Iterable[Measurement]) -> str:
+    """Return measurements as lines of text, a row for each."""
     rows = [_HEADINGS] + [
         (
-            figure.name,
-            units.format_ns(figure.median_ns),
-            units.format_ns(min(figure.times_ns)),
-            units.format_ns(figure.theoretical_ns),
-            units.format_number(figure.overhead),
-            units.format_number(figure.gflops),
-            units.format_number(figure.bandwidth_gbs),
-            f"{figure.work.flops:.2e}",
-            units.format_bytes(figure.work.nbytes),
-            figure.memory,
-            figure.bound,
+            one.name,
+            units.format_ns(one.median_ns),
+            units.format_ns(min(one.times_ns)),
+            units.format_ns(one.theoretical_ns),
+            units.format_number(one.overhead),
+            units.format_number(one.gflops),
+            units.format_number(one.bandwidth_gbs),
+            f"{one.work.flops:.2e}",
+            units.format_bytes(one.work.nbytes),
+            one.memory,
+            one.bound,
         )
-        for figure in figures
+        for one in measurements
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     return "\n".join(

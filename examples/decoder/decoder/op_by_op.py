@@ -13,7 +13,7 @@ from decoder.kv_cache import KVCache
 from decoder.optimizations import Optimizations
 from decoder.runner import RunOptions
 from decoder.weights import Array, LayerWeights, ModelWeights
-from decoder.work import head_work, layer_work
+from decoder.work import layer_work, logits_work
 
 
 class OpByOpRunner:
@@ -131,7 +131,7 @@ class OpByOpRunner:
 
     def _logits(self, last: Array, out: Array, options: RunOptions) -> None:
         """Compute the logits of one row of the residual stream into an array of the caller's."""
-        with options.macro_tile("logits", 0, head_work(self._config)):
+        with options.macro_tile("logits", 0, logits_work(self._config)):
             normed = self._norm(last, self._weights.norm, options)
             self._multiply(normed, self._weights.head, out[np.newaxis], options)
 

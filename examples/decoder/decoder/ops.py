@@ -11,7 +11,7 @@ from decoder.weights import Array
 
 
 class PerElement(NamedTuple):
-    """Work for each element: flops, and bytes that NumPy's passes load and store."""
+    """Work for each element: flops, and bytes that NumPy's loops load and store."""
 
     flops: int
     nbytes: int
@@ -20,7 +20,7 @@ class PerElement(NamedTuple):
 RMS_NORM = PerElement(4, 8 * 4)
 """Square, sum, divide, multiply; loads 5 elements and stores 3."""
 ROPE = PerElement(3, 9 * 4)
-"""For each pair four products and two sums in six passes; each loads 2 and stores 1."""
+"""For each pair four products and two sums in six loops; each loads 2 and stores 1."""
 SWIGLU = PerElement(6, 14 * 4)
 """Clip, negate, exponential, add, divide, multiply; loads 8 elements and stores 6."""
 ADD = PerElement(1, 3 * 4)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from decoder.ops import PerElement
 from decoder.weights import Array
-from decoder.work import Work, element_work
+from decoder.work import Work, elementwise_work
 
 _Timed: TypeAlias = AbstractContextManager[None]
 _UNTIMED: _Timed = nullcontext()
@@ -51,7 +51,7 @@ class RunOptions:
         """Time an element-wise operation as a Midi tile of the brick of its name."""
         if self.profiler is None:
             return _UNTIMED
-        return self._tile(name, bp.TileLevel.MIDI, 0, element_work(kind, elements))
+        return self._tile(name, bp.TileLevel.MIDI, 0, elementwise_work(kind, elements))
 
     def macro_tile(self, name: str, row: int, work: Work) -> _Timed:
         """Time a layer, or what follows them, as a Macro tile of a brick."""

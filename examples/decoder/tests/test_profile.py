@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from decoder import Decoder, Optimizations
 from decoder.config import ModelConfig
-from decoder.work import attention_work, head_work, layer_work, pass_work, product_work
+from decoder.work import attention_work, forward_work, layer_work, logits_work, matmul_work
 
 MACRO, MIDI, MICRO = bp.TileLevel.MACRO, bp.TileLevel.MIDI, bp.TileLevel.MICRO
 PARTS = ("rms_norm", "rope", "swiglu", "add")
@@ -49,7 +49,7 @@ def test_a_macro_tile_for_each_layer(name: str) -> None:
     assert decode.flops == config.layers * sum(work.flops for work in steps)
     assert decode.nbytes == config.layers * sum(work.nbytes for work in steps)
     assert recording.tile_stats(MACRO, "logits").count == 3
-    assert recording.tile_stats(MACRO, "logits").flops == 3 * head_work(config).flops
+    assert recording.tile_stats(MACRO, "logits").flops == 3 * logits_work(config).flops
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -59,15 +59,15 @@ def test_a_region_has_a_macro_tile_for_each_thread_and_layer(name: str, threads:
     assert recording.tile_stats(MACRO, "prefill").count == config.layers
     queries, keys, inner = config.query_rows, config.key_rows, config.intermediate
     products = (
-        product_work(1, queries + 2 * keys, config.hidden),
-        product_work(1, config.hidden, queries),
-        product_work(1, 2 * inner, config.hidden),
-        product_work(1, config.hidden, inner),
+        matmul_work(1, queries + 2 * keys, config.hidden),
+        matmul_work(1, config.hidden, queries),
+        matmul_work(1, 2 * inner, config.hidden),
+        matmul_work(1, config.hidden, inner),
     )
     small = 8 * config.hidden + 3 * (queries + keys) + 4 * inner
     layer = 2 * (sum(work.flops for work in products) + small)
     layer += sum(attention_work(config, 1, past).flops for past in (9, 10))
-    head = product_work(1, config.vocab, config.hidden).flops + 4 * config.hidden
+    head = matmul_work(1, config.vocab, config.hidden).flops + 4 * config.hidden
     for level in (MACRO, MIDI, MICRO):
         stats = recording.tile_stats(level, "decode")
         assert stats.flops == config.layers * layer
@@ -76,7 +76,7 @@ def test_a_region_has_a_macro_tile_for_each_thread_and_layer(name: str, threads:
     # That of the prompt is computed operation by operation, and its kernels record its finer tiles.
     assert recording.tile_stats(MIDI, "logits").flops == 2 * head
     assert recording.tile_stats(MACRO, "logits").count == 1 + 2 * threads
-    assert recording.tile_stats(MACRO, "logits").flops == 2 * head + head_work(config).flops
+    assert recording.tile_stats(MACRO, "logits").flops == 2 * head + logits_work(config).flops
 
 
 @pytest.mark.parametrize("gate_up", [True, False])
@@ -203,10 +203,10 @@ def test_a_step_loads_every_weight_and_the_past(name: str) -> None:
     config = MODELS[name]
     cached = 2 * config.layers * config.key_rows * (100 + 1)
     streams = config.layers * (2 * config.hidden + 2 * config.key_rows) + config.hidden
-    work = pass_work(config, 1, 100)
+    work = forward_work(config, 1, 100)
     assert work.nbytes == 4 * (parameters(config) + cached + streams + config.vocab)
 
 
 def test_the_work_of_a_product() -> None:
-    work = product_work(2, 3, 5)
+    work = matmul_work(2, 3, 5)
     assert (work.elements, work.flops, work.nbytes) == (6, 60, 4 * (10 + 15 + 6))

@@ -102,7 +102,7 @@ def test_a_prompt_that_does_not_fit(output: Output) -> None:
 def test_profiles_of_layers_and_operations(output: Output) -> None:
     layers = output(
         "layer_profile.py", "--tokens", "3", "--prompt", "9", "--threads", "1",
-        "--without", "widest_simd",
+        "--without", "widest_simd",  # the option's former name
     )  # fmt: skip
     for row in ("prefill, a layer", "decode, a layer", "logits", "prefill of 9", "decode, a token"):
         assert f"\n{row}" in layers
@@ -113,12 +113,12 @@ def test_profiles_of_layers_and_operations(output: Output) -> None:
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize(
-    "without", [(), ("--without", "fused_regions"), ("--without", "compiled_steps")]
+    "disabled", [(), ("--disable", "fused_regions"), ("--disable", "compiled_steps")]
 )
 def test_a_step_is_its_layers_and_its_logits(
-    output: Output, threads: str, without: tuple[str, ...]
+    output: Output, threads: str, disabled: tuple[str, ...]
 ) -> None:
-    text = output("layer_profile.py", "--threads", threads, "--layers", "3", *without)
+    text = output("layer_profile.py", "--threads", threads, "--layers", "3", *disabled)
 
     def flops(name: str) -> float:
         (row,) = [line for line in text.splitlines() if line.startswith(name)]
