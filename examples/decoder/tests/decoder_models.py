@@ -35,7 +35,7 @@ MODELS = {
 }  # fmt: skip
 
 
-def made(config: ModelConfig, seed: int = 3) -> ModelWeights:
+def make_weights(config: ModelConfig, seed: int = 3) -> ModelWeights:
     """Make random weights whose norms matter."""
     weights = random_weights(config, seed)
     random = np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def config_json(config: ModelConfig, **changes: Any) -> dict[str, Any]:
     return values | changes
 
 
-def named(config: ModelConfig, weights: ModelWeights) -> dict[str, np.ndarray]:
+def checkpoint_tensors(config: ModelConfig, weights: ModelWeights) -> dict[str, np.ndarray]:
     """Return a model's tensors by their names in a checkpoint."""
     tensors = {tensor.name: place_of(weights, tensor) for tensor in outer_tensors(config)}
     for index, layer in enumerate(weights.layers):
@@ -150,7 +150,7 @@ def named(config: ModelConfig, weights: ModelWeights) -> dict[str, np.ndarray]:
     return tensors
 
 
-def save(
+def save_checkpoint(
     folder: Path, config: ModelConfig, tensors: dict[str, np.ndarray], shards: int = 1
 ) -> None:
     """Save a checkpoint of one file, or of shards with an index."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from decoder_models import MODELS, SMALL, Reference, made
+from decoder_models import MODELS, SMALL, Reference, make_weights
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from decoder.config import ModelConfig
 from decoder.model import PREFILL_ROWS
 
 IDS = np.random.default_rng(8).integers(0, SMALL.vocab, 600).tolist()
-WEIGHTS = {name: made(config) for name, config in MODELS.items()}
+WEIGHTS = {name: make_weights(config) for name, config in MODELS.items()}
 
 
 def decoder(name: str = "qwen2", **options: Any) -> Decoder:
@@ -27,35 +27,35 @@ def decoder(name: str = "qwen2", **options: Any) -> Decoder:
     return Decoder(MODELS[name], WEIGHTS[name], **{"threads": 1, **options})
 
 
-def close(actual: np.ndarray, wanted: np.ndarray) -> None:
+def assert_close(actual: np.ndarray, expected: np.ndarray) -> None:
     """Check logits that differ by float32's rounding only."""
     assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5 * max(1, np.abs(wanted).max()))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-5 * max(1, np.abs(expected).max()))
 
 
 @pytest.fixture(scope="module")
-def wanted() -> dict[str, np.ndarray]:
+def expected() -> dict[str, np.ndarray]:
     return {name: Reference(MODELS[name], WEIGHTS[name]).logits(IDS) for name in MODELS}
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("threads", [1, 2])
-def test_logits(name: str, threads: int, wanted: dict[str, np.ndarray]) -> None:
+def test_logits(name: str, threads: int, expected: dict[str, np.ndarray]) -> None:
     model = decoder(name, threads=threads)
-    close(model.prefill(IDS[:70]), wanted[name][69])
+    assert_close(model.prefill(IDS[:70]), expected[name][69])
     for place in range(70, 90):
-        close(model.step(IDS[place]), wanted[name][place])
+        assert_close(model.step(IDS[place]), expected[name][place])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_long_prompt_and_a_growing_cache(name: str, wanted: dict[str, np.ndarray]) -> None:
+def test_a_long_prompt_and_a_growing_cache(name: str, expected: dict[str, np.ndarray]) -> None:
     """Prompts pass in several parts, and keys survive that the cache makes room."""
     assert len(IDS) > 2 * PREFILL_ROWS
-    close(decoder(name).prefill(IDS), wanted[name][-1])
+    assert_close(decoder(name).prefill(IDS), expected[name][-1])
     model = decoder(name)
-    close(model.prefill(IDS[:250]), wanted[name][249])
+    assert_close(model.prefill(IDS[:250]), expected[name][249])
     for place in range(250, 530):
-        close(model.step(IDS[place]), wanted[name][place])
+        assert_close(model.step(IDS[place]), expected[name][place])
 
 
 @given(
@@ -64,21 +64,21 @@ def test_a_long_prompt_and_a_growing_cache(name: str, wanted: dict[str, np.ndarr
 )
 def test_any_way_to_cut_a_prompt(name: str, cuts: list[int]) -> None:
     model = decoder(name)
-    wanted = Reference(MODELS[name], WEIGHTS[name]).logits(IDS[:40])
+    expected = Reference(MODELS[name], WEIGHTS[name]).logits(IDS[:40])
     for start, stop in pairwise([0, *cuts, 40]):
         alone = stop - start == 1
         actual = model.step(IDS[start]) if alone else model.prefill(IDS[start:stop])
-        close(actual, wanted[stop - 1])
+        assert_close(actual, expected[stop - 1])
     assert model.length == 40
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Optimizations)])
 @pytest.mark.parametrize("name", MODELS)
-def test_each_switch(name: str, field: str, wanted: dict[str, np.ndarray]) -> None:
+def test_each_switch(name: str, field: str, expected: dict[str, np.ndarray]) -> None:
     model = decoder(name, optimizations=replace(Optimizations(), **{field: False}))
-    close(model.prefill(IDS[:30]), wanted[name][29])
-    close(model.step(IDS[30]), wanted[name][30])
-    close(model.step(IDS[31]), wanted[name][31])
+    assert_close(model.prefill(IDS[:30]), expected[name][29])
+    assert_close(model.step(IDS[30]), expected[name][30])
+    assert_close(model.step(IDS[31]), expected[name][31])
 
 
 def test_a_reset_forgets() -> None:
@@ -119,7 +119,7 @@ SWITCHES = [Optimizations()] + [
 
 @pytest.mark.parametrize("optimizations", SWITCHES)
 def test_logits_are_the_callers_to_keep(
-    optimizations: Optimizations, wanted: dict[str, np.ndarray]
+    optimizations: Optimizations, expected: dict[str, np.ndarray]
 ) -> None:
     model = decoder(optimizations=optimizations)
     logits = [model.prefill(IDS[:4])]
@@ -127,11 +127,11 @@ def test_logits_are_the_callers_to_keep(
     model.prefill(IDS[14:17])
     model.generate(IDS[17:20], 3)
     for place, row in enumerate(logits, 3):
-        close(row, wanted["qwen2"][place])
+        assert_close(row, expected["qwen2"][place])
         row.fill(0)
     assert not any(np.shares_memory(a, b) for a, b in combinations(logits, 2))
     model.rewind(20)
-    close(model.step(IDS[20]), wanted["qwen2"][20])
+    assert_close(model.step(IDS[20]), expected["qwen2"][20])
 
 
 @pytest.mark.parametrize("optimizations", SWITCHES)
@@ -163,7 +163,7 @@ def test_rewinding_forgets_the_end() -> None:
     assert model.length == 7
 
 
-LEAST = 4 * 16384
+MIN_BYTES = 4 * 16384
 """Bytes of the large activations of WIDE: nothing else that a step makes is nearly as large."""
 WIDE = {
     "hidden": replace(SMALL, layers=1, hidden=16384),
@@ -174,7 +174,7 @@ WIDE = {
 
 def allocated(config: ModelConfig, optimizations: Optimizations) -> tuple[int, int]:
     """Return what steps leave allocated in arrays, and the most bytes that they had at once."""
-    model = Decoder(config, made(config), threads=1, optimizations=optimizations)
+    model = Decoder(config, make_weights(config), threads=1, optimizations=optimizations)
     domain = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
     out = np.empty(config.vocab, np.float32)
     model.step(1, out=out)
@@ -197,18 +197,18 @@ def allocated(config: ModelConfig, optimizations: Optimizations) -> tuple[int, i
 def test_steps_allocate_no_arrays(name: str) -> None:
     left, peak = allocated(WIDE[name], Optimizations())
     assert left == 0
-    assert peak < LEAST
+    assert peak < MIN_BYTES
 
 
 @pytest.mark.parametrize("name", WIDE)
 def test_steps_without_reuse_allocate_arrays(name: str) -> None:
-    assert allocated(WIDE[name], Optimizations(reuse_buffers=False))[1] >= LEAST
+    assert allocated(WIDE[name], Optimizations(reuse_buffers=False))[1] >= MIN_BYTES
 
 
 @pytest.mark.parametrize("name", WIDE)
 def test_generating_allocates_one_array_for_all_logits(name: str) -> None:
     """Two would be alive at once if each step made its own."""
-    model = Decoder(WIDE[name], made(WIDE[name]), threads=1)
+    model = Decoder(WIDE[name], make_weights(WIDE[name]), threads=1)
     model.generate([1, 2], 3)
     tracemalloc.start()
     try:
@@ -216,7 +216,7 @@ def test_generating_allocates_one_array_for_all_logits(name: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 4 * WIDE[name].vocab + LEAST
+    assert peak < 4 * WIDE[name].vocab + MIN_BYTES
 
 
 def test_buffers_share_the_memory_of_the_largest() -> None:
@@ -230,7 +230,7 @@ def test_buffers_share_the_memory_of_the_largest() -> None:
     assert large.flags.c_contiguous
 
 
-def test_greedy_generation_takes_the_likeliest(wanted: dict[str, np.ndarray]) -> None:
+def test_greedy_generation_takes_the_likeliest(expected: dict[str, np.ndarray]) -> None:
     model = decoder()
     drawn = model.generate(IDS[:10], 30)
     assert model.length == 39
@@ -239,7 +239,7 @@ def test_greedy_generation_takes_the_likeliest(wanted: dict[str, np.ndarray]) ->
     model.reset()
     assert model.generate(IDS[:10], 30) == drawn
     assert decoder().generate(IDS[:10], 30, temperature=2.0, top_k=1) == drawn
-    np.testing.assert_array_equal(drawn[0], wanted["qwen2"][9].argmax())
+    np.testing.assert_array_equal(drawn[0], expected["qwen2"][9].argmax())
 
 
 def test_seeds_and_stops() -> None:

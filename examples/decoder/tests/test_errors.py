@@ -9,12 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from decoder_models import MODELS, SMALL, config_json, made, named, save
+from decoder_models import (
+    MODELS,
+    SMALL,
+    checkpoint_tensors,
+    config_json,
+    make_weights,
+    save_checkpoint,
+)
 from safetensors.numpy import save_file
 
 from decoder import CheckpointError, Decoder, Llama3Scaling, ModelConfig, Optimizations
 
-TENSORS = named(SMALL, made(SMALL))
+TENSORS = checkpoint_tensors(SMALL, make_weights(SMALL))
 IDS = [1, 2, 3]
 LLAMA3 = config_json(MODELS["llama"])["rope_scaling"]
 HUGE = 10**400
@@ -22,11 +29,11 @@ HUGE = 10**400
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save(tmp_path, SMALL, TENSORS)
+    save_checkpoint(tmp_path, SMALL, TENSORS)
     return tmp_path
 
 
-def refused(folder: Path, *parts: str) -> None:
+def assert_refused(folder: Path, *parts: str) -> None:
     """Check that a folder is refused with one line that holds some texts."""
     with pytest.raises(CheckpointError) as caught:
         Decoder.from_pretrained(folder)
@@ -39,19 +46,21 @@ def refused(folder: Path, *parts: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("shards", [1, 3])
 def test_what_is_saved_is_loaded(tmp_path: Path, name: str, shards: int) -> None:
-    config, weights = MODELS[name], made(MODELS[name])
-    save(tmp_path, config, named(config, weights), shards)
+    config, weights = MODELS[name], make_weights(MODELS[name])
+    save_checkpoint(tmp_path, config, checkpoint_tensors(config, weights), shards)
     loaded = Decoder.from_pretrained(str(tmp_path), threads=1)
     assert loaded.config == config
-    wanted = Decoder(config, weights, threads=1).prefill(IDS)
-    np.testing.assert_array_equal(loaded.prefill(IDS), wanted)
+    expected = Decoder(config, weights, threads=1).prefill(IDS)
+    np.testing.assert_array_equal(loaded.prefill(IDS), expected)
 
 
 def test_half_precision_is_exact(tmp_path: Path) -> None:
     halves = {name: tensor.astype(np.float16) for name, tensor in TENSORS.items()}
-    save(tmp_path, SMALL, halves)
+    save_checkpoint(tmp_path, SMALL, halves)
     logits = Decoder.from_pretrained(tmp_path).prefill(IDS)
-    save(tmp_path, SMALL, {name: tensor.astype(np.float32) for name, tensor in halves.items()})
+    save_checkpoint(
+        tmp_path, SMALL, {name: tensor.astype(np.float32) for name, tensor in halves.items()}
+    )
     np.testing.assert_array_equal(Decoder.from_pretrained(tmp_path).prefill(IDS), logits)
 
 
@@ -70,7 +79,7 @@ def test_bfloat16_is_exact_at_any_offset(tmp_path: Path) -> None:
     bits = {
         name: (tensor.view(np.uint32) >> 16).astype(np.uint16) for name, tensor in TENSORS.items()
     }
-    save(tmp_path, SMALL, bits)
+    save_checkpoint(tmp_path, SMALL, bits)
 
     def change(header: dict[str, Any]) -> None:
         for tensor in header.values():
@@ -81,17 +90,17 @@ def test_bfloat16_is_exact_at_any_offset(tmp_path: Path) -> None:
     rewrite_header(tmp_path / "model.safetensors", change)
     logits = Decoder.from_pretrained(tmp_path).prefill(IDS)
     whole = {name: (half.astype(np.uint32) << 16).view(np.float32) for name, half in bits.items()}
-    save(tmp_path, SMALL, whole)
+    save_checkpoint(tmp_path, SMALL, whole)
     np.testing.assert_array_equal(Decoder.from_pretrained(tmp_path).prefill(IDS), logits)
 
 
 @pytest.mark.parametrize("lacking", ["folder", "config.json", "model.safetensors"])
 def test_missing_files(folder: Path, lacking: str) -> None:
     if lacking == "folder":
-        refused(folder / "none", "config.json: cannot be read")
+        assert_refused(folder / "none", "config.json: cannot be read")
     else:
         (folder / lacking).unlink()
-        refused(folder, lacking)
+        assert_refused(folder, lacking)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_missing_files(folder: Path, lacking: str) -> None:
 def test_files_that_are_no_json_object(folder: Path, file: str, text: str, part: str) -> None:
     (folder / "model.safetensors").unlink()
     (folder / file).write_bytes(text.encode(errors="surrogateescape"))
-    refused(folder, file, part)
+    assert_refused(folder, file, part)
 
 
 @pytest.mark.parametrize("key", [
@@ -123,10 +132,10 @@ def test_keys_that_are_missing_or_wrong(folder: Path, key: str, value: Any) -> N
     if value == HUGE and key == "max_position_embeddings":
         Decoder.from_pretrained(folder).prefill(IDS)  # memory is taken as it is used
     else:
-        refused(folder, "" if value == HUGE else key)
+        assert_refused(folder, "" if value == HUGE else key)
     del config[key]
     (folder / "config.json").write_text(json.dumps(config))
-    refused(folder, f"config.json: {key} is missing")
+    assert_refused(folder, f"config.json: {key} is missing")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_keys_that_are_missing_or_wrong(folder: Path, key: str, value: Any) -> N
 )
 def test_models_that_are_not_computed(folder: Path, changes: dict[str, Any], part: str) -> None:
     (folder / "config.json").write_text(json.dumps(config_json(SMALL, **changes)))
-    refused(folder, part)
+    assert_refused(folder, part)
 
 
 def test_a_truncated_file_at_every_length(folder: Path) -> None:
@@ -172,7 +181,7 @@ def test_a_truncated_file_at_every_length(folder: Path) -> None:
     data = path.read_bytes()
     for length in (0, 5, 8, 100, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:length])
-        refused(folder, "model.safetensors: is damaged")
+        assert_refused(folder, "model.safetensors: is damaged")
 
 
 @pytest.mark.parametrize("name", list(TENSORS)[:6])
@@ -181,22 +190,24 @@ def test_a_missing_tensor(folder: Path, name: str) -> None:
         {other: tensor for other, tensor in TENSORS.items() if other != name},
         folder / "model.safetensors",
     )
-    refused(folder, f"{name} is missing")
+    assert_refused(folder, f"{name} is missing")
 
 
 def test_tensors_that_do_not_fit(folder: Path) -> None:
     name = "model.layers.1.mlp.up_proj.weight"
     for wrong in (TENSORS[name].T.copy(), TENSORS[name][:-1], TENSORS[name].reshape(-1)):
         save_file(TENSORS | {name: wrong}, folder / "model.safetensors")
-        refused(folder, "model.safetensors", f"{name} must be of shape (40, 24), got {wrong.shape}")
+        assert_refused(
+            folder, "model.safetensors", f"{name} must be of shape (40, 24), got {wrong.shape}"
+        )
     save_file(TENSORS | {name: TENSORS[name].astype(np.float64)}, folder / "model.safetensors")
-    refused(folder, "model.safetensors", f"{name} must be of one of", "got F64")
+    assert_refused(folder, "model.safetensors", f"{name} must be of one of", "got F64")
 
 
 def test_tensors_that_would_be_left_out(folder: Path) -> None:
     extra = "model.layers.0.self_attn.o_proj.bias"
     save_file(TENSORS | {extra: np.zeros(24, np.float32)}, folder / "model.safetensors")
-    refused(folder, f"model.safetensors: {extra} is of no use")
+    assert_refused(folder, f"model.safetensors: {extra} is of no use")
     harmless = {
         "lm_head.weight": TENSORS["model.embed_tokens.weight"].copy(),
         "model.layers.0.self_attn.rotary_emb.inv_freq": np.zeros(4, np.float32),
@@ -206,7 +217,7 @@ def test_tensors_that_would_be_left_out(folder: Path) -> None:
 
 
 def test_indices_that_lead_nowhere(tmp_path: Path) -> None:
-    save(tmp_path, SMALL, TENSORS, 3)
+    save_checkpoint(tmp_path, SMALL, TENSORS, 3)
     path = tmp_path / "model.safetensors.index.json"
     index = json.loads(path.read_text())["weight_map"]
     name = "model.norm.weight"
@@ -221,13 +232,13 @@ def test_indices_that_lead_nowhere(tmp_path: Path) -> None:
     ):
         assert index[name] != file
         path.write_text(json.dumps({"weight_map": index | {name: file}}))
-        refused(tmp_path, part)
+        assert_refused(tmp_path, part)
     for weight_map in (None, [], {name: 1}):
         path.write_text(json.dumps({"weight_map": weight_map}))
-        refused(tmp_path, "weight_map must be an object of file names")
+        assert_refused(tmp_path, "weight_map must be an object of file names")
     path.write_text(json.dumps({"weight_map": index}))
     (tmp_path / "part-1.safetensors").unlink()
-    refused(tmp_path, "part-1.safetensors: cannot be read: No such file")
+    assert_refused(tmp_path, "part-1.safetensors: cannot be read: No such file")
 
 
 BAD_IDS: list[tuple[Any, type[Exception], str]] = [
@@ -246,27 +257,29 @@ BAD_IDS: list[tuple[Any, type[Exception], str]] = [
 
 @pytest.fixture
 def model() -> Decoder:
-    made_one = Decoder(SMALL, made(SMALL), threads=1)
-    made_one.prefill(IDS)
-    return made_one
+    decoder = Decoder(SMALL, make_weights(SMALL), threads=1)
+    decoder.prefill(IDS)
+    return decoder
 
 
-def unchanged(model: Decoder, error: type[Exception], text: str, call: Callable[[], Any]) -> None:
+def assert_refused_unchanged(
+    model: Decoder, error: type[Exception], text: str, call: Callable[[], Any]
+) -> None:
     """Check that a call is refused and changes nothing."""
     with pytest.raises(error, match=f"^{text}"):
         call()
     assert model.length == 3
-    fresh = Decoder(SMALL, made(SMALL), threads=1)
+    fresh = Decoder(SMALL, make_weights(SMALL), threads=1)
     fresh.prefill(IDS)
     np.testing.assert_array_equal(model.step(4), fresh.step(4))
 
 
 @pytest.mark.parametrize(("ids", "error", "text"), BAD_IDS)
 def test_bad_ids(model: Decoder, ids: Any, error: type[Exception], text: str) -> None:
-    unchanged(model, error, f"ids {text}", lambda: model.prefill(ids))
+    assert_refused_unchanged(model, error, f"ids {text}", lambda: model.prefill(ids))
     model.reset()
     model.prefill(IDS)
-    unchanged(model, error, f"ids {text}", lambda: model.generate(ids, 2))
+    assert_refused_unchanged(model, error, f"ids {text}", lambda: model.generate(ids, 2))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +287,7 @@ def test_bad_ids(model: Decoder, ids: Any, error: type[Exception], text: str) ->
                          ([1], TypeError), ("1", TypeError), (None, TypeError)],
 )  # fmt: skip
 def test_a_bad_id(model: Decoder, index: Any, error: type[Exception]) -> None:
-    unchanged(model, error, "id must be", lambda: model.step(index))
+    assert_refused_unchanged(model, error, "id must be", lambda: model.step(index))
 
 
 def read_only() -> Any:
@@ -297,9 +310,11 @@ def read_only() -> Any:
     ],
 )
 def test_bad_places_for_logits(model: Decoder, out: Any, error: type[Exception], text: str) -> None:
-    unchanged(model, error, f"out must (be )?{text}", lambda: model.step(4, out=out))
+    assert_refused_unchanged(model, error, f"out must (be )?{text}", lambda: model.step(4, out=out))
     model.rewind(3)
-    unchanged(model, error, f"out must (be )?{text}", lambda: model.prefill([4, 5], out=out))
+    assert_refused_unchanged(
+        model, error, f"out must (be )?{text}", lambda: model.prefill([4, 5], out=out)
+    )
 
 
 @pytest.mark.parametrize(
@@ -316,7 +331,9 @@ def test_bad_arguments_of_generate(
     model: Decoder, name: str, value: Any, error: type[Exception]
 ) -> None:
     arguments = {"n": 2, name: value}
-    unchanged(model, error, f"{name} must be", lambda: model.generate([1], **arguments))
+    assert_refused_unchanged(
+        model, error, f"{name} must be", lambda: model.generate([1], **arguments)
+    )
 
 
 @pytest.mark.parametrize(
@@ -332,7 +349,7 @@ def test_bad_arguments_of_generate(
 )
 def test_bad_options(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=f"^{text}"):
-        Decoder(SMALL, made(SMALL), **options)
+        Decoder(SMALL, make_weights(SMALL), **options)
 
 
 @pytest.mark.parametrize(

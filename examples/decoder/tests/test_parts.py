@@ -89,7 +89,7 @@ def drawn(sampling: Sampling, logits: Array, times: int = 4000) -> Array:
 
 
 @pytest.mark.parametrize(
-    ("sampling", "wanted"),
+    ("sampling", "expected"),
     [
         (Sampling(0.0), [0, 1, 0, 0]),
         (Sampling(1.0), [0.2, 0.4, 0.3, 0.1]),
@@ -103,11 +103,11 @@ def drawn(sampling: Sampling, logits: Array, times: int = 4000) -> Array:
         (Sampling(1.0, top_k=9, top_p=1.0), [0.2, 0.4, 0.3, 0.1]),
     ],
 )
-def test_shares_of_draws(sampling: Sampling, wanted: list[float]) -> None:
+def test_shares_of_draws(sampling: Sampling, expected: list[float]) -> None:
     logits = np.log(np.array([0.2, 0.4, 0.3, 0.1])).astype(np.float32) + 3
     shares = drawn(sampling, logits)
-    np.testing.assert_allclose(shares, wanted, atol=0.03)
-    assert not shares[np.array(wanted) == 0].any()
+    np.testing.assert_allclose(shares, expected, atol=0.03)
+    assert not shares[np.array(expected) == 0].any()
 
 
 def test_of_equal_logits_the_first_is_taken() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import brickprof as bp
 import numpy as np
 import pytest
-from decoder_models import MODELS, SMALL, made
+from decoder_models import MODELS, SMALL, make_weights
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ def profiled(name: str, threads: int = 1, optimizations: Optimizations = OP_BY_O
     profiler.enable_tile_profiling()
     model = Decoder(
         MODELS[name],
-        made(MODELS[name]),
+        make_weights(MODELS[name]),
         threads=threads,
         profiler=profiler,
         optimizations=optimizations,
@@ -115,7 +115,9 @@ def test_the_instruction_set_of_attention(
         return attention(*arrays, **options)
 
     monkeypatch.setattr(bp, "attention", spy)
-    Decoder(SMALL, made(SMALL), optimizations=replace(OP_BY_OP, widest_simd=widest)).prefill([1])
+    Decoder(
+        SMALL, make_weights(SMALL), optimizations=replace(OP_BY_OP, widest_simd=widest)
+    ).prefill([1])
     assert asked == [isa] * SMALL.layers
 
 
@@ -123,7 +125,9 @@ def test_a_call_may_bring_its_own_profiler_and_threads() -> None:
     profilers = [bp.BrickProfiler() for _ in range(2)]
     for profiler in profilers:
         profiler.enable_tile_profiling()
-    model = Decoder(SMALL, made(SMALL), threads=1, profiler=profilers[0], optimizations=OP_BY_OP)
+    model = Decoder(
+        SMALL, make_weights(SMALL), threads=1, profiler=profilers[0], optimizations=OP_BY_OP
+    )
     model.prefill([1], profiler=profilers[1])
     assert [profiler.tile_stats(MACRO, "decode").count for profiler in profilers] == [0, 2]
     model.step(1, threads=2)
@@ -134,8 +138,8 @@ def test_a_call_may_bring_its_own_profiler_and_threads() -> None:
 def test_each_phase_has_its_threads() -> None:
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
-    model = Decoder(SMALL, made(SMALL), threads=bp.ThreadConfig(3, 2), profiler=profiler)
-    alone = Decoder(SMALL, made(SMALL), threads=1)
+    model = Decoder(SMALL, make_weights(SMALL), threads=bp.ThreadConfig(3, 2), profiler=profiler)
+    alone = Decoder(SMALL, make_weights(SMALL), threads=1)
     np.testing.assert_array_equal(model.prefill(range(5)), alone.prefill(range(5)))
     np.testing.assert_array_equal(model.step(1), alone.step(1))
     assert profiler.tile_stats(MACRO, "decode").count == 2 * SMALL.layers
@@ -146,16 +150,16 @@ def test_each_phase_has_its_threads() -> None:
 def test_profiling_changes_no_logit() -> None:
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
-    model = Decoder(SMALL, made(SMALL), threads=1)
-    wanted = model.prefill(range(20))
+    model = Decoder(SMALL, make_weights(SMALL), threads=1)
+    expected = model.prefill(range(20))
     model.reset()
-    np.testing.assert_array_equal(model.prefill(range(20), profiler=profiler), wanted)
+    np.testing.assert_array_equal(model.prefill(range(20), profiler=profiler), expected)
 
 
 def test_a_tile_that_is_too_fine_refuses_the_call() -> None:
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
-    model = Decoder(SMALL, made(SMALL), profiler=profiler)
+    model = Decoder(SMALL, make_weights(SMALL), profiler=profiler)
     with profiler.tile(MIDI, 0, 0), pytest.raises(bp.TileNestingError, match="coarser"):
         model.prefill([1, 2])
     assert model.length == 0
@@ -191,7 +195,7 @@ def test_attention_counts_visible_pairs(rows: int, past: int) -> None:
 
 def parameters(config: ModelConfig) -> int:
     """Count a model's weights, as they are stored."""
-    weights = made(config)
+    weights = make_weights(config)
     arrays = [weights.norm, weights.head]
     for layer in weights.layers:
         arrays += [array for array in vars(layer).values() if array is not None]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from decoder_models import SMALL, made, named, save
+from decoder_models import SMALL, checkpoint_tensors, make_weights, save_checkpoint
 
 from decoder import Decoder
 
@@ -65,10 +65,10 @@ def test_decoding_a_preset_and_a_folder(output: Output, tmp_path: Path) -> None:
     assert text.startswith("prompt 1 2 3\nids ")
     assert len(text.splitlines()[1].split()) == 6
     assert "decode " in text
-    save(tmp_path, SMALL, named(SMALL, made(SMALL)))
-    wanted = Decoder.from_pretrained(tmp_path).generate([1, 2, 3], 5)
+    save_checkpoint(tmp_path, SMALL, checkpoint_tensors(SMALL, make_weights(SMALL)))
+    expected = Decoder.from_pretrained(tmp_path).generate([1, 2, 3], 5)
     ids = output("decode.py", "--folder", str(tmp_path), *arguments).splitlines()[1]
-    assert ids == " ".join(map(str, ["ids", *wanted]))
+    assert ids == " ".join(map(str, ["ids", *expected]))
 
 
 def test_decoding_refuses_in_one_line(output: Output, tmp_path: Path) -> None:

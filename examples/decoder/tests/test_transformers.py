@@ -53,7 +53,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 IDS = np.random.default_rng(5).integers(0, SIZES["vocab_size"], 61).tolist()
 
 
-def made(kind: str, options: dict[str, Any]) -> Any:
+def make_model(kind: str, options: dict[str, Any]) -> Any:
     """Make a small random model whose norms and biases matter."""
     torch.manual_seed(1)
     config = getattr(transformers, f"{kind}Config")(**deepcopy(SIZES | options))
@@ -76,52 +76,52 @@ def logits_of(model: Any, ids: list[int]) -> np.ndarray:
 @pytest.fixture(params=MODELS, scope="module")
 def saved(request: pytest.FixtureRequest, tmp_path_factory: Any) -> tuple[Path, np.ndarray]:
     """Return a checkpoint and the logits after each of IDS."""
-    model = made(*MODELS[request.param])
+    model = make_model(*MODELS[request.param])
     folder = tmp_path_factory.mktemp("model")
     model.save_pretrained(folder)
     return folder, logits_of(model, IDS)
 
 
-def close(actual: np.ndarray, wanted: np.ndarray) -> None:
+def assert_close(actual: np.ndarray, expected: np.ndarray) -> None:
     """Check logits that differ by float32's rounding only."""
     assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, wanted, rtol=0, atol=2e-5 * max(1, np.abs(wanted).max()))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-5 * max(1, np.abs(expected).max()))
 
 
 def test_prefill(saved: tuple[Path, np.ndarray]) -> None:
     decoder = Decoder.from_pretrained(saved[0])
-    close(decoder.prefill(IDS), saved[1][-1])
+    assert_close(decoder.prefill(IDS), saved[1][-1])
 
 
 def test_step_by_step(saved: tuple[Path, np.ndarray]) -> None:
     decoder = Decoder.from_pretrained(saved[0], threads=1)
-    for index, wanted in zip(IDS, saved[1], strict=True):
-        close(decoder.step(index), wanted)
+    for index, expected in zip(IDS, saved[1], strict=True):
+        assert_close(decoder.step(index), expected)
 
 
 def test_prefill_and_steps_in_turn(saved: tuple[Path, np.ndarray]) -> None:
     decoder = Decoder.from_pretrained(saved[0])
-    close(decoder.prefill(IDS[:20]), saved[1][19])
-    close(decoder.step(IDS[20]), saved[1][20])
-    close(decoder.prefill(IDS[21:60]), saved[1][59])
-    close(decoder.step(IDS[60]), saved[1][60])
+    assert_close(decoder.prefill(IDS[:20]), saved[1][19])
+    assert_close(decoder.step(IDS[20]), saved[1][20])
+    assert_close(decoder.prefill(IDS[21:60]), saved[1][59])
+    assert_close(decoder.step(IDS[60]), saved[1][60])
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 @pytest.mark.parametrize("name", ["qwen2 tied", "llama"])
 def test_types_and_shards(tmp_path: Path, name: str, dtype: str) -> None:
-    model = made(*MODELS[name]).to(getattr(torch, dtype))
+    model = make_model(*MODELS[name]).to(getattr(torch, dtype))
     model.save_pretrained(tmp_path, max_shard_size="30KB")
     assert (tmp_path / "model.safetensors.index.json").exists()
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
-    wanted = type(model).from_pretrained(tmp_path, dtype=torch.float32, local_files_only=True)
-    close(Decoder.from_pretrained(tmp_path).prefill(IDS), logits_of(wanted, IDS)[-1])
+    expected = type(model).from_pretrained(tmp_path, dtype=torch.float32, local_files_only=True)
+    assert_close(Decoder.from_pretrained(tmp_path).prefill(IDS), logits_of(expected, IDS)[-1])
 
 
 @pytest.mark.parametrize("scaling", [None, LLAMA3])
 def test_both_spellings_of_config(tmp_path: Path, scaling: dict[str, Any] | None) -> None:
     options = {"rope_theta": 5e3} | ({} if scaling is None else {"rope_scaling": scaling})
-    made("Llama", options).save_pretrained(tmp_path)
+    make_model("Llama", options).save_pretrained(tmp_path)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     for key in ("rope_theta", "rope_scaling", "rope_parameters", "dtype", "torch_dtype"):
@@ -140,10 +140,10 @@ def test_both_spellings_of_config(tmp_path: Path, scaling: dict[str, Any] | None
 
 @pytest.mark.parametrize("name", ["qwen2", "llama3"])
 def test_greedy_generation(tmp_path: Path, name: str) -> None:
-    model = made(*MODELS[name])
+    model = make_model(*MODELS[name])
     model.save_pretrained(tmp_path)
     with torch.no_grad():
-        wanted = model.generate(
+        expected = model.generate(
             torch.tensor([IDS[:9]]),
             attention_mask=torch.ones(1, 9, dtype=torch.long),
             max_new_tokens=40,
@@ -151,7 +151,7 @@ def test_greedy_generation(tmp_path: Path, name: str) -> None:
             do_sample=False,
             pad_token_id=0,
         )[0, 9:].tolist()
-    assert Decoder.from_pretrained(tmp_path).generate(IDS[:9], 40) == wanted
+    assert Decoder.from_pretrained(tmp_path).generate(IDS[:9], 40) == expected
 
 
 @pytest.mark.parametrize("top_k", [None, 1, 7, 500])
@@ -168,8 +168,8 @@ def test_the_ids_that_may_be_drawn(
         scores = kept.TopKLogitsWarper(top_k)(None, scores)
     if top_p is not None:
         scores = kept.TopPLogitsWarper(top_p)(None, scores)
-    wanted = torch.softmax(scores.double(), -1)[0].numpy()
+    expected = torch.softmax(scores.double(), -1)[0].numpy()
     ids, weights = Sampling(temperature, top_k, top_p)._candidates(logits)
     actual = np.zeros(80)
     actual[ids] = weights / weights.sum()
-    np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-9)
