@@ -17,10 +17,10 @@ from decoder.weights import (
     Array,
     ModelWeights,
     Tensor,
+    destination,
     empty_weights,
     layer_tensors,
-    outer_tensors,
-    place_of,
+    non_layer_tensors,
 )
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -66,19 +66,19 @@ def read_weights(folder: Path, config: ModelConfig) -> ModelWeights:
     for tensor in _tensors(config):
         _check(folder, stored, tensor)
         used.add(tensor.name)
-    _check_nothing_left(stored, used, config)
+    _check_no_unused(stored, used, config)
     weights = empty_weights(config)
-    for tensor in outer_tensors(config):
-        _read(stored[tensor.name], tensor.name, place_of(weights, tensor))
+    for tensor in non_layer_tensors(config):
+        _read(stored[tensor.name], tensor.name, destination(weights, tensor))
     for index, arrays in enumerate(weights.layers):
         for tensor in layer_tensors(config, index):
-            _read(stored[tensor.name], tensor.name, place_of(arrays, tensor))
+            _read(stored[tensor.name], tensor.name, destination(arrays, tensor))
     return weights
 
 
 def _tensors(config: ModelConfig) -> Iterator[Tensor]:
     """Give all tensors of a model."""
-    yield from outer_tensors(config)
+    yield from non_layer_tensors(config)
     for layer in range(config.layers):
         yield from layer_tensors(config, layer)
 
@@ -136,7 +136,7 @@ def _check(folder: Path, stored: dict[str, _Stored], tensor: Tensor) -> None:
         )
 
 
-def _check_nothing_left(stored: dict[str, _Stored], used: set[str], config: ModelConfig) -> None:
+def _check_no_unused(stored: dict[str, _Stored], used: set[str], config: ModelConfig) -> None:
     """Refuse tensors of parts that would be left out, such as biases or more layers."""
     if config.tied:
         used = used | {"lm_head.weight"}

@@ -138,7 +138,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: is not JSON: {error}") from None
     if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path}: must be a JSON object, got {_shown(loaded)}")
+        raise CheckpointError(f"{path}: must be a JSON object, got {_short_repr(loaded)}")
     return loaded
 
 
@@ -162,7 +162,7 @@ def read_config(path: Path) -> ModelConfig:
     """
     keys = _Keys(read_json(path), str(path))
     qwen = _architecture(keys) == "qwen2"
-    _refuse_others(keys)
+    _reject_unsupported(keys)
     heads, hidden = keys.integer("num_attention_heads"), keys.integer("hidden_size")
     bias = qwen or keys.flag("attention_bias", False)
     theta, scaling = _rope(keys)
@@ -208,28 +208,28 @@ class _Keys:
         """Return an integer of at least 1."""
         value = self.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            self.refuse(name, value, "an integer of at least 1")
+            self.fail(name, value, "an integer of at least 1")
         return int(value)
 
     def number(self, name: str, default: Any = _MISSING) -> float:
         """Return a positive finite number."""
         value = self.get(name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self.refuse(name, value, "a number")
+            self.fail(name, value, "a number")
         if not 0 < value < 1e300:
-            self.refuse(name, value, "positive and finite")
+            self.fail(name, value, "positive and finite")
         return float(value)
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a truth value."""
         value = self.get(name, default)
         if not isinstance(value, bool):
-            self.refuse(name, value, "true or false")
+            self.fail(name, value, "true or false")
         return bool(value)
 
-    def refuse(self, name: str, value: Any, expected: str) -> NoReturn:
+    def fail(self, name: str, value: Any, expected: str) -> NoReturn:
         """Raise the error of a value that is not what it must be."""
-        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {_shown(value)}")
+        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {_short_repr(value)}")
 
 
 def _architecture(keys: _Keys) -> str:
@@ -239,34 +239,34 @@ def _architecture(keys: _Keys) -> str:
     if listed is None:
         kind = keys.get("model_type")
         if kind not in _ARCHITECTURES.values():
-            keys.refuse("model_type", kind, f"one of {sorted(_ARCHITECTURES.values())}")
+            keys.fail("model_type", kind, f"one of {sorted(_ARCHITECTURES.values())}")
         return str(kind)
     if not isinstance(listed, list) or len(listed) != 1 or listed[0] not in known:
-        keys.refuse("architectures", listed, f"one of {known}")
+        keys.fail("architectures", listed, f"one of {known}")
     return _ARCHITECTURES[listed[0]]
 
 
-def _refuse_others(keys: _Keys) -> None:
-    """Refuse what changes a model's output and is not computed here."""
+def _reject_unsupported(keys: _Keys) -> None:
+    """Reject what changes a model's output and is not computed here."""
     if keys.flag("use_sliding_window", False):
         raise CheckpointError(f"{keys.where}: use_sliding_window: sliding windows are not computed")
     kinds = keys.get("layer_types", [])
     if not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds):
-        keys.refuse("layer_types", kinds, "full_attention in every layer")
+        keys.fail("layer_types", kinds, "full_attention in every layer")
     if keys.flag("mlp_bias", False):
         raise CheckpointError(f"{keys.where}: mlp_bias: biases in the MLP are not computed")
     if keys.get("hidden_act", "silu") != "silu":
-        keys.refuse("hidden_act", keys.get("hidden_act"), "'silu'")
+        keys.fail("hidden_act", keys.get("hidden_act"), "'silu'")
     if keys.get("quantization_config", None) is not None:
         raise CheckpointError(f"{keys.where}: quantization_config: weights must not be quantized")
-    _refuse_partial(keys)
+    _reject_partial_rotation(keys)
 
 
-def _refuse_partial(keys: _Keys) -> None:
-    """Refuse heads of which only a part is rotated."""
+def _reject_partial_rotation(keys: _Keys) -> None:
+    """Reject heads of which only a part is rotated."""
     part = keys.number("partial_rotary_factor", 1.0)
     if part != 1:
-        keys.refuse("partial_rotary_factor", part, "1")
+        keys.fail("partial_rotary_factor", part, "1")
 
 
 def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
@@ -277,15 +277,15 @@ def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
     if given is None:
         return keys.number("rope_theta", 10000.0), None
     if not isinstance(given, dict):
-        keys.refuse(name, given, "an object")
+        keys.fail(name, given, "an object")
     inner = _Keys(given, f"{keys.where}: {name}")
     theta = inner.number("rope_theta", keys.get("rope_theta", 10000.0))
-    _refuse_partial(inner)
+    _reject_partial_rotation(inner)
     kind = inner.get("rope_type", inner.get("type", "default"))
     if kind == "default":
         return theta, None
     if kind != "llama3":
-        inner.refuse("rope_type", kind, "'default' or 'llama3'")
+        inner.fail("rope_type", kind, "'default' or 'llama3'")
     try:
         return theta, Llama3Scaling(
             factor=inner.number("factor"),
@@ -299,7 +299,7 @@ def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
         raise CheckpointError(f"{inner.where}: {error}") from None
 
 
-def _shown(value: Any) -> str:
+def _short_repr(value: Any) -> str:
     """Return a value for a message of one line, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -29,7 +29,8 @@ class RegionRunner:
     Notes
     -----
     Profiled, it records the bricks "decode", of a Macro tile for each thread and layer, and
-    "logits", of one for each thread; for that, the logits get a region of their own.
+    "logits", of one for each thread; for that, the logits get a region of their own. A region
+    keeps the arrays that it was built with: logits are copied from there to the caller's array.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class RegionRunner:
             # Fused, so that a layer is one tile of a thread.
             self._layers_region.run(past, options.thread_count, options.profiler)
             self._logits_region.run(0, options.thread_count, options.profiler)
-        np.copyto(out, self._logits)  # a region keeps the arrays that it was built with
+        np.copyto(out, self._logits)
 
     def _build(self) -> None:
         """Build the region of a whole step, and those of its two bricks."""

@@ -79,17 +79,17 @@ class Sampling:
             return int(logits.argmax())
         ids, probabilities = self._candidates(logits)
         totals = np.cumsum(probabilities)
-        # A draw from below the total never lands behind the last id, whatever rounding did.
-        place = np.searchsorted(totals, random.random() * totals[-1], side="right")
-        return int(ids[min(int(place), len(ids) - 1)])
+        # Rounding may put a draw from [0, total) at the total itself, behind the last id.
+        index = np.searchsorted(totals, random.random() * totals[-1], side="right")
+        return int(ids[min(int(index), len(ids) - 1)])
 
     def _candidates(self, logits: Array) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Return the ids that may be drawn, likeliest first if not all are, and their weights."""
         if self.top_k is None or self.top_k >= len(logits):
             ids = np.arange(len(logits))
         else:
-            place = len(logits) - self.top_k
-            ids = np.flatnonzero(logits >= np.partition(logits, place)[place])
+            index = len(logits) - self.top_k
+            ids = np.flatnonzero(logits >= np.partition(logits, index)[index])
         if self.top_k is not None or self.top_p is not None:
             ids = ids[np.argsort(-logits[ids], kind="stable")][: self.top_k]
         with np.errstate(over="ignore"):  # a temperature near 0 leaves the likeliest alone

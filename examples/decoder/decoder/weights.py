@@ -77,7 +77,7 @@ class Tensor(NamedTuple):
     shape: tuple[int, ...]
 
 
-def outer_tensors(config: ModelConfig) -> Iterator[Tensor]:
+def non_layer_tensors(config: ModelConfig) -> Iterator[Tensor]:
     """Give the tensors of a checkpoint that belong to no layer."""
     yield Tensor("model.embed_tokens.weight", "embedding", 0, (config.vocab, config.hidden))
     yield Tensor("model.norm.weight", "norm", 0, (config.hidden,))
@@ -136,7 +136,7 @@ def empty_weights(config: ModelConfig) -> ModelWeights:
     )
 
 
-def place_of(weights: ModelWeights | LayerWeights, tensor: Tensor) -> Array:
+def destination(weights: ModelWeights | LayerWeights, tensor: Tensor) -> Array:
     """Return the rows that a tensor fills."""
     array: Array = getattr(weights, tensor.field)
     return array[tensor.start : tensor.start + tensor.shape[0]]
@@ -162,13 +162,13 @@ def random_weights(config: ModelConfig, seed: int) -> ModelWeights:
     weights = empty_weights(config)
     streams = np.random.SeedSequence(seed).spawn(1 + config.layers)
     groups: list[tuple[ModelWeights | LayerWeights, Iterator[Tensor]]] = [
-        (weights, outer_tensors(config)),
+        (weights, non_layer_tensors(config)),
         *((layer, layer_tensors(config, index)) for index, layer in enumerate(weights.layers)),
     ]
     for stream, (group, tensors) in zip(streams, groups, strict=True):
         random = np.random.Generator(np.random.SFC64(stream))
         for tensor in tensors:
-            array = place_of(group, tensor)
+            array = destination(group, tensor)
             if tensor.field in _NORMS:
                 array.fill(1)
             else:

@@ -14,9 +14,9 @@ from decoder.config import Llama3Scaling, ModelConfig
 from decoder.weights import (
     LayerWeights,
     ModelWeights,
+    destination,
     layer_tensors,
-    outer_tensors,
-    place_of,
+    non_layer_tensors,
     random_weights,
 )
 
@@ -144,9 +144,11 @@ def config_json(config: ModelConfig, **changes: Any) -> dict[str, Any]:
 
 def checkpoint_tensors(config: ModelConfig, weights: ModelWeights) -> dict[str, np.ndarray]:
     """Return a model's tensors by their names in a checkpoint."""
-    tensors = {tensor.name: place_of(weights, tensor) for tensor in outer_tensors(config)}
+    tensors = {tensor.name: destination(weights, tensor) for tensor in non_layer_tensors(config)}
     for index, layer in enumerate(weights.layers):
-        tensors |= {tensor.name: place_of(layer, tensor) for tensor in layer_tensors(config, index)}
+        tensors |= {
+            tensor.name: destination(layer, tensor) for tensor in layer_tensors(config, index)
+        }
     return tensors
 
 
