@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 CYTHON := $(shell find brickprof -name '*.pyx')
 SOURCES := setup.py pyproject.toml $(CYTHON) $(shell find brickprof -name '*.px[di]') \
 	$(shell find brickprof -name '*.[ch]')
-EXAMPLES := $(sort $(wildcard examples/*.py))
+EXAMPLES := $(sort $(wildcard examples/*.py examples/decoder/*.py))
 CHECKED := build/sanitize
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -28,8 +28,8 @@ test: $(INSTALLED)  ## Run all tests
 # PyTorch goes first and alone: it is by far the largest, and a failed download is told as such.
 test-decoder: $(INSTALLED)  ## Hold the decoder of examples/ against transformers
 	$(RUN) -m pip install --quiet torch==2.13.0
-	$(RUN) -m pip install --quiet --no-build-isolation --editable '.[transformers]'
-	HF_HUB_OFFLINE=1 $(RUN) -m pytest -q tests/examples/test_decoder_transformers.py
+	$(RUN) -m pip install --quiet --no-build-isolation --editable 'examples/decoder[transformers]'
+	HF_HUB_OFFLINE=1 $(RUN) -m pytest -q examples/decoder/tests/test_transformers.py
 
 lint: $(INSTALLED)  ## Check style and format
 	$(RUN) -m ruff check .
@@ -60,10 +60,12 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/project/test_packaging.py
+		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/project/test_packaging.py \
+		--ignore=tests/project/test_decoder_project.py
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	cd examples/decoder && rm -rf build *.egg-info .hypothesis .pytest_cache .ruff_cache
 	rm -f $(INSTALLED)
 	find brickprof -name '*.so' -delete
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

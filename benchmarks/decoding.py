@@ -78,24 +78,29 @@ def past_of(config: Any) -> int:
 
 
 def stepping(model: Any, threads: int | None = None) -> Callable[[], object]:
-    """Return a step at a fixed position."""
-    past = past_of(model.config)
+    """Return a step at a fixed position, which allocates no array."""
+    import numpy as np
+
+    past, logits = past_of(model.config), np.empty(model.config.vocab, np.float32)
     model.reset()
     model.prefill(IDS[:past])
 
     def step() -> object:
         model.rewind(past)
-        return model.step(5, threads=threads)
+        return model.step(5, threads=threads, out=logits)
 
     return step
 
 
 def filling(model: Any, threads: int | None = None) -> Callable[[], object]:
     """Return a prefill of an empty context."""
+    import numpy as np
+
+    logits = np.empty(model.config.vocab, np.float32)
 
     def fill() -> object:
         model.reset()
-        return model.prefill(IDS[:PROMPT], threads=threads)
+        return model.prefill(IDS[:PROMPT], threads=threads, out=logits)
 
     return fill
 
@@ -301,7 +306,7 @@ def main() -> None:
         os.execvpe(
             sys.executable, [sys.executable, "-m", "benchmarks.decoding", *sys.argv[1:]], pinned
         )
-    sys.path.insert(0, str(HOME.parent / "examples"))
+    sys.path.insert(0, str(HOME.parent / "examples/decoder"))
     from benchmarks import decoding_page
 
     found = measure(args)

@@ -1,0 +1,74 @@
+"""Decode: prompt ids in, ids out, and how fast.
+
+Without --folder the weights are random, so that the ids mean nothing but the speed does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+from decoder import PRESETS, Decoder, units
+from decoder.checks import positive_int
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Generate ids with a Qwen2 or Llama model.")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--preset", choices=PRESETS, default="tiny", help="random weights (tiny)")
+    source.add_argument("--folder", help="a checkpoint: config.json and safetensors files")
+    parser.add_argument("--layers", type=positive_int, help="random layers (those of the preset)")
+    parser.add_argument("--threads", type=positive_int, help="maximum threads of a kernel (all)")
+    parser.add_argument("--tokens", type=positive_int, default=16, help="ids to generate (16)")
+    parser.add_argument("--prompt", type=int, nargs="+", metavar="ID", help="ids (8 random ones)")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 takes the likeliest (0)")
+    parser.add_argument("--top-k", type=positive_int, help="draw from so many of the likeliest")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest of this probability")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, prompt and draws (0)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.folder is None:
+        model = Decoder.random(args.preset, args.seed, args.layers, threads=args.threads)
+    elif args.layers is not None:
+        raise ValueError("--layers is for random weights")
+    else:
+        model = Decoder.from_pretrained(args.folder, threads=args.threads)
+    random = np.random.default_rng(args.seed)
+    prompt = args.prompt or random.integers(0, model.config.vocab, 8).tolist()
+
+    drawing = (args.temperature, args.top_k, args.top_p, args.seed)
+    # What is first done pays for buffers and threads, which would be most of a short prompt's time.
+    model.generate(prompt, min(args.tokens, 2), *drawing)
+    model.reset()
+    started = time.perf_counter()
+    model.prefill(prompt)
+    prefilled = time.perf_counter() - started
+    model.reset()
+    started = time.perf_counter()
+    ids = model.generate(prompt, args.tokens, *drawing)
+    # The first id comes out of the prompt, each later one takes a step.
+    decoded = time.perf_counter() - started - prefilled
+
+    print("prompt", *prompt)
+    print("ids", *ids)
+    print(f"prefill {units.format_number(len(prompt) / prefilled)} tok/s")
+    if len(ids) > 1 and decoded > 0:
+        print(f"decode {units.format_number((len(ids) - 1) / decoded)} tok/s")
+
+
+def main() -> int:
+    try:
+        run(build_parser().parse_args())
+    except (TypeError, ValueError) as error:
+        print(f"decode: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

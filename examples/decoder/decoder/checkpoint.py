@@ -1,0 +1,161 @@
+"""Read the weights of a folder of safetensors files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from decoder.config import ModelConfig, read_json
+from decoder.errors import CheckpointError
+from decoder.weights import (
+    Array,
+    ModelWeights,
+    Tensor,
+    destination,
+    empty_weights,
+    layer_tensors,
+    non_layer_tensors,
+)
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+"""Types that are read, and those of their bits in NumPy, which has no bfloat16."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Where a tensor lies, and what it is."""
+
+    path: Path
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def read_weights(folder: Path, config: ModelConfig) -> ModelWeights:
+    """Read the weights of a model as float32.
+
+    All tensors are looked up before memory is taken for any. Each is then converted to float32 as
+    it is copied to its place, so that none is in memory twice.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds model.safetensors, or shards and model.safetensors.index.json.
+    config : ModelConfig
+        The model that the folder is of.
+
+    Returns
+    -------
+    ModelWeights
+
+    Raises
+    ------
+    CheckpointError
+        If a file or tensor is missing, damaged, of another shape or of a type that is not read,
+        or if there are tensors that the model has no use for.
+    """
+    stored = _stored_tensors(folder)
+    used = set()
+    for tensor in _tensors(config):
+        _check(folder, stored, tensor)
+        used.add(tensor.name)
+    _check_no_unused(stored, used, config)
+    weights = empty_weights(config)
+    for tensor in non_layer_tensors(config):
+        _read(stored[tensor.name], tensor.name, destination(weights, tensor))
+    for index, arrays in enumerate(weights.layers):
+        for tensor in layer_tensors(config, index):
+            _read(stored[tensor.name], tensor.name, destination(arrays, tensor))
+    return weights
+
+
+def _tensors(config: ModelConfig) -> Iterator[Tensor]:
+    """Give all tensors of a model."""
+    yield from non_layer_tensors(config)
+    for layer in range(config.layers):
+        yield from layer_tensors(config, layer)
+
+
+def _stored_tensors(folder: Path) -> dict[str, _Stored]:
+    """List the tensors of a folder by name."""
+    if (folder / SINGLE).exists():
+        return _tensors_of(folder / SINGLE)
+    index = folder / INDEX
+    if not index.exists():
+        raise CheckpointError(f"{folder}: holds neither {SINGLE} nor {INDEX}")
+    shards = read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(x, str) for x in shards.values()):
+        raise CheckpointError(f"{index}: weight_map must be an object of file names")
+    files: dict[str, dict[str, _Stored]] = {}
+    for name, file in shards.items():
+        if not file or Path(file).name != file:
+            raise CheckpointError(f"{index}: {name}: must be in a file beside it, got {file!r}")
+        if file not in files:
+            files[file] = _tensors_of(folder / file)
+        if name not in files[file]:
+            raise CheckpointError(f"{folder / file}: {name} is missing")
+    return {name: files[file][name] for name, file in shards.items()}
+
+
+def _tensors_of(path: Path) -> dict[str, _Stored]:
+    """List the tensors of a safetensors file, which the package checks as it opens it."""
+    try:
+        with safe_open(path, framework="numpy"), path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header: dict[str, Any] = json.loads(file.read(size))
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: is damaged: {error}") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from None
+    return {
+        name: _Stored(path, 8 + size + at["data_offsets"][0], at["dtype"], tuple(at["shape"]))
+        for name, at in header.items()
+        if name != "__metadata__"
+    }
+
+
+def _check(folder: Path, stored: dict[str, _Stored], tensor: Tensor) -> None:
+    """Check that a tensor is there, of its shape and of a type that is read."""
+    if tensor.name not in stored:
+        raise CheckpointError(f"{folder}: {tensor.name} is missing")
+    found = stored[tensor.name]
+    if found.shape != tensor.shape:
+        raise CheckpointError(
+            f"{found.path}: {tensor.name} must be of shape {tensor.shape}, got {found.shape}"
+        )
+    if found.dtype not in DTYPES:
+        raise CheckpointError(
+            f"{found.path}: {tensor.name} must be of one of {list(DTYPES)}, got {found.dtype}"
+        )
+
+
+def _check_no_unused(stored: dict[str, _Stored], used: set[str], config: ModelConfig) -> None:
+    """Refuse tensors of parts that would be left out, such as biases or more layers."""
+    if config.tied:
+        used = used | {"lm_head.weight"}
+    for name in stored.keys() - used:
+        if not name.endswith(".rotary_emb.inv_freq"):  # follows from the config
+            raise CheckpointError(f"{stored[name].path}: {name} is of no use to the model")
+
+
+def _read(stored: _Stored, name: str, out: Array) -> None:
+    """Copy a tensor to its place as float32."""
+    dtype = np.dtype(DTYPES[stored.dtype])
+    try:
+        bits = np.memmap(stored.path, dtype, "r", stored.offset, stored.shape)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
+    if stored.dtype == "BF16":
+        # A bfloat16 is the upper half of a float32.
+        words = out.view(np.uint32)
+        np.copyto(words, bits)
+        np.left_shift(words, np.uint32(16), out=words)
+    else:
+        np.copyto(out, bits)

@@ -1,0 +1,319 @@
+"""The sizes and switches of a model, and config.json, which holds them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from decoder.errors import CheckpointError
+
+_ARCHITECTURES = {"Qwen2ForCausalLM": "qwen2", "LlamaForCausalLM": "llama"}
+_SIZES = ("hidden", "layers", "heads", "kv_heads", "head_dim", "intermediate", "vocab", "context")
+_MISSING: Any = object()
+
+
+@dataclass(frozen=True)
+class Llama3Scaling:
+    """Rotary frequencies stretched for long contexts.
+
+    Parameters
+    ----------
+    factor : float
+        By how much low frequencies are slowed down.
+    low_freq_factor, high_freq_factor : float
+        Rotations within the original context below which a frequency is low, and above which it
+        is kept; those between are interpolated.
+    original_context : int
+        Tokens of the context that the model was first trained with.
+
+    Raises
+    ------
+    ValueError
+        If a factor is not positive and finite, or the two limits are not in order.
+    """
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_context: int
+
+    def __post_init__(self) -> None:
+        for name in ("factor", "low_freq_factor", "high_freq_factor"):
+            _check_positive(name, getattr(self, name))
+        _check_size("original_context", self.original_context)
+        if self.low_freq_factor >= self.high_freq_factor:
+            raise ValueError(
+                f"low_freq_factor must be below high_freq_factor {self.high_freq_factor}, "
+                f"got {self.low_freq_factor}"
+            )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What a Qwen2 or Llama model is made of.
+
+    Parameters
+    ----------
+    hidden, layers, heads, kv_heads, head_dim, intermediate, vocab : int
+        Sizes; `head_dim` need not be hidden / heads, and `kv_heads` divides `heads`.
+    context : int
+        Maximum number of tokens that the model was made for.
+    rms_eps : float
+        Added to the mean of squares in RMSNorm.
+    rope_theta : float
+        Base of the rotary frequencies.
+    tied : bool
+        The output head is the embedding.
+    qkv_bias, output_bias : bool
+        Whether the projections of attention have biases.
+    rope_scaling : Llama3Scaling, optional
+        How rotary frequencies are stretched.
+
+    Raises
+    ------
+    ValueError
+        If a field is not what it must be; the message begins with its name.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    intermediate: int
+    vocab: int
+    context: int
+    rms_eps: float = 1e-6
+    rope_theta: float = 10000.0
+    tied: bool = False
+    qkv_bias: bool = False
+    output_bias: bool = False
+    rope_scaling: Llama3Scaling | None = None
+
+    def __post_init__(self) -> None:
+        for name in _SIZES:
+            _check_size(name, getattr(self, name))
+        for name in ("rms_eps", "rope_theta"):
+            _check_positive(name, getattr(self, name))
+        if self.heads % self.kv_heads:
+            raise ValueError(f"kv_heads must divide heads {self.heads}, got {self.kv_heads}")
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim must be even, got {self.head_dim}")
+
+    @property
+    def query_rows(self) -> int:
+        """Rows of the query projection."""
+        return self.heads * self.head_dim
+
+    @property
+    def key_rows(self) -> int:
+        """Rows of the key projection, and of the value projection."""
+        return self.kv_heads * self.head_dim
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it cannot be read, or it is no JSON object.
+    """
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(loaded, dict):
+        raise CheckpointError(f"{path}: must be a JSON object, got {_short_repr(loaded)}")
+    return loaded
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Read the config.json of a checkpoint, as any version of transformers writes it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    ModelConfig
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, lacks a key or has one of the wrong type or value, or if the
+        model has something that this decoder does not compute.
+    """
+    keys = _Keys(read_json(path), str(path))
+    qwen = _architecture(keys) == "qwen2"
+    _reject_unsupported(keys)
+    heads, hidden = keys.integer("num_attention_heads"), keys.integer("hidden_size")
+    bias = qwen or keys.flag("attention_bias", False)
+    theta, scaling = _rope(keys)
+    try:
+        return ModelConfig(
+            hidden=hidden,
+            layers=keys.integer("num_hidden_layers"),
+            heads=heads,
+            kv_heads=keys.integer("num_key_value_heads", heads),
+            head_dim=keys.integer("head_dim", hidden // heads),
+            intermediate=keys.integer("intermediate_size"),
+            vocab=keys.integer("vocab_size"),
+            context=keys.integer("max_position_embeddings"),
+            rms_eps=keys.number("rms_norm_eps"),
+            rope_theta=theta,
+            tied=keys.flag("tie_word_embeddings", False),
+            qkv_bias=bias,
+            output_bias=bias and not qwen,
+            rope_scaling=scaling,
+        )
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+class _Keys:
+    """A JSON object whose values are checked as they are taken; null counts as left out."""
+
+    def __init__(self, values: dict[str, Any], where: str) -> None:
+        self.values, self.where = values, where
+
+    def get(self, name: str, default: Any = _MISSING) -> Any:
+        """Return a value of any type."""
+        value = self.values.get(name)
+        if value is not None:
+            return value
+        if default is _MISSING:
+            raise CheckpointError(f"{self.where}: {name} is missing")
+        return default
+
+    def integer(self, name: str, default: Any = _MISSING) -> int:
+        """Return an integer of at least 1."""
+        value = self.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self.fail(name, value, "an integer of at least 1")
+        return int(value)
+
+    def number(self, name: str, default: Any = _MISSING) -> float:
+        """Return a positive finite number."""
+        value = self.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.fail(name, value, "a number")
+        if not 0 < value < 1e300:
+            self.fail(name, value, "positive and finite")
+        return float(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a truth value."""
+        value = self.get(name, default)
+        if not isinstance(value, bool):
+            self.fail(name, value, "true or false")
+        return bool(value)
+
+    def fail(self, name: str, value: Any, expected: str) -> NoReturn:
+        """Raise the error of a value that is not what it must be."""
+        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {_short_repr(value)}")
+
+
+def _architecture(keys: _Keys) -> str:
+    """Return "qwen2" or "llama"."""
+    listed = keys.get("architectures", None)
+    known = list(_ARCHITECTURES)
+    if listed is None:
+        kind = keys.get("model_type")
+        if kind not in _ARCHITECTURES.values():
+            keys.fail("model_type", kind, f"one of {sorted(_ARCHITECTURES.values())}")
+        return str(kind)
+    if not isinstance(listed, list) or len(listed) != 1 or listed[0] not in known:
+        keys.fail("architectures", listed, f"one of {known}")
+    return _ARCHITECTURES[listed[0]]
+
+
+def _reject_unsupported(keys: _Keys) -> None:
+    """Reject what changes a model's output and is not computed here."""
+    if keys.flag("use_sliding_window", False):
+        raise CheckpointError(f"{keys.where}: use_sliding_window: sliding windows are not computed")
+    kinds = keys.get("layer_types", [])
+    if not isinstance(kinds, list) or any(kind != "full_attention" for kind in kinds):
+        keys.fail("layer_types", kinds, "full_attention in every layer")
+    if keys.flag("mlp_bias", False):
+        raise CheckpointError(f"{keys.where}: mlp_bias: biases in the MLP are not computed")
+    if keys.get("hidden_act", "silu") != "silu":
+        keys.fail("hidden_act", keys.get("hidden_act"), "'silu'")
+    if keys.get("quantization_config", None) is not None:
+        raise CheckpointError(f"{keys.where}: quantization_config: weights must not be quantized")
+    _reject_partial_rotation(keys)
+
+
+def _reject_partial_rotation(keys: _Keys) -> None:
+    """Reject heads of which only a part is rotated."""
+    part = keys.number("partial_rotary_factor", 1.0)
+    if part != 1:
+        keys.fail("partial_rotary_factor", part, "1")
+
+
+def _rope(keys: _Keys) -> tuple[float, Llama3Scaling | None]:
+    """Return theta and the scaling, from the old spelling or that of transformers 5."""
+    new, old = keys.get("rope_parameters", None), keys.get("rope_scaling", None)
+    name = "rope_scaling" if new is None else "rope_parameters"
+    given = old if new is None else new
+    if given is None:
+        return keys.number("rope_theta", 10000.0), None
+    if not isinstance(given, dict):
+        keys.fail(name, given, "an object")
+    inner = _Keys(given, f"{keys.where}: {name}")
+    theta = inner.number("rope_theta", keys.get("rope_theta", 10000.0))
+    _reject_partial_rotation(inner)
+    kind = inner.get("rope_type", inner.get("type", "default"))
+    if kind == "default":
+        return theta, None
+    if kind != "llama3":
+        inner.fail("rope_type", kind, "'default' or 'llama3'")
+    try:
+        return theta, Llama3Scaling(
+            factor=inner.number("factor"),
+            low_freq_factor=inner.number("low_freq_factor"),
+            high_freq_factor=inner.number("high_freq_factor"),
+            original_context=inner.integer("original_max_position_embeddings"),
+        )
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{inner.where}: {error}") from None
+
+
+def _short_repr(value: Any) -> str:
+    """Return a value for a message of one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _check_size(name: str, value: object) -> None:
+    """Check an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+
+
+def _check_positive(name: str, value: object) -> None:
+    """Check a positive finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
