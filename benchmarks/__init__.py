@@ -1,1 +1,1 @@
-"""Benchmarks: brickprof's kernels, timer and roofs against what else there is, in turns."""
+"""Benchmarks: brickprof's kernels, timer and roofs against other libraries, interleaved."""

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page, setting, shapes
+from benchmarks import environment, page, shapes
 
 HOME = Path(__file__).parent
 PARTIAL = Path("build/bench")
@@ -28,7 +28,7 @@ def a_count(text: str) -> int:
 
 
 def some_seconds(text: str) -> float:
-    """Read how long a race goes on."""
+    """Read how long a case is measured."""
     try:
         seconds = float(text)
     except ValueError:
@@ -74,15 +74,15 @@ def asked_names(only: Sequence[str] | None) -> list[str]:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Run a process for each thread count and put together what they found."""
-    environment, notes = setting.prepare(os.environ)
-    missing = setting.missing(environment)
+    variables, notes = environment.prepare(os.environ)
+    missing = environment.missing(variables)
     notes += [missing] if missing else []
     print(*notes, sep="\n")
-    cpus = setting.usable_cpus()
+    cpus = environment.usable_cpus()
     for threads in [count for count in args.threads if count > cpus]:
         print(f"{threads} threads left out: this process may use {cpus} CPUs")
     counts = [count for count in args.threads if count <= cpus]
-    found = [one_count(args, environment, count, count == counts[0]) for count in counts]
+    found = [one_count(args, variables, count, count == counts[0]) for count in counts]
     if not found:
         sys.exit("nothing was run")
     first = found[0]
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def one_count(
-    args: argparse.Namespace, environment: dict[str, str], threads: int, first: bool
+    args: argparse.Namespace, variables: dict[str, str], threads: int, first: bool
 ) -> dict[str, Any]:
     """Run everything at one thread count in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -117,8 +117,8 @@ def one_count(
             "file": str(file),
         }
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)],
-            env=setting.pinned(environment, threads),
+            [sys.executable, "-m", "benchmarks.runner", json.dumps(asked)],
+            env=environment.pinned(variables, threads),
             check=True,
         )
         return json.loads(file.read_text())

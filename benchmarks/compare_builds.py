@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import build_worker, setting
+from benchmarks import build_worker, environment
 
 HERE = Path(__file__).resolve().parents[1]
 ORDER = (0, 1, 1, 0)
@@ -60,11 +60,11 @@ class Worker:
     """A process that times one build."""
 
     def __init__(self, checkout: Path, cpu: int) -> None:
-        environment = {**setting.pinned(os.environ, 1), "PYTHONHASHSEED": "0"}
-        environment.pop("PYTHONPATH", None)
+        variables = {**environment.pinned(os.environ, 1), "PYTHONHASHSEED": "0"}
+        variables.pop("PYTHONPATH", None)
         self._process = subprocess.Popen(
             [sys.executable, build_worker.__file__, str(checkout), str(cpu)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables,
         )  # fmt: skip
         self.checkout = checkout
         self.version = self._reply()

@@ -1,6 +1,6 @@
 """python -m benchmarks.decoding: the decoder against PyTorch, its switches, and its thread counts.
 
-Everything takes turns in one process, on weights that both sides share.
+Everything runs in interleaved rounds in one process, on weights that both sides share.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import setting
+from benchmarks import environment
 
 PAST, PROMPT = 256, 128
 POOLS = (1, 2, 4, 8, 16, 48)
 IDS = [(7 * index + 3) % 251 for index in range(PAST)]
-LEAST_BYTES = 1 << 28
+MIN_BYTES = 1 << 28
 """Of weights that no cache holds."""
 
 HOME = Path(__file__).parent
 
-LADDER = (
+OPTIMIZATIONS = (
     ("baseline", {}),
     ("attention in the widest SIMD", {"widest_simd": True}),
     ("gate and up projections fused", {"fused_gate_up": True}),
@@ -46,8 +46,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--presets", nargs="+", default=["tiny", "qwen2.5-0.5b"], help="models of random weights"
     )
     parser.add_argument("--layers", type=int, help="of the larger models, for a shorter run")
-    parser.add_argument("--threads", type=int, default=setting.usable_cpus())
-    parser.add_argument("--seconds", type=float, default=6.0, help="for each group of rivals")
+    parser.add_argument("--threads", type=int, default=environment.usable_cpus())
+    parser.add_argument("--seconds", type=float, default=6.0, help="for each group of backends")
     parser.add_argument("--out", type=Path, default=HOME, help="folder of the page")
     return parser.parse_args(arguments)
 
@@ -90,23 +90,23 @@ def stepping(model: Any, threads: int | None = None) -> Callable[[], object]:
     return step
 
 
-def filling(model: Any, threads: int | None = None) -> Callable[[], object]:
+def prefilling(model: Any, threads: int | None = None) -> Callable[[], object]:
     """Return a prefill of an empty context."""
 
-    def fill() -> object:
+    def prefill() -> object:
         model.reset()
         return model.prefill(IDS[:PROMPT], threads=threads)
 
-    return fill
+    return prefill
 
 
-def ladder(config: Any, weights: Any, threads: int) -> Calls:
+def cumulative_optimizations(config: Any, weights: Any, threads: int) -> Calls:
     """Return a step with each optimization switched on after the other."""
     from decoder import Decoder, Optimizations
 
     switches = dict.fromkeys(asdict(Optimizations()), False)
     calls = {}
-    for name, more in LADDER:
+    for name, more in OPTIMIZATIONS:
         switches |= more
         model = Decoder(config, weights, threads=threads, optimizations=Optimizations(**switches))
         calls[name] = stepping(model)
@@ -187,7 +187,7 @@ def transformers_calls(config: Any, weights: Any) -> Calls:
     prompt, one = torch.tensor([IDS[:PROMPT]]), torch.tensor([[5]])
     cache = DynamicCache()
 
-    def fill() -> Any:
+    def prefill() -> Any:
         with torch.inference_mode():
             out = model(prompt, past_key_values=DynamicCache(), use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].numpy()
@@ -200,12 +200,12 @@ def transformers_calls(config: Any, weights: Any) -> Calls:
 
     with torch.inference_mode():
         model(torch.tensor([IDS[:past]]), past_key_values=cache, use_cache=True, logits_to_keep=1)
-    return {"step": step, "fill": fill}
+    return {"step": step, "fill": prefill}
 
 
-def against_transformers(config: Any, weights: Any, threads: int, race: Callable[[Calls], Any]
+def against_transformers(config: Any, weights: Any, threads: int, compare: Callable[[Calls], Any]
                          ) -> dict[str, Any]:  # fmt: skip
-    """Race decoding and prefill against transformers, once both are found to agree."""
+    """Compare decoding and prefill with transformers, once both are found to agree."""
     import numpy as np
     import torch
     from decoder import Decoder
@@ -213,21 +213,21 @@ def against_transformers(config: Any, weights: Any, threads: int, race: Callable
     theirs = transformers_calls(config, weights)
     model = Decoder(config, weights, threads=threads)
     result = {}
-    for name, make in (("step", stepping), ("fill", filling)):
+    for name, make in (("step", stepping), ("fill", prefilling)):
         mine = make(model)
         np.testing.assert_allclose(mine(), theirs[name](), rtol=1e-3, atol=1e-3)
-        result[name] = race({"brickprof": mine, "transformers": theirs[name]})
+        result[name] = compare({"brickprof": mine, "transformers": theirs[name]})
     torch.set_num_threads(POOLS[-1])
     try:
-        crowd = {"brickprof": stepping(model), f"transformers on {POOLS[-1]}": theirs["step"]}
-        result["crowd"] = race(crowd)
+        calls = {"brickprof": stepping(model), f"transformers on {POOLS[-1]}": theirs["step"]}
+        result["oversubscribed"] = compare(calls)
     finally:
         torch.set_num_threads(threads)
     return result
 
 
 def measure_model(
-    preset: str, args: argparse.Namespace, race: Callable[[Calls], Any], transformers: Any
+    preset: str, args: argparse.Namespace, compare: Callable[[Calls], Any], transformers: Any
 ) -> dict[str, Any]:
     """Run everything for one model; `transformers` is the module, or None."""
     from decoder import Decoder
@@ -241,28 +241,28 @@ def measure_model(
         "layers": config.layers, "bytes": nbytes,
         "automatic": {"decode": chosen.decode, "prefill": chosen.prefill},
     }  # fmt: skip
-    if nbytes > LEAST_BYTES:
+    if nbytes > MIN_BYTES:
         print(f"{preset}: against plain loads of the weights")
         step = stepping(Decoder(config, weights, threads=chosen))
         loads = loading(weight_arrays(weights), args.threads)
-        entry["roof"] = race({"brickprof": step, "loads": loads})
+        entry["roof"] = compare({"brickprof": step, "loads": loads})
     print(f"{preset}: optimizations")
-    entry["ladder"] = race(ladder(config, weights, args.threads))
-    for name, make in (("decode", stepping), ("prefill", filling)):
+    entry["optimizations"] = compare(cumulative_optimizations(config, weights, args.threads))
+    for name, make in (("decode", stepping), ("prefill", prefilling)):
         print(f"{preset}: {name} by threads")
         counts = POOLS if name == "decode" else POOLS[:4]
-        entry[name] = race(pools(config, weights, make, counts))
+        entry[name] = compare(pools(config, weights, make, counts))
     if transformers:
         print(f"{preset}: against transformers {transformers.__version__}")
         entry["transformers"] = transformers.__version__
-        entry |= against_transformers(config, weights, args.threads, race)
+        entry |= against_transformers(config, weights, args.threads, compare)
     return entry
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run everything and return what was found."""
     import brickprof as bp
-    from benchmarks.turns import Effort, outcome, take_turns
+    from benchmarks.rounds import Effort, interleave, outcome
 
     try:
         import torch
@@ -275,18 +275,18 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         torch = transformers = None  # type: ignore[assignment]
         print("transformers and torch are not installed: not compared")
 
-    def race(calls: Calls) -> Any:
+    def compare(calls: Calls) -> Any:
         # PyTorch's idle workers spin for some milliseconds after a call.
-        found = outcome(take_turns(calls, Effort(args.seconds, 7, 0.02 if torch else 0)))
+        found = outcome(interleave(calls, Effort(args.seconds, 7, 0.02 if torch else 0)))
         for name, times in found["times"].items():
             best, median = 1e3 * times["best"], 1e3 * times["median"]
             print(f"  {name:34} {best:9.3f} ms best {median:9.3f} median", flush=True)
         return found
 
-    models = {preset: measure_model(preset, args, race, transformers) for preset in args.presets}
+    models = {preset: measure_model(preset, args, compare, transformers) for preset in args.presets}
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "threads": args.threads, "versions": setting.versions(),
+        "threads": args.threads, "versions": environment.versions(),
         "machine": bp.detect_machine().to_json(), "models": models,
     }  # fmt: skip
 
@@ -295,9 +295,9 @@ def main() -> None:
     """Run in an environment whose pools are pinned, and write the page."""
     args = parse()
     if os.environ.get("BENCH_DECODING") != "1":
-        environment, notes = setting.prepare(os.environ)
+        variables, notes = environment.prepare(os.environ)
         print(*notes, sep="\n", flush=True)
-        pinned = setting.pinned(environment, args.threads) | {"BENCH_DECODING": "1"}
+        pinned = environment.pinned(variables, args.threads) | {"BENCH_DECODING": "1"}
         os.execvpe(
             sys.executable, [sys.executable, "-m", "benchmarks.decoding", *sys.argv[1:]], pinned
         )

@@ -7,23 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks import shapes
+from benchmarks.backends import Array, Backends, heads_of, operands
 from benchmarks.ratios import OURS, Case
-from benchmarks.rivals import Array, Rivals, heads_of, operands
-from benchmarks.turns import rounded
+from benchmarks.rounds import rounded
 
 
-def error_cases(rivals: Rivals) -> Iterator[Case]:
+def error_cases(backends: Backends) -> Iterator[Case]:
     """Compare max-norm relative errors of float32 results."""
-    for problem in shapes.chosen(shapes.ERRORS_GEMM, rivals.quick):
+    for problem in shapes.chosen(shapes.ERRORS_GEMM, backends.quick):
         a, b = operands(problem, "float32")
-        calls, outs = rivals.products(a, b)
+        calls, outs = backends.products(a, b)
         for call in calls.values():
             call()
         wanted = a.astype("float64") @ b.astype("float64")
         yield _compared(f"gemm {problem.title}", outs, wanted)
-    for heads in shapes.chosen(shapes.ERRORS_ATTENTION, rivals.quick):
+    for heads in shapes.chosen(shapes.ERRORS_ATTENTION, backends.quick):
         q, k, v = heads_of(heads)
-        calls, results = rivals.attentions(q, k, v, heads.causal)
+        calls, results = backends.attentions(q, k, v, heads.causal)
         for call in calls.values():
             call()
         found = {name: result() for name, result in results.items()}

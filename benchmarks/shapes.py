@@ -1,4 +1,4 @@
-"""What is raced: every family's problems, as data."""
+"""What is measured: every family's problems, as data."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ GEMM: Mapping[str, Sequence[Product]] = {
         [*_BATCHES, (32, 1024, 1024), (64, 768, 3072), (128, 1024, 1024), (512, 1024, 1024)], "NT"
     ),
 }  # fmt: skip
-"""Products by family, each raced in float32 and float64."""
+"""Products by family, each in float32 and float64."""
 
 PACKED = "packed weight"
 """The family whose second operand brickprof packs beforehand; it stays out of overall figures."""
@@ -169,7 +169,7 @@ PEAK_FROM = 512
 
 GAIN_GEMM = Product(1024, 1024, 1024)
 GAIN_ATTENTION = Heads(8, 8, 1024, 1024, 64)
-"""What one thread and several run in turns."""
+"""What one thread and several run, interleaved."""
 
 SLOWDOWN_GEMM = Product(1024, 1024, 1024)
 SLOWDOWN_ATTENTION = Heads(12, 12, 512, 512, 64)

@@ -1,4 +1,4 @@
-"""The rivals of one process, and the calls by which each does the same work."""
+"""The backends of one process, and the calls by which each does the same work."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 import brickprof as bp
 from benchmarks import blis
 from benchmarks.ratios import OURS
+from benchmarks.rounds import MAX_PAUSE, Call, Effort, spinning
 from benchmarks.shapes import Heads, Product
-from benchmarks.turns import LONGEST_PAUSE, Call, Effort, spinning
 from brickprof._kernels import probe_peak
 
 try:
@@ -31,7 +31,7 @@ PEAK_SECONDS = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
+class Backends:
     """What takes part in this process, on how many threads and for how long.
 
     Parameters
@@ -41,7 +41,7 @@ class Rivals:
     blis : ctypes.CDLL or None
         BLIS, where it is installed.
     effort : Effort
-        How long each race goes on.
+        How long each case is measured.
     quick : bool
         Whether only a few light problems are run.
     """
@@ -52,7 +52,7 @@ class Rivals:
     quick: bool
 
     @classmethod
-    def here(cls, threads: int, seconds: float, quick: bool) -> Rivals:
+    def here(cls, threads: int, seconds: float, quick: bool) -> Backends:
         """Load what is installed, hold it to the threads, and find the pause that lets it idle."""
         library = os.environ.get("BENCH_BLIS")
         if torch:
@@ -66,13 +66,13 @@ class Rivals:
             for call in calls.values():
                 call()
             return alone
-        pause = min(spinning(calls) + 1e-3, LONGEST_PAUSE)
+        pause = min(spinning(calls) + 1e-3, MAX_PAUSE)
         return cls(threads, alone.blis, Effort(seconds, rounds, pause), quick)
 
     def products(
         self, a: Array, b: Array, packed: bool = False
     ) -> tuple[dict[str, Call], dict[str, Array]]:
-        """Return each rival's call for ``a @ b``, and the array that it writes."""
+        """Return each backend's call for ``a @ b``, and the array that it writes."""
         outs = {}
 
         def out(name: str) -> Array:
@@ -94,7 +94,7 @@ class Rivals:
     def attentions(
         self, q: Array, k: Array, v: Array, causal: bool
     ) -> tuple[dict[str, Call], dict[str, Callable[[], Array]]]:
-        """Return each rival's call for the attention, and one that gives its result."""
+        """Return each backend's call for the attention, and one that gives its result."""
         out = np.full_like(q, np.nan)
         calls: dict[str, Call] = {
             OURS: functools.partial(

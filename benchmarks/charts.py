@@ -1,4 +1,4 @@
-"""The pictures on the page of results."""
+"""The charts on the page of results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLOURS = {OURS: "#d1495b", "NumPy": "#2e6f95", "PyTorch": "#e09f3e", "BLIS": "#
 MARKERS = {OURS: "o", "NumPy": "s", "PyTorch": "^", "BLIS": "D"}
 DTYPE_COLOURS = {"float32": "#d1495b", "float64": "#2e6f95"}
 INK, PALE = "#333333", "#dddddd"
-MOST_TICKS = 9
+MAX_TICKS = 9
 
 STYLE: dict[str, Any] = {
     "font.size": 8.5,
@@ -46,7 +46,7 @@ STYLE: dict[str, Any] = {
 
 
 def draw(cases: Sequence[Case], folder: Path, suffix: str = "svg") -> list[str]:
-    """Draw what the cases allow into a folder and return the pictures' names."""
+    """Draw what the cases allow into a folder and return the charts' names."""
     figures = {"ratios": ratio_dots, "squares": square_rates, "attention": attention_rates}
     drawn = []
     with mpl.rc_context(STYLE):
@@ -108,13 +108,13 @@ def _label(kind: str, family: str) -> str:
 def _plain_ticks(axis: Any, ticks: Sequence[float], limits: tuple[float, float]) -> None:
     """Put plain numbers on a logarithmic axis, those within the limits."""
     inside = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
-    axis.set_ticks(inside if len(inside) <= MOST_TICKS else inside[::-2])
+    axis.set_ticks(inside if len(inside) <= MAX_TICKS else inside[::-2])
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
 
 def _lines(panel: Any, cases: Sequence[Case], sizes: Sequence[int]) -> None:
-    """Draw each rival's rate over the size, with the range between its quartiles."""
+    """Draw each backend's rate over the size, with the range between its quartiles."""
     for name, colour in COLOURS.items():
         found = [(size, case) for size, case in zip(sizes, cases, strict=True)
                  if name in case["times"]]  # fmt: skip

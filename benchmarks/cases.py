@@ -1,4 +1,4 @@
-"""GEMM and attention against their rivals, family by family, checked as they are raced."""
+"""GEMM and attention by every backend, family by family, checked as they are timed."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import numpy as np
 
 import brickprof as bp
 from benchmarks import shapes
+from benchmarks.backends import PEAK, Array, Backends, heads_of, operands, peak_call, torch
 from benchmarks.ratios import Case
-from benchmarks.rivals import PEAK, Array, Rivals, heads_of, operands, peak_call, torch
+from benchmarks.rounds import interleave, outcome, rounded
 from benchmarks.shapes import Heads, Product
-from benchmarks.turns import outcome, rounded, take_turns
 
 GEMM_BOUND = 256.0
 ATTENTION_BOUND = 16.0
 """Units in the last place, times the square root of the depth, that a result may be off by."""
 
 
-def gemm_races(family: str, rivals: Rivals) -> Iterator[Case]:
-    """Race one family of products in both element types."""
+def gemm_cases(family: str, backends: Backends) -> Iterator[Case]:
+    """Time one family of products in both element types."""
     if family == shapes.PACKED and not hasattr(bp, "pack"):
         return
     peak = functools.cache(peak_call)
     for dtype in shapes.DTYPES:
-        for problem in shapes.chosen(shapes.GEMM[family], rivals.quick):
-            yield _gemm_race(family, problem, dtype, rivals, peak)
+        for problem in shapes.chosen(shapes.GEMM[family], backends.quick):
+            yield _gemm_case(family, problem, dtype, backends, peak)
 
 
-def _gemm_race(
-    family: str, problem: Product, dtype: str, rivals: Rivals, peak: Callable[..., tuple]
+def _gemm_case(
+    family: str, problem: Product, dtype: str, backends: Backends, peak: Callable[..., tuple]
 ) -> Case:
-    """Race one product, with the multiply-add peak among the rivals where the product is large."""
+    """Time one product, and the multiply-add peak in the same rounds where the product is large."""
     a, b = operands(problem, dtype)
-    calls, outs = rivals.products(a, b, packed=family == shapes.PACKED)
+    calls, outs = backends.products(a, b, packed=family == shapes.PACKED)
     runners = dict(calls)
     if min(problem[:3]) >= shapes.PEAK_FROM:
-        runners[PEAK], flops = peak(dtype, rivals.threads)
-    times = take_turns(runners, rivals.effort)
+        runners[PEAK], flops = peak(dtype, backends.threads)
+    times = interleave(runners, backends.effort)
     wanted = a.astype("float64") @ b.astype("float64")
     bound = GEMM_BOUND * np.finfo(dtype).eps * problem.k**0.5
     for name, out in outs.items():
         np.testing.assert_allclose(
             out, wanted, rtol=0, atol=bound, err_msg=f"{name} {problem.title} {dtype}"
         )
-    case = _case("gemm", family, problem, dtype, rivals.threads)
+    case = _case("gemm", family, problem, dtype, backends.threads)
     if PEAK in times:
         case["peak"] = {
             "best": rounded(flops / min(times[PEAK]) / 1e9),
@@ -54,18 +54,18 @@ def _gemm_race(
     return {**case, **outcome(times)}
 
 
-def attention_races(family: str, rivals: Rivals) -> Iterator[Case]:
-    """Race one family of attentions; without PyTorch there is nobody to race."""
+def attention_cases(family: str, backends: Backends) -> Iterator[Case]:
+    """Time one family of attentions; without PyTorch there is nothing to compare."""
     if not torch:
         return
-    for problem in shapes.chosen(shapes.ATTENTION[family], rivals.quick):
+    for problem in shapes.chosen(shapes.ATTENTION[family], backends.quick):
         q, k, v = heads_of(problem)
-        calls, results = rivals.attentions(q, k, v, problem.causal)
-        times = take_turns(calls, rivals.effort)
+        calls, results = backends.attentions(q, k, v, problem.causal)
+        times = interleave(calls, backends.effort)
         ours, theirs = (result() for result in results.values())
         _check(ours, theirs, problem)
         yield {
-            **_case("attention", family, problem, "float32", rivals.threads),
+            **_case("attention", family, problem, "float32", backends.threads),
             **outcome(times),
         }
 
