@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, page, shapes
+from benchmarks import environment, page, selection
 
 HOME = Path(__file__).parent
 PARTIAL = Path("build/bench")
@@ -48,8 +48,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--only",
         metavar="FAMILY",
         nargs="+",
-        choices=shapes.NAMES,
-        help=f"some of: {', '.join(shapes.NAMES)}",
+        choices=selection.NAMES,
+        help=f"some of: {', '.join(selection.NAMES)}",
     )
     parser.add_argument(
         "--threads", type=a_count, nargs="+", metavar="N", default=[1, 2], help="thread counts"
@@ -64,12 +64,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     args.seconds = args.seconds or (0.03 if args.quick else 0.5)
     args.out = args.out or (PARTIAL if args.quick or args.only else HOME)
     return args
-
-
-def asked_names(only: Sequence[str] | None) -> list[str]:
-    """Return the families and other parts that are to be run, groups spelled out."""
-    wanted = only or shapes.NAMES
-    return [part for name in wanted for part in shapes.GROUPS.get(name, (name,))]
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -97,7 +91,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "pauses": {str(part["threads"]): part["pause"] for part in found},
         "cases": [case for part in found for case in part["cases"]],
     }
-    for name in shapes.OTHERS:
+    for name in selection.MEASUREMENTS:
         document[name] = [case for part in found for case in part.get(name, [])]
     return document
 
@@ -110,7 +104,7 @@ def one_count(
         file = Path(folder, "found.json")
         asked = {
             "threads": threads,
-            "names": asked_names(args.only),
+            "names": selection.selected(args.only),
             "seconds": args.seconds,
             "quick": args.quick,
             "first": first,

@@ -1,4 +1,4 @@
-"""GEMM and attention by every backend, family by family, checked as they are timed."""
+"""The cases of any kernel: every backend's call in interleaved rounds, with results checked."""
 
 from __future__ import annotations
 
@@ -7,83 +7,49 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-import brickprof as bp
-from benchmarks import shapes
-from benchmarks.backends import PEAK, Array, Backends, heads_of, operands, peak_call, torch
+from benchmarks.backends import PEAK, Backends, peak_call
+from benchmarks.kernels.base import KernelBenchmark, Problem, subset
 from benchmarks.ratios import Case
-from benchmarks.rounds import interleave, outcome, rounded
-from benchmarks.shapes import Heads, Product
-
-GEMM_BOUND = 256.0
-ATTENTION_BOUND = 16.0
-"""Units in the last place, times the square root of the depth, that a result may be off by."""
+from benchmarks.rounds import Call, interleave, outcome, rounded
 
 
-def gemm_cases(family: str, backends: Backends) -> Iterator[Case]:
-    """Time one family of products in both element types."""
-    if family == shapes.PACKED and not hasattr(bp, "pack"):
-        return
+def family_cases(kernel: KernelBenchmark, family: str, backends: Backends) -> Iterator[Case]:
+    """Measure one family in all its element types, where there is another backend."""
     peak = functools.cache(peak_call)
-    for dtype in shapes.DTYPES:
-        for problem in shapes.chosen(shapes.GEMM[family], backends.quick):
-            yield _gemm_case(family, problem, dtype, backends, peak)
+    for dtype in kernel.dtypes:
+        for problem in subset(kernel.families[family], backends.quick):
+            yield from _measured(kernel, family, problem, dtype, backends, peak)
 
 
-def _gemm_case(
-    family: str, problem: Product, dtype: str, backends: Backends, peak: Callable[..., tuple]
-) -> Case:
-    """Time one product, and the multiply-add peak in the same rounds where the product is large."""
-    a, b = operands(problem, dtype)
-    calls, outs = backends.products(a, b, packed=family == shapes.PACKED)
-    runners = dict(calls)
-    if min(problem[:3]) >= shapes.PEAK_FROM:
-        runners[PEAK], flops = peak(dtype, backends.threads)
-    times = interleave(runners, backends.effort)
-    wanted = a.astype("float64") @ b.astype("float64")
-    bound = GEMM_BOUND * np.finfo(dtype).eps * problem.k**0.5
-    for name, out in outs.items():
-        np.testing.assert_allclose(
-            out, wanted, rtol=0, atol=bound, err_msg=f"{name} {problem.title} {dtype}"
-        )
-    case = _case("gemm", family, problem, dtype, backends.threads)
+def _measured(
+    kernel: KernelBenchmark,
+    family: str,
+    problem: Problem,
+    dtype: str,
+    backends: Backends,
+    peak: Callable[[str, int], tuple[Call, float]],
+) -> Iterator[Case]:
+    """Measure one problem, and the multiply-add peak in the same rounds where it is shown."""
+    prepared = kernel.prepare(problem, dtype, backends, family)
+    if len(prepared.calls) == 1:
+        return
+    calls = dict(prepared.calls)
+    if kernel.peak_shown(problem):
+        calls[PEAK], flops = peak(dtype, backends.threads)
+    times = interleave(calls, backends.effort)
+    prepared.check()
+    case: Case = {
+        "kind": kernel.name,
+        "family": family,
+        "title": problem.title,
+        "shape": list(problem),
+        "dtype": dtype,
+        "threads": backends.threads,
+        "work": problem.work,
+    }
     if PEAK in times:
         case["peak"] = {
             "best": rounded(flops / min(times[PEAK]) / 1e9),
             "median": rounded(flops / float(np.median(times.pop(PEAK))) / 1e9),
         }
-    return {**case, **outcome(times)}
-
-
-def attention_cases(family: str, backends: Backends) -> Iterator[Case]:
-    """Time one family of attentions; without PyTorch there is nothing to compare."""
-    if not torch:
-        return
-    for problem in shapes.chosen(shapes.ATTENTION[family], backends.quick):
-        q, k, v = heads_of(problem)
-        calls, results = backends.attentions(q, k, v, problem.causal)
-        times = interleave(calls, backends.effort)
-        ours, theirs = (result() for result in results.values())
-        _check(ours, theirs, problem)
-        yield {
-            **_case("attention", family, problem, "float32", backends.threads),
-            **outcome(times),
-        }
-
-
-def _check(ours: Array, theirs: Array, problem: Heads) -> None:
-    """Hold brickprof's attention against the other's."""
-    bound = ATTENTION_BOUND * np.finfo("float32").eps * problem.dim**0.5
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=bound, err_msg=problem.title)
-
-
-def _case(kind: str, family: str, problem: Product | Heads, dtype: str, threads: int) -> Case:
-    """Return what a case is, before what came of it."""
-    return {
-        "kind": kind,
-        "family": family,
-        "title": problem.title,
-        "shape": list(problem),
-        "dtype": dtype,
-        "threads": threads,
-        "work": problem.work,
-    }
+    yield {**case, **outcome(times)}

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ratios, shapes, tables
+from benchmarks import ratios, tables
+from benchmarks.kernels.base import KernelBenchmark
+from benchmarks.kernels.table import KERNELS, unequal_families
 from benchmarks.ratios import Case, pick
 from benchmarks.tables import table
 
@@ -31,8 +33,7 @@ Results are checked as they are timed."""
 
 CHARTS = {
     "ratios": "Ratios to the fastest of the others, family by family",
-    "squares": "Rates of square products over their size",
-    "attention": "Rates of attention over its length",
+    **{kernel.chart.name: kernel.chart.caption for kernel in KERNELS.values()},
 }
 
 
@@ -70,8 +71,11 @@ def render(document: Document, charts: Sequence[str] = (), name: str = "") -> st
         machine(document),
         *(("## Overview", text) if (text := overview(document["cases"])) else ()),
         shown.get("ratios", ""),
-        *gemm(document["cases"], shown.get("squares", "")),
-        *attention(document["cases"], shown.get("attention", "")),
+        *(
+            text
+            for kernel in KERNELS.values()
+            for text in of_kernel(kernel, document["cases"], shown.get(kernel.chart.name, ""))
+        ),
         *(text for name, show in tables.MEASURED.items() for text in show(document[name])),
         *losing(document["cases"]),
         *tables.every_case(document["cases"]),
@@ -122,35 +126,23 @@ def overview(cases: Sequence[Case]) -> str:
     return table([*head, *(f"against {name}" for name in tables.BACKENDS)], rows) + (
         "\n\nGeometric means of ratios to the fastest of the others, and, in the last columns, to "
         "each; of best times unless medians are named. "
-        f"The family “{shapes.PACKED}” is left out."
+        f"Left out: {', '.join(f'“{family}”' for family in unequal_families())}."
     )
 
 
-def gemm(cases: Sequence[Case], chart: str) -> list[str]:
-    """Tell the products, family by family."""
-    cases = pick(cases, kind="gemm")
+def of_kernel(kernel: KernelBenchmark, cases: Sequence[Case], chart: str) -> list[str]:
+    """Tell a kernel's cases, family by family."""
+    cases = pick(cases, kind=kernel.name)
     if not cases:
         return []
-    packed = (
-        f"In “{shapes.PACKED}” brickprof packs the second operand beforehand, outside of what is"
-        " timed; the others are given the plain one."
-        if any(case["family"] == shapes.PACKED for case in cases)
-        else ""
-    )
-    return ["## GEMM", tables.families(cases), packed, chart, *tables.peaks(cases)]
-
-
-def attention(cases: Sequence[Case], chart: str) -> list[str]:
-    """Tell the attentions, family by family."""
-    cases = pick(cases, kind="attention")
-    if not cases:
-        return []
+    found = ratios.values(cases, lambda case: case["family"])
     return [
-        "## Attention",
-        "Against PyTorch's `scaled_dot_product_attention` without gradients, `enable_gqa` where"
-        " query heads share key heads.",
+        f"## {kernel.heading}",
+        kernel.note,
         tables.families(cases),
+        *(text for family, text in kernel.unequal.items() if family in found),
         chart,
+        *tables.peaks(kernel, cases),
     ]
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence
 
 import brickprof as bp
-from benchmarks import shapes
-from benchmarks.backends import Backends, heads_of, operands
+from benchmarks.backends import Backends
+from benchmarks.kernels import gemm
+from benchmarks.kernels.table import KERNELS
 from benchmarks.ratios import Case
 from benchmarks.rounds import Effort, interleave, outcome, quartiles, rounded, summary
 from brickprof import TileLevel
 from brickprof._kernels import probe_timer
+
+CORRECTED = (gemm.Product(16, 16, 16), gemm.Product(64, 64, 64), gemm.Product(128, 128, 128))
+"""Work of one Micro tile that is timed singly and in bulk."""
 
 REPEATS = 500
 """Pairs, or ten spellings, in one call of what is timed."""
@@ -109,24 +110,18 @@ def slowdown_cases(backends: Backends) -> Iterator[Case]:
     """Hold the kernels with all three levels on against the same without a profiler."""
     prof = bp.BrickProfiler()
     prof.enable_tile_profiling()
-    problem = shapes.SLOWDOWN_GEMM
-    a, b = operands(problem, "float32")
-    gemm = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
-    heads = shapes.SLOWDOWN_ATTENTION
-    q, k, v = heads_of(heads)
-    attention = functools.partial(bp.attention, q, k, v, out=np.empty_like(q), threads=1)
     effort = Effort(0.3 if backends.quick else 5.0)
-    for title, call in (("gemm", gemm), ("attention", attention)):
-        size = problem.title if title == "gemm" else heads.title
+    for kernel in KERNELS.values():
+        problem = kernel.slowdown_problem
+        call = functools.partial(kernel.call(problem, "float32"), threads=1)
         times = interleave({"off": call, "on": functools.partial(call, profiler=prof)}, effort)
-        yield {"title": f"{title} {size}", **outcome(times)}
+        yield {"title": f"{kernel.name} {problem.title}", **outcome(times)}
 
 
 def corrected_cases(backends: Backends) -> Iterator[Case]:
     """Hold the corrected time of Micro tiles against the same work timed in bulk, alternately."""
-    for problem in shapes.CORRECTED:
-        a, b = operands(problem, "float32")
-        work = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+    for problem in CORRECTED:
+        work = functools.partial(gemm.call(problem, "float32"), threads=1)
         tiles = max(20, min(500, int(5e8 / problem.work)))
         yield _corrected(
             f"Python tiles around gemm {problem.title}",
@@ -134,9 +129,8 @@ def corrected_cases(backends: Backends) -> Iterator[Case]:
             functools.partial(_bulk, work, tiles),
             backends,
         )
-    problem = shapes.SLOWDOWN_GEMM
-    a, b = operands(problem, "float32")
-    product = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+    problem = gemm.Product(1024, 1024, 1024)
+    product = functools.partial(gemm.call(problem, "float32"), threads=1)
     yield _corrected(
         f"gemm {problem.title}, its Macro tiles",
         functools.partial(_profiled, product),
@@ -194,38 +188,3 @@ def _bulk(work: Callable[[], object], count: int) -> int:
     for _ in range(count):
         pass
     return 2 * middle - before - time.perf_counter_ns()
-
-
-def gain_cases(backends: Backends) -> Iterator[Case]:
-    """Hold all threads against one, in a process that has all."""
-    several = f"{backends.threads} threads"
-    runs: dict[str, Mapping[str, Callable[[], object]]] = {}
-    for dtype in shapes.DTYPES:
-        problem = shapes.GAIN_GEMM
-        a, b = operands(problem, dtype)
-        call = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), dtype))
-        runs[f"gemm {problem.title} {dtype}"] = _by_threads(call, backends.threads)
-    q, k, v = heads_of(shapes.GAIN_ATTENTION)
-    for causal in (False, True):
-        call = functools.partial(bp.attention, q, k, v, causal=causal, out=np.empty_like(q))
-        title = shapes.GAIN_ATTENTION._replace(causal=causal).title
-        runs[f"attention {title}"] = _by_threads(call, backends.threads)
-    effort = Effort(0.2 if backends.quick else 3.0, pause=backends.effort.pause)
-    for title, calls in runs.items():
-        times = interleave(calls, effort)
-        gain = statistics.median(times["1 thread"]) / statistics.median(times[several])
-        yield {
-            "title": title,
-            "threads": backends.threads,
-            "gain": rounded(min(times["1 thread"]) / min(times[several])),
-            "median gain": rounded(gain),
-            **outcome(times),
-        }
-
-
-def _by_threads(call: functools.partial, threads: int) -> dict[str, Callable[[], object]]:
-    """Return the call on all threads and on one."""
-    return {
-        f"{threads} threads": functools.partial(call, threads=threads),
-        "1 thread": functools.partial(call, threads=1),
-    }

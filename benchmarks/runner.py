@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import brickprof as bp
-from benchmarks import environment, ratios, shapes, tables
-from benchmarks.backends import Backends, torch
-from benchmarks.cases import attention_cases, gemm_cases
+from benchmarks import environment, ratios, tables
+from benchmarks.backends import Backends
+from benchmarks.cases import family_cases
 from benchmarks.errors import error_cases
-from benchmarks.profiler_cost import corrected_cases, gain_cases, slowdown_cases, timer_cases
+from benchmarks.kernels import gemm
+from benchmarks.kernels.table import KERNELS
+from benchmarks.profiler_cost import corrected_cases, slowdown_cases, timer_cases
 from benchmarks.ratios import Case
 from benchmarks.roofs import roof_cases
+from benchmarks.thread_gain import gain_cases
 
 
 def main() -> None:
@@ -26,6 +29,8 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     threads, names = asked["threads"], asked["names"]
     backends = Backends.here(threads, asked["seconds"], asked["quick"])
+    product = gemm.prepare(gemm.Product(256, 256, 256), "float32", backends)
+    backends = backends.warmed_up(product.calls)
     pools = environment.pools(threads)
     show_environment(backends, pools)
     done: dict[str, object] = {
@@ -59,11 +64,11 @@ def measurements(backends: Backends, first: bool) -> dict[str, Callable[[], Iter
 
 def kernel_cases(names: list[str], backends: Backends) -> Iterable[Case]:
     """Run the families that were asked for."""
-    for measure, families in ((gemm_cases, shapes.GEMM), (attention_cases, shapes.ATTENTION)):
-        for family in families:
+    for kernel in KERNELS.values():
+        for family in kernel.families:
             if family in names:
                 started = time.perf_counter()
-                cases = [*shown(measure(family, backends))]
+                cases = [*shown(family_cases(kernel, family, backends))]
                 yield from cases
                 show_summary(family, cases, time.perf_counter() - started)
 
@@ -82,7 +87,7 @@ def show_environment(backends: Backends, pools: list[dict[str, object]]) -> None
     for pool in pools:
         facts = (f"{name} {value}" for name, value in pool.items() if name != "library")
         print(f"  {pool['library']}: {', '.join(facts)}")
-    if torch:
+    if torch := backends.torch:
         print(f"  PyTorch {torch.__version__}: {torch.get_num_threads()} by its own account")
     print(f"  brickprof {bp.__version__}: {', '.join(bp.isas())}, best first")
     if backends.effort.pause:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import ratios, shapes
+from benchmarks import ratios
+from benchmarks.kernels.base import KernelBenchmark
+from benchmarks.kernels.table import unequal_families
 from benchmarks.ratios import OURS, Case, pick
 
 BACKENDS = ("NumPy", "PyTorch", "BLIS")
@@ -34,8 +36,9 @@ def pool(facts: Mapping[str, Any]) -> str:
 
 
 def counted(cases: Iterable[Case]) -> list[Case]:
-    """Leave out the family in which the backends do not do the same work."""
-    return [case for case in cases if case["family"] != shapes.PACKED]
+    """Leave out the families in which the backends do not do the same work."""
+    unequal = unequal_families()
+    return [case for case in cases if case["family"] not in unequal]
 
 
 def with_spread(case: Case) -> str:
@@ -66,8 +69,8 @@ def _cell(group: Sequence[Case]) -> str:
     return f"**{best.mean:.2f}** · {middle.mean:.2f} · {best.least:.2f}" if best and middle else ""
 
 
-def peaks(cases: Sequence[Case]) -> list[str]:
-    """Return the shares of the multiply-add peak that large products reach."""
+def peaks(kernel: KernelBenchmark, cases: Sequence[Case]) -> list[str]:
+    """Return the shares of the multiply-add peak that a kernel's large problems reach."""
     large = [case for case in cases if "peak" in case]
     if not large:
         return []
@@ -81,7 +84,7 @@ def peaks(cases: Sequence[Case]) -> list[str]:
     ]  # fmt: skip
     head = ["problem", "", "peak, GFLOP/s", OURS, *BACKENDS]
     note = (
-        f"Share of the multiply-add peak, for products of {shapes.PEAK_FROM} and up; the peak is "
+        f"Share of the multiply-add peak, for {kernel.peak_note}; the peak is "
         "measured in the same rounds, and both are best times."
     )
     means = []

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import blis, environment, page, ratios, rounds, shapes, tables
+from benchmarks import blis, environment, page, ratios, rounds, selection, tables
+from benchmarks.kernels import attention, gemm
+from benchmarks.kernels.base import subset
+from benchmarks.kernels.table import KERNELS
 
 
 def times(best: float, median: float) -> dict[str, float]:
@@ -24,11 +27,14 @@ def case(
 ) -> dict[str, Any]:
     """Return a case that brickprof finished in `ours` seconds; its medians are twice the best."""
     names = {"brickprof": ours, **others}
+    heads = family in attention.FAMILIES
     return {
-        "kind": "attention" if family in shapes.ATTENTION else "gemm",
+        "kind": "attention" if heads else "gemm",
         "family": family,
         "title": f"{family} of {ours:g}",
-        "shape": [8, 8, 512, 512, 64, False] if family in shapes.ATTENTION else [64, 64, 64, "NN"],
+        "shape": [8, 8, 512, 512, 64, False]
+        if family in attention.FAMILIES
+        else [64, 64, 64, "NN"],
         "dtype": "float32",
         "threads": threads,
         "work": 1e9,
@@ -46,7 +52,7 @@ def made_up(**parts: Any) -> dict[str, Any]:
         "format": page.FORMAT, "date": "2026-01-02T03:04:05+00:00", "quick": False, "seconds": 1.0,
         "notes": ["a note"], "machine": machine, "fingerprint": "f" * 16,
         "versions": {"numpy": "9.9"}, "pools": {"1": [pool]}, "pauses": {"1": 0.0}, "cases": [],
-        **{name: [] for name in shapes.OTHERS}, **parts,
+        **{name: [] for name in selection.MEASUREMENTS}, **parts,
     }  # fmt: skip
 
 
@@ -108,9 +114,10 @@ def test_all_calls_run_in_as_many_rounds() -> None:
 
 
 def test_names_tell_parts_apart() -> None:
-    assert len(set(shapes.NAMES)) == len(shapes.NAMES)
-    assert command.asked_names(["attention", "timer"]) == [*shapes.ATTENTION, "timer"]
-    assert set(command.asked_names(None)) == set(shapes.NAMES) - set(shapes.GROUPS)
+    assert len(set(selection.NAMES)) == len(selection.NAMES)
+    assert selection.selected(["attention", "timer"]) == [*attention.FAMILIES, "timer"]
+    assert selection.selected(None) == [*selection.FAMILIES, *selection.MEASUREMENTS]
+    assert set(selection.selected(None)) == set(selection.NAMES) - set(KERNELS)
 
 
 @pytest.mark.parametrize("option", ["--threads", "--seconds"])
@@ -130,18 +137,18 @@ def test_a_page_without_cases_has_no_overview() -> None:
     assert "## Overview" in page.render(made_up(cases=[case(NumPy=2.0)]))
 
 
-@pytest.mark.parametrize("families", [shapes.GEMM, shapes.ATTENTION])
+@pytest.mark.parametrize("families", [kernel.families for kernel in KERNELS.values()])
 def test_no_problem_is_twice_in_a_family(families: Any) -> None:
     for problems in families.values():
         assert len({problem.title for problem in problems}) == len(problems)
-        assert 1 <= len(shapes.chosen(problems, quick=True)) <= 2
-        assert shapes.chosen(problems, quick=False) == list(problems)
+        assert 1 <= len(subset(problems, quick=True)) <= 2
+        assert subset(problems, quick=False) == list(problems)
 
 
 def test_work() -> None:
-    assert shapes.Product(2, 3, 4).work == 48
-    assert shapes.Heads(2, 1, 3, 5, 7).work == 4 * 7 * 15 * 2
-    assert shapes.Heads(2, 1, 3, 3, 7, causal=True).work == 4 * 7 * 6 * 2
+    assert gemm.Product(2, 3, 4).work == 48
+    assert attention.Heads(2, 1, 3, 5, 7).work == 4 * 7 * 15 * 2
+    assert attention.Heads(2, 1, 3, 3, 7, causal=True).work == 4 * 7 * 6 * 2
 
 
 def test_what_slows_openblas_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +210,7 @@ def test_the_page_of_a_run_that_won_and_lost() -> None:
     cases = [
         case("tiny", NumPy=0.5, BLIS=4.0),
         case("squares", NumPy=1.5, PyTorch=2.0) | {"peak": {"best": 2.0, "median": 2.0}},
-        case(shapes.PACKED, NumPy=64.0),
+        case(gemm.PACKED, NumPy=64.0),
         case("causal", PyTorch=2.0, threads=2),
     ]
     costs = times(1e-8, 2e-8)
