@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -15,27 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import environment, page, selection
+from benchmarks.arguments import positive_int, positive_seconds
 
 HOME = Path(__file__).parent
 PARTIAL = Path("build/bench")
-
-
-def a_count(text: str) -> int:
-    """Read a thread count."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return int(text)
-
-
-def some_seconds(text: str) -> float:
-    """Read how long a case is measured."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
-    return seconds
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -52,10 +34,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"some of: {', '.join(selection.NAMES)}",
     )
     parser.add_argument(
-        "--threads", type=a_count, nargs="+", metavar="N", default=[1, 2], help="thread counts"
+        "--threads", type=positive_int, nargs="+", metavar="N", default=[1, 2], help="thread counts"
     )
     parser.add_argument(
-        "--seconds", type=some_seconds, help="for each problem; 0.5, or 0.03 if quick"
+        "--seconds", type=positive_seconds, help="for each problem; 0.5, or 0.03 if quick"
     )
     parser.add_argument(
         "--out", type=Path, help=f"folder; {HOME.name}, or {PARTIAL} for a run of parts"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import build_worker, environment
+from benchmarks.arguments import positive_int
 
 HERE = Path(__file__).resolve().parents[1]
 ORDER = (0, 1, 1, 0)
@@ -175,13 +176,6 @@ def usable_cpus() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def positive(text: str) -> int:
-    """Read a whole number >= 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return int(text)
-
-
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     cpus = usable_cpus()
@@ -191,9 +185,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("other", type=Path, help="another checkout, with its compiled modules")
     parser.add_argument("--only", nargs="+", metavar="CASE", choices=build_worker.CASES,
                         help=f"some of: {'; '.join(build_worker.CASES)}")  # fmt: skip
-    parser.add_argument("--rounds", type=positive, default=300, help="of four blocks; 300")
-    parser.add_argument("--restarts", type=positive, default=6, help="pairs of processes; 6")
-    parser.add_argument("--block-ms", type=positive, default=8, help="length of a block; 8")
+    parser.add_argument("--rounds", type=positive_int, default=300, help="of four blocks; 300")
+    parser.add_argument("--restarts", type=positive_int, default=6, help="pairs of processes; 6")
+    parser.add_argument("--block-ms", type=positive_int, default=8, help="length of a block; 8")
     parser.add_argument("--cpu", type=int, choices=cpus, default=cpus[-1], help="pin to it")
     parser.add_argument("--fail-above", type=float, metavar="RATIO",
                         help=f"exit with {SLOWER} if a ratio is above")  # fmt: skip

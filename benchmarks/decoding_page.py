@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.decoding import PAST, POOLS, PROMPT
+from benchmarks.decoding_calls import PAST, PROMPT, THREAD_COUNTS
 from benchmarks.tables import table, threads
 
 Found = Mapping[str, Any]
@@ -45,12 +45,13 @@ def _model(model: Found) -> Iterator[str]:
     yield _optimizations(model["optimizations"])
     yield "### Thread counts"
     times = model["decode"]["times"]
-    most = times[str(POOLS[-1])]
+    highest = THREAD_COUNTS[-1]
+    most = times[str(highest)]
     yield (
         f"Decoding on the thread count chosen is **{most['best'] / step['best']:.2f}** times as "
-        f"fast as on {POOLS[-1]} threads ({most['median'] / step['median']:.2f} of medians)."
+        f"fast as on {highest} threads ({most['median'] / step['median']:.2f} of medians)."
     )
-    yield _pools(model)
+    yield _thread_counts(model)
 
 
 def _roof(found: Found, nbytes: int) -> str:
@@ -67,7 +68,7 @@ def _roof(found: Found, nbytes: int) -> str:
 def _against(model: Found) -> str:
     """Return what was measured against transformers."""
     rows = []
-    for title, name, ids in (("a step", "step", 1), ("prefill", "fill", 128)):
+    for title, name, ids in (("a step", "step", 1), ("prefill", "fill", PROMPT)):
         found = model[name]
         ours, theirs = found["times"]["brickprof"], found["times"]["transformers"]
         low, _, high = found["paired"]["transformers"]
@@ -79,7 +80,7 @@ def _against(model: Found) -> str:
     head = ["", "brickprof, tok/s", f"transformers {model['transformers']}", "ratio", "of medians"]
     ours, theirs = model["oversubscribed"]["times"].values()
     return f"{table(head, rows)}\n\n" + (
-        f"Against transformers with a pool of {POOLS[-1]} threads, a step of brickprof is "
+        f"Against transformers with a pool of {THREAD_COUNTS[-1]} threads, a step of brickprof is "
         f"**{theirs['best'] / ours['best']:.1f}** times as fast "
         f"({theirs['median'] / ours['median']:.1f} of medians)."
     )
@@ -100,12 +101,12 @@ def _optimizations(found: Found) -> str:
     return table(["", "ms a step", "gain", "of medians", "in all"], rows)
 
 
-def _pools(model: Found) -> str:
+def _thread_counts(model: Found) -> str:
     """Return the rates by thread count, of decoding and of prefill."""
     rows = []
     for title in ("decode", "prefill"):
         times = model[title]["times"]
-        ids = 1 if title == "decode" else 128
+        ids = 1 if title == "decode" else PROMPT
         for count, taken in times.items():
             best = min(other["best"] for other in times.values())
             chosen = " (chosen)" if int(count) == model["automatic"][title] else ""

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import decoding, decoding_page
+from benchmarks import decoding, decoding_calls, decoding_page
 
 
 @pytest.fixture
@@ -21,11 +21,13 @@ def test_a_tiny_model_by_switch_and_by_thread_count(
     args = decoding.parse(["--presets", "tiny", "--threads", "1", "--seconds", "0.01"])
     found = decoding.measure(args)
     model = found["models"]["tiny"]
-    assert list(model["optimizations"]["times"]) == [name for name, _ in decoding.OPTIMIZATIONS]
-    assert [int(count) for count in model["decode"]["times"]] == list(decoding.POOLS)
+    assert list(model["optimizations"]["times"]) == [
+        name for name, _ in decoding_calls.OPTIMIZATIONS
+    ]
+    assert [int(count) for count in model["decode"]["times"]] == list(decoding_calls.THREAD_COUNTS)
     page = decoding_page.render(found, "results/some.json")
     assert "## tiny, 2 layers" in page
-    assert page.count("| decode, ") == len(decoding.POOLS)
+    assert page.count("| decode, ") == len(decoding_calls.THREAD_COUNTS)
     assert "transformers" not in page.split("## tiny")[1]
     assert "not compared" in capsys.readouterr().out
 
