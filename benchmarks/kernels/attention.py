@@ -129,10 +129,11 @@ def prepare(problem: Heads, dtype: str, backends: Backends, family: str | None =
 
 def _reference(q: Array, k: Array, v: Array, causal: bool) -> Array:
     """Return the attention in float64."""
-    q, k, v = (array.astype("float64") for array in (q, k, v))
+    shared = len(q) // len(k)
+    q, k, v = (array.astype("float64") for array in (q, k.repeat(shared, 0), v.repeat(shared, 0)))
     scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
     if causal:
-        scores[:, ~np.tri(q.shape[1], k.shape[1], dtype=bool)] = -np.inf
+        scores[:, ~np.tri(q.shape[1], k.shape[1], k.shape[1] - q.shape[1], dtype=bool)] = -np.inf
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return weights @ v / weights.sum(-1, keepdims=True)
 
