@@ -62,6 +62,7 @@ class Worker:
 
     def __init__(self, checkout: Path, cpu: int) -> None:
         variables = {**environment.pinned(os.environ, 1), "PYTHONHASHSEED": "0"}
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"  # The other checkout stays as it is.
         variables.pop("PYTHONPATH", None)
         self._process = subprocess.Popen(
             [sys.executable, build_worker.__file__, str(checkout), str(cpu)],

@@ -20,7 +20,7 @@ IDS = [(7 * index + 3) % 251 for index in range(PAST)]
 MIN_BYTES = 1 << 28
 """Of weights that no cache holds."""
 
-OPTIMIZATIONS = (
+OPTIMIZATIONS: Sequence[tuple[str, dict[str, bool]]] = (
     ("baseline", {}),
     ("attention in the widest SIMD", {"widest_simd": True}),
     ("gate and up projections fused", {"fused_gate_up": True}),
@@ -48,12 +48,12 @@ def weight_bytes(config: Any) -> int:
     """Return the bytes of weights that a step reads."""
     rows = config.query_rows + 2 * config.key_rows
     layer = (rows + config.query_rows + 3 * config.intermediate) * config.hidden
-    return 4 * (config.layers * layer + config.vocab * config.hidden)
+    return 4 * int(config.layers * layer + config.vocab * config.hidden)
 
 
 def past_of(config: Any) -> int:
     """Return how many positions are there before a step."""
-    return min(PAST, config.context // 2)
+    return min(PAST, int(config.context) // 2)
 
 
 def stepping(model: Any, threads: int | None = None) -> Callable[[], object]:

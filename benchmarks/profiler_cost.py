@@ -148,7 +148,8 @@ def _corrected(
     """Alternate the two and return corrected and raw time over bulk time."""
     prof = bp.BrickProfiler()
     prof.enable_tile_profiling()
-    corrected, raw = [], []
+    corrected: list[float] = []
+    raw: list[float] = []
     tiled(prof)
     bulk()
     until = time.perf_counter() + (0.2 if backends.quick else 2.0)

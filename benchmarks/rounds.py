@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Call = Callable[[], object]
 Times = Mapping[str, Sequence[float]]
@@ -83,7 +84,7 @@ def _calls_of_a_block(call: Call) -> int:
     return max(1, int(BLOCK / max(min(_time(call, 1), _time(call, 1)), 1e-7)))
 
 
-def outcome(times: Times) -> dict[str, object]:
+def outcome(times: Times) -> dict[str, Any]:
     """Reduce times to best and quartiles, and to quartiles of each other's over the first's.
 
     A quotient is taken in each round, so that its quartiles tell the spread of the ratio itself.

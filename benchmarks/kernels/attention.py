@@ -135,13 +135,14 @@ def _reference(q: Array, k: Array, v: Array, causal: bool) -> Array:
     if causal:
         scores[:, ~np.tri(q.shape[1], k.shape[1], k.shape[1] - q.shape[1], dtype=bool)] = -np.inf
     weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return weights @ v / weights.sum(-1, keepdims=True)
+    wanted: Array = weights @ v / weights.sum(-1, keepdims=True)
+    return wanted
 
 
 def _is_self_attention(case: Case) -> bool:
     """Tell whether a case is self-attention of as many key heads at the charted head size."""
     heads, key_heads, rows, keys, dim, _ = case["shape"]
-    return heads == key_heads and rows == keys and dim == CHART_DIM
+    return bool(heads == key_heads and rows == keys and dim == CHART_DIM)
 
 
 BENCHMARK = KernelBenchmark(

@@ -162,7 +162,8 @@ def prepare(
         calls["BLIS"] = blis.product(backends.blis, a, b, out("BLIS"))
 
     def reference() -> Array:
-        return a.astype("float64") @ b.astype("float64")
+        wanted: Array = a.astype("float64") @ b.astype("float64")
+        return wanted
 
     def check() -> None:
         wanted, bound = reference(), BOUND * np.finfo(dtype).eps * problem.k**0.5
@@ -171,14 +172,16 @@ def prepare(
                 found, wanted, rtol=0, atol=bound, err_msg=f"{name} {problem.title} {dtype}"
             )
 
-    results = {name: functools.partial(outs.__getitem__, name) for name in outs}
+    results: dict[str, Callable[[], Array]] = {
+        name: functools.partial(outs.__getitem__, name) for name in outs
+    }
     return Prepared(calls, results, reference, check)
 
 
 def _is_square(case: Case) -> bool:
     """Tell whether a case is a square product of plain layout that a chart has room for."""
     m, n, k, layout = case["shape"]
-    return m == n == k >= 16 and layout == "NN"
+    return bool(m == n == k >= 16 and layout == "NN")
 
 
 BENCHMARK = KernelBenchmark(
