@@ -42,10 +42,10 @@ smoke: demo  ## Run the demo and every example
 	@set -e; for example in $(EXAMPLES); do \
 		echo "$(RUN) $$example"; $(RUN) "$$example"; done
 
-bench: $(INSTALLED)  ## Race against NumPy, PyTorch and BLIS; ARGS=--quick for a smoke run
+bench: $(INSTALLED)  ## Compare with NumPy, PyTorch and BLIS; ARGS=--quick for a smoke run
 	$(RUN) -m benchmarks $(ARGS)
 
-bench-decoder: $(INSTALLED)  ## Race the decoder against transformers, by switch and thread count
+bench-decoder: $(INSTALLED)  ## Compare the decoder with transformers, by switch and thread count
 	$(RUN) -m benchmarks.decoding $(ARGS)
 
 build: $(INSTALLED)  ## Make dist/ with the sdist and the wheel

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import subprocess
 import sys
@@ -14,28 +13,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page, setting, shapes
+from benchmarks import environment, page, selection
+from benchmarks.arguments import positive_int, positive_seconds
 
 HOME = Path(__file__).parent
 PARTIAL = Path("build/bench")
-
-
-def a_count(text: str) -> int:
-    """Read a thread count."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
-    return int(text)
-
-
-def some_seconds(text: str) -> float:
-    """Read how long a race goes on."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
-    return seconds
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -48,14 +30,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--only",
         metavar="FAMILY",
         nargs="+",
-        choices=shapes.NAMES,
-        help=f"some of: {', '.join(shapes.NAMES)}",
+        choices=selection.NAMES,
+        help=f"some of: {', '.join(selection.NAMES)}",
     )
     parser.add_argument(
-        "--threads", type=a_count, nargs="+", metavar="N", default=[1, 2], help="thread counts"
+        "--threads", type=positive_int, nargs="+", metavar="N", default=[1, 2], help="thread counts"
     )
     parser.add_argument(
-        "--seconds", type=some_seconds, help="for each problem; 0.5, or 0.03 if quick"
+        "--seconds", type=positive_seconds, help="for each problem; 0.5, or 0.03 if quick"
     )
     parser.add_argument(
         "--out", type=Path, help=f"folder; {HOME.name}, or {PARTIAL} for a run of parts"
@@ -66,23 +48,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def asked_names(only: Sequence[str] | None) -> list[str]:
-    """Return the families and other parts that are to be run, groups spelled out."""
-    wanted = only or shapes.NAMES
-    return [part for name in wanted for part in shapes.GROUPS.get(name, (name,))]
-
-
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Run a process for each thread count and put together what they found."""
-    environment, notes = setting.prepare(os.environ)
-    missing = setting.missing(environment)
+    variables, notes = environment.prepare(os.environ)
+    missing = environment.missing(variables)
     notes += [missing] if missing else []
     print(*notes, sep="\n")
-    cpus = setting.usable_cpus()
+    cpus = environment.usable_cpus()
     for threads in [count for count in args.threads if count > cpus]:
         print(f"{threads} threads left out: this process may use {cpus} CPUs")
     counts = [count for count in args.threads if count <= cpus]
-    found = [one_count(args, environment, count, count == counts[0]) for count in counts]
+    found = [one_count(args, variables, count, count == counts[0]) for count in counts]
     if not found:
         sys.exit("nothing was run")
     first = found[0]
@@ -97,28 +73,28 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "pauses": {str(part["threads"]): part["pause"] for part in found},
         "cases": [case for part in found for case in part["cases"]],
     }
-    for name in shapes.OTHERS:
+    for name in selection.MEASUREMENTS:
         document[name] = [case for part in found for case in part.get(name, [])]
     return document
 
 
 def one_count(
-    args: argparse.Namespace, environment: dict[str, str], threads: int, first: bool
+    args: argparse.Namespace, variables: dict[str, str], threads: int, first: bool
 ) -> dict[str, Any]:
     """Run everything at one thread count in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "found.json")
         asked = {
             "threads": threads,
-            "names": asked_names(args.only),
+            "names": selection.selected(args.only),
             "seconds": args.seconds,
             "quick": args.quick,
             "first": first,
             "file": str(file),
         }
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps(asked)],
-            env=setting.pinned(environment, threads),
+            [sys.executable, "-m", "benchmarks.runner", json.dumps(asked)],
+            env=environment.pinned(variables, threads),
             check=True,
         )
         return json.loads(file.read_text())

@@ -122,8 +122,8 @@ def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
 
 def fetched(plan: bp.GemmPlan | bp.AttentionPlan) -> tuple[int, int]:
     """Return the bytes that a plan fetches into L1 and L2: all but stores to what is there."""
-    midi, macro = (plan.level(level).nbytes for level in (TileLevel.MIDI, TileLevel.MACRO))
-    return midi - plan.stored_again(TileLevel.MIDI), macro - plan.stored_again(TileLevel.MACRO)
+    midi, macro = (plan.level(level) for level in (TileLevel.MIDI, TileLevel.MACRO))
+    return midi.nbytes - midi.updated_bytes, macro.nbytes - macro.updated_bytes
 
 
 def compare(kind: str, sizes: tuple[int, ...]) -> Traffic:

@@ -1,4 +1,4 @@
-"""How far results are from those in float64, next to NumPy's and PyTorch's."""
+"""How far results are from those in float64, next to those of the other backends."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks import shapes
+from benchmarks.backends import Array, Backends
+from benchmarks.kernels.base import subset
+from benchmarks.kernels.table import KERNELS
 from benchmarks.ratios import OURS, Case
-from benchmarks.rivals import Array, Rivals, heads_of, operands
-from benchmarks.turns import rounded
+from benchmarks.rounds import rounded
 
 
-def error_cases(rivals: Rivals) -> Iterator[Case]:
+def error_cases(backends: Backends) -> Iterator[Case]:
     """Compare max-norm relative errors of float32 results."""
-    for problem in shapes.chosen(shapes.ERRORS_GEMM, rivals.quick):
-        a, b = operands(problem, "float32")
-        calls, outs = rivals.products(a, b)
-        for call in calls.values():
-            call()
-        wanted = a.astype("float64") @ b.astype("float64")
-        yield _compared(f"gemm {problem.title}", outs, wanted)
-    for heads in shapes.chosen(shapes.ERRORS_ATTENTION, rivals.quick):
-        q, k, v = heads_of(heads)
-        calls, results = rivals.attentions(q, k, v, heads.causal)
-        for call in calls.values():
-            call()
-        found = {name: result() for name, result in results.items()}
-        yield _compared(f"attention {heads.title}", found, _attention(q, k, v, heads.causal))
+    for kernel in KERNELS.values():
+        for problem in subset(kernel.error_problems, backends.quick):
+            prepared = kernel.prepare(problem, "float32", backends, None)
+            for call in prepared.calls.values():
+                call()
+            found = {name: result() for name, result in prepared.results.items()}
+            yield _compared(f"{kernel.name} {problem.title}", found, prepared.reference())
 
 
 def _compared(title: str, found: dict[str, Array], wanted: Array) -> Case:
@@ -41,13 +35,3 @@ def _compared(title: str, found: dict[str, Array], wanted: Array) -> Case:
             name: rounded(errors[OURS] / error) for name, error in errors.items() if name != OURS
         },
     }
-
-
-def _attention(q: Array, k: Array, v: Array, causal: bool) -> Array:
-    """Return the attention in float64."""
-    q, k, v = (array.astype("float64") for array in (q, k, v))
-    scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
-    if causal:
-        scores[:, ~np.tri(q.shape[1], k.shape[1], dtype=bool)] = -np.inf
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
-    return weights @ v / weights.sum(-1, keepdims=True)

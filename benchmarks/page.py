@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ratios, shapes, tables
+from benchmarks import ratios, tables
+from benchmarks.kernels.base import KernelBenchmark
+from benchmarks.kernels.table import KERNELS, unequal_families
 from benchmarks.ratios import Case, pick
 from benchmarks.tables import table
 
@@ -23,16 +25,15 @@ Document = dict[str, Any]
 INTRODUCTION = """\
 Made by `make bench`, from [{name}]({name}), on {date}.
 
-All rivals run in one process and take turns, in a new order each round, so that a drift of the
+All backends run in one process, in interleaved rounds of a new order each, so that a drift of the
 machine hits all alike. A ratio is the other's time over brickprof's: **above 1, brickprof is
 faster**. Unless another is named it is against the fastest of the others, problem by problem.
 Thread counts of all libraries are pinned and checked. Short calls are repeated to fill 0.2 ms.
-Results are checked as they are raced."""
+Results are checked as they are timed."""
 
-PICTURES = {
+CHARTS = {
     "ratios": "Ratios to the fastest of the others, family by family",
-    "squares": "Rates of square products over their size",
-    "attention": "Rates of attention over its length",
+    **{kernel.chart.name: kernel.chart.caption for kernel in KERNELS.values()},
 }
 
 
@@ -48,19 +49,19 @@ def to_json(document: Document) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def render(document: Document, pictures: Sequence[str] = (), name: str = "") -> str:
+def render(document: Document, charts: Sequence[str] = (), name: str = "") -> str:
     """Return the page.
 
     Parameters
     ----------
     document : dict
         What a run found.
-    pictures : sequence of str
-        Those of `PICTURES` that were drawn.
+    charts : sequence of str
+        Those of `CHARTS` that were drawn.
     name : str
         Where the JSON is, seen from the page.
     """
-    shown = {key: f"![{PICTURES[key]}](results/{key}.svg)" for key in pictures}
+    shown = {key: f"![{CHARTS[key]}](results/{key}.svg)" for key in charts}
     quick = "This was a smoke run: its figures mean nothing.\n" if document["quick"] else ""
     sections = [
         "# Results",
@@ -70,8 +71,11 @@ def render(document: Document, pictures: Sequence[str] = (), name: str = "") -> 
         machine(document),
         *(("## Overview", text) if (text := overview(document["cases"])) else ()),
         shown.get("ratios", ""),
-        *gemm(document["cases"], shown.get("squares", "")),
-        *attention(document["cases"], shown.get("attention", "")),
+        *(
+            text
+            for kernel in KERNELS.values()
+            for text in of_kernel(kernel, document["cases"], shown.get(kernel.chart.name, ""))
+        ),
         *(text for name, show in tables.MEASURED.items() for text in show(document[name])),
         *losing(document["cases"]),
         *tables.every_case(document["cases"]),
@@ -93,13 +97,13 @@ def machine(document: Document) -> str:
     for threads, pools in document["pools"].items():
         told = "; ".join(tables.pool(pool) for pool in pools)
         pause = document["pauses"][threads]
-        slept = f"; {pause * 1e3:.0f} ms of sleep before each turn, for idle workers spin"
+        slept = f"; {pause * 1e3:.0f} ms of sleep before each block, for idle workers spin"
         lines.append(f"- {tables.threads(int(threads))}: {told}{slept if pause else ''}")
     return "\n".join([*lines, *(f"- {note}" for note in document["notes"])])
 
 
 def overview(cases: Sequence[Case]) -> str:
-    """Tell the means over all families; nothing where nothing was raced."""
+    """Tell the means over all families; nothing where nothing was compared."""
     rows = []
     for kind, dtype, threads in ratios.values(
         cases, lambda case: (case["kind"], case["dtype"], case["threads"])
@@ -107,7 +111,7 @@ def overview(cases: Sequence[Case]) -> str:
         group = pick(tables.counted(cases), kind=kind, dtype=dtype, threads=threads)
         best, middle = ratios.summarize(group), ratios.summarize(group, "median")
         if best and middle:
-            each = [ratios.summarize(group, "best", name) for name in tables.RIVALS]
+            each = [ratios.summarize(group, "best", name) for name in tables.BACKENDS]
             rows.append(
                 [
                     f"{kind} {dtype}, {tables.threads(threads)}", best.count,
@@ -119,50 +123,38 @@ def overview(cases: Sequence[Case]) -> str:
     if not rows:
         return ""
     head = ["", "problems", "mean", "least", "won", "mean of medians", "least of medians"]
-    return table([*head, *(f"against {name}" for name in tables.RIVALS)], rows) + (
+    return table([*head, *(f"against {name}" for name in tables.BACKENDS)], rows) + (
         "\n\nGeometric means of ratios to the fastest of the others, and, in the last columns, to "
         "each; of best times unless medians are named. "
-        f"The family “{shapes.PACKED}” is left out."
+        f"Left out: {', '.join(f'“{family}”' for family in unequal_families())}."
     )
 
 
-def gemm(cases: Sequence[Case], picture: str) -> list[str]:
-    """Tell the products, family by family."""
-    cases = pick(cases, kind="gemm")
+def of_kernel(kernel: KernelBenchmark, cases: Sequence[Case], chart: str) -> list[str]:
+    """Tell a kernel's cases, family by family."""
+    cases = pick(cases, kind=kernel.name)
     if not cases:
         return []
-    packed = (
-        f"In “{shapes.PACKED}” brickprof packs the second operand beforehand, outside of what is"
-        " timed; the others are given the plain one."
-        if any(case["family"] == shapes.PACKED for case in cases)
-        else ""
-    )
-    return ["## GEMM", tables.families(cases), packed, picture, *tables.peaks(cases)]
-
-
-def attention(cases: Sequence[Case], picture: str) -> list[str]:
-    """Tell the attentions, family by family."""
-    cases = pick(cases, kind="attention")
-    if not cases:
-        return []
+    found = ratios.values(cases, lambda case: case["family"])
     return [
-        "## Attention",
-        "Against PyTorch's `scaled_dot_product_attention` without gradients, `enable_gqa` where"
-        " query heads share key heads.",
+        f"## {kernel.heading}",
+        kernel.note,
         tables.families(cases),
-        picture,
+        *(text for family, text in kernel.unequal.items() if family in found),
+        chart,
+        *tables.peaks(kernel, cases),
     ]
 
 
 def losing(cases: Sequence[Case]) -> list[str]:
     """List what another does faster, the worst first."""
     lost = ratios.losses(cases)
-    raced = [case for case in cases if len(case["times"]) > 1]
-    if not raced:
+    compared = [case for case in cases if len(case["times"]) > 1]
+    if not compared:
         return []
     lines = [
-        f"In {len(lost)} of {len(raced)} races another's best time is better than brickprof's, in "
-        f"{len(ratios.losses(cases, below=0.95))} by more than a twentieth; by medians it is "
+        f"In {len(lost)} of {len(compared)} cases another's best time is better than brickprof's, "
+        f"in {len(ratios.losses(cases, below=0.95))} by more than a twentieth; by medians it is "
         f"{len(ratios.losses(cases, 'median'))} and "
         f"{len(ratios.losses(cases, 'median', 0.95))}.",
     ]
@@ -182,15 +174,15 @@ def losing(cases: Sequence[Case]) -> list[str]:
 
 
 def write(document: Document, folder: Path, name: str = "") -> Path:
-    """Draw the pictures where matplotlib is installed, and write the page."""
+    """Draw the charts where matplotlib is installed, and write the page."""
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
     try:
-        from benchmarks import pictures
+        from benchmarks import charts
 
-        drawn = pictures.draw(document["cases"], results)
+        drawn = charts.draw(document["cases"], results)
     except ImportError:
-        print("no pictures: matplotlib is not installed")
+        print("no charts: matplotlib is not installed")
         drawn = []
     path = folder / PAGE
     path.write_text(render(document, drawn, name))

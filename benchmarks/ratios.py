@@ -22,7 +22,7 @@ class Summary(NamedTuple):
 
 
 def others(case: Case) -> list[str]:
-    """Return the rivals that brickprof was raced against."""
+    """Return the backends that brickprof was measured against."""
     return [name for name in case["times"] if name != OURS]
 
 
@@ -37,7 +37,7 @@ def ratio(case: Case, of: str = "best", other: str | None = None) -> float:
     Parameters
     ----------
     case : dict
-        A race.
+        What was measured.
     of : {"best", "median"}
         Which times.
     other : str, optional
@@ -54,12 +54,12 @@ def spread(case: Case, other: str | None = None) -> tuple[float, float]:
 
 
 def rate(case: Case, name: str, of: str = "best") -> float:
-    """Return a rival's GFLOP/s."""
+    """Return a backend's GFLOP/s."""
     return case["work"] / case["times"][name][of] / 1e9
 
 
 def peak_fraction(case: Case, name: str, of: str = "best") -> float:
-    """Return a rival's share of the multiply-add peak that was measured between its turns."""
+    """Return a backend's share of the multiply-add peak, measured in the same rounds."""
     return rate(case, name, of) / case["peak"][of]
 
 
@@ -77,7 +77,7 @@ def summarize(cases: Iterable[Case], of: str = "best", other: str | None = None)
 
 
 def shares(cases: Iterable[Case], name: str) -> Summary | None:
-    """Sum up a rival's shares of the peak; none is won."""
+    """Sum up a backend's shares of the peak; none is won."""
     found = [peak_fraction(case, name) for case in cases if name in case["times"]]
     if not found:
         return None

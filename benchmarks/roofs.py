@@ -1,6 +1,6 @@
 """Measured roofs against likwid-bench, an outside opinion, in one run.
 
-Both sides are measured in turns on one thread, on the same working sets; the ratio is that of
+Both sides are measured alternately on one thread, on the same working sets; the ratio is that of
 their best.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import brickprof as bp
 from benchmarks.ratios import Case
-from benchmarks.turns import rounded
+from benchmarks.rounds import rounded
 
 
 def likwid(test: str, size: str, field: str) -> float:
@@ -27,7 +27,7 @@ def likwid(test: str, size: str, field: str) -> float:
 
 
 def roof_cases(quick: bool) -> Iterator[Case]:
-    """Measure both sides in turns; a smoke run takes the peak alone."""
+    """Measure both sides alternately; a smoke run takes the peak alone."""
     if not shutil.which("likwid-bench"):
         return
     wide = bp.detect_machine().isa == "avx512"

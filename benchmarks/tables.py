@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import ratios, shapes
+from benchmarks import ratios
+from benchmarks.kernels.base import KernelBenchmark
+from benchmarks.kernels.table import unequal_families
 from benchmarks.ratios import OURS, Case, pick
 
-RIVALS = ("NumPy", "PyTorch", "BLIS")
+BACKENDS = ("NumPy", "PyTorch", "BLIS")
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
@@ -34,8 +36,9 @@ def pool(facts: Mapping[str, Any]) -> str:
 
 
 def counted(cases: Iterable[Case]) -> list[Case]:
-    """Leave out the family that is no race between equals."""
-    return [case for case in cases if case["family"] != shapes.PACKED]
+    """Leave out the families in which the backends do not do the same work."""
+    unequal = unequal_families()
+    return [case for case in cases if case["family"] not in unequal]
 
 
 def with_spread(case: Case) -> str:
@@ -66,8 +69,8 @@ def _cell(group: Sequence[Case]) -> str:
     return f"**{best.mean:.2f}** · {middle.mean:.2f} · {best.least:.2f}" if best and middle else ""
 
 
-def peaks(cases: Sequence[Case]) -> list[str]:
-    """Return the shares of the multiply-add peak that large products reach."""
+def peaks(kernel: KernelBenchmark, cases: Sequence[Case]) -> list[str]:
+    """Return the shares of the multiply-add peak that a kernel's large problems reach."""
     large = [case for case in cases if "peak" in case]
     if not large:
         return []
@@ -75,22 +78,22 @@ def peaks(cases: Sequence[Case]) -> list[str]:
         [
             case["title"], f"{case['dtype']}, {threads(case['threads'])}",
             f"{case['peak']['best']:.0f}",
-            *(_share(case, name) for name in (OURS, *RIVALS)),
+            *(_share(case, name) for name in (OURS, *BACKENDS)),
         ]
         for case in sorted(large, key=lambda case: (case["dtype"], case["threads"]))
     ]  # fmt: skip
-    head = ["problem", "", "peak, GFLOP/s", OURS, *RIVALS]
+    head = ["problem", "", "peak, GFLOP/s", OURS, *BACKENDS]
     note = (
-        f"Share of the multiply-add peak, for products of {shapes.PEAK_FROM} and up; the peak is "
-        "measured between the turns, and both are best times."
+        f"Share of the multiply-add peak, for {kernel.peak_note}; the peak is "
+        "measured in the same rounds, and both are best times."
     )
     means = []
     for dtype, count in ratios.values(large, lambda case: (case["dtype"], case["threads"])):
         group = pick(large, dtype=dtype, threads=count)
-        shares = [ratios.shares(group, name) for name in (OURS, *RIVALS)]
+        shares = [ratios.shares(group, name) for name in (OURS, *BACKENDS)]
         cells = [f"{found.mean:.1%}, least {found.least:.1%}" if found else "" for found in shares]
         means.append([f"{dtype}, {threads(count)}", *cells])
-    summary = table(["geometric mean", OURS, *RIVALS], means)
+    summary = table(["geometric mean", OURS, *BACKENDS], means)
     return ["### Share of the peak", note, summary, folded("Products", table(head, rows))]
 
 
@@ -111,7 +114,7 @@ def gain(cases: Sequence[Case]) -> list[str]:
         [case["title"], case["threads"], f"{case['gain']:.2f}", f"{case['median gain']:.2f}"]
         for case in cases
     ]
-    note = "One thread's time over that of several, in turns in one process."
+    note = "One thread's time over that of several, in interleaved rounds in one process."
     shown = table(["", "threads", "of best", "of medians"], rows)
     return ["## What threads gain", note, shown]
 
@@ -137,7 +140,7 @@ def slowdown(cases: Sequence[Case]) -> list[str]:
         [case["title"], _quartiles([value - 1 for value in case["paired"]["on"]], "{:+.2%}")]
         for case in cases
     ]
-    note = "All three levels on, against the same without a profiler, in turns on one thread."
+    note = "All three levels on, against the same without a profiler, interleaved on one thread."
     shown = table(["", "median (quartiles)"], rows)
     return ["## What profiling slows down", note, shown] if cases else []
 
@@ -166,9 +169,9 @@ def errors(cases: Sequence[Case]) -> list[str]:
         [
             case["title"],
             *(f"{case['errors'][name]:.2g}" if name in case["errors"] else ""
-              for name in (OURS, *RIVALS)),
+              for name in (OURS, *BACKENDS)),
             *(f"{case['ratios'][name]:.2f}" if name in case["ratios"] else ""
-              for name in RIVALS[:2]),
+              for name in BACKENDS[:2]),
         ]
         for case in cases
     ]  # fmt: skip
@@ -176,7 +179,7 @@ def errors(cases: Sequence[Case]) -> list[str]:
         "Largest error of a float32 result over the largest value of the float64 one. Below 1,"
         " brickprof is nearer than the other."
     )
-    head = ["", OURS, *RIVALS, *(f"{OURS} / {name}" for name in RIVALS[:2])]
+    head = ["", OURS, *BACKENDS, *(f"{OURS} / {name}" for name in BACKENDS[:2])]
     return ["## Errors", note, table(head, rows)]
 
 
@@ -192,7 +195,9 @@ def roofs(cases: Sequence[Case]) -> list[str]:
         ]
         for case in cases
     ]  # fmt: skip
-    note = "What brickprof takes for the machine's roofs, and what likwid-bench measures, in turns."
+    note = (
+        "What brickprof takes for the machine's roofs, and what likwid-bench measures, alternately."
+    )
     return ["## Roofs", note, table(["", OURS, "likwid", "ratio", "lowest to highest"], rows)]
 
 
@@ -201,7 +206,7 @@ def _range(found: Sequence[float]) -> str:
 
 
 def every_case(cases: Sequence[Case]) -> list[str]:
-    """Return every race, folded by thread count and family."""
+    """Return every case, folded by thread count and family."""
     sections = []
     for count, kind, family in ratios.values(
         cases, lambda case: (case["threads"], case["kind"], case["family"])
@@ -220,7 +225,7 @@ def every_case(cases: Sequence[Case]) -> list[str]:
         head = ["problem", "", *names, "ratio of best", "of medians (quartiles)"]
         sections.append(folded(f"{kind}, {family}, {threads(count)}", table(head, rows)))
     note = "GFLOP/s of best times; ratios to the fastest of the others."
-    return ["## All races", note, *sections] if sections else []
+    return ["## All cases", note, *sections] if sections else []
 
 
 def _rate(case: Case, name: str) -> str:
@@ -235,4 +240,4 @@ MEASURED = {
     "errors": errors,
     "roofs": roofs,
 }
-"""What makes the section of each part that is no race of kernels."""
+"""What makes the section of each measurement besides the kernels' cases."""

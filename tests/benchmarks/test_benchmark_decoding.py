@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import decoding, decoding_page
+from benchmarks import decoding, decoding_calls, decoding_page
 
 
 @pytest.fixture
@@ -21,17 +21,19 @@ def test_a_tiny_model_by_switch_and_by_thread_count(
     args = decoding.parse(["--presets", "tiny", "--threads", "1", "--seconds", "0.01"])
     found = decoding.measure(args)
     model = found["models"]["tiny"]
-    assert list(model["ladder"]["times"]) == [name for name, _ in decoding.LADDER]
-    assert [int(count) for count in model["decode"]["times"]] == list(decoding.POOLS)
+    assert list(model["optimizations"]["times"]) == [
+        name for name, _ in decoding_calls.OPTIMIZATIONS
+    ]
+    assert [int(count) for count in model["decode"]["times"]] == list(decoding_calls.THREAD_COUNTS)
     page = decoding_page.render(found, "results/some.json")
     assert "## tiny, 2 layers" in page
-    assert page.count("| decode, ") == len(decoding.POOLS)
+    assert page.count("| decode, ") == len(decoding_calls.THREAD_COUNTS)
     assert "transformers" not in page.split("## tiny")[1]
     assert "not compared" in capsys.readouterr().out
 
 
-def race(**seconds: float) -> dict[str, dict[str, object]]:
-    """Return what a race of these times gives; names have blanks for underscores."""
+def compared(**seconds: float) -> dict[str, dict[str, object]]:
+    """Return what a comparison of these times gives; names have blanks for underscores."""
     names = {name.replace("_", " ").strip(): taken for name, taken in seconds.items()}
     return {
         "times": {name: {"best": taken, "median": 2 * taken} for name, taken in names.items()},
@@ -44,14 +46,14 @@ def test_the_figures_of_the_page() -> None:
         "layers": 3,
         "bytes": 4e9,
         "automatic": {"decode": 2, "prefill": 1},
-        "roof": race(brickprof=0.1, loads=0.09),
-        "ladder": race(baseline=0.3, one_parallel_region=0.1),
-        "decode": race(_1=0.2, _2=0.1, _48=0.4),
-        "prefill": race(_1=0.2, _2=0.1),
+        "roof": compared(brickprof=0.1, loads=0.09),
+        "optimizations": compared(baseline=0.3, one_parallel_region=0.1),
+        "decode": compared(_1=0.2, _2=0.1, _48=0.4),
+        "prefill": compared(_1=0.2, _2=0.1),
         "transformers": "5.0",
-        "step": race(brickprof=0.1, transformers=0.25),
-        "fill": race(brickprof=0.1, transformers=0.15),
-        "crowd": race(brickprof=0.1, transformers_on_48=0.5),
+        "step": compared(brickprof=0.1, transformers=0.25),
+        "fill": compared(brickprof=0.1, transformers=0.15),
+        "oversubscribed": compared(brickprof=0.1, transformers_on_48=0.5),
     }
     machine = {"cpu": "A CPU"}
     found = {"date": "2026-01-02T", "machine": machine, "threads": 2, "models": {"big": model}}

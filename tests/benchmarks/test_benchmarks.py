@@ -12,23 +12,29 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import blis, page, ratios, setting, shapes, tables, turns
+from benchmarks import blis, environment, page, ratios, rounds, selection, tables
+from benchmarks.kernels import attention, gemm
+from benchmarks.kernels.base import subset
+from benchmarks.kernels.table import KERNELS
 
 
 def times(best: float, median: float) -> dict[str, float]:
-    return {"best": best, "q1": best, "median": median, "q3": 2 * median, "turns": 9}
+    return {"best": best, "q1": best, "median": median, "q3": 2 * median, "rounds": 9}
 
 
 def case(
     family: str = "squares", *, ours: float = 1.0, threads: int = 1, **others: float
 ) -> dict[str, Any]:
-    """Return a race that brickprof finished in `ours` seconds; its medians are twice the best."""
+    """Return a case that brickprof finished in `ours` seconds; its medians are twice the best."""
     names = {"brickprof": ours, **others}
+    heads = family in attention.FAMILIES
     return {
-        "kind": "attention" if family in shapes.ATTENTION else "gemm",
+        "kind": "attention" if heads else "gemm",
         "family": family,
         "title": f"{family} of {ours:g}",
-        "shape": [8, 8, 512, 512, 64, False] if family in shapes.ATTENTION else [64, 64, 64, "NN"],
+        "shape": [8, 8, 512, 512, 64, False]
+        if family in attention.FAMILIES
+        else [64, 64, 64, "NN"],
         "dtype": "float32",
         "threads": threads,
         "work": 1e9,
@@ -46,25 +52,25 @@ def made_up(**parts: Any) -> dict[str, Any]:
         "format": page.FORMAT, "date": "2026-01-02T03:04:05+00:00", "quick": False, "seconds": 1.0,
         "notes": ["a note"], "machine": machine, "fingerprint": "f" * 16,
         "versions": {"numpy": "9.9"}, "pools": {"1": [pool]}, "pauses": {"1": 0.0}, "cases": [],
-        **{name: [] for name in shapes.OTHERS}, **parts,
+        **{name: [] for name in selection.MEASUREMENTS}, **parts,
     }  # fmt: skip
 
 
 def test_a_ratio_is_to_the_fastest_of_the_others() -> None:
-    race = case(ours=2.0, NumPy=3.0, BLIS=1.0)
-    assert ratios.best_other(race) == "BLIS"
-    assert ratios.ratio(race) == 0.5
-    assert ratios.ratio(race, "median") == 0.5
-    assert ratios.ratio(race, other="NumPy") == 1.5
-    assert ratios.spread(race) == (0.9, 1.1)
-    assert ratios.rate(race, "brickprof") == 0.5
+    measured = case(ours=2.0, NumPy=3.0, BLIS=1.0)
+    assert ratios.best_other(measured) == "BLIS"
+    assert ratios.ratio(measured) == 0.5
+    assert ratios.ratio(measured, "median") == 0.5
+    assert ratios.ratio(measured, other="NumPy") == 1.5
+    assert ratios.spread(measured) == (0.9, 1.1)
+    assert ratios.rate(measured, "brickprof") == 0.5
 
 
 def test_the_fastest_by_median_may_be_another() -> None:
-    race = case(ours=1.0, NumPy=2.0, BLIS=3.0)
-    race["times"]["BLIS"]["median"] = 1.5
-    assert ratios.ratio(race) == 2.0
-    assert ratios.ratio(race, "median") == 0.75
+    measured = case(ours=1.0, NumPy=2.0, BLIS=3.0)
+    measured["times"]["BLIS"]["median"] = 1.5
+    assert ratios.ratio(measured) == 2.0
+    assert ratios.ratio(measured, "median") == 0.75
 
 
 def test_summaries() -> None:
@@ -83,34 +89,35 @@ def test_losses_are_the_worst_first() -> None:
 
 
 def test_the_share_of_the_peak() -> None:
-    race = case(ours=0.5, NumPy=1.0) | {"peak": {"best": 4.0, "median": 2.0}}
-    assert ratios.peak_fraction(race, "brickprof") == 0.5
-    assert ratios.peak_fraction(race, "NumPy", "median") == 0.25
-    both = ratios.shares([race, case(ours=2.0) | {"peak": {"best": 4.0}}], "brickprof")
+    measured = case(ours=0.5, NumPy=1.0) | {"peak": {"best": 4.0, "median": 2.0}}
+    assert ratios.peak_fraction(measured, "brickprof") == 0.5
+    assert ratios.peak_fraction(measured, "NumPy", "median") == 0.25
+    both = ratios.shares([measured, case(ours=2.0) | {"peak": {"best": 4.0}}], "brickprof")
     assert both == ratios.Summary(2, pytest.approx(0.25), 0.125, 0.0)
-    assert ratios.shares([race], "PyTorch") is None
+    assert ratios.shares([measured], "PyTorch") is None
 
 
 def test_outcomes_keep_quotients_of_each_round() -> None:
-    found = turns.outcome({"ours": [1.0, 2.0, 4.0], "other": [3.0, 2.0, 2.0]})
+    found = rounds.outcome({"ours": [1.0, 2.0, 4.0], "other": [3.0, 2.0, 2.0]})
     assert found["paired"] == {"other": [0.75, 1.0, 2.0]}
     assert found["times"]["ours"] == {  # type: ignore[index]
-        "best": 1.0, "q1": 1.5, "median": 2.0, "q3": 3.0, "turns": 3
+        "best": 1.0, "q1": 1.5, "median": 2.0, "q3": 3.0, "rounds": 3
     }  # fmt: skip
 
 
-def test_rivals_take_as_many_turns() -> None:
+def test_all_calls_run_in_as_many_rounds() -> None:
     calls: list[str] = []
-    rivals = {name: lambda name=name: calls.append(name) for name in "abc"}
-    found = turns.take_turns(rivals, turns.Effort(0.0, least_rounds=4))
+    recorded = {name: lambda name=name: calls.append(name) for name in "abc"}
+    found = rounds.interleave(recorded, rounds.Effort(0.0, min_rounds=4))
     assert {name: len(taken) for name, taken in found.items()} == dict.fromkeys("abc", 4)
     assert set(calls) == set("abc")
 
 
 def test_names_tell_parts_apart() -> None:
-    assert len(set(shapes.NAMES)) == len(shapes.NAMES)
-    assert command.asked_names(["attention", "timer"]) == [*shapes.ATTENTION, "timer"]
-    assert set(command.asked_names(None)) == set(shapes.NAMES) - set(shapes.GROUPS)
+    assert len(set(selection.NAMES)) == len(selection.NAMES)
+    assert selection.selected(["attention", "timer"]) == [*attention.FAMILIES, "timer"]
+    assert selection.selected(None) == [*selection.FAMILIES, *selection.MEASUREMENTS]
+    assert set(selection.selected(None)) == set(selection.NAMES) - set(KERNELS)
 
 
 @pytest.mark.parametrize("option", ["--threads", "--seconds"])
@@ -124,34 +131,34 @@ def test_bad_arguments_are_refused_before_anything_runs(
     assert f"{option}: must be" in capsys.readouterr().err
 
 
-def test_a_page_without_races_has_no_overview() -> None:
+def test_a_page_without_cases_has_no_overview() -> None:
     assert page.overview([]) == ""
     assert "## Overview" not in page.render(made_up())
     assert "## Overview" in page.render(made_up(cases=[case(NumPy=2.0)]))
 
 
-@pytest.mark.parametrize("families", [shapes.GEMM, shapes.ATTENTION])
-def test_no_problem_is_raced_twice_in_a_family(families: Any) -> None:
+@pytest.mark.parametrize("families", [kernel.families for kernel in KERNELS.values()])
+def test_no_problem_is_twice_in_a_family(families: Any) -> None:
     for problems in families.values():
         assert len({problem.title for problem in problems}) == len(problems)
-        assert 1 <= len(shapes.chosen(problems, quick=True)) <= 2
-        assert shapes.chosen(problems, quick=False) == list(problems)
+        assert 1 <= len(subset(problems, quick=True)) <= 2
+        assert subset(problems, quick=False) == list(problems)
 
 
 def test_work() -> None:
-    assert shapes.Product(2, 3, 4).work == 48
-    assert shapes.Heads(2, 1, 3, 5, 7).work == 4 * 7 * 15 * 2
-    assert shapes.Heads(2, 1, 3, 3, 7, causal=True).work == 4 * 7 * 6 * 2
+    assert gemm.Product(2, 3, 4).work == 48
+    assert attention.Heads(2, 1, 3, 5, 7).work == 4 * 7 * 15 * 2
+    assert attention.Heads(2, 1, 3, 3, 7, causal=True).work == 4 * 7 * 6 * 2
 
 
 def test_what_slows_openblas_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blis, "find", lambda: None)
-    inner, notes = setting.prepare({"OPENBLAS_CORETYPE": "Old", "HOME": "/here"})
+    inner, notes = environment.prepare({"OPENBLAS_CORETYPE": "Old", "HOME": "/here"})
     assert "OPENBLAS_CORETYPE" not in inner
     assert inner["HOME"] == "/here"
     assert "OPENBLAS_CORETYPE=Old dropped" in notes[0]
-    assert "BLIS (Debian" in setting.missing(inner)
-    assert setting.pinned(inner, 3)["BLIS_NUM_THREADS"] == "3"
+    assert "BLIS (Debian" in environment.missing(inner)
+    assert environment.pinned(inner, 3)["BLIS_NUM_THREADS"] == "3"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +210,7 @@ def test_the_page_of_a_run_that_won_and_lost() -> None:
     cases = [
         case("tiny", NumPy=0.5, BLIS=4.0),
         case("squares", NumPy=1.5, PyTorch=2.0) | {"peak": {"best": 2.0, "median": 2.0}},
-        case(shapes.PACKED, NumPy=64.0),
+        case(gemm.PACKED, NumPy=64.0),
         case("causal", PyTorch=2.0, threads=2),
     ]
     costs = times(1e-8, 2e-8)
@@ -227,7 +234,7 @@ def test_the_page_of_a_run_that_won_and_lost() -> None:
     )  # fmt: skip
     overview = next(line for line in text.splitlines() if "gemm float32, 1 thread" in line)
     assert "| 2 | **0.866** | 0.500 | 50% |" in overview
-    assert "In 1 of 4 races another's best time is better" in text
+    assert "In 1 of 4 cases another's best time is better" in text
     assert (
         "| tiny | tiny of 1 | float32, 1 thread | NumPy | 0.500 | 0.500 (0.450 to 0.550) |" in text
     )
@@ -238,7 +245,7 @@ def test_the_page_of_a_run_that_won_and_lost() -> None:
     assert "smoke run" not in text
 
 
-def test_the_page_of_a_run_without_rivals() -> None:
+def test_the_page_of_a_run_without_other_backends() -> None:
     text = page.render(made_up(cases=[case()], quick=True))
     assert "smoke run" in text
     assert "Where it loses" not in text
@@ -262,10 +269,10 @@ def test_the_json_comes_back_as_it_was() -> None:
 def test_the_page_is_written_without_matplotlib(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "benchmarks.pictures", None)
+    monkeypatch.setitem(sys.modules, "benchmarks.charts", None)
     written = page.write(made_up(cases=[case(NumPy=1.0)]), tmp_path, "results/run.json")
     assert written.read_text().startswith("# Results\n")
-    assert "no pictures" in capsys.readouterr().out
+    assert "no charts" in capsys.readouterr().out
 
 
 def test_sizes() -> None:

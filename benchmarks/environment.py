@@ -1,4 +1,4 @@
-"""The environment of a race: thread counts pinned, rivals at their best, and what is missing."""
+"""The environment of a run: thread counts pinned, libraries at their best, and what is missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 OPENBLAS_TIMEOUT = "20"
 """Idle workers of OpenBLAS sleep after 2**20 ticks instead of 2**28, about a tenth of a second:
-longer than the gap between two calls of a turn, shorter than the pause before the next rival's."""
+longer than the gap between two calls of a block, shorter than the pause before the next one."""
 
 
 def cpu_flags() -> set[str]:
@@ -33,7 +33,7 @@ def cpu_flags() -> set[str]:
 
 
 def prepare(outer: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return the environment that all races share, and what was changed in it and why."""
+    """Return the environment that all cases share, and what was changed in it and why."""
     inner = {name: text for name, text in outer.items() if name not in SLOWING}
     slowing = [name for name in SLOWING if name in outer]
     notes = [f"{name}={outer[name]} dropped: it slows OpenBLAS" for name in slowing]

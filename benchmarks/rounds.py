@@ -1,4 +1,4 @@
-"""Paired timing: rivals take turns in one run, so that a drift of the machine hits all alike."""
+"""Paired timing in interleaved rounds, so that a drift of the machine hits all sides alike."""
 
 from __future__ import annotations
 
@@ -9,82 +9,83 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Call = Callable[[], object]
 Times = Mapping[str, Sequence[float]]
 
-TURN = 2e-4
-"""Seconds that a turn of short calls fills."""
+BLOCK = 2e-4
+"""Seconds that a block of short calls fills."""
 
 WAKING = 2e-3
-"""Seconds of untimed calls in which a rival's workers wake up."""
+"""Seconds of untimed calls in which a library's workers wake up."""
 
 SETTLED = 5e-3
 """Seconds of a call beside which waking a worker does not show."""
 
-LONGEST_PAUSE = 15e-3
+MAX_PAUSE = 15e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long a race goes on, in seconds and rounds, and the pause before each turn."""
+    """How long a case is measured, in seconds and rounds, and the pause before each block."""
 
     seconds: float
-    least_rounds: int = 5
+    min_rounds: int = 5
     pause: float = 0.0
 
 
-def take_turns(rivals: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
-    """Time callables in turns, in a new order each round, and return each one's seconds a call."""
-    counts = {name: _calls_of_a_turn(rival) for name, rival in rivals.items()}
-    times: dict[str, list[float]] = {name: [] for name in rivals}
-    shuffle, order = random.Random(0).shuffle, list(rivals)
+def interleave(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
+    """Time calls in rounds, each in a new order, and return each one's seconds a call."""
+    counts = {name: _calls_of_a_block(call) for name, call in calls.items()}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    shuffle, order = random.Random(0).shuffle, list(calls)
     collecting = gc.isenabled()
     gc.disable()
     until = time.perf_counter() + effort.seconds
     try:
-        while len(times[order[0]]) < effort.least_rounds or time.perf_counter() < until:
+        while len(times[order[0]]) < effort.min_rounds or time.perf_counter() < until:
             shuffle(order)
             for name in order:
                 if effort.pause:
                     # Each library's idle workers spin for a while after a call, and here there
-                    # are as many as cores: without a pause those of the last rival would take
+                    # are as many as cores: without a pause those of the last library would take
                     # a core from this one. Untimed calls then wake this one's own.
                     time.sleep(effort.pause)
                     if not times[name] or times[name][-1] < SETTLED:
-                        _wake(rivals[name])
-                times[name].append(_time(rivals[name], counts[name]))
+                        _wake(calls[name])
+                times[name].append(_time(calls[name], counts[name]))
     finally:
         if collecting:
             gc.enable()
     return times
 
 
-def _wake(rival: Call) -> None:
+def _wake(call: Call) -> None:
     """Call for long enough that workers are awake."""
     until = time.perf_counter() + WAKING
     while time.perf_counter() < until:
-        rival()
+        call()
 
 
-def _time(rival: Call, count: int) -> float:
+def _time(call: Call, count: int) -> float:
     """Return the mean seconds of so many calls."""
     before = time.perf_counter()
     for _ in itertools.repeat(None, count):
-        rival()
+        call()
     return (time.perf_counter() - before) / count
 
 
-def _calls_of_a_turn(rival: Call) -> int:
-    """Warm a rival up and return how many calls fill a turn."""
-    rival()
-    if _time(rival, 1) > SETTLED:
+def _calls_of_a_block(call: Call) -> int:
+    """Warm a call up and return how many of them fill a block."""
+    call()
+    if _time(call, 1) > SETTLED:
         return 1
-    return max(1, int(TURN / max(min(_time(rival, 1), _time(rival, 1)), 1e-7)))
+    return max(1, int(BLOCK / max(min(_time(call, 1), _time(call, 1)), 1e-7)))
 
 
-def outcome(times: Times) -> dict[str, object]:
-    """Reduce times to best, quartiles and turns, and to quartiles of each other's over the first's.
+def outcome(times: Times) -> dict[str, Any]:
+    """Reduce times to best and quartiles, and to quartiles of each other's over the first's.
 
     A quotient is taken in each round, so that its quartiles tell the spread of the ratio itself.
     """
@@ -102,7 +103,7 @@ def summary(taken: Sequence[float]) -> dict[str, float]:
     """Return the best and the quartiles of some times."""
     low, middle, high = quartiles(taken)
     return {"best": rounded(min(taken)), "q1": low, "median": middle, "q3": high,
-            "turns": len(taken)}  # fmt: skip
+            "rounds": len(taken)}  # fmt: skip
 
 
 def quartiles(values: Sequence[float]) -> list[float]:
@@ -115,15 +116,15 @@ def rounded(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def spinning(rivals: Mapping[str, Call], rounds: int = 3) -> float:
-    """Return for how many seconds after a call some rival's workers keep a core busy, at most."""
+def spinning(calls: Mapping[str, Call], rounds: int = 3) -> float:
+    """Return for how many seconds after a call some library's workers keep a core busy, at most."""
     longest = 0.0
-    for rival in rivals.values():
-        rival()
+    for call in calls.values():
+        call()
         for _ in range(rounds):
-            time.sleep(LONGEST_PAUSE)
-            rival()
+            time.sleep(MAX_PAUSE)
+            call()
             before = time.process_time()
-            time.sleep(LONGEST_PAUSE)
+            time.sleep(MAX_PAUSE)
             longest = max(longest, time.process_time() - before)
     return longest

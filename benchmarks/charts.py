@@ -1,8 +1,9 @@
-"""The pictures on the page of results."""
+"""The charts on the page of results."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks import ratios
+from benchmarks.kernels.base import RateChart
+from benchmarks.kernels.table import KERNELS
 from benchmarks.ratios import OURS, Case, pick
 from benchmarks.tables import threads
 
 COLOURS = {OURS: "#d1495b", "NumPy": "#2e6f95", "PyTorch": "#e09f3e", "BLIS": "#6a994e"}
 MARKERS = {OURS: "o", "NumPy": "s", "PyTorch": "^", "BLIS": "D"}
-DTYPE_COLOURS = {"float32": "#d1495b", "float64": "#2e6f95"}
 INK, PALE = "#333333", "#dddddd"
-MOST_TICKS = 9
+MAX_TICKS = 9
 
 STYLE: dict[str, Any] = {
     "font.size": 8.5,
@@ -46,12 +48,14 @@ STYLE: dict[str, Any] = {
 
 
 def draw(cases: Sequence[Case], folder: Path, suffix: str = "svg") -> list[str]:
-    """Draw what the cases allow into a folder and return the pictures' names."""
-    figures = {"ratios": ratio_dots, "squares": square_rates, "attention": attention_rates}
+    """Draw what the cases allow into a folder and return the charts' names."""
+    compared = [case for case in cases if len(case["times"]) > 1]
     drawn = []
     with mpl.rc_context(STYLE):
-        for name, make in figures.items():
-            figure = make([case for case in cases if len(case["times"]) > 1])
+        figures = {"ratios": ratio_dots(compared)}
+        for kernel in KERNELS.values():
+            figures[kernel.chart.name] = rates(kernel.chart, pick(compared, kind=kernel.name))
+        for name, figure in figures.items():
             if figure:
                 undated = {"metadata": {"Date": None}} if suffix == "svg" else {"dpi": 160}
                 figure.savefig(folder / f"{name}.{suffix}", **undated)
@@ -65,15 +69,18 @@ def ratio_dots(cases: Sequence[Case]) -> Figure | None:
         return None
     families = ratios.values(cases, lambda case: (case["kind"], case["family"]))
     counts = ratios.values(cases, lambda case: case["threads"])
+    dtypes = ratios.values(cases, lambda case: case["dtype"])
+    colours = dict(zip(dtypes, itertools.cycle(COLOURS.values()), strict=False))
     figure = Figure(figsize=(1.6 + 3.2 * len(counts), 1.1 + 0.27 * len(families)))
     figure.set_layout_engine("constrained")
     panels = figure.subplots(1, len(counts), squeeze=False, sharex=True, sharey=True)[0]
     for panel, count in zip(panels, counts, strict=True):
         panel.axvline(1.0, color=INK, linewidth=1.0)
         for row, (kind, family) in enumerate(families):
-            for dtype, shift in (("float32", -0.17), ("float64", 0.17)):
+            for place, (dtype, colour) in enumerate(colours.items()):
                 group = pick(cases, kind=kind, family=family, threads=count, dtype=dtype)
-                _dots(panel, group, row + shift, DTYPE_COLOURS[dtype])
+                offset = 0.68 * ((place + 0.5) / len(colours) - 0.5)
+                _dots(panel, group, row + offset, colour)
         panel.set_title(threads(count))
         panel.set_xscale("log")
         panel.set_xlabel("times as fast as the fastest of the others")
@@ -82,12 +89,13 @@ def ratio_dots(cases: Sequence[Case]) -> Figure | None:
         )
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(families)), [_label(*family) for family in families])
+    panels[0].set_yticks(range(len(families)), [f"{kind}: {family}" for kind, family in families])
     panels[0].set_ylim(len(families) - 0.5, -0.5)
-    for dtype, colour in DTYPE_COLOURS.items():
+    for dtype, colour in colours.items():
         panels[-1].plot([], [], "o", color=colour, label=dtype)
     panels[-1].plot([], [], "|", color=INK, markersize=9, markeredgewidth=2, label="mean")
-    figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside upper right",
+                  ncols=len(colours) + 1)  # fmt: skip
     return figure
 
 
@@ -101,23 +109,18 @@ def _dots(panel: Any, group: Sequence[Case], height: float, colour: str) -> None
         panel.plot([mean.mean], [height], "|", color=colour, markersize=9, markeredgewidth=2)
 
 
-def _label(kind: str, family: str) -> str:
-    return family if kind == "gemm" else f"attention: {family}"
-
-
 def _plain_ticks(axis: Any, ticks: Sequence[float], limits: tuple[float, float]) -> None:
     """Put plain numbers on a logarithmic axis, those within the limits."""
     inside = [tick for tick in ticks if limits[0] <= tick <= limits[1]]
-    axis.set_ticks(inside if len(inside) <= MOST_TICKS else inside[::-2])
+    axis.set_ticks(inside if len(inside) <= MAX_TICKS else inside[::-2])
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
 
-def _lines(panel: Any, cases: Sequence[Case], sizes: Sequence[int]) -> None:
-    """Draw each rival's rate over the size, with the range between its quartiles."""
+def _lines(panel: Any, cases: Mapping[int, Case]) -> None:
+    """Draw each backend's rate over the size, with the range between its quartiles."""
     for name, colour in COLOURS.items():
-        found = [(size, case) for size, case in zip(sizes, cases, strict=True)
-                 if name in case["times"]]  # fmt: skip
+        found = [(size, case) for size, case in cases.items() if name in case["times"]]
         if not found:
             continue
         places = [size for size, _ in found]
@@ -131,58 +134,28 @@ def _lines(panel: Any, cases: Sequence[Case], sizes: Sequence[int]) -> None:
     panel.set_ylim(bottom=0)
 
 
-def square_rates(cases: Sequence[Case]) -> Figure | None:
-    """Draw the rates of square products, with the multiply-add peak as a line."""
-    plain = [case for case in pick(cases, kind="gemm") if len({*case["shape"]}) == 2]
-    plain = [case for case in plain if case["shape"][3] == "NN" and case["shape"][0] >= 16]
-    settings = ratios.values(plain, lambda case: (case["dtype"], case["threads"]))
-    if not settings:
+def rates(chart: RateChart, cases: Sequence[Case]) -> Figure | None:
+    """Draw rates over the size, and the multiply-add peak as a line where it was measured."""
+    cases = [case for case in cases if chart.shown(case)]
+    if not cases:
         return None
-    dtypes, counts = ({key: None for key in keys} for keys in zip(*settings, strict=True))
-    figure = Figure(figsize=(0.6 + 3.6 * len(counts), 0.5 + 2.1 * len(dtypes)))
+    rows = ratios.values(cases, chart.row)
+    counts = ratios.values(cases, lambda case: case["threads"])
+    figure = Figure(figsize=(0.6 + 3.6 * len(counts), 0.5 + 2.1 * len(rows)))
     figure.set_layout_engine("constrained")
-    grid = figure.subplots(len(dtypes), len(counts), squeeze=False, sharex=True)
-    for row, dtype in zip(grid, dtypes, strict=True):
-        for panel, count in zip(row, counts, strict=True):
-            group = pick(plain, dtype=dtype, threads=count)
-            group.sort(key=lambda case: case["shape"][0])
+    grid = figure.subplots(len(rows), len(counts), squeeze=False, sharex=True)
+    for panels, title in zip(grid, rows, strict=True):
+        for panel, count in zip(panels, counts, strict=True):
+            group = [case for case in pick(cases, threads=count) if chart.row(case) == title]
+            by_size = {chart.size(case): case for case in group}
             peaks = [case["peak"]["best"] for case in group if "peak" in case]
             if peaks:
                 panel.axhline(max(peaks), color=INK, linestyle=(0, (4, 3)), label="FMA peak")
-            _lines(panel, group, [case["shape"][0] for case in group])
-            panel.set_title(f"{dtype}, {threads(count)}")
-        row[0].set_ylabel("GFLOP/s")
+            _lines(panel, dict(sorted(by_size.items())))
+            panel.set_title(f"{title}, {threads(count)}")
+        panels[0].set_ylabel("GFLOP/s")
     for panel in grid[-1]:
-        panel.set_xlabel("m = n = k")
-    handles, labels = grid[0][-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-    return figure
-
-
-def attention_rates(cases: Sequence[Case]) -> Figure | None:
-    """Draw the rates of self-attention at one head size over its length."""
-    alike = [
-        case for case in pick(cases, kind="attention")
-        if case["shape"][0] == case["shape"][1] and case["shape"][2] == case["shape"][3]
-        and case["shape"][4] == 64
-    ]  # fmt: skip
-    settings = ratios.values(alike, lambda case: (case["shape"][5], case["threads"]))
-    if not settings:
-        return None
-    masks, counts = ({key: None for key in keys} for keys in zip(*settings, strict=True))
-    figure = Figure(figsize=(0.6 + 3.6 * len(counts), 0.5 + 2.1 * len(masks)))
-    figure.set_layout_engine("constrained")
-    grid = figure.subplots(len(masks), len(counts), squeeze=False, sharex=True)
-    for row, causal in zip(grid, masks, strict=True):
-        for panel, count in zip(row, counts, strict=True):
-            group = [case for case in pick(alike, threads=count) if case["shape"][5] == causal]
-            group = list({case["shape"][2]: case for case in group}.values())
-            group.sort(key=lambda case: case["shape"][2])
-            _lines(panel, group, [case["shape"][2] for case in group])
-            panel.set_title(f"{'causal' if causal else 'full'}, {threads(count)}")
-        row[0].set_ylabel("GFLOP/s")
-    for panel in grid[-1]:
-        panel.set_xlabel("length (head size 64)")
+        panel.set_xlabel(chart.size_title)
     handles, labels = grid[0][-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
     return figure

@@ -1,6 +1,6 @@
 """One process of a run: everything at one thread count, one line printed for each result.
 
-python -m benchmarks.worker JSON, as the command starts it in an environment that is pinned.
+python -m benchmarks.runner JSON, as the command starts it in an environment that is pinned.
 """
 
 from __future__ import annotations
@@ -12,85 +12,92 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import brickprof as bp
-from benchmarks import ratios, setting, shapes, tables
+from benchmarks import environment, ratios, tables
+from benchmarks.backends import Backends
+from benchmarks.cases import family_cases
 from benchmarks.errors import error_cases
-from benchmarks.races import attention_races, gemm_races
+from benchmarks.kernels import gemm
+from benchmarks.kernels.table import KERNELS
+from benchmarks.profiler_cost import corrected_cases, slowdown_cases, timer_cases
 from benchmarks.ratios import Case
-from benchmarks.rivals import Rivals, torch
 from benchmarks.roofs import roof_cases
-from benchmarks.timing import corrected_races, gain_races, slowdown_races, timer_races
+from benchmarks.thread_gain import gain_cases
 
 
 def main() -> None:
     """Run what was asked for and write it to the file that was named."""
     asked = json.loads(sys.argv[1])
     threads, names = asked["threads"], asked["names"]
-    rivals = Rivals.here(threads, asked["seconds"], asked["quick"])
-    pools = setting.pools(threads)
-    show_setting(rivals, pools)
+    backends = Backends.here(threads, asked["seconds"], asked["quick"])
+    product = gemm.prepare(gemm.Product(256, 256, 256), "float32", backends)
+    backends = backends.warmed_up(product.calls)
+    pools = environment.pools(threads)
+    show_environment(backends, pools)
     done: dict[str, object] = {
         "threads": threads,
         "pools": pools,
-        "pause": rivals.effort.pause,
+        "pause": backends.effort.pause,
         "machine": bp.detect_machine().to_json(),
         "fingerprint": bp.detect_machine().fingerprint(),
-        "versions": setting.versions(),
-        "cases": [*raced(names, rivals)],
+        "versions": environment.versions(),
+        "cases": [*kernel_cases(names, backends)],
     }
-    for name, run in others_than_races(rivals, asked["first"]).items():
+    for name, run in measurements(backends, asked["first"]).items():
         if name in names:
             done[name] = cases = [*run()]
             print("\n" + "\n\n".join(tables.MEASURED[name](cases)), flush=True)
     Path(asked["file"]).write_text(json.dumps(done))
 
 
-def others_than_races(rivals: Rivals, first: bool) -> dict[str, Callable[[], Iterable[Case]]]:
-    """Return what is measured besides the races: once, or where there are several threads."""
+def measurements(backends: Backends, first: bool) -> dict[str, Callable[[], Iterable[Case]]]:
+    """Return what is measured besides kernels: once, or where there are several threads."""
     single: dict[str, Callable[[], Iterable[Case]]] = {
-        "timer": lambda: timer_races(rivals),
-        "slowdown": lambda: slowdown_races(rivals),
-        "corrected": lambda: corrected_races(rivals),
-        "errors": lambda: error_cases(rivals),
-        "roofs": lambda: roof_cases(rivals.quick),
+        "timer": lambda: timer_cases(backends),
+        "slowdown": lambda: slowdown_cases(backends),
+        "corrected": lambda: corrected_cases(backends),
+        "errors": lambda: error_cases(backends),
+        "roofs": lambda: roof_cases(backends.quick),
     }
-    several = {"gain": lambda: gain_races(rivals)} if rivals.threads > 1 else {}
+    several = {"gain": lambda: gain_cases(backends)} if backends.threads > 1 else {}
     return (single if first else {}) | several
 
 
-def raced(names: list[str], rivals: Rivals) -> Iterable[Case]:
+def kernel_cases(names: list[str], backends: Backends) -> Iterable[Case]:
     """Run the families that were asked for."""
-    for race, families in ((gemm_races, shapes.GEMM), (attention_races, shapes.ATTENTION)):
-        for family in families:
+    for kernel in KERNELS.values():
+        for family in kernel.families:
             if family in names:
                 started = time.perf_counter()
-                cases = [*shown(race(family, rivals))]
+                cases = [*shown(family_cases(kernel, family, backends))]
                 yield from cases
                 show_summary(family, cases, time.perf_counter() - started)
 
 
 def shown(cases: Iterable[Case]) -> Iterable[Case]:
-    """Print each race as it comes."""
+    """Print each case as it comes."""
     for case in cases:
-        print(race_line(case), flush=True)
+        print(case_line(case), flush=True)
         yield case
 
 
-def show_setting(rivals: Rivals, pools: list[dict[str, object]]) -> None:
+def show_environment(backends: Backends, pools: list[dict[str, object]]) -> None:
     """Print the libraries, their kernels and their threads."""
-    threads = rivals.threads
+    threads = backends.threads
     print(f"\n{threads} thread{'s' if threads > 1 else ''} in every library:")
     for pool in pools:
         facts = (f"{name} {value}" for name, value in pool.items() if name != "library")
         print(f"  {pool['library']}: {', '.join(facts)}")
-    if torch:
+    if torch := backends.torch:
         print(f"  PyTorch {torch.__version__}: {torch.get_num_threads()} by its own account")
     print(f"  brickprof {bp.__version__}: {', '.join(bp.isas())}, best first")
-    if rivals.effort.pause:
-        print(f"  {rivals.effort.pause * 1e3:.1f} ms of sleep before each turn: idle workers spin")
+    if backends.effort.pause:
+        print(
+            f"  {backends.effort.pause * 1e3:.1f} ms of sleep before each block: idle workers spin"
+        )
 
 
-def race_line(case: Case) -> str:
-    """Return a race as a line: the ratio to the best of the others, and to each with its rate."""
+def case_line(case: Case) -> str:
+    """Return a case as a line: the ratio to the best of the others, and to each with its rate."""
     rates = [f"{ratios.rate(case, ratios.OURS):.4g}"]
     for name in ratios.others(case):
         low, high = ratios.spread(case, name)
@@ -117,7 +124,7 @@ def show_summary(family: str, cases: list[Case], seconds: float) -> None:
                 f"{name or 'best of the others'} {best.mean:.3f} (least {best.least:.3f}; "
                 f"of medians {middle.mean:.3f}, least {middle.least:.3f})"
             )
-    print(f"  {family}, {seconds:.0f} s: {'; '.join(parts) or 'nobody to race'}\n")
+    print(f"  {family}, {seconds:.0f} s: {'; '.join(parts) or 'nothing to compare'}\n")
 
 
 if __name__ == "__main__":

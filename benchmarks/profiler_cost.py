@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence
 
 import brickprof as bp
-from benchmarks import shapes
+from benchmarks.backends import Backends
+from benchmarks.kernels import gemm
+from benchmarks.kernels.table import KERNELS
 from benchmarks.ratios import Case
-from benchmarks.rivals import Rivals, heads_of, operands
-from benchmarks.turns import Effort, outcome, quartiles, rounded, summary, take_turns
+from benchmarks.rounds import Effort, interleave, outcome, quartiles, rounded, summary
 from brickprof import TileLevel
 from brickprof._kernels import probe_timer
+
+CORRECTED = (gemm.Product(16, 16, 16), gemm.Product(64, 64, 64), gemm.Product(128, 128, 128))
+"""Work of one Micro tile that is timed singly and in bulk."""
 
 REPEATS = 500
 """Pairs, or ten spellings, in one call of what is timed."""
@@ -43,7 +44,7 @@ def _pairs(prof: bp.BrickProfiler) -> Callable[[], None]:
 
 
 def _spelled(owner: type) -> Callable[[], None]:
-    """Return a function that reads an attribute ten times in each turn of the usual loop."""
+    """Return a function that reads an attribute ten times in each pass of the usual loop."""
     lines = ["def run():", f"    for _ in range({REPEATS}):", *["        owner.MICRO"] * 10]
     made: dict[str, object] = {"owner": owner}
     exec("\n".join(lines), made)
@@ -55,8 +56,8 @@ def _nothing() -> None:
         pass
 
 
-def timer_races(rivals: Rivals) -> Iterator[Case]:
-    """Race pairs against clock reads, and the level's name against a plain attribute."""
+def timer_cases(backends: Backends) -> Iterator[Case]:
+    """Hold pairs against clock reads, and the level's name against a plain attribute."""
     on, off = bp.BrickProfiler(), bp.BrickProfiler()
     on.enable_tile_profiling()
     runners = {
@@ -67,7 +68,7 @@ def timer_races(rivals: Rivals) -> Iterator[Case]:
         "attribute": _spelled(Plain),
         "loop": _nothing,
     }
-    times = take_turns(runners, Effort(0.3 if rivals.quick else 4.0))
+    times = interleave(runners, Effort(0.3 if backends.quick else 4.0))
 
     loop = min(times["loop"])
 
@@ -78,14 +79,14 @@ def timer_races(rivals: Rivals) -> Iterator[Case]:
     reads = net("reads")
     yield _costs("start_tile/stop_tile, on", net("on"), "two perf_counter_ns", reads)
     yield _costs("start_tile/stop_tile, off", net("off"), "two perf_counter_ns", reads)
-    bare, pairs = _nogil_times(100 if rivals.quick else 2000)
+    bare, pairs = _nogil_times(100 if backends.quick else 2000)
     yield _costs("bp_start/bp_stop without the GIL", pairs, "two raw clock reads", bare)
     level, attribute = net("level", 10 * REPEATS), net("attribute", 10 * REPEATS)
     yield _costs("spelling TileLevel.MICRO", level, "a plain class attribute", attribute)
 
 
 def _nogil_times(rounds: int) -> tuple[list[float], list[float]]:
-    """Return the seconds of two clock reads and those of a pair, in turns."""
+    """Return the seconds of two clock reads and those of a pair, alternately."""
     prof = bp.BrickProfiler()
     prof.enable_tile_profiling()
     with prof.recorders("timer") as (handle,):
@@ -105,43 +106,36 @@ def _costs(title: str, ours: Sequence[float], against: str, theirs: Sequence[flo
     }
 
 
-def slowdown_races(rivals: Rivals) -> Iterator[Case]:
-    """Race the kernels with all three levels on against the same without a profiler."""
+def slowdown_cases(backends: Backends) -> Iterator[Case]:
+    """Hold the kernels with all three levels on against the same without a profiler."""
     prof = bp.BrickProfiler()
     prof.enable_tile_profiling()
-    problem = shapes.SLOWDOWN_GEMM
-    a, b = operands(problem, "float32")
-    gemm = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
-    heads = shapes.SLOWDOWN_ATTENTION
-    q, k, v = heads_of(heads)
-    attention = functools.partial(bp.attention, q, k, v, out=np.empty_like(q), threads=1)
-    effort = Effort(0.3 if rivals.quick else 5.0)
-    for title, call in (("gemm", gemm), ("attention", attention)):
-        size = problem.title if title == "gemm" else heads.title
-        times = take_turns({"off": call, "on": functools.partial(call, profiler=prof)}, effort)
-        yield {"title": f"{title} {size}", **outcome(times)}
+    effort = Effort(0.3 if backends.quick else 5.0)
+    for kernel in KERNELS.values():
+        problem = kernel.slowdown_problem
+        call = functools.partial(kernel.call(problem, "float32"), threads=1)
+        times = interleave({"off": call, "on": functools.partial(call, profiler=prof)}, effort)
+        yield {"title": f"{kernel.name} {problem.title}", **outcome(times)}
 
 
-def corrected_races(rivals: Rivals) -> Iterator[Case]:
-    """Hold the corrected time of Micro tiles against the same work timed in bulk, in turns."""
-    for problem in shapes.CORRECTED:
-        a, b = operands(problem, "float32")
-        work = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+def corrected_cases(backends: Backends) -> Iterator[Case]:
+    """Hold the corrected time of Micro tiles against the same work timed in bulk, alternately."""
+    for problem in CORRECTED:
+        work = functools.partial(gemm.call(problem, "float32"), threads=1)
         tiles = max(20, min(500, int(5e8 / problem.work)))
         yield _corrected(
             f"Python tiles around gemm {problem.title}",
             functools.partial(_tiled, work, tiles),
             functools.partial(_bulk, work, tiles),
-            rivals,
+            backends,
         )
-    problem = shapes.SLOWDOWN_GEMM
-    a, b = operands(problem, "float32")
-    product = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), "float32"), 1)
+    problem = gemm.Product(1024, 1024, 1024)
+    product = functools.partial(gemm.call(problem, "float32"), threads=1)
     yield _corrected(
         f"gemm {problem.title}, its Macro tiles",
         functools.partial(_profiled, product),
         functools.partial(_bulk, product, 1),
-        rivals,
+        backends,
     )
 
 
@@ -149,15 +143,16 @@ def _corrected(
     title: str,
     tiled: Callable[[bp.BrickProfiler], tuple[int, int]],
     bulk: Callable[[], int],
-    rivals: Rivals,
+    backends: Backends,
 ) -> Case:
-    """Take turns and return corrected and raw time over bulk time."""
+    """Alternate the two and return corrected and raw time over bulk time."""
     prof = bp.BrickProfiler()
     prof.enable_tile_profiling()
-    corrected, raw = [], []
+    corrected: list[float] = []
+    raw: list[float] = []
     tiled(prof)
     bulk()
-    until = time.perf_counter() + (0.2 if rivals.quick else 2.0)
+    until = time.perf_counter() + (0.2 if backends.quick else 2.0)
     while len(raw) < 5 or time.perf_counter() < until:
         less_cost, with_cost = tiled(prof)
         plain = bulk()
@@ -194,38 +189,3 @@ def _bulk(work: Callable[[], object], count: int) -> int:
     for _ in range(count):
         pass
     return 2 * middle - before - time.perf_counter_ns()
-
-
-def gain_races(rivals: Rivals) -> Iterator[Case]:
-    """Race all threads against one, in a process that has all."""
-    several = f"{rivals.threads} threads"
-    runs: dict[str, Mapping[str, Callable[[], object]]] = {}
-    for dtype in shapes.DTYPES:
-        problem = shapes.GAIN_GEMM
-        a, b = operands(problem, dtype)
-        call = functools.partial(bp.gemm, a, b, np.empty((problem.m, problem.n), dtype))
-        runs[f"gemm {problem.title} {dtype}"] = _by_threads(call, rivals.threads)
-    q, k, v = heads_of(shapes.GAIN_ATTENTION)
-    for causal in (False, True):
-        call = functools.partial(bp.attention, q, k, v, causal=causal, out=np.empty_like(q))
-        title = shapes.GAIN_ATTENTION._replace(causal=causal).title
-        runs[f"attention {title}"] = _by_threads(call, rivals.threads)
-    effort = Effort(0.2 if rivals.quick else 3.0, pause=rivals.effort.pause)
-    for title, calls in runs.items():
-        times = take_turns(calls, effort)
-        gain = statistics.median(times["1 thread"]) / statistics.median(times[several])
-        yield {
-            "title": title,
-            "threads": rivals.threads,
-            "gain": rounded(min(times["1 thread"]) / min(times[several])),
-            "median gain": rounded(gain),
-            **outcome(times),
-        }
-
-
-def _by_threads(call: functools.partial, threads: int) -> dict[str, Callable[[], object]]:
-    """Return the call on all threads and on one."""
-    return {
-        f"{threads} threads": functools.partial(call, threads=threads),
-        "1 thread": functools.partial(call, threads=1),
-    }
