@@ -11,7 +11,8 @@ Each module imports only from those above it:
     kernels/base           how a kernel says what is measured of it
     kernels/gemm           what is measured of gemm
     kernels/attention      what is measured of attention
-    kernels/table          all kernels: another one is a module and a name here
+    kernels/plain          what is measured of a kernel that has no module here
+    kernels/table          all kernels of the library's registry
     selection              the parts of a run and their names
     cases                  runs a family of any kernel
     errors                 errors against float64

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import attention, calibrate, compare, demo, gemm, machine, report, sweep
+from brickprof.cli import calibrate, compare, demo, machine, report, sweep
+from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
+from brickprof.kernels.registry import KERNELS
 
 __all__ = ["VERBS", "main"]
 
@@ -22,10 +24,15 @@ EXPECTED = (BrickprofError, OSError, ValueError, ArithmeticError, MemoryError, I
 
 
 class Verb(Protocol):
-    """The module of a verb."""
+    """A verb: a module, or made of a kernel."""
 
-    NAME: str
-    HELP: str
+    @property
+    def NAME(self) -> str:
+        """Its name."""
+
+    @property
+    def HELP(self) -> str:
+        """What it does, as a clause."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the verb's arguments to its parser."""
@@ -34,7 +41,15 @@ class Verb(Protocol):
         """Run the verb and return the exit code."""
 
 
-VERBS: tuple[Verb, ...] = (demo, gemm, attention, machine, calibrate, sweep, report, compare)
+VERBS: tuple[Verb, ...] = (
+    demo,
+    *map(KernelVerb, KERNELS),
+    machine,
+    calibrate,
+    sweep,
+    report,
+    compare,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

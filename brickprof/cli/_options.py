@@ -65,12 +65,12 @@ def add_isa(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_dtype(parser: argparse.ArgumentParser) -> None:
-    """Add --dtype."""
+def add_dtype(parser: argparse.ArgumentParser, dtypes: tuple[str, ...] = KERNEL_DTYPES) -> None:
+    """Add --dtype, whose default is the first."""
     parser.add_argument(
         "--dtype",
-        choices=KERNEL_DTYPES,
-        default=KERNEL_DTYPES[0],
+        choices=dtypes,
+        default=dtypes[0],
         help="element type (default: %(default)s)",
     )
 

@@ -6,13 +6,13 @@ import argparse
 import sys
 
 from brickprof.cli._output import progress_bar, write_output
-from brickprof.cli._problems import Problem, Run
 from brickprof.core import units
+from brickprof.kernels.spec import KernelSpec, Problem, Run
 from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
 
 
-def prepared(problem: Problem, isa: str | None) -> Run:
+def prepared(kernel: KernelSpec, problem: Problem, isa: str | None) -> Run:
     """Return what runs a problem; a ValueError if its arrays do not fit into memory."""
     from brickprof.calibration.measurement import available_memory
 
@@ -22,14 +22,14 @@ def prepared(problem: Problem, isa: str | None) -> Run:
             f"{problem.label} needs {units.format_bytes(problem.nbytes)} of arrays, and "
             f"{units.format_bytes(available)} are available"
         )
-    return problem.prepare(isa)
+    return kernel.run(problem, isa)
 
 
-def profile_problem(args: argparse.Namespace, problem: Problem) -> int:
+def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Problem) -> int:
     """Profile a problem by the run options and print the report."""
     from brickprof.profiler.brick_profiler import BrickProfiler
 
-    run = prepared(problem, args.isa)
+    run = prepared(kernel, problem, args.isa)
     profiler = BrickProfiler()
     profiler.enable_tile_profiling()
     run(args.threads, None)

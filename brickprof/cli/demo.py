@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from brickprof.cli._options import add_isa, add_json, add_save, add_threads
-from brickprof.cli._problems import AttentionProblem, GemmProblem
 from brickprof.cli._runs import prepared, show, with_roofs
 from brickprof.core.levels import TileLevel
+from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
+from brickprof.kernels.gemm.spec import GEMM, GemmProblem
+from brickprof.kernels.spec import KernelSpec, Problem
 
 if TYPE_CHECKING:
     from brickprof.profiler.brick_profiler import BrickProfiler
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 NAME = "demo"
 HELP = "profile a product, attention and a product by hand in NumPy, and say what to look at next"
 
-GEMM = GemmProblem(1024, 1024, 1024)
-ATTENTION = AttentionProblem(heads=12, rows=512, dim=64, kv_heads=12, keys=512)
+PROBLEMS: tuple[tuple[KernelSpec, Problem], ...] = (
+    (GEMM, GemmProblem(1024, 1024, 1024)),
+    (ATTENTION, AttentionProblem(heads=12, rows=512, dim=64)),
+)
 REPEATS = 3
 
 # The product by hand has blocks of BLOCK x BLOCK: the four of a Midi tile take 256 KiB of L2. There
@@ -47,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     threads = args.threads or 1
     profiler = BrickProfiler()
     profiler.enable_tile_profiling()
-    for problem in (GEMM, ATTENTION):
-        kernel = prepared(problem, args.isa)
-        kernel(threads, None)
+    for kernel, problem in PROBLEMS:
+        run_once = prepared(kernel, problem, args.isa)
+        run_once(threads, None)
         for _ in range(REPEATS):
-            kernel(threads, profiler)
+            run_once(threads, profiler)
     # NumPy's own threads would do part of the work untimed.
     with threadpool_limits(limits=1):
         record_product(BrickProfiler(), SIZE, 1)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from brickprof.cli._callables import load, target
 from brickprof.cli._options import add_isa, add_json, amount, positive, thread_counts
 from brickprof.cli._output import progress_bar, write_output
-from brickprof.cli._problems import (
-    GemmProblem,
-    Problem,
-    add_attention_arguments,
-    add_gemm_arguments,
-    attention_problem,
-    gemm_problem,
-)
 from brickprof.cli._runs import prepared
+from brickprof.cli.kernel import add_sizes, problem_of
 from brickprof.core.dtypes import itemsize_of
+from brickprof.kernels.registry import KERNELS
+from brickprof.kernels.spec import KernelSpec, Problem
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import thread_budget
 from brickprof.reports.layout import stdout_console
@@ -27,7 +23,8 @@ from brickprof.reports.layout import stdout_console
 NAME = "sweep"
 HELP = "time a product, attention or a function of yours at several thread counts"
 
-_DEFAULT = GemmProblem(1024, 1024, 1024)
+_KERNEL = KERNELS[0]
+_DEFAULT = _KERNEL.examples[-1]
 _ROUNDS = 15
 
 
@@ -46,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments to its parser, and its options to the parsers of problems too."""
     _add_options(parser)
     add_isa(parser)
-    parser.set_defaults(rounds=_ROUNDS, task=_kernel(lambda args: _DEFAULT))
+    parser.set_defaults(rounds=_ROUNDS, task=_task_of(_KERNEL, lambda args: _DEFAULT))
     # A default here would overwrite an option that was given before the problem.
     options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_options(options)
@@ -55,12 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_isa(kernels)
     problems = parser.add_subparsers(title="problem", metavar="PROBLEM", help=_DEFAULT.label)
-    gemm = problems.add_parser("gemm", help="a matrix product", parents=[kernels])
-    add_gemm_arguments(gemm)
-    gemm.set_defaults(task=_kernel(gemm_problem))
-    attention = problems.add_parser("attention", help="attention", parents=[kernels])
-    add_attention_arguments(attention)
-    attention.set_defaults(task=_kernel(attention_problem))
+    for kernel in KERNELS:
+        one = problems.add_parser(kernel.name, help=kernel.noun, parents=[kernels])
+        add_sizes(one, kernel)
+        one.set_defaults(task=_task_of(kernel, partial(problem_of, kernel=kernel)))
     python = problems.add_parser("python", help="a function of a Python file", parents=[options])
     _add_function_arguments(python)
     python.set_defaults(task=_function)
@@ -112,8 +107,8 @@ def _svg(text: str) -> Path:
     return path
 
 
-def _kernel(
-    choose: Callable[[argparse.Namespace], Problem],
+def _task_of(
+    kernel: KernelSpec, choose: Callable[[argparse.Namespace], Problem]
 ) -> Callable[[argparse.Namespace], _Task]:
     """Return a function that makes the task of one of the library's kernels."""
 
@@ -121,7 +116,7 @@ def _kernel(
         from brickprof.tuning.threads import optimal_threads
 
         problem = choose(args)
-        run = prepared(problem, args.isa)
+        run = prepared(kernel, problem, args.isa)
         rule = optimal_threads(
             problem.elements, itemsize_of(problem.dtype), physical_cores=thread_budget()
         )

@@ -20,7 +20,8 @@ import brickprof as bp
 from brickprof.calibration import measurement as calibration
 from brickprof.calibration.measurement import Effort
 from brickprof.cli import VERBS, _output, demo, main, report
-from brickprof.cli._problems import AttentionProblem, GemmProblem
+from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
+from brickprof.kernels.gemm.spec import GEMM, GemmProblem
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import layout, render
 from brickprof.roofline import Roofs, load_roofs, store_roofs
@@ -296,8 +297,8 @@ def test_demo_profiles_three_kernels(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(demo, "GEMM", GemmProblem(64, 64, 64))
-    monkeypatch.setattr(demo, "ATTENTION", AttentionProblem(2, 64, 32, 2, 64))
+    problems = (GEMM, GemmProblem(64, 64, 64)), (ATTENTION, AttentionProblem(2, 64, 32))
+    monkeypatch.setattr(demo, "PROBLEMS", problems)
     monkeypatch.setattr(demo, "SIZE", 256)
     path = tmp_path / "demo.json"
     told = as_json(capsys, "demo", "--save", str(path))

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from brickprof.cli import _parser, main, sweep
-from brickprof.cli._problems import GemmProblem
+from brickprof.kernels.gemm.spec import GemmProblem
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.scalability import Scalability
 from brickprof.tuning.sweep import Sweep, SweepPoint

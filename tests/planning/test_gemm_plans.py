@@ -101,11 +101,12 @@ def walk_block(
     line = 48 // size + 1
     in_place = mode in ("in place", "single pass")
     moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
+    full = micro.nr
+    if rows <= micro.wide_rows and mode == "single pass":
+        full = 4 * micro.lanes
     done = strips = again = batched = whole = 0
     while done < columns:
-        wide = micro.nr
-        if rows <= micro.wide_rows and mode == "single pass" and columns - done >= 4 * micro.lanes:
-            wide = 4 * micro.lanes
+        wide = full if columns - done >= full else micro.nr
         width = min(wide, columns - done)
         padded, ragged = round_up(width, micro.lanes), width + line - 1
         moved += (padded if mode == "packed" else width) * deep
@@ -113,7 +114,7 @@ def walk_block(
         again += (panels - 1) * (ragged if in_place else padded)
         moved += touches * rows * ragged
         elements = walk_strip(plan, rows, width, deep) + touches * rows * width
-        if panels == 1 and mode in ("single pass", "packed") and width == wide:
+        if panels == 1 and mode in ("single pass", "packed") and width == full:
             batched, whole = batched + elements, whole + width
         else:
             yield TileLevel.MICRO, 2 * rows * width * deep, elements

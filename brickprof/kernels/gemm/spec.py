@@ -1,0 +1,83 @@
+"""GEMM for the registry of kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
+from brickprof.kernels.spec import Argument, KernelSpec, Run
+
+if TYPE_CHECKING:
+    from brickprof.planning.gemm import GemmPlan
+
+
+@dataclass(frozen=True, slots=True)
+class GemmProblem:
+    """An (m x k) by (k x n) product."""
+
+    m: int
+    n: int
+    k: int
+    dtype: str = KERNEL_DTYPES[0]
+
+    @property
+    def label(self) -> str:
+        """The kernel's name and the sizes, for a reader."""
+        return f"gemm {self.m} x {self.n} x {self.k} {self.dtype}"
+
+    @property
+    def elements(self) -> int:
+        """Elements of the output."""
+        return self.m * self.n
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        elements = self.m * self.k + self.k * self.n + self.m * self.n
+        return elements * itemsize_of(self.dtype)
+
+    @property
+    def flops(self) -> int:
+        """Floating point operations of one run."""
+        return 2 * self.m * self.n * self.k
+
+
+def plan(problem: GemmProblem, threads: int | None, isa: str | None) -> GemmPlan:
+    """Return the plan of a product."""
+    from brickprof.kernels.gemm.plan import plan_gemm
+
+    sizes = problem.m, problem.n, problem.k
+    return plan_gemm(*sizes, problem.dtype, threads=threads, isa=isa)
+
+
+def run(problem: GemmProblem, isa: str | None) -> Run:
+    """Make random matrices and return what multiplies them."""
+    from brickprof.kernels.gemm.gemm import gemm
+
+    random = np.random.default_rng(0)
+    dtype = np.dtype(problem.dtype).type
+    a = random.random((problem.m, problem.k), dtype)
+    b = random.random((problem.k, problem.n), dtype)
+    out = np.empty((problem.m, problem.n), dtype)
+    return lambda threads, profiler: gemm(
+        a, b, out=out, threads=threads, profiler=profiler, isa=isa
+    )
+
+
+GEMM = KernelSpec(
+    name="gemm",
+    noun="a matrix product",
+    dtypes=KERNEL_DTYPES,
+    arguments=(
+        Argument("m", "rows of the product", positional=True),
+        Argument("n", "columns of the product", positional=True),
+        Argument("k", "columns of A and rows of B", positional=True),
+    ),
+    problem=GemmProblem,
+    plan=plan,
+    run=run,
+    examples=(GemmProblem(60, 70, 50), GemmProblem(1, 300, 200), GemmProblem(1024, 1024, 1024)),
+)
