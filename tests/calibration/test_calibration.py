@@ -58,7 +58,7 @@ SMALL = replace(
 
 
 class FakeProbes:
-    """Probes of known rates on a clock of each thread's own, slowed down when told to."""
+    """Probes of known rates on a clock of each thread's own, slowed down when output to."""
 
     def __init__(self, machine: Machine, threads: int = 1, rates: dict[str, int] = RATES) -> None:
         sets = working_sets(machine, threads, TINY, available_memory())
@@ -231,8 +231,8 @@ def test_shortage_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "available_memory", lambda: 4 * 384 * KIB)
     roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
     assert roofs.noisy
-    told = "short of memory: DRAM was measured over 384 KiB, less than twice the L3"
-    assert roofs.verdict == told
+    output = "short of memory: DRAM was measured over 384 KiB, less than twice the L3"
+    assert roofs.verdict == output
     made.names[512 * KIB] = "DRAM"
     monkeypatch.setattr(calibration, "available_memory", lambda: 4 * 512 * KIB)
     roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
@@ -307,11 +307,11 @@ def test_buffers_are_aligned_and_one_for_each_thread() -> None:
 
 
 def test_progress_rises_from_0_to_1(fake: FakeProbes) -> None:
-    told: list[float] = []
-    calibrate(machine=SMALL, progress=lambda fraction, what: told.append(fraction), isa="base")
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (0.0, 1.0)
-    assert len(told) > TINY.repeats * len(RATES)
+    output: list[float] = []
+    calibrate(machine=SMALL, progress=lambda fraction, what: output.append(fraction), isa="base")
+    assert output == sorted(output)
+    assert (output[0], output[-1]) == (0.0, 1.0)
+    assert len(output) > TINY.repeats * len(RATES)
 
 
 def test_calibrate_stores_and_roofs_does_not_measure_again(fake: FakeProbes) -> None:

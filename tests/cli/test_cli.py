@@ -103,8 +103,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"brickprof {bp.__version__}\n"
     assert main(["--help"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert [verb.NAME for verb in VERBS if f"{verb.NAME} {verb.HELP}" in told] == [
+    output = " ".join(capsys.readouterr().out.split())
+    assert [verb.NAME for verb in VERBS if f"{verb.NAME} {verb.HELP}" in output] == [
         "demo", "gemm", "attention", "machine", "calibrate", "sweep", "report", "compare",
     ]  # fmt: skip
 
@@ -220,11 +220,11 @@ def test_gemm_prints_the_report_of_what_it_saves(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gemm_json(stored: Roofs, dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
-    told = as_json(capsys, "gemm", *SMALL, "--dtype", dtype, "--repeat", "3", "--isa", "base")
-    (brick,) = told["bricks"]
+    output = as_json(capsys, "gemm", *SMALL, "--dtype", dtype, "--repeat", "3", "--isa", "base")
+    (brick,) = output["bricks"]
     assert (brick["name"], brick["dtype"], brick["calls"]) == ("gemm", dtype, 3)
     assert [level["flops"] for level in brick["levels"]] == [3 * 2 * 96 * 80 * 64] * 3
-    assert (told["roofs"]["isa"], told["roofs"]["dtype"]) == ("base", dtype)
+    assert (output["roofs"]["isa"], output["roofs"]["dtype"]) == ("base", dtype)
 
 
 def test_a_file_that_cannot_be_saved_costs_no_report(
@@ -249,11 +249,11 @@ def test_roofs_are_those_of_the_threads_that_worked(
 def test_gemm_calibrates_where_no_roofs_are_stored(
     tiny: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = as_json(capsys, "gemm", *SMALL, "--threads", "1")
-    assert told["roofs"]["method"] == "quick"
+    output = as_json(capsys, "gemm", *SMALL, "--threads", "1")
+    assert output["roofs"]["method"] == "quick"
     kept = load_roofs(bp.detect_machine(), 1, isa=default_isa())
     assert kept is not None
-    assert kept.to_json() == told["roofs"]
+    assert kept.to_json() == output["roofs"]
 
 
 def test_arrays_that_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
@@ -271,8 +271,8 @@ def test_an_isa_that_this_cpu_lacks(capsys: pytest.CaptureFixture[str]) -> None:
 def test_attention_json(stored: Roofs, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {"heads": 4, "kv-heads": 2, "rows": 48, "keys": 64, "dim": 32, "batch": 2, "repeat": 2}
     options = [f"--{name}={size}" for name, size in sizes.items()]
-    told = as_json(capsys, "attention", *options, "--causal", "--threads=1")
-    (brick,) = told["bricks"]
+    output = as_json(capsys, "attention", *options, "--causal", "--threads=1")
+    (brick,) = output["bricks"]
     assert (brick["name"], brick["calls"]) == ("attention", 2)
     pairs = sum(row + 1 + 64 - 48 for row in range(48))
     assert brick["levels"][0]["flops"] == 2 * 8 * pairs * 4 * 32
@@ -301,15 +301,15 @@ def test_demo_profiles_three_kernels(
     monkeypatch.setattr(demo, "PROBLEMS", problems)
     monkeypatch.setattr(demo, "SIZE", 256)
     path = tmp_path / "demo.json"
-    told = as_json(capsys, "demo", "--save", str(path))
-    assert {brick["name"] for brick in told["bricks"]} == {"gemm", "attention", "NumPy blocks"}
-    for brick in told["bricks"]:
+    output = as_json(capsys, "demo", "--save", str(path))
+    assert {brick["name"] for brick in output["bricks"]} == {"gemm", "attention", "NumPy blocks"}
+    for brick in output["bricks"]:
         by_hand = brick["name"] == "NumPy blocks"
         levels = ["MACRO", "MIDI"] if by_hand else ["MACRO", "MIDI", "MICRO"]
         assert brick["flops_agree"]
         assert [level["level"] for level in brick["levels"]] == levels
         assert {level["bytes_basis"] for level in brick["levels"]} == {"declared"}
-    assert told["roofs"]["threads"] == 1
+    assert output["roofs"]["threads"] == 1
     assert main(["demo"]) == 0
     assert "What to look at next" in capsys.readouterr().out
     assert bp.load_recording(path).brick_info("NumPy blocks").calls == demo.REPEATS
@@ -334,10 +334,10 @@ def test_the_product_by_hand_is_right_and_counts_its_work() -> None:
 
 def test_machine(stored: Roofs, capsys: pytest.CaptureFixture[str]) -> None:
     machine = bp.detect_machine()
-    told = as_json(capsys, "machine")
-    assert told["machine"] == machine.to_json()
-    assert told["budget"]["usable"] == machine.usable_cores
-    assert [(one["threads"], one["isa"]) for one in told["roofs"]] == sorted(
+    output = as_json(capsys, "machine")
+    assert output["machine"] == machine.to_json()
+    assert output["budget"]["usable"] == machine.usable_cores
+    assert [(one["threads"], one["isa"]) for one in output["roofs"]] == sorted(
         {(threads, isa) for threads in (1, 2) for isa in (default_isa(), "base")}
     )
     assert main(["machine"]) == 0
@@ -379,11 +379,11 @@ def test_calibrate_json_for_one_thread_and_the_default(
     tiny: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("brickprof.planning.budget._chosen", 2)
-    told = as_json(capsys, "calibrate", "--isa", "base")
-    assert [one["threads"] for one in told["roofs"]] == [1, 2]
-    for one in told["roofs"]:
+    output = as_json(capsys, "calibrate", "--isa", "base")
+    assert [one["threads"] for one in output["roofs"]] == [1, 2]
+    for one in output["roofs"]:
         assert Roofs.from_json(one) == load_roofs(bp.detect_machine(), one["threads"], isa="base")
-    assert Path(told["path"]).exists()
+    assert Path(output["path"]).exists()
 
 
 def test_calibrate_shows_what_it_cannot_store(
@@ -463,15 +463,15 @@ def test_compare_a_slower_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     b = saved(
         tmp_path, "b.json", made(slower, brick_infos=(BrickInfo("gemm", 3, 2 * 1_100_000, 1),))
     )
-    told = as_json(capsys, "compare", a, b)
-    assert told["same_machine"] is True
-    assert told["notes"] == []
-    assert [row["level"] for row in told["rows"]] == [None, "MACRO", "MIDI", "MICRO"]
-    for row in told["rows"]:
+    output = as_json(capsys, "compare", a, b)
+    assert output["same_machine"] is True
+    assert output["notes"] == []
+    assert [row["level"] for row in output["rows"]] == [None, "MACRO", "MIDI", "MICRO"]
+    for row in output["rows"]:
         assert row["time_ratio"] == pytest.approx(2)
         assert row["gflops_ratio"] == pytest.approx(0.5)
         assert row["b"]["efficiency"] == pytest.approx(row["a"]["efficiency"] / 2)
-    assert told["rows"][0]["a"]["time_ns"] == pytest.approx(1_100_000 / 3)
+    assert output["rows"][0]["a"]["time_ns"] == pytest.approx(1_100_000 / 3)
     assert main(["compare", a, b]) == 0
     lines = capsys.readouterr().out.splitlines()
     macro = next(" ".join(line.split()) for line in lines if line.strip().startswith("Macro"))
@@ -484,14 +484,14 @@ def test_compare_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture
     halved = [replace(one, flops=one.flops // 2) for one in healthy_tiles()]
     a = saved(tmp_path, "a.json", made())
     b = saved(tmp_path, "b.json", made(halved, machine=other, roofs=None))
-    told = as_json(capsys, "compare", a, b)
-    assert told["same_machine"] is False
-    assert told["notes"] == [
+    output = as_json(capsys, "compare", a, b)
+    assert output["same_machine"] is False
+    assert output["notes"] == [
         "The machines differ: A ran on Test CPU 3000, B on Other CPU.",
         "Efficiencies are held against different roofs.",
         "The problems differ: gemm does 26,666,667 flops a call in A, 13,333,333 in B.",
     ]
-    assert told["rows"][1]["b"]["efficiency"] is None
+    assert output["rows"][1]["b"]["efficiency"] is None
     unknown = saved(tmp_path, "c.json", made(machine=None))
     assert as_json(capsys, "compare", a, unknown)["same_machine"] is None
 
@@ -502,13 +502,13 @@ def test_compare_bricks_that_only_one_has(
     name = "[bold]a\nvery long name of a kernel"
     lone = made(healthy_tiles(brick=name), brick_infos=(BrickInfo(name, 0, 1_100_000, 1),))
     a, b = saved(tmp_path, "a.json", made()), saved(tmp_path, "b.json", lone)
-    told = as_json(capsys, "compare", a, b)
-    assert [(row["brick"], row["a"] is None, row["b"] is None) for row in told["rows"]] == [
+    output = as_json(capsys, "compare", a, b)
+    assert [(row["brick"], row["a"] is None, row["b"] is None) for row in output["rows"]] == [
         *[("gemm", False, True)] * 4,
         *[(name, True, False)] * 4,
     ]
-    assert all(row["time_ratio"] is None for row in told["rows"])
-    assert told["rows"][4]["b"]["time_ns"] == 1_100_000
+    assert all(row["time_ratio"] is None for row in output["rows"])
+    assert output["rows"][4]["b"]["time_ns"] == 1_100_000
     assert main(["compare", a, b]) == 0
     text = capsys.readouterr().out
     assert "[bold]a\\nvery long …" in text

@@ -41,22 +41,22 @@ def own(tmp_path: Path) -> str:
 @pytest.mark.parametrize("problem", [["gemm", *SMALL], ["attention", "--seq", "32", "--dim", "16"]])
 def test_kernels(problem: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "--counts", "1,2,2", "--rounds", "2", "--json", *problem]) == 0
-    told = json.loads(capsys.readouterr().out)
-    found = Sweep.from_json(told["sweep"])
-    assert [point["threads"] for point in told["points"]] == [1, 2]
-    assert told["points"][0]["speedup"] == 1
-    for told_point, point in zip(told["points"], found, strict=True):
+    output = json.loads(capsys.readouterr().out)
+    found = Sweep.from_json(output["sweep"])
+    assert [point["threads"] for point in output["points"]] == [1, 2]
+    assert output["points"][0]["speedup"] == 1
+    for told_point, point in zip(output["points"], found, strict=True):
         assert told_point["throughput"] == found.throughput(point)
         assert tuple(told_point["interval_ns"]) == point.interval_ns
         assert told_point["best_ns"] <= told_point["median_ns"] == point.median_ns
-    assert told["best_threads"] == found.best.threads
+    assert output["best_threads"] == found.best.threads
     assert found.scalability is not None
-    assert (told["model_law"], told["r_squared"]) == (
+    assert (output["model_law"], output["r_squared"]) == (
         found.scalability.law,
         found.scalability.r_squared,
     )
-    assert told["caveats"][0].startswith("Two thread counts")
-    assert told["optimal_threads"] == told["budget"] == thread_budget()
+    assert output["caveats"][0].startswith("Two thread counts")
+    assert output["optimal_threads"] == output["budget"] == thread_budget()
     if problem[0] == "gemm":
         assert found.work == GemmProblem(96, 80, 64).flops / 1e9
         assert found.unit == "GFLOP"
@@ -65,9 +65,9 @@ def test_kernels(problem: list[str], capsys: pytest.CaptureFixture[str]) -> None
 def test_options_before_and_after_the_problem(capsys: pytest.CaptureFixture[str]) -> None:
     before = ["--counts", "1,1", "--isa", "base"]
     assert main(["sweep", *before, "gemm", "8", "8", "8", "--rounds", "2", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert ([point["threads"] for point in told["points"]], told["rounds"]) == ([1], 2)
-    assert (told["model_law"], told["model_optimum"]) == (None, None)
+    output = json.loads(capsys.readouterr().out)
+    assert ([point["threads"] for point in output["points"]], output["rounds"]) == ([1], 2)
+    assert (output["model_law"], output["model_optimum"]) == (None, None)
     parse = _parser().parse_args
     args = parse(["sweep", *before, "--rounds", "3", "attention", "--counts", "2"])
     assert (args.counts, args.rounds, args.isa, args.json) == ((2,), 3, "base", False)
@@ -138,10 +138,10 @@ def test_a_function_of_a_file(own: str, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["sweep", "python", f"{own}:work", *options, "--json"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("called with 2 1 ")
-    told = json.loads(out[out.index("{") :])
-    assert told["problem"] == f"{own}:work"
-    assert (told["sweep"]["work"], told["sweep"]["unit"]) == (8, "rows")
-    assert told["optimal_threads"] == thread_budget()
+    output = json.loads(out[out.index("{") :])
+    assert output["problem"] == f"{own}:work"
+    assert (output["sweep"]["work"], output["sweep"]["unit"]) == (8, "rows")
+    assert output["optimal_threads"] == thread_budget()
 
 
 def test_a_file_may_import_what_lies_beside_it(
@@ -208,9 +208,9 @@ def test_plot(own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     options[-1] = str(tmp_path / "missing" / "sweep.svg")
     capsys.readouterr()
     assert main(["sweep", "gemm", *SMALL, *options]) == 2
-    told = capsys.readouterr()
-    assert told.err.endswith(f"argument --plot: no such folder: '{tmp_path / 'missing'}'\n")
-    assert not told.out, "what cannot be drawn must not be measured first"
+    output = capsys.readouterr()
+    assert output.err.endswith(f"argument --plot: no such folder: '{tmp_path / 'missing'}'\n")
+    assert not output.out, "what cannot be drawn must not be measured first"
 
 
 def test_default_counts() -> None:

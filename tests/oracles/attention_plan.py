@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 
-from oracles.gemm_plan import LEAST_FLOPS
-from oracles.gemm_traffic import DOT_ROWS
+from oracles.gemm_plan import MIN_FLOPS
+from oracles.gemm_traffic import DOTXF_ROWS
 
 from brickprof.core.levels import TileLevel
 from brickprof.planning.attention import AttentionBlocks, AttentionPlan
@@ -18,7 +18,7 @@ ITEMSIZE = 4
 """Attention is float32."""
 
 
-LEAST_KEYS = 256
+MIN_KEYS = 256
 """Keys for which it is worth cutting a head's keys in parts."""
 
 SCORE_DEPTH = 128
@@ -88,21 +88,21 @@ class AttentionOracle:
     @property
     def worth(self) -> int:
         """Threads, of those given, that there is work for."""
-        units = self.heads * max(ceil_div(self.rows, self.micro.mr), self.keys // LEAST_KEYS)
-        return max(min(self.threads, self.flops // LEAST_FLOPS, units), 1)
+        units = self.heads * max(ceil_div(self.rows, self.micro.mr), self.keys // MIN_KEYS)
+        return max(min(self.threads, self.flops // MIN_FLOPS, units), 1)
 
     @property
-    def dots(self) -> bool:
+    def dotxf(self) -> bool:
         """Whether scores are dot products with keys where they are: packing pays for more rows."""
         return self.contiguous_keys and self.rows <= self.micro.max_dotxf
 
     @property
     def splits(self) -> int:
         """Parts that a head's keys are cut into, where there are not enough heads to share."""
-        if not self.dots or self.threads == 1 or not self.heads or self.heads >= 4 * self.threads:
+        if not self.dotxf or self.threads == 1 or not self.heads or self.heads >= 4 * self.threads:
             return 1
         parts = self.threads // gcd(self.heads, self.threads)
-        return max(min(parts, self.keys // LEAST_KEYS), 1)
+        return max(min(parts, self.keys // MIN_KEYS), 1)
 
     @property
     def split_keys(self) -> int:
@@ -207,7 +207,7 @@ class AttentionOracle:
     def _add_share(self, share: Share, totals: list[list[int]]) -> None:
         """Add one Macro tile and what is in it: tiles, and elements that pass."""
         width = round_up(self.dim, self.micro.lanes)
-        macro = 0 if self.dots else 2 * self.visible(share.last - 1) * self.dim
+        macro = 0 if self.dotxf else 2 * self.visible(share.last - 1) * self.dim
         for first in range(share.first, share.last, self.row_block):
             last = min(first + self.row_block, share.last)
             rows = last - first
@@ -251,8 +251,8 @@ class AttentionOracle:
     def _micro(self, rows: int, keys: int, begins: bool) -> int:
         """Elements that a Micro tile loads and stores: scores, softmax, values."""
         width, nr = round_up(self.dim, self.micro.lanes), self.micro.nr
-        if self.dots:
-            moved = keys * self.dim + ceil_div(keys, DOT_ROWS) * rows * self.dim
+        if self.dotxf:
+            moved = keys * self.dim + ceil_div(keys, DOTXF_ROWS) * rows * self.dim
         else:
             moved = ceil_div(keys, nr) * (rows + nr) * self.dim
             again = max(ceil_div(self.dim, SCORE_DEPTH), 1) - 1

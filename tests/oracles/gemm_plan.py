@@ -17,11 +17,11 @@ from brickprof.planning.gemm import Blocks, GemmPlan
 STREAM_DEPTH = 64
 """Steps of k that a few rows of A take at a time down a B that comes from memory."""
 
-STREAM_PANELS = 4
+STREAM_MICROPANELS = 4
 """Panels that count as few."""
 
 ALIAS_BYTES = 2048
-"""Rows of B a multiple of this apart share a few sets of L1, where a strip does not fit."""
+"""Rows of B a multiple of this apart share a few sets of L1, where a micropanel does not fit."""
 
 SETS_BYTES = 4096
 """Rows a multiple of this apart share sets of L1 (of 64 sets of 64 bytes)."""
@@ -29,10 +29,10 @@ SETS_BYTES = 4096
 WAYS = 8
 """Rows that sets of L1 hold, which most have 8 or 12 of."""
 
-DOT_GRAIN = 8
+DOTXF_GRAIN = 8
 """Rows of dot products that are not parted."""
 
-LEAST_FLOPS = 2**20
+MIN_FLOPS = 2**20
 """Work for which another thread is worth waking."""
 
 MUCH_WORK = 2**26
@@ -115,25 +115,25 @@ class GemmOracle:
         return "tiles"
 
     @property
-    def dot_vectors(self) -> int:
+    def dotxf_vectors(self) -> int:
         """Vectors that rows are multiplied with as dot products."""
         return self.n if self.kind == "dotxf rows" else self.m
 
     @property
-    def dot_block(self) -> int:
+    def dotxf_block(self) -> int:
         """Rows of a Midi tile of dot products, which take a quarter of L2."""
         rows = self.blocks.l2_bytes // 4 // (self.kc * self.itemsize)
-        return max(rows // DOT_GRAIN, 1) * DOT_GRAIN
+        return max(rows // DOTXF_GRAIN, 1) * DOTXF_GRAIN
 
     @property
-    def axpy_block(self) -> int:
+    def axpyf_block(self) -> int:
         """Columns of a Midi tile of a sum of rows: a third of L1."""
         return round_up(max(self.blocks.l1_bytes // 3 // self.itemsize, 1), self.micro.nr)
 
     @property
     def team(self) -> int:
         """Threads that there is work for."""
-        return max(min(self.threads, self.flops // LEAST_FLOPS), 1)
+        return max(min(self.threads, self.flops // MIN_FLOPS), 1)
 
     @property
     def pieces(self) -> int:
@@ -151,40 +151,40 @@ class GemmOracle:
     @cached_property
     def grid(self) -> tuple[int, int]:
         """Parts of C down and across."""
-        panels, strips = ceil_div(self.m, self.micro.mr), ceil_div(self.n, self.micro.nr)
+        of_a, of_b = ceil_div(self.m, self.micro.mr), ceil_div(self.n, self.micro.nr)
         if self.kind == "axpyf":
-            return 1, max(min(self.pieces, strips), 1)
+            return 1, max(min(self.pieces, of_b), 1)
         if self.kind != "tiles":
             rows = self.m if self.kind == "dotxf rows" else self.n
-            parts = max(min(self.pieces, ceil_div(rows, DOT_GRAIN)), 1)
+            parts = max(min(self.pieces, ceil_div(rows, DOTXF_GRAIN)), 1)
             return (parts, 1) if self.kind == "dotxf rows" else (1, parts)
-        return self._cut(panels, strips)
+        return self._cut(of_a, of_b)
 
-    def _cut(self, panels: int, strips: int) -> tuple[int, int]:
+    def _cut(self, of_a: int, of_b: int) -> tuple[int, int]:
         """Cut C so that its parts fit L3, and in so many more that threads have theirs.
 
         Of the ways to cut, that with the least traffic: B is read for each part down, A for each
         across.
         """
-        down = max(min(ceil_div(self.m, self.blocks.rows), panels), 1)
-        across = max(min(ceil_div(self.n, self.blocks.nc), strips), 1)
+        down = max(min(ceil_div(self.m, self.blocks.rows), of_a), 1)
+        across = max(min(ceil_div(self.n, self.blocks.nc), of_b), 1)
         more = ceil_div(self.pieces, down * across)
         ways = [
             (down * d, across * (more // d))
             for d in range(1, more + 1)
-            if more % d == 0 and down * d <= panels and across * (more // d) <= strips
+            if more % d == 0 and down * d <= of_a and across * (more // d) <= of_b
         ]
         if ways:
             return min(ways, key=lambda way: way[0] * self.n + way[1] * self.m)
-        rows = max(min(down * more, panels), 1)
-        return rows, max(min(ceil_div(down * across * more, rows), strips), 1)
+        rows = max(min(down * more, of_a), 1)
+        return rows, max(min(ceil_div(down * across * more, rows), of_b), 1)
 
     def parts(self) -> Iterator[Part]:
-        """Yield the parts of C: whole strips of columns, or groups of rows of dot products."""
+        """Yield the parts of C: whole micropanels of columns, or groups of rows of dot products."""
         down, across = self.grid
         by_dots = self.kind.startswith("dotxf")
-        rows = _cuts(self.m, down, DOT_GRAIN if self.kind == "dotxf rows" else 1)
-        columns = _cuts(self.n, across, DOT_GRAIN if by_dots else self.micro.nr)
+        rows = _cuts(self.m, down, DOTXF_GRAIN if self.kind == "dotxf rows" else 1)
+        columns = _cuts(self.n, across, DOTXF_GRAIN if by_dots else self.micro.nr)
         for high in rows:
             for wide in columns:
                 yield Part(high, wide)
@@ -194,14 +194,14 @@ class GemmOracle:
         """Whether a few rows go down a B that comes from memory, a little at a time."""
         return (
             not self.prepacked
-            and self.m <= STREAM_PANELS * self.micro.mr
+            and self.m <= STREAM_MICROPANELS * self.micro.mr
             and self.b_layout == "rows"
             and self.k * self.n * self.itemsize > self.blocks.l2_bytes
         )
 
     @property
-    def by_panels(self) -> bool:
-        """Whether so little is done to C that it had better go by single panels of rows."""
+    def by_micropanels(self) -> bool:
+        """Whether so little is done to C that it had better go by single micropanels of rows."""
         return (
             self.b_layout == "rows"
             and not self.prepacked
@@ -213,7 +213,7 @@ class GemmOracle:
     @property
     def mc(self) -> int:
         """Rows of a Midi tile."""
-        if self.by_panels:
+        if self.by_micropanels:
             crowded = (self.n if self.m > 1 else 0) * self.itemsize % SETS_BYTES == 0
             return min(self.micro.mr, WAYS) if crowded else self.micro.mr
         return balanced(ceil_div(self.m, self.grid[0]), self.blocks.mc, self.micro.mr)
@@ -229,7 +229,7 @@ class GemmOracle:
         if self.kind == "axpyf":
             return max(self.k, 1)
         if self.kind != "tiles":
-            deep = self.blocks.l2_bytes // 2 // (max(self.dot_vectors, 1) * self.itemsize)
+            deep = self.blocks.l2_bytes // 2 // (max(self.dotxf_vectors, 1) * self.itemsize)
             return balanced(self.k, max(deep, 64), 64)
         deep = min(STREAM_DEPTH, self.blocks.kc) if self.streams else self.blocks.kc
         return balanced(self.k, deep, 4)
@@ -242,12 +242,12 @@ class GemmOracle:
         """
         if self.a_layout == "strided":
             return True
-        strips = ceil_div(columns, self.micro.nr)
-        if strips <= 2 or self.m == 1:
+        micropanels = ceil_div(columns, self.micro.nr)
+        if micropanels <= 2 or self.m == 1:
             return False
         if self.a_layout == "rows":
             stride = self.k if self.a_stride is None else self.a_stride
-            return strips >= 16 or stride * self.itemsize % SETS_BYTES == 0
+            return micropanels >= 16 or stride * self.itemsize % SETS_BYTES == 0
         stride = self.m if self.a_stride is None else self.a_stride
         return stride * self.itemsize >= 1024
 
@@ -257,24 +257,24 @@ class GemmOracle:
         return (self.n if self.b_stride is None else self.b_stride) * self.itemsize
 
     @property
-    def in_panels(self) -> bool:
+    def packs_b(self) -> bool:
         """Whether B is packed a part at a time, before it is used."""
         if self.prepacked:
             return False
         if self.b_layout != "rows":
             return ceil_div(self.m, self.grid[0]) > self.mc
-        if self.by_panels:
+        if self.by_micropanels:
             return self.k > WAYS and self._b_row_bytes % SETS_BYTES == 0
         return not self.streams and self.k * self.n * self.itemsize > self.blocks.l2_bytes
 
     def b_mode(self, rows: int) -> str:
-        """Tell how a block of so many rows takes strips of B.
+        """Tell how a block of so many rows takes micropanels of B.
 
-        ``"packed"``: packed before; ``"transposed"``: packed each time, since B lies across; ``"in
-        place"``: by the only panel of A; ``"copied"``: packed by the first panel for the others;
-        ``"in place"``: where it is, by all.
+        ``"packed"``: packed before; ``"transposed"``: packed each time, from columns; ``"single
+        pass"``: by the only micropanel of A; ``"copied"``: packed by the first micropanel of A for
+        the others; ``"in place"``: where it is, by all.
         """
-        if self.prepacked or self.in_panels:
+        if self.prepacked or self.packs_b:
             return "packed"
         if self.b_layout != "rows":
             return "transposed"
@@ -284,8 +284,8 @@ class GemmOracle:
         alias = self._b_row_bytes % ALIAS_BYTES == 0
         return "copied" if self.streams or far or alias else "in place"
 
-    def strips(self, rows: int, columns: int) -> list[int]:
-        """Return the widths of the strips that a block of some rows goes over."""
+    def micropanel_widths(self, rows: int, columns: int) -> list[int]:
+        """Return the widths of the micropanels that a block of some rows goes over."""
         wide = self.micro.nr
         if rows <= self.micro.wide_rows and self.b_mode(rows) == "single pass":
             wide = 4 * self.micro.lanes
@@ -303,8 +303,8 @@ class GemmOracle:
                 self.mc * self.kc,
                 self.kc * self.micro.nr,
             ),
-            "axpyf": (self.n, self.axpy_block, self.axpy_block),
-        }.get(self.kind, (self.dot_vectors * self.kc,) * 3)
+            "axpyf": (self.n, self.axpyf_block, self.axpyf_block),
+        }.get(self.kind, (self.dotxf_vectors * self.kc,) * 3)
         size = self.itemsize if self.flops else 0
         return macro * size, midi * size, micro * size
 

@@ -14,17 +14,17 @@ from brickprof.planning.blocks import ceil_div, round_up
 if TYPE_CHECKING:
     from oracles.gemm_plan import GemmOracle
 
-DOT_ROWS = 4
+DOTXF_ROWS = 4
 """Rows that share a load of a vector in dot products, as declared."""
 
 LINE_BYTES = 64
 """Of a cache line."""
 
-AXPY_ROWS = 8
+AXPYF_ROWS = 8
 """Rows that share a pass over their sum."""
 
 
-def lost(elements: int, footprint_bytes: int, cache_bytes: int) -> int:
+def evicted(elements: int, footprint_bytes: int, cache_bytes: int) -> int:
     """Return how many of some elements a cache loses before they are used again.
 
     None up to 0.77 of its size, all from 1.2 on, since sets fill unevenly; fitted to simulations.
@@ -52,7 +52,7 @@ def gemm_totals(plan: GemmOracle) -> tuple[Totals, Totals, Totals]:
     """Return the totals of a plan by level, coarsest first."""
     totals = (Totals(), Totals(), Totals())
     if plan.flops:
-        walk = {"tiles": _tiles, "axpyf": _axpy}.get(plan.kind, _dots)
+        walk = {"tiles": _tiles, "axpyf": _axpyf}.get(plan.kind, _dotxf)
         walk(plan, totals)
     return totals
 
@@ -69,14 +69,14 @@ def _tiles(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
     for part in plan.parts():
         for deep, touches in _steps(plan):
             blocks = range(0, part.rows, block)
-            packs = plan.in_panels or plan.prepacked
+            packs = plan.packs_b or plan.prepacked
             padded = round_up(part.columns, plan.micro.lanes) if packs else part.columns
-            packed = part.columns if plan.in_panels else 0
+            packed = part.columns if plan.packs_b else 0
             # Beside B there are a block of A, much of it twice, and its rows of C.
             rows = min(block, part.rows)
             footprint = ((7 * rows // 4 + padded) * deep + rows * part.columns) * plan.itemsize
-            passes = len(blocks) + (1 if plan.in_panels else -1)
-            again = lost(passes * padded, footprint, plan.blocks.l2_bytes)
+            passes = len(blocks) + (1 if plan.packs_b else -1)
+            again = evicted(passes * padded, footprint, plan.blocks.l2_bytes)
             once = packed or padded
             c = part.rows * part.columns
             macro.add((part.rows + once + again) * deep + touches * c, (touches - 1) * c)
@@ -95,78 +95,80 @@ def _midi(
 ) -> None:
     """Add a Midi tile and the Micro tiles in it.
 
-    A block of A comes from L2 for each strip if it does not stay in L1, and a strip for each panel
-    if it does not beside one. Rows of a strip of C, and of B where it is used in place, begin at
-    any 16 bytes of a line, so that they take most of another one; B's is that of the strip before,
+    A block of A comes from L2 for each micropanel of B if it does not stay in L1, and one of B for
+    each of A if it does not beside one. Rows of C, and of B where it is used in place, begin at any
+    16 bytes of a line, so that they take most of another one; B's is that of the micropanel before,
     which may still be there.
     """
     midi, micro = totals
     kernel, l1 = plan.micro, plan.blocks.l1_bytes
-    panels = ceil_div(rows, kernel.mr)
+    micropanels = ceil_div(rows, kernel.mr)
     mode = plan.b_mode(rows)
-    widths = plan.strips(rows, columns)
+    widths = plan.micropanel_widths(rows, columns)
     padded = round_up(columns, kernel.lanes)
     more = (LINE_BYTES - 16) // plan.itemsize
     ragged = columns + len(widths) * more
     in_place = mode in ("in place", "single pass")
-    again = (panels - 1 + (mode in ("copied", "transposed"))) * (ragged if in_place else padded)
-    strip = kernel.nr + in_place * more
-    held = deep * (strip + kernel.mr) * plan.itemsize
+    again = (micropanels - 1 + (mode in ("copied", "transposed"))) * (
+        ragged if in_place else padded
+    )
+    micropanel = kernel.nr + in_place * more
+    held = deep * (micropanel + kernel.mr) * plan.itemsize
     b = padded if mode == "packed" else columns
     if in_place or mode == "copied":
-        b += lost(len(widths) * more, held, l1)
-    b += lost(again, held, l1)
-    a = rows + lost((len(widths) - 1) * rows, deep * (rows + strip) * plan.itemsize, l1)
+        b += evicted(len(widths) * more, held, l1)
+    b += evicted(again, held, l1)
+    a = rows + evicted((len(widths) - 1) * rows, deep * (rows + micropanel) * plan.itemsize, l1)
     if plan.packs_a(columns):
         a += 2 * rows
     c = rows * ragged
     midi.add((a + b) * deep + touches * c, (touches - 1) * c)
-    batched = panels == 1 and mode in ("single pass", "packed")
+    batched = micropanels == 1 and mode in ("single pass", "packed")
     full = max(widths)
     whole = widths.count(full) if batched and columns >= full_width(plan, rows) else 0
     for width in widths[:1] + widths[whole:] if whole else widths:
         together = whole if whole and width == full else 1
-        swept = panels * round_up(width, kernel.lanes)
+        swept = micropanels * round_up(width, kernel.lanes)
         b = {
             "packed": swept,
             "transposed": width + round_up(width, kernel.lanes) + swept,
             "copied": width + swept,
-        }.get(mode, panels * width)
+        }.get(mode, micropanels * width)
         micro.add(together * ((rows + b) * deep + touches * rows * width))
 
 
 def full_width(plan: GemmOracle, rows: int) -> int:
     """Return the columns of a full register tile for a block of some rows."""
-    return plan.strips(rows, 10**6)[0]
+    return plan.micropanel_widths(rows, 10**6)[0]
 
 
-def _dots(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
+def _dotxf(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
     """Walk the tiles of dot products."""
     macro, midi, micro = totals
-    vectors, most = plan.dot_vectors, plan.micro.max_dotxf
+    vectors, most = plan.dotxf_vectors, plan.micro.max_dotxf
     groups = ceil_div(vectors, most)
     for part in plan.parts():
         rows = part.rows if plan.kind == "dotxf rows" else part.columns
         for deep, touches in _steps(plan):
             macro.add((rows + vectors) * deep + touches * vectors * rows)
-            for first in range(0, rows, plan.dot_block):
-                count = min(plan.dot_block, rows - first)
+            for first in range(0, rows, plan.dotxf_block):
+                count = min(plan.dotxf_block, rows - first)
                 midi.add((count * groups + vectors) * deep + touches * vectors * count)
                 for group in range(groups):
                     across = vectors * (group + 1) // groups - vectors * group // groups
                     micro.add(
-                        (count + ceil_div(count, DOT_ROWS) * across) * deep
+                        (count + ceil_div(count, DOTXF_ROWS) * across) * deep
                         + touches * across * count
                     )
 
 
-def _axpy(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
+def _axpyf(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
     """Walk the tiles of a sum of rows."""
     macro, midi, micro = totals
     for part in plan.parts():
         macro.add(plan.k * (part.columns + 1) + part.columns)
-        for first in range(0, part.columns, plan.axpy_block):
-            count = min(plan.axpy_block, part.columns - first)
+        for first in range(0, part.columns, plan.axpyf_block):
+            count = min(plan.axpyf_block, part.columns - first)
             midi.add(plan.k * (count + 1) + count)
-            passes = 2 * ceil_div(plan.k, AXPY_ROWS) - 1
+            passes = 2 * ceil_div(plan.k, AXPYF_ROWS) - 1
             micro.add(plan.k * (count + 1) + passes * count)

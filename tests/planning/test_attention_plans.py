@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles.attention_plan import LEAST_KEYS, AttentionOracle
+from oracles.attention_plan import MIN_KEYS, AttentionOracle
 from support.kernel_checks import ISAS
 from support.plan_strategies import MICROS, attention_plans, machines, micros
 
@@ -29,7 +29,7 @@ def attention_oracles() -> st.SearchStrategy[AttentionOracle]:
 def test_plans_are_those_of_the_oracle(plan: bp.AttentionPlan) -> None:
     oracle = AttentionOracle.of(plan)
     for name in ("dotxf", "splits", "split_keys", "chunk", "row_block", "key_block", "flops"):
-        assert getattr(plan, name) == getattr(oracle, {"dotxf": "dots"}.get(name, name)), name
+        assert getattr(plan, name) == getattr(oracle, name), name
     assert plan.levels == oracle.levels
     assert plan.footprint_bytes == oracle.footprint_bytes
 
@@ -139,13 +139,13 @@ def test_shares_are_of_even_work(plan: AttentionOracle) -> None:
 def test_keys_are_cut_only_where_it_pays(plan: AttentionOracle) -> None:
     assert plan.splits >= 1
     if plan.splits > 1:
-        assert plan.dots
+        assert plan.dotxf
         assert plan.threads > 1
-        assert plan.keys // plan.splits >= LEAST_KEYS
+        assert plan.keys // plan.splits >= MIN_KEYS
         assert plan.splits <= plan.threads
         assert (plan.splits - 1) * plan.split_keys < plan.keys <= plan.splits * plan.split_keys
         assert plan.chunk == plan.row_block == max(plan.rows, 1)
-    if plan.dots:
+    if plan.dotxf:
         assert plan.contiguous_keys
         assert plan.rows <= plan.micro.max_dotxf
     assert 1 <= plan.worth <= plan.threads
@@ -176,7 +176,7 @@ def walk(plan: AttentionOracle) -> tuple[list[int], list[int], list[int]]:
     width = round_up(dim, micro.lanes)
     for share in plan.shares():
         tiles[0] += 1
-        if not plan.dots:
+        if not plan.dotxf:
             moved[0] += 2 * dim * len(seen_by(plan, share.last - 1))
         for first in range(share.first, share.last, plan.row_block):
             rows = list(range(first, min(first + plan.row_block, share.last)))
@@ -202,7 +202,7 @@ def walk(plan: AttentionOracle) -> tuple[list[int], list[int], list[int]]:
                     moved[1] += high * (dim + (2 if begin else 1) * width)
                     if len(keys) * dim * 4 > 2 * 4 * micro.mr * plan.blocks.keys:
                         moved[1] += len(keys) * (high + ceil_div(dim, micro.nr) * (high + 12))
-                    if plan.dots:
+                    if plan.dotxf:
                         moved[2] += len(keys) * dim
                         moved[2] += ceil_div(len(keys), 4) * high * dim
                     else:

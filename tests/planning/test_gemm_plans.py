@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from oracles.gemm_plan import LEAST_FLOPS, GemmOracle
+from oracles.gemm_plan import MIN_FLOPS, GemmOracle
 from support.kernel_checks import DTYPES, ISAS
 from support.plan_strategies import MICROS, dtypes, gemm_plans, layouts, machines, micros, threads
 
@@ -44,9 +44,9 @@ def test_plans_are_those_of_the_oracle(plan: bp.GemmPlan) -> None:
             assert plan.level(level).updated_bytes == oracle.stored_again(level)
     elif plan.flops:
         assert (plan.mc, plan.nc) == {
-            "axpyf": (1, oracle.axpy_block),
-            "dotxf rows": (oracle.dot_block, plan.n),
-            "dotxf columns": (plan.m, oracle.dot_block),
+            "axpyf": (1, oracle.axpyf_block),
+            "dotxf rows": (oracle.dotxf_block, plan.n),
+            "dotxf columns": (plan.m, oracle.dotxf_block),
         }[plan.kind]
 
 
@@ -63,29 +63,29 @@ Tile = tuple[TileLevel, int, int]
 """A tile: its level, its flops and the elements that it moves."""
 
 
-def even_panels(rows: int, mr: int) -> list[int]:
-    """Cut rows into as few panels as there can be, of heights that differ by one at most."""
-    panels = ceil_div(rows, mr)
-    return [rows // panels + (panel < rows % panels) for panel in range(panels)]
+def even_micropanels(rows: int, mr: int) -> list[int]:
+    """Cut rows into as few micropanels as there can be, of heights that differ by one at most."""
+    count = ceil_div(rows, mr)
+    return [rows // count + (number < rows % count) for number in range(count)]
 
 
-def walk_strip(plan: GemmOracle, rows: int, width: int, deep: int) -> int:
-    """Count the loads and stores of A and B where a strip is swept down a block."""
-    panels, padded = even_panels(rows, plan.micro.mr), round_up(width, plan.micro.lanes)
+def walk_micropanel(plan: GemmOracle, rows: int, width: int, deep: int) -> int:
+    """Count the loads and stores of A and B where a micropanel is swept down a block."""
+    micropanels, padded = even_micropanels(rows, plan.micro.mr), round_up(width, plan.micro.lanes)
     mode = plan.b_mode(rows)
     moved = 0
     if mode == "transposed":
         moved += (width + padded) * deep
-    for panel, high in enumerate(panels):
+    for micropanel, high in enumerate(micropanels):
         moved += high * deep
-        if mode == "copied" and panel == 0:
+        if mode == "copied" and micropanel == 0:
             moved += (width + padded) * deep
         else:
             moved += (width if mode in ("in place", "single pass") else padded) * deep
     return moved
 
 
-def lost(elements: int, footprint: int, cache: int) -> int:
+def evicted(elements: int, footprint: int, cache: int) -> int:
     """Return what a cache loses: all from 1.2 of its size on, nothing up to 0.77."""
     share = Fraction(footprint, cache)
     low, high = Fraction(77, 100), Fraction(6, 5)
@@ -97,37 +97,37 @@ def walk_block(
 ) -> Iterator[Tile]:
     """Yield the Midi tile of a block of A and the Micro tiles in it."""
     micro, size, l1 = plan.micro, plan.itemsize, plan.blocks.l1_bytes
-    mode, panels = plan.b_mode(rows), len(even_panels(rows, micro.mr))
+    mode, of_a = plan.b_mode(rows), len(even_micropanels(rows, micro.mr))
     line = 48 // size + 1
     in_place = mode in ("in place", "single pass")
     moved = 2 * plan.packs_a(columns) * rows * deep + rows * deep
     full = micro.nr
     if rows <= micro.wide_rows and mode == "single pass":
         full = 4 * micro.lanes
-    done = strips = again = batched = whole = 0
+    done = sweeps = again = batched = whole = 0
     while done < columns:
         wide = full if columns - done >= full else micro.nr
         width = min(wide, columns - done)
         padded, ragged = round_up(width, micro.lanes), width + line - 1
         moved += (padded if mode == "packed" else width) * deep
         again += padded if mode in ("copied", "transposed") else 0
-        again += (panels - 1) * (ragged if in_place else padded)
+        again += (of_a - 1) * (ragged if in_place else padded)
         moved += touches * rows * ragged
-        elements = walk_strip(plan, rows, width, deep) + touches * rows * width
-        if panels == 1 and mode in ("single pass", "packed") and width == full:
+        elements = walk_micropanel(plan, rows, width, deep) + touches * rows * width
+        if of_a == 1 and mode in ("single pass", "packed") and width == full:
             batched, whole = batched + elements, whole + width
         else:
             yield TileLevel.MICRO, 2 * rows * width * deep, elements
         done += width
-        strips += 1
+        sweeps += 1
     if whole:
         yield TileLevel.MICRO, 2 * rows * whole * deep, batched
-    strip = micro.nr + (line - 1 if in_place else 0)
-    held = deep * (strip + micro.mr) * size
+    micropanel = micro.nr + (line - 1 if in_place else 0)
+    held = deep * (micropanel + micro.mr) * size
     if mode not in ("packed", "transposed"):
-        moved += lost(strips * (line - 1), held, l1) * deep
-    moved += lost(again, held, l1) * deep
-    moved += lost((strips - 1) * rows, deep * (rows + strip) * size, l1) * deep
+        moved += evicted(sweeps * (line - 1), held, l1) * deep
+    moved += evicted(again, held, l1) * deep
+    moved += evicted((sweeps - 1) * rows, deep * (rows + micropanel) * size, l1) * deep
     yield TileLevel.MIDI, 2 * rows * columns * deep, moved
 
 
@@ -139,19 +139,19 @@ def walk_tiles(plan: GemmOracle) -> Iterator[Tile]:
             deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
             moved = (part.rows + columns) * deep + touches * part.rows * columns
             moved += (padded - columns) * deep if plan.prepacked else 0
-            passes = 1 if plan.in_panels else -1
+            passes = 1 if plan.packs_b else -1
             for first in range(0, part.rows, plan.mc):
                 rows = min(plan.mc, part.rows - first)
                 passes += 1
                 yield from walk_block(plan, rows, columns, deep, touches)
-            packed = plan.in_panels or plan.prepacked
+            packed = plan.packs_b or plan.prepacked
             held, high = padded if packed else columns, min(plan.mc, part.rows)
             footprint = (7 * high // 4 + held) * deep + high * columns
-            again = lost(passes * held, footprint * plan.itemsize, plan.blocks.l2_bytes)
+            again = evicted(passes * held, footprint * plan.itemsize, plan.blocks.l2_bytes)
             yield TileLevel.MACRO, 2 * part.rows * columns * deep, moved + again * deep
 
 
-def walk_dots(plan: GemmOracle) -> Iterator[Tile]:
+def walk_dotxf(plan: GemmOracle) -> Iterator[Tile]:
     """Yield every tile of a plan of dot products."""
     of_rows = plan.kind == "dotxf rows"
     vectors = plan.n if of_rows else plan.m
@@ -160,8 +160,8 @@ def walk_dots(plan: GemmOracle) -> Iterator[Tile]:
         rows = part.rows if of_rows else part.columns
         for p in range(0, plan.k, plan.kc):
             deep, touches = min(plan.kc, plan.k - p), 2 if p else 1
-            for first in range(0, rows, plan.dot_block):
-                count = min(plan.dot_block, rows - first)
+            for first in range(0, rows, plan.dotxf_block):
+                count = min(plan.dotxf_block, rows - first)
                 seen = 0
                 for group in range(groups):
                     across = vectors * (group + 1) // groups - vectors * group // groups
@@ -179,11 +179,11 @@ def walk_dots(plan: GemmOracle) -> Iterator[Tile]:
             yield TileLevel.MACRO, 2 * vectors * rows * deep, moved
 
 
-def walk_sums(plan: GemmOracle) -> Iterator[Tile]:
+def walk_axpyf(plan: GemmOracle) -> Iterator[Tile]:
     """Yield every tile of a plan of a sum of rows."""
     for part in plan.parts():
-        for first in range(0, part.columns, plan.axpy_block):
-            count = min(plan.axpy_block, part.columns - first)
+        for first in range(0, part.columns, plan.axpyf_block):
+            count = min(plan.axpyf_block, part.columns - first)
             loads, passes, p = 0, 0, 0
             while p < plan.k:
                 rows = min(8, plan.k - p)
@@ -202,7 +202,7 @@ def walk_sums(plan: GemmOracle) -> Iterator[Tile]:
 @given(gemm_oracles())
 def test_gemm_totals_by_brute_force(plan: GemmOracle) -> None:
     assume(plan.flops)
-    walk = {"tiles": walk_tiles, "axpyf": walk_sums}.get(plan.kind, walk_dots)
+    walk = {"tiles": walk_tiles, "axpyf": walk_axpyf}.get(plan.kind, walk_dotxf)
     tiles, flops, elements = [0, 0, 0], [0, 0, 0], [0, 0, 0]
     for level, work, moved in walk(plan):
         tiles[level] += 1
@@ -244,7 +244,7 @@ def assert_parts_cover(plan: GemmOracle) -> None:
     if plan.flops:
         assert min(rows + columns) >= 1
     assert 1 <= plan.workers <= min(plan.threads, len(parts))
-    assert plan.workers == 1 or plan.flops >= plan.workers * LEAST_FLOPS
+    assert plan.workers == 1 or plan.flops >= plan.workers * MIN_FLOPS
     if plan.kind == "axpyf":
         assert down == 1
     elif plan.kind == "tiles":
@@ -283,18 +283,18 @@ def test_parts_of_few_vectors_on_many_threads(
 
 @given(gemm_oracles())
 def test_steps_and_blocks_suit_the_kernels(plan: GemmOracle) -> None:
-    assert plan.mc % plan.micro.mr == 0 or (plan.by_panels and plan.mc < plan.micro.mr)
+    assert plan.mc % plan.micro.mr == 0 or (plan.by_micropanels and plan.mc < plan.micro.mr)
     assert plan.kc >= 1
     if plan.kind == "tiles":
         assert plan.kc <= max(round_up(plan.blocks.kc, 4), 4)
     elif plan.kind == "axpyf":
         assert plan.kc >= plan.k
-        assert plan.axpy_block % plan.micro.nr == 0
+        assert plan.axpyf_block % plan.micro.nr == 0
     else:
-        assert plan.dot_block >= 1
+        assert plan.dotxf_block >= 1
     for columns in {part.columns for part in plan.parts()}:
         for rows in (1, plan.micro.wide_rows, plan.micro.wide_rows + 1, plan.mc):
-            widths = plan.strips(rows, columns)
+            widths = plan.micropanel_widths(rows, columns)
             assert sum(widths) == columns
             most = 4 * plan.micro.lanes if rows <= plan.micro.wide_rows else plan.micro.nr
             assert all(0 < width <= most for width in widths)
@@ -308,10 +308,10 @@ def test_kinds_suit_the_layouts(plan: GemmOracle) -> None:
         assert (plan.m, plan.b_layout) == (1, "rows")
     elif plan.kind == "dotxf rows":
         assert plan.a_layout == "rows"
-        assert plan.dot_vectors == plan.n <= plan.micro.max_dotxf
+        assert plan.dotxf_vectors == plan.n <= plan.micro.max_dotxf
     elif plan.kind == "dotxf columns":
         assert plan.b_layout == "columns"
-        assert plan.dot_vectors == plan.m
+        assert plan.dotxf_vectors == plan.m
     if plan.a_layout == "strided":
         assert plan.packs_a(plan.n)
     if plan.b_layout != "rows":
@@ -360,24 +360,24 @@ def test_gemm_tiles_fit_their_caches(
     share = max(l3 // machine.cache(3).shared_by, l2)
     if plan.kind == "tiles":
         assert plan.mc * plan.kc * plan.itemsize <= l2 or plan.mc == micro.mr
-        panel = plan.kc * plan.nc * plan.itemsize
-        assert panel <= share or plan.nc <= micro.nr
-        # A strip of B takes L1 and a third; below this depth C would be updated too often.
+        micropanel = plan.kc * plan.nc * plan.itemsize
+        assert micropanel <= share or plan.nc <= micro.nr
+        # A micropanel of B takes L1 and a third; below this depth C would be updated too often.
         assert plan.kc * micro.nr * plan.itemsize * 3 <= l1 * 4 or plan.kc <= 256
         high = max(part.rows for part in plan.parts())
         assert high <= max(plan.blocks.rows, plan.mc)
         assert plan.nc <= max(plan.blocks.nc, micro.nr)
     elif plan.kind == "axpyf":
-        assert plan.axpy_block * plan.itemsize <= l1 or plan.axpy_block == micro.nr
+        assert plan.axpyf_block * plan.itemsize <= l1 or plan.axpyf_block == micro.nr
     else:
-        assert plan.dot_vectors * plan.kc * plan.itemsize <= l2 or plan.kc <= 64
-        assert plan.dot_block * plan.kc * plan.itemsize <= l2 or plan.dot_block <= 8
+        assert plan.dotxf_vectors * plan.kc * plan.itemsize <= l2 or plan.kc <= 64
+        assert plan.dotxf_block * plan.kc * plan.itemsize <= l2 or plan.dotxf_block <= 8
 
 
 @given(gemm_oracles())
 @example(GemmOracle(300, 300, 300, "float32", MICROS[0], Blocks(12, 16, 30), 4))
 def test_threads_that_have_work_get_it(plan: GemmOracle) -> None:
-    worth = max(min(plan.threads, plan.flops // LEAST_FLOPS), 1)
+    worth = max(min(plan.threads, plan.flops // MIN_FLOPS), 1)
     if plan.kind == "tiles":
         units = ceil_div(plan.m, plan.micro.mr) * ceil_div(plan.n, plan.micro.nr)
         assert plan.workers == max(min(worth, units), 1) or plan.workers * 2 > min(worth, units)
@@ -392,6 +392,6 @@ def test_tiles_fit_this_machine(isa: str, dtype: str) -> None:
     for level in (TileLevel.MIDI, TileLevel.MACRO):
         footprint = plan.level(level).footprint_bytes
         assert 0 < footprint <= machine.cache(level).size_bytes, level
-    # What of a strip does not stay in L1 comes from L2.
+    # What of a micropanel does not stay in L1 comes from L2.
     micro = plan.level(TileLevel.MICRO).footprint_bytes
     assert 0 < micro <= machine.cache(TileLevel.MIDI).size_bytes // 2

@@ -66,9 +66,9 @@ cdef inline uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     cdef bint in_place = at.b_mode == B_IN_PLACE or at.b_mode == B_SINGLE_PASS
     cdef Py_ssize_t more = (LINE_BYTES - SHARED_LINE_BYTES) // job.itemsize
     cdef Py_ssize_t ragged = columns + sweeps * more
-    cdef Py_ssize_t strip = job.micro.nr + in_place * more
+    cdef Py_ssize_t b_width = job.micro.nr + in_place * more
     cdef Py_ssize_t again = at.micropanels - 1
-    cdef Py_ssize_t held = at.kb * (strip + job.micro.mr) * job.itemsize
+    cdef Py_ssize_t held = at.kb * (b_width + job.micro.mr) * job.itemsize
     cdef Py_ssize_t b = padded if at.b_mode == B_PACKED else columns
     cdef Py_ssize_t a = at.mb
     if at.b_mode == B_COPIED or at.b_mode == B_TRANSPOSED:
@@ -76,7 +76,7 @@ cdef inline uint64_t gemm_midi_bytes(const gemm_job *job, const gemm_step *at,
     if in_place or at.b_mode == B_COPIED:
         b += evicted(sweeps * more, held, l1)
     b += evicted(again * (ragged if in_place else padded), held, l1)
-    a += evicted((sweeps - 1) * at.mb, at.kb * (at.mb + strip) * job.itemsize, l1)
+    a += evicted((sweeps - 1) * at.mb, at.kb * (at.mb + b_width) * job.itemsize, l1)
     if at.packed:
         a += 2 * at.mb
     return job.itemsize * ((a + b) * at.kb + c_touches(at) * at.mb * ragged)
