@@ -98,6 +98,20 @@ cdef tuple events_of(ProfilerState profiler):
     return tuple(sorted(events)), dropped
 
 
+cdef str isa_of_roofs(object machine, tuple infos):
+    """Return the instruction set that the bricks ran with; the default where they do not agree.
+
+    A wrong BRICKPROF_ISA is an error of the kernels that heed it, not of tiles of the user's own.
+    """
+    ran = {isa for info in infos for isa in info.isas}
+    if len(ran) == 1:
+        return ran.pop()
+    try:
+        return default_isa(machine)
+    except ValueError:
+        return machine.isa
+
+
 cdef object recording_of(ProfilerState profiler, object roofs):
     """Return all that was recorded so far as a Recording."""
     if roofs is not None and not isinstance(roofs, Roofs):
@@ -107,9 +121,7 @@ cdef object recording_of(ProfilerState profiler, object roofs):
     machine = detect_machine()
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
         threads = max([info.threads for info in infos], default=1)
-        ran = {isa for info in infos for isa in info.isas}
-        isa = ran.pop() if len(ran) == 1 else default_isa(machine)
-        roofs = load_roofs(machine, threads, isa=isa)
+        roofs = load_roofs(machine, threads, isa=isa_of_roofs(machine, infos))
     keys = sorted({(tile.brick, tile.level) for tile in tiles})
     events, dropped = events_of(profiler)
     return Recording(
