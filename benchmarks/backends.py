@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from benchmarks import blis
-from benchmarks.rounds import MAX_PAUSE, Call, Effort, spinning
+from benchmarks.rounds import MAX_PAUSE_SECONDS, Call, Effort, spinning
 from brickprof._kernels import probe_peak
 
 Array = NDArray[Any]
@@ -65,7 +65,7 @@ class Backends:
             for call in calls.values():
                 call()
             return self
-        pause = min(spinning(calls) + 1e-3, MAX_PAUSE)
+        pause = min(spinning(calls) + 1e-3, MAX_PAUSE_SECONDS)
         return replace(self, effort=replace(self.effort, pause=pause))
 
 

@@ -14,16 +14,16 @@ from typing import Any
 Call = Callable[[], object]
 Times = Mapping[str, Sequence[float]]
 
-BLOCK = 2e-4
-"""Seconds that a block of short calls fills."""
+BLOCK_SECONDS = 2e-4
+"""What a block of short calls fills."""
 
-WAKING = 2e-3
-"""Seconds of untimed calls in which a library's workers wake up."""
+WAKE_SECONDS = 2e-3
+"""Untimed calls in which a library's workers wake up."""
 
-SETTLED = 5e-3
-"""Seconds of a call beside which waking a worker does not show."""
+LONG_CALL_SECONDS = 5e-3
+"""From here, waking a worker does not show."""
 
-MAX_PAUSE = 15e-3
+MAX_PAUSE_SECONDS = 15e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def interleave(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
                     # are as many as cores: without a pause those of the last library would take
                     # a core from this one. Untimed calls then wake this one's own.
                     time.sleep(effort.pause)
-                    if not times[name] or times[name][-1] < SETTLED:
+                    if not times[name] or times[name][-1] < LONG_CALL_SECONDS:
                         _wake(calls[name])
                 times[name].append(_time(calls[name], counts[name]))
     finally:
@@ -63,7 +63,7 @@ def interleave(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
 
 def _wake(call: Call) -> None:
     """Call for long enough that workers are awake."""
-    until = time.perf_counter() + WAKING
+    until = time.perf_counter() + WAKE_SECONDS
     while time.perf_counter() < until:
         call()
 
@@ -79,9 +79,9 @@ def _time(call: Call, count: int) -> float:
 def _calls_of_a_block(call: Call) -> int:
     """Warm a call up and return how many of them fill a block."""
     call()
-    if _time(call, 1) > SETTLED:
+    if _time(call, 1) > LONG_CALL_SECONDS:
         return 1
-    return max(1, int(BLOCK / max(min(_time(call, 1), _time(call, 1)), 1e-7)))
+    return max(1, int(BLOCK_SECONDS / max(min(_time(call, 1), _time(call, 1)), 1e-7)))
 
 
 def outcome(times: Times) -> dict[str, Any]:
@@ -122,9 +122,9 @@ def spinning(calls: Mapping[str, Call], rounds: int = 3) -> float:
     for call in calls.values():
         call()
         for _ in range(rounds):
-            time.sleep(MAX_PAUSE)
+            time.sleep(MAX_PAUSE_SECONDS)
             call()
             before = time.process_time()
-            time.sleep(MAX_PAUSE)
+            time.sleep(MAX_PAUSE_SECONDS)
             longest = max(longest, time.process_time() - before)
     return longest
