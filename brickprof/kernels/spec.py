@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from brickprof.planning.attention import AttentionPlan
-    from brickprof.planning.gemm import GemmPlan
+    from brickprof.core.levels import TileLevel
+    from brickprof.planning.blocks import LevelPlan
     from brickprof.profiler.brick_profiler import BrickProfiler
 
 Run = Callable[[int | None, "BrickProfiler | None"], object]
@@ -54,6 +54,21 @@ class Problem(Protocol):
     @property
     def flops(self) -> int:
         """Floating point operations of one run."""
+
+
+class Plan(Protocol):
+    """What a run of a problem records."""
+
+    @property
+    def flops(self) -> int:
+        """Floating point operations of one run."""
+
+    @property
+    def levels(self) -> tuple[LevelPlan, ...]:
+        """The levels, outermost first."""
+
+    def level(self, level: TileLevel) -> LevelPlan:
+        """Return what one level records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,7 @@ class KernelSpec:
     dtypes: tuple[str, ...]
     arguments: tuple[Argument, ...]
     problem: Callable[..., Any]
-    plan: Callable[[Any, int | None, str | None], GemmPlan | AttentionPlan]
+    plan: Callable[[Any, int | None, str | None], Plan]
     run: Callable[[Any, str | None], Run]
     examples: tuple[Problem, ...]
 
