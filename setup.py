@@ -97,6 +97,7 @@ setup(
             "language_level": 3,
             "binding": False,
             "embedsignature": True,
+            "embedsignature.format": "clinic",
             "boundscheck": CHECKS,
             "wraparound": CHECKS,
             "initializedcheck": CHECKS,

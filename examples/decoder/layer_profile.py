@@ -11,7 +11,7 @@ from dataclasses import fields
 
 import brickprof as bp
 import numpy as np
-from brickprof import reports
+from brickprof.reports.text import render
 
 from decoder import PRESETS, Decoder, Optimizations, units
 from decoder.checks import positive_int
@@ -75,7 +75,7 @@ def measure_layers(
             median = max(float(stats.percentile_ns(50)), 1.0)
             times = (median,) if threads > 1 else (float(stats.min_ns), median, float(stats.max_ns))
             measurements.append(Measurement(name, work, times, memory, roofs))
-    report = reports.render("text", bp.merge_recordings([prompts, steps]), roofs)
+    report = render(bp.merge_recordings([prompts, steps]), roofs)
     return measurements, report
 
 
