@@ -9,10 +9,12 @@ SOURCES := setup.py pyproject.toml $(CYTHON) $(shell find brickprof -name '*.px[
 	$(shell find brickprof -name '*.[ch]')
 EXAMPLES := $(sort $(wildcard examples/*.py examples/decoder/*.py))
 CHECKED := build/sanitize
+# A worker for each core; tests of one xdist_group share one, and what its fixtures made.
+WORKERS := -n logical --dist loadgroup
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-decoder lint types smoke bench build sanitize clean
+.PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -22,8 +24,11 @@ help:  ## List the targets
 demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
 	$(RUN) -m brickprof demo
 
+check: lint types  ## Check style and types, and run the quick tests: under a minute
+	HYPOTHESIS_PROFILE=quick $(RUN) -m pytest -q $(WORKERS) -m 'not slow'
+
 test: $(INSTALLED)  ## Run all tests
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q $(WORKERS)
 
 # PyTorch goes first and alone: it is by far the largest, and a failed download is told as such.
 test-decoder: $(INSTALLED)  ## Hold the decoder of examples/ against transformers
