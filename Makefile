@@ -9,10 +9,15 @@ SOURCES := setup.py pyproject.toml $(CYTHON) $(shell find brickprof -name '*.px[
 	$(shell find brickprof -name '*.[ch]')
 EXAMPLES := $(sort $(wildcard examples/*.py examples/decoder/*.py))
 CHECKED := build/sanitize
+# They build, translate or type-check and run no code of ours, or valgrind, which has its own malloc.
+UNCHECKED := project/test_packaging.py project/test_decoder_project.py project/test_interfaces.py \
+	project/test_stubs.py planning/test_cache_simulation.py
+# A worker for each core; tests of one xdist_group share one, and what its fixtures made.
+WORKERS := -n logical --dist loadgroup
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-decoder lint types smoke bench build sanitize clean
+.PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -22,8 +27,11 @@ help:  ## List the targets
 demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
 	$(RUN) -m brickprof demo
 
+check: lint types  ## Check style and types, and run the quick tests: under a minute
+	HYPOTHESIS_PROFILE=quick $(RUN) -m pytest -q $(WORKERS) -m 'not slow'
+
 test: $(INSTALLED)  ## Run all tests
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q $(WORKERS)
 
 # PyTorch goes first and alone: it is by far the largest, and a failed download is told as such.
 test-decoder: $(INSTALLED)  ## Hold the decoder of examples/ against transformers
@@ -60,8 +68,7 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		$(CURDIR)/$(RUN) -m pytest -q --ignore=tests/project/test_packaging.py \
-		--ignore=tests/project/test_decoder_project.py
+		$(CURDIR)/$(RUN) -m pytest -q $(WORKERS) $(UNCHECKED:%=--ignore=tests/%)
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

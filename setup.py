@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.modified import newer_group
+from setuptools.modified import newer, newer_group
 
 PACKAGE = Path("brickprof")
 INCLUDES = [f"{PACKAGE}/include", str(PACKAGE), numpy.get_include()]
@@ -46,7 +48,15 @@ def extension(path: Path) -> Extension:
     )
 
 
-EXTENSIONS = [extension(path) for path in sorted(PACKAGE.rglob("*.pyx"))]
+CYTHON = sorted(PACKAGE.rglob("*.pyx"))
+TRANSLATED = Path("build/cython")
+"""Where Cython's C files go; made anew after a change of this file, which holds its directives."""
+
+
+def translated_before_a_change_here() -> bool:
+    """Tell whether a C file of Cython's is older than this file."""
+    files = (TRANSLATED / path.with_suffix(".c") for path in CYTHON)
+    return any(newer(__file__, str(file)) for file in files if file.exists())
 
 
 class BuildExtensions(build_ext):
@@ -65,7 +75,11 @@ class BuildExtensions(build_ext):
             ext.extra_compile_args = [*ext.extra_compile_args, *flags]
             ext.extra_link_args = [*ext.extra_link_args, *links]
         self.parallel = self.parallel or os.cpu_count()
-        super().build_extensions()
+        # The longest first: the micro-kernels take as long as half of all the rest.
+        self.extensions.sort(key=lambda ext: len(ext.sources), reverse=True)
+        with ThreadPoolExecutor(self.parallel) as pool:
+            self._compile_on(pool)
+            super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
         """Build an extension; an editable install keeps one that is newer than its sources."""
@@ -79,6 +93,16 @@ class BuildExtensions(build_ext):
         else:
             super().build_extension(ext)
 
+    def _compile_on(self, pool: ThreadPoolExecutor) -> None:
+        """Let the C files of an extension be compiled side by side, like the extensions."""
+        compile_all = self.compiler.compile
+
+        def compile_each(sources: list[str], **options: Any) -> list[str]:
+            made = pool.map(lambda source: compile_all([source], **options), sources)
+            return [path for paths in made for path in paths]
+
+        self.compiler.compile = compile_each
+
     def _require_compiler(self) -> None:
         """Stop with one line where there is no compiler."""
         command = self.compiler.compiler[0]
@@ -88,21 +112,26 @@ class BuildExtensions(build_ext):
             sys.exit(f"brickprof: no C compiler ({command}): install gcc or clang")
 
 
-setup(
-    ext_modules=cythonize(
-        EXTENSIONS,
-        build_dir="build/cython",
-        include_path=["."],
-        compiler_directives={
-            "language_level": 3,
-            "binding": False,
-            "embedsignature": True,
-            "boundscheck": CHECKS,
-            "wraparound": CHECKS,
-            "initializedcheck": CHECKS,
-            "cdivision": True,
-        },
-        annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),
-    ),
-    cmdclass={"build_ext": BuildExtensions},
-)
+# Cython translates in processes of its own, which may import this file.
+if __name__ == "__main__":
+    setup(
+        ext_modules=cythonize(
+            [extension(path) for path in CYTHON],
+            build_dir=str(TRANSLATED),
+            force=translated_before_a_change_here(),
+            nthreads=os.cpu_count() or 1,
+            include_path=["."],
+            compiler_directives={
+                "language_level": 3,
+                "binding": False,
+                "embedsignature": True,
+                "embedsignature.format": "clinic",
+                "boundscheck": CHECKS,
+                "wraparound": CHECKS,
+                "initializedcheck": CHECKS,
+                "cdivision": True,
+            },
+            annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),
+        ),
+        cmdclass={"build_ext": BuildExtensions},
+    )

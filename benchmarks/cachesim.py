@@ -3,10 +3,10 @@
     python -m benchmarks.cachesim
 
 A process calls the kernel once and another three times; half of the difference is what one call
-fetches. L1's misses are what Midi tiles take from L2; those of the last level, given L2's size,
-are what Macro tiles take from L3. The simulator counts lines that are fetched and not those that
-are written back, so C counts once for each step of k on both sides. The kernels are those for
-AVX2, since valgrind knows no wider vectors.
+fetches. Both are forks of one process, as costly to start as the calls. L1's misses are what Midi
+tiles take from L2; those of the last level, given L2's size, are what Macro tiles take from L3. The
+simulator counts lines that are fetched and not those that are written back, so C counts once for
+each step of k on both sides. The kernels are those for AVX2, since valgrind knows no wider vectors.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ GEMM_SHAPES = [(384, 384, 384), (300, 700, 500), (1200, 160, 900), (10, 800, 600
 ATTENTION_SHAPE = (1, 700, 700, 64)
 """heads, rows, keys, dim."""
 
+CALLS = (1, 3)
+"""Of the two processes."""
+
 _CHILD = """
-import sys
+import os, sys
 import numpy as np
 import brickprof as bp
-from benchmarks.cachesim import machine
-kind, calls, *sizes = sys.argv[1], *map(int, sys.argv[2:])
+from benchmarks.cachesim import CALLS, machine
+kind, *sizes = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 
 def filled(*shape):
@@ -53,15 +56,20 @@ if kind == "gemm":
     m, n, k = sizes
     a, b, out = filled(m, k), filled(k, n), filled(m, n)
     plan = bp.plan_gemm(m, n, k, machine=machine(), threads=1)
-    for _ in range(calls):
-        bp.gemm(a, b, out=out, plan=plan)
+    run = lambda: bp.gemm(a, b, out=out, plan=plan)
 else:
     heads, rows, keys, dim = sizes
     q, k, v = (filled(heads, x, dim) for x in (rows, keys, keys))
     plan = bp.plan_attention(*sizes, machine=machine(), threads=1)
     out = filled(heads, rows, dim)
-    for _ in range(calls):
-        bp.attention(q, k, v, out=out, plan=plan)
+    run = lambda: bp.attention(q, k, v, out=out, plan=plan)
+for calls in CALLS:
+    if not os.fork():
+        for _ in range(calls):
+            run()
+        os._exit(0)
+    if os.wait()[1]:
+        sys.exit("the kernel failed")
 """
 
 
@@ -92,8 +100,8 @@ def machine() -> Machine:
     )
 
 
-def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Return the data misses of L1 and of the last level in a process of so many calls."""
+def misses(kind: str, sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the data misses of L1 and of the last level, each of both processes."""
     command = [
         "valgrind",
         "--tool=cachegrind",
@@ -102,7 +110,7 @@ def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
         f"--I1={L1_BYTES},{L1_WAYS},{LINE}",
         f"--D1={L1_BYTES},{L1_WAYS},{LINE}",
         f"--LL={L2_BYTES},{L2_WAYS},{LINE}",
-        *(sys.executable, "-c", _CHILD, kind, str(calls), *map(str, sizes)),
+        *(sys.executable, "-c", _CHILD, kind, *map(str, sizes)),
     ]
     quiet = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "BRICKPROF_ISA": "avx2"}
     run = subprocess.run(
@@ -113,11 +121,11 @@ def misses(kind: str, calls: int, sizes: tuple[int, ...]) -> tuple[int, int]:
         env={**os.environ, **quiet},
         cwd=Path(__file__).parents[1],
     )
-    found = [re.search(rf"{name} +misses: +([0-9,]+)", run.stderr) for name in ("D1", "LLd")]
-    if None in found:
+    found = [re.findall(rf"{name} +misses: +([0-9,]+)", run.stderr) for name in ("D1", "LLd")]
+    # The last is the process that forked both.
+    if any(len(counts) != len(CALLS) + 1 for counts in found):
         raise RuntimeError(f"valgrind printed no misses: {run.stderr}")
-    first, last = (int(match[1].replace(",", "")) for match in found if match)
-    return first, last
+    return [tuple(int(count.replace(",", "")) for count in counts[:-1]) for counts in found]
 
 
 def fetched(plan: bp.GemmPlan | bp.AttentionPlan) -> tuple[int, int]:
@@ -134,8 +142,7 @@ def compare(kind: str, sizes: tuple[int, ...]) -> Traffic:
         )
     else:
         plan = bp.plan_attention(*sizes, machine=machine(), threads=1, isa="avx2")
-    one, three = (misses(kind, calls, sizes) for calls in (1, 3))
-    l1, l2 = ((after - before) * LINE // 2 for before, after in zip(one, three, strict=True))
+    l1, l2 = ((three - one) * LINE // 2 for one, three in misses(kind, sizes))
     title = f"{kind} {' x '.join(map(str, sizes))}"
     return Traffic(title, (l1, l2), fetched(plan))
 

@@ -1,9 +1,10 @@
-"""What all tests share: how thoroughly hypothesis looks, and a clean environment."""
+"""What all tests share: how thoroughly hypothesis looks, and the order of the tests."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Machines are shared: what takes long says nothing of the code.
@@ -13,3 +14,8 @@ settings.register_profile("quick", max_examples=10, **_UNTIMED)
 settings.register_profile("ci", max_examples=60, **_UNTIMED)
 settings.register_profile("thorough", max_examples=2000, **_UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

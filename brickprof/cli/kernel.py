@@ -51,7 +51,8 @@ def problem_of(args: argparse.Namespace, kernel: KernelSpec) -> Problem:
     except ProblemError as error:
         options = {argument.name: _option(argument) for argument in kernel.arguments}
         reason = error.reason.format(**options)
-        args.parser.error(f"argument {options[error.argument]}: {reason}")
+        parser: argparse.ArgumentParser = args.parser
+        parser.error(f"argument {options[error.argument]}: {reason}")
 
 
 def _add(parser: argparse.ArgumentParser, argument: Argument) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
+from typing_extensions import Self
 
 from brickprof.core.levels import TileLevel
 from brickprof.profiler.recorder_set import RecorderSet
@@ -22,14 +23,14 @@ def slow_path_calls() -> tuple[int, int]:
 class BrickProfiler:
     """Times tiles, level by level; off until `enable_tile_profiling`."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         sample_every: _Count = 1,
         events: _Count = 0,
         clock: str = "auto",
         overhead: Overhead | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def sample_every(self) -> int:
         """One tile in this many is timed."""

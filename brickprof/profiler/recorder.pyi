@@ -1,3 +1,6 @@
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class Recorder:
     """One thread's recorder; made by `BrickProfiler`, opaque from Python."""
 

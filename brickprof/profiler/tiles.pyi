@@ -5,6 +5,8 @@ from typing import final
 class TileTimer:
     """An open tile, from start_tile to stop_tile; dropped unstopped, its tile is abandoned."""
 
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+
 @final
 class TileBlock:
     """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""

@@ -43,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def measure_layers(
     model: Decoder, args: argparse.Namespace, ids: list[int], roofs: bp.Roofs, memory: str
-) -> tuple[list[Measurement], str]:
-    """Profile prompts and steps; return the measurements of layers and the report of all tiles."""
+) -> tuple[list[Measurement], bp.Recording]:
+    """Profile prompts and steps; return the measurements of layers and the recording."""
     profiler = bp.BrickProfiler()
     profiler.enable_tile_profiling()
     for _ in range(args.repeats):
@@ -75,8 +75,7 @@ def measure_layers(
             median = max(float(stats.percentile_ns(50)), 1.0)
             times = (median,) if threads > 1 else (float(stats.min_ns), median, float(stats.max_ns))
             measurements.append(Measurement(name, work, times, memory, roofs))
-    report = reports.render("text", bp.merge_recordings([prompts, steps]), roofs)
-    return measurements, report
+    return measurements, bp.merge_recordings([prompts, steps])
 
 
 def measure_tokens(
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
     roofs = bp.roofs(pool.threads)
     memory = nearest_memory(forward_work(model.config, 1, args.prompt).nbytes, bp.detect_machine())
     tokens = measure_tokens(model, args, ids, roofs, memory)
-    layers, report = measure_layers(model, args, ids, roofs, memory)
+    layers, recording = measure_layers(model, args, ids, roofs, memory)
     print(f"{args.preset} · {model.config.layers} layers · {pool.threads} thread(s)")
     print(format_table([*layers, *tokens]))
     prompt, token = tokens
@@ -122,7 +121,7 @@ def run(args: argparse.Namespace, pool: bp.ConfiguredThreads) -> None:
     print(f"of {memory}'s {roofs.bandwidth_gbs[memory]:.3g} GB/s, decoding reaches ", end="")
     print(f"{token.bandwidth_gbs / roofs.bandwidth_gbs[memory]:.1%}")
     if args.report:
-        print(report)
+        print(reports.render("text", recording, roofs))
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brickprof.kernels.runtime.runtime import default_isa
 from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
 
 import brickprof as bp
@@ -23,6 +22,7 @@ from brickprof.calibration.measurement import Effort
 from brickprof.cli import VERBS, _output, demo, main, report
 from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
 from brickprof.kernels.gemm.spec import GEMM, GemmProblem
+from brickprof.kernels.runtime.runtime import default_isa
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import layout, render
 from brickprof.roofline import Roofs, load_roofs, store_roofs

@@ -1,4 +1,4 @@
-"""The sdist and the wheel: what is in them, and strangers' kernels built against the wheel."""
+"""The sdist and the wheel: what is in them, and a user's kernels built against the wheel."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ SOURCE_FILES = {"setup.py", "pyproject.toml", "MANIFEST.in", "Makefile", "LICENS
 JUNK = [".git", ".venv", "build", "dist", ".*_cache", ".hypothesis", "__pycache__"]
 JUNK += ["*.egg-info", "*.so", "*.html"]
 
-pytestmark = pytest.mark.slow
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+COMPILED = ["brickprof/kernels/probes", "brickprof/profiler/clocks"]
+"""What is compiled from the sdist, with headers and C files of two folders; that takes 3 s."""
+
+# One worker builds the wheel.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a stranger, who sees the same compiler and Python headers."""
+    """Return the environment of a user, who sees the same compiler and Python headers."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     headers = Path(sys.prefix, "include")
     return kept | {"CPATH": str(headers)} if (headers / "Python.h").exists() else kept
@@ -60,6 +65,21 @@ class Built:
     wheel: Path
 
 
+def lend_extensions(tree: Path) -> None:
+    """Put what was compiled for the checkout where setup.py keeps what is newer than its sources.
+
+    The sources in the tree are the same; to compile all of them again would take a minute.
+    """
+    library = tree / f"build/lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    for source in sorted((tree / "brickprof").rglob("*.pyx")):
+        name = source.relative_to(tree).with_suffix("")
+        translated, built = f"build/cython/{name}.c", f"{name}{SUFFIX}"
+        if name.as_posix() not in COMPILED and (ROOT / translated).exists():
+            for file, target in (translated, tree / translated), (built, library / built):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / file, target)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build an sdist from a copy of the checkout, and a wheel from that sdist."""
@@ -67,8 +87,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     copy = folder / "brickprof"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*JUNK))
     files = [path.relative_to(copy) for path in copy.rglob("*") if path.is_file()]
-    run(folder, sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist", copy)
+    build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", "dist")
+    run(folder, *build, "--sdist", copy)
     (sdist,) = folder.glob("dist/*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "tree", filter="data")
+    (tree,) = folder.glob("tree/*")
+    lend_extensions(tree)
+    run(folder, *build, "--wheel", tree)
     (wheel,) = folder.glob("dist/*.whl")
     return Built({path.as_posix() for path in files}, sdist, wheel)
 
@@ -88,7 +114,7 @@ def needed(requirements: list[str]) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UserEnvironment:
     """A virtual environment that holds the wheel, what it requires, and nothing else."""
 
     folder: Path
@@ -96,19 +122,19 @@ class Stranger:
 
     def ask(self, code: str) -> Any:
         """Run code, isolated from the checkout, and return its variable `answer`."""
-        start = "import json, numpy, coutsider, outsider, brickprof as bp\n"
+        start = "import json, numpy, c_kernel, cython_kernel, brickprof as bp\n"
         print_answer = "\nprint(json.dumps(answer))"
         return json.loads(run(self.folder, self.python, "-I", "-c", start + code + print_answer))
 
 
 @pytest.fixture(scope="module")
-def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
-    """Install the wheel into a fresh environment and build the strangers' kernels there.
+def user(built: Built, tmp_path_factory: pytest.TempPathFactory) -> UserEnvironment:
+    """Install the wheel into a fresh environment and build a user's kernels there.
 
     What the wheel requires is linked from the environment that runs the tests, so that nothing
     is fetched and nothing undeclared is found.
     """
-    folder = tmp_path_factory.mktemp("stranger")
+    folder = tmp_path_factory.mktemp("user")
     venv.create(folder / "venv", symlinks=True)
     python = folder / "venv/bin/python"
     pip = [python, "-m", "pip", "install", "--no-index", "--no-deps"]
@@ -122,9 +148,9 @@ def stranger(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Stranger
         for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
             Path(site.strip(), top).symlink_to(str(distribution(name).locate_file(top)))
     run(folder, *pip, built.wheel)
-    shutil.copytree(ROOT / "tests/project/outsider", folder / "outsider")
-    run(folder, *pip, "--no-build-isolation", folder / "outsider")
-    return Stranger(folder, python)
+    shutil.copytree(ROOT / "tests/project/user_project", folder / "user_project")
+    run(folder, *pip, "--no-build-isolation", folder / "user_project")
+    return UserEnvironment(folder, python)
 
 
 def test_sdist_holds_the_sources_and_nothing_generated(built: Built) -> None:
@@ -140,9 +166,10 @@ def test_sdist_holds_the_sources_and_nothing_generated(built: Built) -> None:
     assert sources <= members
     assert members - made <= built.sources
     assert {
-        "brickprof/kernels/runtime/dispatch.c",
+        "brickprof/kernels/micro/gemm.tmpl.h",
+        "brickprof/kernels/runtime/thread_pool.c",
         "brickprof/profiler/clock.h",
-        "tests/project/outsider/setup.py",
+        "tests/project/user_project/setup.py",
     } < members
 
 
@@ -150,16 +177,15 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     with zipfile.ZipFile(built.wheel) as archive:
         members = {name for name in archive.namelist() if ".dist-info/" not in name}
     package = {name for name in built.sources if name.startswith("brickprof/")}
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
     expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
-    expected |= {name[:-4] + suffix for name in package if name.endswith(".pyx")}
+    expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
     expected |= {"brickprof/py.typed", "brickprof/include/brickprof/tile.h"}
     assert members == expected
-    assert {"brickprof/tile.pxd", f"brickprof/_kernels{suffix}"} < members
+    assert {"brickprof/tile.pxd", f"brickprof/_kernels{SUFFIX}"} < members
 
 
-def test_wheel_describes_itself(stranger: Stranger) -> None:
-    answer = stranger.ask("""
+def test_wheel_describes_itself(user: UserEnvironment) -> None:
+    answer = user.ask("""
 import importlib.metadata
 metadata = importlib.metadata.metadata("brickprof")
 answer = [metadata["Version"] == bp.__version__, metadata["License-Expression"],
@@ -169,8 +195,8 @@ answer = [metadata["Version"] == bp.__version__, metadata["License-Expression"],
     assert answer[3]
 
 
-def test_every_module_imports(stranger: Stranger) -> None:
-    answer = stranger.ask("""
+def test_every_module_imports(user: UserEnvironment) -> None:
+    answer = user.ask("""
 import importlib, pkgutil
 names = [module.name for module in pkgutil.walk_packages(bp.__path__, "brickprof.")]
 answer = [name for name in names if not name.endswith("__main__")]
@@ -182,8 +208,8 @@ for name in answer:
     )
 
 
-def test_everything_imported_is_declared(stranger: Stranger) -> None:
-    imported, missing = stranger.ask("""
+def test_everything_imported_is_declared(user: UserEnvironment) -> None:
+    imported, missing = user.ask("""
 import ast, importlib.util, pathlib
 roots = set()
 for file in pathlib.Path(bp.__file__).parent.rglob("*.py"):
@@ -198,21 +224,21 @@ answer = [sorted(roots), [root for root in roots if importlib.util.find_spec(roo
     assert missing == []
 
 
-def test_every_public_name_is_there(stranger: Stranger) -> None:
-    assert stranger.ask("answer = [name for name in bp.__all__ if not hasattr(bp, name)]") == []
+def test_every_public_name_is_there(user: UserEnvironment) -> None:
+    assert user.ask("answer = [name for name in bp.__all__ if not hasattr(bp, name)]") == []
 
 
-def test_command_is_installed(stranger: Stranger) -> None:
-    command = run(stranger.folder, stranger.python.with_name("brickprof"), "--help")
-    module = run(stranger.folder, stranger.python, "-I", "-m", "brickprof", "--help")
+def test_command_is_installed(user: UserEnvironment) -> None:
+    command = run(user.folder, user.python.with_name("brickprof"), "--help")
+    module = run(user.folder, user.python, "-I", "-m", "brickprof", "--help")
     assert "calibrate" in command
     assert command.splitlines()[1:] == module.splitlines()[1:]
 
 
-def test_strangers_kernels_use_the_installed_library(stranger: Stranger) -> None:
-    answer = stranger.ask("answer = [m.__file__ for m in (bp, outsider, coutsider)]")
-    assert all(Path(file).is_relative_to(stranger.folder / "venv") for file in answer)
-    assert stranger.ask("answer = outsider.LEVELS == tuple(bp.TileLevel)") is True
+def test_a_users_kernels_use_the_installed_library(user: UserEnvironment) -> None:
+    answer = user.ask("answer = [m.__file__ for m in (bp, cython_kernel, c_kernel)]")
+    assert all(Path(file).is_relative_to(user.folder / "venv") for file in answer)
+    assert user.ask("answer = cython_kernel.LEVELS == tuple(bp.TileLevel)") is True
 
 
 TILES = """
@@ -229,16 +255,16 @@ rng = numpy.random.default_rng(7)
 a, b = rng.integers(-9, 9, (2, SIDE, SIDE)).astype(float)
 c = numpy.zeros((SIDE, SIDE))
 with prof.recorders("product", threads=THREADS, dtype="float64") as handles:
-    outsider.multiply(a, b, c, handles)
+    cython_kernel.multiply(a, b, c, handles)
 assert numpy.array_equal(c, a @ b)
 assert all(handle is None for handle in handles) is not ON
 """
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_cython_kernel_records_its_tiles(stranger: Stranger, threads: int) -> None:
+def test_cython_kernel_records_its_tiles(user: UserEnvironment, threads: int) -> None:
     side = 48
-    answer = stranger.ask(f"ON, SIDE, THREADS = True, {side}, {threads}" + PRODUCT + TILES)
+    answer = user.ask(f"ON, SIDE, THREADS = True, {side}, {threads}" + PRODUCT + TILES)
     expected = []
     for tile in (16, 8, 4):
         count = (side // tile) ** 3
@@ -247,8 +273,8 @@ def test_cython_kernel_records_its_tiles(stranger: Stranger, threads: int) -> No
     assert answer == expected
 
 
-def test_cython_kernel_spreads_over_the_recorders(stranger: Stranger) -> None:
-    answer = stranger.ask(
+def test_cython_kernel_spreads_over_the_recorders(user: UserEnvironment) -> None:
+    answer = user.ask(
         "ON, SIDE, THREADS = True, 48, 3"
         + PRODUCT
         + """
@@ -259,20 +285,20 @@ answer = [[info.name, info.dtypes, info.calls, info.threads] for info in recordi
     assert ["product", ["float64"], 1, 3] in answer
 
 
-def test_profiler_that_is_off_records_nothing(stranger: Stranger) -> None:
-    answer = stranger.ask("ON, SIDE, THREADS = False, 32, 2" + PRODUCT + TILES)
+def test_profiler_that_is_off_records_nothing(user: UserEnvironment) -> None:
+    answer = user.ask("ON, SIDE, THREADS = False, 32, 2" + PRODUCT + TILES)
     assert answer == [[0, 0, 0, 0, 0, False]] * 3
 
 
-def test_c_kernel_records_its_tiles(stranger: Stranger) -> None:
-    answer = stranger.ask(
+def test_c_kernel_records_its_tiles(user: UserEnvironment) -> None:
+    answer = user.ask(
         """
 prof = bp.BrickProfiler()
 x = numpy.arange(256, dtype=float)
-sums = [coutsider.sum_squares(None, x)]
+sums = [c_kernel.sum_squares(None, x)]
 prof.enable_tile_profiling()
 with prof.recorders("sum", dtype="float64") as (handle,):
-    sums.append(coutsider.sum_squares(handle, x))
+    sums.append(c_kernel.sum_squares(handle, x))
 assert sums == [float(x @ x)] * 2
 """
         + TILES
@@ -280,15 +306,15 @@ assert sums == [float(x @ x)] * 2
     assert answer == [[n, n, 256, 512, 2048, True] for n in (4, 16, 64)]
 
 
-def test_undeclared_bytes_are_assumed(stranger: Stranger) -> None:
-    answer = stranger.ask(
+def test_undeclared_bytes_are_assumed(user: UserEnvironment) -> None:
+    answer = user.ask(
         """
 prof = bp.BrickProfiler()
 prof.enable_tile_profiling()
 with prof.recorders("wide", dtype="float64") as (handle,):
-    outsider.play(handle, b"01.2..")
+    cython_kernel.play(handle, b"01.2..")
 with prof.recorders("narrow") as (handle,):
-    outsider.play(handle, b"2.2.")
+    cython_kernel.play(handle, b"2.2.")
 """
         + TILES
     )
@@ -306,29 +332,29 @@ with prof.recorders("narrow") as (handle,):
     ],
     ids=["left open", "none open", "coarser inside", "too deep", "no such level"],
 )
-def test_misuse_is_raised(stranger: Stranger, moves: str, complaint: str) -> None:
-    answer = stranger.ask(f"""
+def test_misuse_is_raised(user: UserEnvironment, moves: str, complaint: str) -> None:
+    answer = user.ask(f"""
 prof = bp.BrickProfiler()
 prof.enable_tile_profiling()
 answer = []
 try:
     with prof.recorders("wrong") as (handle,):
-        outsider.play(handle, b"{moves}")
+        cython_kernel.play(handle, b"{moves}")
 except bp.TileNestingError as error:
     answer.append(str(error))
 before = prof.tile_stats(bp.TileLevel.MIDI).count
 with prof.recorders("right") as (handle,):
-    outsider.play(handle, b"01..")
+    cython_kernel.play(handle, b"01..")
 answer.append(prof.tile_stats(bp.TileLevel.MIDI).count - before)
 """)
     assert complaint in answer[0]
     assert answer[1:] == [1]
 
 
-def test_something_else_is_no_handle(stranger: Stranger) -> None:
-    answer = stranger.ask("""
+def test_something_else_is_no_handle(user: UserEnvironment) -> None:
+    answer = user.ask("""
 answer = []
-for kernel, data in (outsider.play, b"0."), (coutsider.sum_squares, numpy.zeros(64)):
+for kernel, data in (cython_kernel.play, b"0."), (c_kernel.sum_squares, numpy.zeros(64)):
     try:
         kernel("a handle", data)
     except ValueError as error:
@@ -337,13 +363,13 @@ for kernel, data in (outsider.play, b"0."), (coutsider.sum_squares, numpy.zeros(
     assert answer == [True, True]
 
 
-def test_manual_clock_times_a_kernel_exactly(stranger: Stranger) -> None:
-    answer = stranger.ask("""
+def test_manual_clock_times_a_kernel_exactly(user: UserEnvironment) -> None:
+    answer = user.ask("""
 prof = bp.BrickProfiler(clock="manual")
 prof.enable_tile_profiling()
 with prof.recorders("timed") as (handle,):
     for moves, ticks in (b"0", 100), (b"1", 40), (b".1", 60), (b"2", 7), (b"..", 1), (b".", 1000):
-        outsider.play(handle, moves)
+        cython_kernel.play(handle, moves)
         prof.advance(ticks)
 answer = [[s.count, s.total_ns, s.self_ns, s.min_ns, s.max_ns] for s in prof.all_tile_stats()]
 """)
@@ -360,7 +386,7 @@ def compilers() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("compiler", compilers(), ids=lambda command: command[-1])
-def test_header_compiles_without_a_warning(stranger: Stranger, compiler: list[str]) -> None:
-    include = stranger.ask("answer = bp.get_include()")
-    run(stranger.folder, *compiler, "-I", include, "outsider/header.c")
-    run(stranger.folder, "./header")
+def test_header_compiles_without_a_warning(user: UserEnvironment, compiler: list[str]) -> None:
+    include = user.ask("answer = bp.get_include()")
+    run(user.folder, *compiler, "-I", include, "user_project/header.c")
+    run(user.folder, "./header")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
+import fcntl
 import functools
+import hashlib
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from support.kernel_checks import Array
 
-PACKAGE = Path(__file__).parents[2] / "brickprof"
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "brickprof"
 MICRO = PACKAGE / "kernels" / "micro"
+CACHE = ROOT / "build" / "templates"
 COMPILER = os.environ.get("CC", "cc")
 SHIPPED = ("avx512", "avx2", "neon", "base")
 
@@ -34,29 +35,39 @@ def number_of(isa: str, name: str) -> int:
     return int(re.findall(rf"#define {name} (\d+)", shape_of(isa))[0])
 
 
+def key_of(command: list[str], files: list[Path]) -> str:
+    """Return what changes with a compiler, its options and the files that it reads."""
+    compiler = subprocess.run([command[0], "--version"], check=True, capture_output=True).stdout
+    parts = [compiler, " ".join(command).encode(), *(file.read_bytes() for file in files)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def build(isa: str) -> Path:
+    """Return the library of an instruction set, compiled by the first process that needs it."""
+    source = Path(__file__).with_name("template_isa.c")
+    flags = ["-O0", "-shared", "-fPIC", "-w", "-fno-math-errno", f"-I{PACKAGE}", f"-I{MICRO}"]
+    command = [*COMPILER.split(), *flags]
+    key = key_of(command, [source, MICRO / f"{isa}.c", *sorted(MICRO.glob("*.h"))])
+    folder = CACHE / f"{isa}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    built = folder / "template.so"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            (folder / "shape.h").write_text(shape_of(isa))
+            # Renamed once it is complete: a compiler that is interrupted leaves no library.
+            part = folder / "template.part"
+            subprocess.run(
+                [*command, f"-I{folder}", str(source), "-o", str(part), "-lm"], check=True
+            )
+            part.rename(built)
+    return built
+
+
 @functools.cache
 def compiled(isa: str) -> Library:
-    """Compile the template for the register block of an instruction set, without its masks."""
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "shape.h").write_text(shape_of(isa))
-    built = folder / f"{isa}.so"
-    flags = [
-        "-O0",
-        "-shared",
-        "-fPIC",
-        "-w",
-        "-fno-math-errno",
-        f"-I{PACKAGE}",
-        f"-I{MICRO}",
-        f"-I{folder}",
-    ]
-    source = Path(__file__).with_name("template_isa.c")
-    subprocess.run(
-        [*COMPILER.split(), *flags, str(source), "-o", str(built), "-lm"],
-        check=True,
-    )
-    library = ctypes.CDLL(str(built))
+    """Load the template for the register block of an instruction set, without its masks."""
+    library = ctypes.CDLL(str(build(isa)))
     library.isa = isa
     return library
 

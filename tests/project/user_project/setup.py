@@ -1,4 +1,4 @@
-"""Builds a stranger's kernels, in Cython and in C, against an installed brickprof."""
+"""Builds a user's kernels, in Cython and in C, against an installed brickprof."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ setup(
     ext_modules=[
         *cythonize(
             Extension(
-                "outsider",
-                ["outsider.pyx"],
+                "cython_kernel",
+                ["cython_kernel.pyx"],
                 include_dirs=INCLUDES,
                 extra_compile_args=["-fopenmp"],
                 extra_link_args=["-fopenmp"],
             )
         ),
-        Extension("coutsider", ["coutsider.c"], include_dirs=INCLUDES, extra_compile_args=WARNINGS),
+        Extension("c_kernel", ["c_kernel.c"], include_dirs=INCLUDES, extra_compile_args=WARNINGS),
     ]
 )

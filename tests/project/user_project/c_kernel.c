@@ -1,4 +1,4 @@
-/* A stranger's sum of squares in plain C that records three levels of tiles without the GIL. */
+/* A user's sum of squares in plain C that records three levels of tiles without the GIL. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -54,9 +54,9 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef module = {
     .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "coutsider",
+    .m_name = "c_kernel",
     .m_size = -1,
     .m_methods = methods,
 };
 
-PyMODINIT_FUNC PyInit_coutsider(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_c_kernel(void) { return PyModule_Create(&module); }

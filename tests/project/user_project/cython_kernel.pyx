@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""A stranger's blocked matrix product that records three levels of tiles without the GIL."""
+"""A user's blocked matrix product that records three levels of tiles without the GIL."""
 
 from cython.parallel cimport prange
 from libc.stdint cimport uint64_t
