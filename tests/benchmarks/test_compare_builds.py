@@ -88,6 +88,7 @@ def test_operands_begin_at_the_same_place_of_a_page() -> None:
         assert array.flags.c_contiguous
 
 
+@pytest.mark.slow
 def test_a_build_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
     args = [str(HERE), "--only", "gemm 2", "pair, on", "--rounds", "2", "--restarts", "1"]
     with pytest.raises(SystemExit) as left:

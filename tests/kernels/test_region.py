@@ -143,6 +143,7 @@ def test_an_operation_has_an_instruction_set_of_its_own() -> None:
         region.attend(q, keys, values, out, isa="mmx")
 
 
+@pytest.mark.slow
 def test_neither_threads_nor_fusing_change_a_bit() -> None:
     alone = Block(1).outputs(CONTEXT)
     assert np.isfinite(alone).all() and alone.std() > 0.5

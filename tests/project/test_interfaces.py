@@ -34,6 +34,7 @@ def test_every_interface_is_used_by_a_module() -> None:
     assert {module_of(file) for file in INTERFACES} <= used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", SOURCES)
 def test_a_module_is_translated_with_the_interfaces_that_it_uses(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
