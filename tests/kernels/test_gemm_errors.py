@@ -304,3 +304,18 @@ def test_threads_that_cannot_be_started_are_an_error() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "cannot be started by this process False\n256.0" in run.stdout, run.stderr
+
+
+class OtherRecorders(bp.BrickProfiler):
+    """A profiler whose `recorders` returns nothing a kernel could record in."""
+
+    def recorders(self, *given: Any, **more: Any) -> Any:
+        return None
+
+
+def test_a_kernel_does_not_depend_on_what_a_subclass_returns() -> None:
+    profiler = OtherRecorders()
+    profiler.enable_tile_profiling()
+    a = np.ones((8, 8), np.float32)
+    assert np.array_equal(bp.gemm(a, a, profiler=profiler), a @ a)
+    assert profiler.recording().bricks == ("gemm",)

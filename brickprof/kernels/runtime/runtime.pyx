@@ -3,6 +3,7 @@
 import os
 
 from brickprof.profiler.brick_profiler cimport BrickProfiler
+from brickprof.profiler.recorder_set cimport new_recorder_set
 from brickprof.tile cimport BP_MACRO
 
 from brickprof.core.checks import checked_thread_count
@@ -191,7 +192,7 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
         raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
     if not (<BrickProfiler> profiler).on:
         return None
-    recorders = profiler.recorders(brick, threads, dtype, None, isa.name.decode())
+    recorders = new_recorder_set(profiler, brick, threads, dtype, None, isa.name.decode())
     if plan is not None:
         recorders.footprint_bytes = plan.footprint_bytes
     recorders.open(BP_MACRO)
