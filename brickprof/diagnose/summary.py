@@ -193,10 +193,11 @@ def too_short(levels: Iterable[LevelSummary]) -> tuple[LevelSummary, ...]:
 
 
 def _summarize_brick(recording: Recording, info: BrickInfo, roofs: Roofs | None) -> BrickSummary:
-    """Summarize one brick against the roofs of its element type."""
+    """Summarize one brick against the roofs of its element type, if they are of what it ran."""
     dtype = (info.dtypes or (UNKNOWN_DTYPE,))[0] if len(info.dtypes) <= 1 else MIXED_DTYPE
-    measured = roofs is not None and dtype in roofs.peak_by_dtype
-    own_roofs = roofs.for_dtype(dtype) if roofs is not None and measured else None
+    own_roofs = None
+    if roofs is not None and dtype in roofs.peak_by_dtype and info.isas in ((), (roofs.isa,)):
+        own_roofs = roofs.for_dtype(dtype)
     by_level = [recording.tile_stats(level, info.name) for level in TileLevel]
     stats = tuple(one for one in by_level if one.count)
     levels = tuple(_summarize_level(one, stats, own_roofs) for one in stats)
@@ -337,8 +338,13 @@ def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
 def _brick_roof_notes(
     info: BrickInfo, dtype: str, roofs: Roofs, own_roofs: Roofs | None
 ) -> Iterator[str]:
-    """Yield notes on roofs of another element type or thread count than the brick's."""
-    if own_roofs is None:
+    """Yield notes on roofs of another ISA, element type or thread count than the brick's."""
+    if info.isas not in ((), (roofs.isa,)):
+        yield (
+            f"It ran with {' and '.join(info.isas)}, the roofs are those of {roofs.isa}: efficiency "
+            "is left out, the bound is by rule of thumb."
+        )
+    elif own_roofs is None:
         yield (
             f"No peak was measured for {dtype} elements: efficiency is left out, the bound is by "
             "rule of thumb."
@@ -403,9 +409,5 @@ def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
         yield "The run's machine is unknown: whether the roofs are those of that machine is too."
     elif machine.fingerprint() != roofs.fingerprint:
         yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
-    elif recording.isas:
-        if recording.isas != (roofs.isa,):
-            ran = " and ".join(recording.isas)
-            yield f"The roofs were measured with {roofs.isa}, the run used {ran}."
-    elif machine.isa != roofs.isa:
+    elif not recording.isas and machine.isa != roofs.isa:
         yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."

@@ -110,7 +110,7 @@ def _run_items(summary: Summary) -> Iterator[str]:
     machine = recording.machine
     if machine is not None:
         cores = machine.usable_cores
-        isa = recording.isas[0] if len(recording.isas) == 1 else machine.isa
+        isa = " and ".join(recording.isas) or machine.isa
         yield f"{machine.cpu}, {cores} core{'' if cores == 1 else 's'}, {isa}"
     tick = recording.clock.ns_per_tick
     length = f" {units.format_number(tick)} ns/tick" if tick else ""

@@ -21,7 +21,7 @@ from support.strategies import recordings, roofs
 
 from brickprof.core import metrics
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.summary import LevelSummary, summarize, too_short
+from brickprof.diagnose.summary import BrickSummary, LevelSummary, summarize, too_short
 from brickprof.recording import BrickInfo, ClockInfo, Recording
 from brickprof.roofline import Roofs
 
@@ -260,10 +260,10 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
             made(roofs=replace(ROOFS, isa="base")),
             "The roofs were measured with base, the machine of the run has avx2.",
         ),
-        (ran_with("base"), "The roofs were measured with avx2, the run used base."),
+        (ran_with("base"), "It ran with base, the roofs are those of avx2: efficiency is left"),
         (
             ran_with("avx2", "base"),
-            "The roofs were measured with avx2, the run used avx2 and base.",
+            "It ran with avx2 and base, the roofs are those of avx2: efficiency is left out",
         ),
     ],
 )
@@ -274,6 +274,17 @@ def test_a_reader_is_told(recording: Recording, said: str) -> None:
 def test_roofs_of_what_ran_need_no_note() -> None:
     assert notes_of(ran_with("avx2")) == []
     assert notes_of(ran_with("base").with_roofs(replace(ROOFS, isa="base"))) == []
+
+
+@pytest.mark.parametrize("isas", [("base",), ("avx2", "base")])
+def test_a_brick_is_not_held_against_roofs_of_another_isa(isas: tuple[str, ...]) -> None:
+    (brick,) = summarize(ran_with(*isas)).bricks
+    assert brick.peak_share is None
+    assert {row.efficiency for row in brick.levels} == {None}
+    assert {row.bound_basis for row in brick.levels} == {"rule of thumb"}
+    (brick,) = summarize(ran_with("avx2")).bricks
+    assert brick.peak_share is not None
+    assert None not in {row.efficiency for row in brick.levels}
 
 
 def test_another_quota_is_still_the_same_machine() -> None:
@@ -304,15 +315,16 @@ def test_rows_hold_for_any_recording(recording: Recording, given_roofs: Roofs | 
         if any(row.stats.self_ns for row in brick.levels):
             assert sum(row.self_share for row in brick.levels) == pytest.approx(1.0)
         for row in brick.levels:
-            check_row(row, summary.roofs, brick.dtype)
+            check_row(row, summary.roofs, brick)
         for note in brick.notes + summary.notes:
             assert note.endswith(".") and note[0] == note[0].upper()
 
 
-def check_row(row: LevelSummary, own: Roofs | None, dtype: str) -> None:
+def check_row(row: LevelSummary, own: Roofs | None, brick: BrickSummary) -> None:
     """Check what must hold between the figures of a row."""
+    dtype, isas = brick.dtype, brick.info.isas
     told = bool(row.stats.flops and row.stats.nbytes)
-    has_peak = own is not None and dtype in own.peak_by_dtype
+    has_peak = own is not None and dtype in own.peak_by_dtype and isas in ((), (own.isa,))
     assert (row.efficiency is not None) == (told and has_peak)
     assert (row.bound == "unknown") == (not told)
     assert row.bound_basis == ("ridge" if has_peak else "rule of thumb")

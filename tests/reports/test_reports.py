@@ -121,8 +121,8 @@ def test_assumed_bytes_are_marked_and_explained() -> None:
     [
         ([("base",)], "base"),
         ([(), ("base",), ("base",)], "base"),
-        ([("base",), ("avx2",)], "avx2"),
-        ([("avx512", "base")], "avx2"),
+        ([("base",), ("avx2",)], "avx2 and base"),
+        ([("avx512", "base")], "avx512 and base"),
         ([()], "avx2"),
     ],
 )

@@ -64,7 +64,7 @@ typedef struct bp_row {
     uint64_t child_raw, child_ticks;                /* of tiles directly inside */
     uint64_t min_ticks, max_ticks;                  /* corrected */
     bp_sum elements, flops, nbytes;
-    uint64_t outer_raw, outer_timed, outer_skipped;  /* those inside no other tile */
+    uint64_t outer_raw, outer_timed, outer_skipped; /* those inside no other tile */
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
     uint64_t *histogram;                            /* corrected times in ns */
@@ -113,7 +113,7 @@ typedef struct bp_recorder {
     bp_frame *top;                                  /* innermost open tile, or base */
     bp_frame *base;                                 /* tiles up to here are outside the brick */
     bp_row *pending;                                /* of the tile not yet in its histogram */
-    uint64_t pending_ticks;                            /* that tile's corrected time */
+    uint64_t pending_ticks;                         /* that tile's corrected time */
     uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
     uint64_t serial;                                /* of the last timer made */
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
