@@ -90,8 +90,8 @@ def pools(threads: int) -> list[dict[str, object]]:
     found = []
     for pool in threadpoolctl.threadpool_info():
         kept = ("internal_api", "version", "architecture", "threading_layer", "num_threads")
-        told = {name: pool[name] for name in kept if pool.get(name) is not None}
-        found.append({**told, "library": Path(pool["filepath"]).name})
+        known = {name: pool[name] for name in kept if pool.get(name) is not None}
+        found.append({**known, "library": Path(pool["filepath"]).name})
         if pool["num_threads"] != threads:
             raise RuntimeError(f"{pool['filepath']} is not held to {threads} threads: {pool}")
     return found

@@ -95,10 +95,10 @@ def machine(document: Document) -> str:
         f"- {versions}",
     ]
     for threads, pools in document["pools"].items():
-        told = "; ".join(tables.pool(pool) for pool in pools)
+        described = "; ".join(tables.pool(pool) for pool in pools)
         pause = document["pauses"][threads]
         slept = f"; {pause * 1e3:.0f} ms of sleep before each block, for idle workers spin"
-        lines.append(f"- {tables.threads(int(threads))}: {told}{slept if pause else ''}")
+        lines.append(f"- {tables.threads(int(threads))}: {described}{slept if pause else ''}")
     return "\n".join([*lines, *(f"- {note}" for note in document["notes"])])
 
 

@@ -22,7 +22,7 @@ PACKED = "packed weight"
 """The family whose second operand brickprof packs beforehand."""
 
 PEAK_FROM = 512
-"""Least side of a product whose fraction of the multiply-add peak is told."""
+"""Least side of a product whose fraction of the multiply-add peak is shown."""
 
 
 class Product(NamedTuple):

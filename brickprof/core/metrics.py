@@ -13,9 +13,6 @@ from numbers import Integral, Real
 RULE_OF_THUMB_INTENSITY = 10.0
 """flop/byte above which a kernel is called compute-bound where no roofs were measured."""
 
-TARGET_EFFICIENCY = 0.5
-"""Cache efficiency that a tiled kernel should pass."""
-
 OVERHEAD_LIMIT_PERCENT = 10
 """Percent of a level's raw time above which the timer's own cost makes its tiles too short."""
 

@@ -341,8 +341,8 @@ def _brick_roof_notes(
     """Yield notes on roofs of another ISA, element type or thread count than the brick's."""
     if info.isas not in ((), (roofs.isa,)):
         yield (
-            f"It ran with {' and '.join(info.isas)}, the roofs are those of {roofs.isa}: efficiency "
-            "is left out, the bound is by rule of thumb."
+            f"It ran with {' and '.join(info.isas)}, the roofs are those of {roofs.isa}: "
+            "efficiency is left out, the bound is by rule of thumb."
         )
     elif own_roofs is None:
         yield (

@@ -266,7 +266,7 @@ cdef class BrickProfiler(ProfilerState):
         roofs : Roofs, optional
             Roofs to hold it against; by default those stored for this machine at the thread
             count of the run and for the instruction set that its bricks ran with, or none. Where
-            no brick tells one, or they differ, it is what kernels use unless told otherwise.
+            no brick names one, or they differ, it is what kernels use by default.
 
         Raises
         ------

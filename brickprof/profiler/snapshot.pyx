@@ -101,7 +101,7 @@ cdef tuple events_of(ProfilerState profiler):
 cdef str isa_of_roofs(object machine, tuple infos):
     """Return the instruction set that the bricks ran with; the default where they do not agree.
 
-    A wrong BRICKPROF_ISA is an error of the kernels that heed it, not of tiles of the user's own.
+    A wrong BRICKPROF_ISA is an error of the kernels that use it, not of tiles of the user's own.
     """
     ran = {isa for info in infos for isa in info.isas}
     if len(ran) == 1:

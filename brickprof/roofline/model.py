@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
+from brickprof.core import metrics
 from brickprof.core.checks import (
     check_saved_integers,
     checked_integer,
@@ -176,7 +177,7 @@ class Roofs:
         TypeError, ValueError
             If `level` names no memory.
         """
-        return self.peak_gflops / self.bandwidth_gbs[_memory(level)]
+        return metrics.ridge_point(self.peak_gflops, self.bandwidth_gbs[_memory(level)])
 
     def attainable(self, level: TileLevel | str, intensity: float) -> float:
         """Return the rate that the roofline allows at an arithmetic intensity.
@@ -202,7 +203,7 @@ class Roofs:
             If `level` names no memory, or `intensity` is negative or not finite.
         """
         bandwidth = self.bandwidth_gbs[_memory(level)]
-        return min(self.peak_gflops, _intensity(intensity) * bandwidth)
+        return metrics.attainable_gflops(self.peak_gflops, _intensity(intensity), bandwidth)
 
     def attainable_per_thread(self, level: TileLevel | str, intensity: float) -> float:
         """Return one thread's share of `attainable`, with the same parameters and errors.
@@ -223,7 +224,7 @@ class Roofs:
         -------
         str
         """
-        return "memory" if _intensity(intensity) < self.ridge(level) else "compute"
+        return metrics.bound_by(_intensity(intensity), self.ridge(level))
 
     def to_json(self) -> dict[str, object]:
         """Return the roofs as a dict of JSON values.

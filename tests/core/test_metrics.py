@@ -122,14 +122,13 @@ def test_attainable_is_the_lower_roof(
 
 
 @given(intensity=FLOATS, ridge=FLOATS)
-def test_bound_turns_at_the_ridge(intensity: float, ridge: float) -> None:
+def test_bound_changes_at_the_ridge(intensity: float, ridge: float) -> None:
     assert metrics.bound_by(ridge, ridge) == "compute"
     assert metrics.bound_by(intensity, ridge) == ("memory" if intensity < ridge else "compute")
 
 
 def test_bound_without_a_ridge_takes_the_rule_of_thumb() -> None:
     assert metrics.RULE_OF_THUMB_INTENSITY == 10.0
-    assert metrics.TARGET_EFFICIENCY == 0.5
     assert metrics.bound_by(9.99) == "memory"
     assert metrics.bound_by(10) == "compute"
 

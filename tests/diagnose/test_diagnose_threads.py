@@ -27,7 +27,7 @@ def only(recording: Recording) -> Finding:
 
 
 def ran(threads: int, machine: Machine | None = MACHINE, **fields: Any) -> Recording:
-    """Return the healthy recording as one of several threads, with more told of its brick."""
+    """Return the healthy recording as one of several threads, with more known of its brick."""
     return made(brick_infos=(BrickInfo("gemm", 3, WALL, threads, **fields),), machine=machine)
 
 

@@ -42,7 +42,7 @@ def notes_of(recording: Recording) -> list[str]:
 
 
 def ran_with(*isas: str) -> Recording:
-    """Return the healthy recording of a kernel that told these instruction sets."""
+    """Return the healthy recording of a kernel that ran with these instruction sets."""
     recording = made()
     return replace(
         recording, brick_infos=tuple(replace(info, isas=isas) for info in recording.brick_infos)
@@ -323,10 +323,10 @@ def test_rows_hold_for_any_recording(recording: Recording, given_roofs: Roofs | 
 def check_row(row: LevelSummary, own: Roofs | None, brick: BrickSummary) -> None:
     """Check what must hold between the figures of a row."""
     dtype, isas = brick.dtype, brick.info.isas
-    told = bool(row.stats.flops and row.stats.nbytes)
+    declared = bool(row.stats.flops and row.stats.nbytes)
     has_peak = own is not None and dtype in own.peak_by_dtype and isas in ((), (own.isa,))
-    assert (row.efficiency is not None) == (told and has_peak)
-    assert (row.bound == "unknown") == (not told)
+    assert (row.efficiency is not None) == (declared and has_peak)
+    assert (row.bound == "unknown") == (not declared)
     assert row.bound_basis == ("ridge" if has_peak else "rule of thumb")
     assert row.gflops == row.stats.gflops and row.intensity == row.stats.arithmetic_intensity
     assert (row.batch is None) == (row.batch_level is None)

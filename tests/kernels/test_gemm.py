@@ -183,12 +183,12 @@ def test_transposing_all_is_the_same_product(isa: str, dtype: str) -> None:
     rng = np.random.default_rng(9)
     for m, n, k in [(67, 45, 600), (2, 300, 600), (300, 1, 90)]:
         a, b = normals(rng, (m, k), dtype), normals(rng, (k, n), dtype)
-        turned = bp.gemm(b.T, a.T, isa=isa).T
-        assert_product(turned, a, b)
+        transposed = bp.gemm(b.T, a.T, isa=isa).T
+        assert_product(transposed, a, b)
         out = np.empty((m, n), dtype, order="F")
         assert_product(bp.gemm(a, b, out=out, isa=isa), a, b)
         # A result by columns is computed as its transpose, bit by bit.
-        assert n == 1 or np.array_equal(out, turned)
+        assert n == 1 or np.array_equal(out, transposed)
 
 
 @each_isa

@@ -88,9 +88,9 @@ def test_no_memory_around_the_source_is_touched(isa: str, dtype: str) -> None:
     rng = np.random.default_rng(2)
     for k, n in [(1, 1), (3, 5), (17, 33), (40, 100), (700, 9)]:
         b = integers(rng, (k, n), dtype)
-        for turned in (b, np.asfortranarray(b)):
+        for matrix in (b, np.asfortranarray(b)):
             for after in (True, False):
-                packed = bp.pack(fenced(turned, after), isa)
+                packed = bp.pack(fenced(matrix, after), isa)
                 assert np.array_equal(bp.gemm(np.eye(k, dtype=dtype), packed, isa=isa), b)
 
 

@@ -81,9 +81,9 @@ def test_rotate_and_store(isa: str, heads: int, shared: int, half: int, position
     angles = 3 * random(4, context, half).astype("float64")
     cosine, sine = np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
     keys, values = random(5, shared, context, dim), random(6, shared, context, dim)
-    turn = np.exp(1j * angles[position])
-    turned = [(t[:, :half] + 1j * t[:, half:]) * turn for t in (q, k)]
-    expected = [np.hstack([t.real, t.imag]) for t in turned]
+    rotation = np.exp(1j * angles[position])
+    rotated = [(t[:, :half] + 1j * t[:, half:]) * rotation for t in (q, k)]
+    expected = [np.hstack([t.real, t.imag]) for t in rotated]
     others = np.arange(context) != position
     before = keys.copy(), values.copy()
     region = bp.ParallelRegion(threads=1, isa=isa)

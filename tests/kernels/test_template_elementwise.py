@@ -44,8 +44,8 @@ def test_rotate(library: Library, half: int) -> None:
     rng = np.random.default_rng(half)
     x, angles = rng.standard_normal((2, half)).astype("float32"), rng.standard_normal(half)
     cosine, sine = np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
-    turned = (x[0] + 1j * x[1]) * np.exp(1j * angles)
+    rotated = (x[0] + 1j * x[1]) * np.exp(1j * angles)
     out = np.empty((2, half), "float32")
     for target in (out, x):
         library.wide_rotate(at(x), at(cosine), at(sine), at(target), size(half))
-        np.testing.assert_allclose(target[0] + 1j * target[1], turned, atol=1e-6)
+        np.testing.assert_allclose(target[0] + 1j * target[1], rotated, atol=1e-6)

@@ -77,7 +77,7 @@ def layout_of(array: Array) -> tuple[str, int | None]:
 
 
 def layouts_of(a: Array, b: Array) -> dict[str, Any]:
-    """Return what a plan has to be told of how two matrices lie."""
+    """Return what a plan has to know of how two matrices lie."""
     (a_layout, a_stride), (b_layout, b_stride) = layout_of(a), layout_of(b)
     return {
         "a_layout": a_layout,

@@ -54,7 +54,7 @@ COUNTS = {TileLevel.MACRO: 1, TileLevel.MIDI: 250, TileLevel.MICRO: 1000}
 
 
 def tiles(level: TileLevel, times_ns: Sequence[int], **fields: Any) -> TileStats:
-    """Return the statistics of tiles that took these times and declared all, unless told other."""
+    """Return the statistics of tiles that took these times and declared all, by default."""
     total = sum(times_ns)
     given: dict[str, Any] = {
         "brick": "gemm",

@@ -8,7 +8,7 @@ def isas() -> tuple[str, ...]:
     """Return the names of the instruction sets that this CPU has, best first."""
 
 def default_isa() -> str:
-    """Return the instruction set that kernels use unless told otherwise."""
+    """Return the instruction set that kernels use unless another is asked for."""
 
 def micro_kernel(
     dtype: str | np.dtype[Any] | type[np.generic], isa: str | None = None

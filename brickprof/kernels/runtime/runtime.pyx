@@ -123,7 +123,7 @@ def isas():
 
 
 def default_isa():
-    """Return the instruction set that kernels use unless told otherwise.
+    """Return the instruction set that kernels use unless another is asked for.
 
     Raises
     ------
