@@ -42,6 +42,9 @@ cdef class RecorderSet:
     def __dealloc__(self):
         PyMem_RawFree(self.c)
 
+    def __reduce__(self):
+        raise TypeError("recorders can be neither copied nor pickled")
+
     cdef int open(self, int level) except -1:
         """Take the recorders and enter the brick, for tiles not coarser than a level."""
         cdef Recorder recorder

@@ -42,6 +42,9 @@ cdef class ProfilerState:
         self.usage_by_name = {}
         self.brick_id(DEFAULT_BRICK, "float32")
 
+    def __reduce__(self):
+        raise TypeError("a profiler belongs to its threads: copy or pickle its recording()")
+
     cdef Recorder take_recorder(self):
         """Return a recorder that no thread holds."""
         cdef Recorder recorder

@@ -33,6 +33,9 @@ cdef class TileTimer:
     def __init__(self):
         raise TypeError("timers are made by BrickProfiler.start_tile")
 
+    def __reduce__(self):
+        raise TypeError("an open tile can be neither copied nor pickled")
+
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
             self.frame.orphan = 1
@@ -76,6 +79,9 @@ cdef class TileBlock:
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
             self.frame.orphan = 1
+
+    def __reduce__(self):
+        raise TypeError("a tile can be neither copied nor pickled")
 
     def __enter__(self):
         cdef bp_recorder *c

@@ -71,10 +71,8 @@ def test_nothing_that_points_into_memory_is_copied(duplicate: Callable[[object],
     with prof.brick("k"):
         timer = prof.start_tile(MICRO, 0, 0)
         for thing in (prof, timer, prof.tile(MICRO, 0, 0), prof.recorders("k")):
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match="cop(y|ied) (or|nor) pickle"):
                 duplicate(thing)
-            with pytest.raises(TypeError):
-                thing.__reduce__()
         prof.stop_tile(timer, 0, 0)
 
 
