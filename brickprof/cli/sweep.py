@@ -21,7 +21,7 @@ from brickprof.planning.budget import thread_budget
 from brickprof.reports.layout import stdout_console
 
 NAME = "sweep"
-HELP = "time a product, attention or a function of yours at several thread counts"
+HELP = "time a kernel of the library, or a function of yours, at several thread counts"
 
 _KERNEL = KERNELS[0]
 _DEFAULT = _KERNEL.examples[-1]

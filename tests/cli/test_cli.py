@@ -22,6 +22,7 @@ from brickprof.calibration.measurement import Effort
 from brickprof.cli import VERBS, _output, demo, main, report
 from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
 from brickprof.kernels.gemm.spec import GEMM, GemmProblem
+from brickprof.kernels.registry import KERNELS
 from brickprof.kernels.runtime.runtime import default_isa
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import layout, render
@@ -106,7 +107,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     output = " ".join(capsys.readouterr().out.split())
     assert [verb.NAME for verb in VERBS if f"{verb.NAME} {verb.HELP}" in output] == [
-        "demo", "gemm", "attention", "machine", "calibrate", "sweep", "report", "compare",
+        "demo", *(kernel.name for kernel in KERNELS),
+        "machine", "calibrate", "sweep", "report", "compare",
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 import brickprof as bp
 from brickprof.core.levels import TileLevel
+from brickprof.kernels.spec import Plan
 from brickprof.planning.attention import AttentionBlocks
 from brickprof.planning.gemm import Blocks
 
@@ -189,9 +190,6 @@ def assert_attention(
     error = abs(out.astype(np.float64) - wanted)
     agree = (error <= bound) | (np.isnan(out) & np.isnan(wanted))
     assert agree.all(), f"error is up to {np.nanmax(error / bound):.2f} of the bound"
-
-
-Plan = bp.GemmPlan | bp.AttentionPlan
 
 
 def running(**options: int) -> bp.BrickProfiler:
