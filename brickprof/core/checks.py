@@ -84,10 +84,11 @@ def _as_int(value: object) -> int | None:
 
 def _bound(bound: int) -> str:
     """Return a bound in digits, or a large one as a power of two."""
-    for offset, rest in ((0, ""), (1, " - 1")):
-        power = bound + offset
-        if power >= 2**32 and power & (power - 1) == 0:
-            return f"2**{power.bit_length() - 1}{rest}"
+    size = abs(bound)
+    if size >= 2**32 and size & (size - 1) == 0:
+        return f"{'-' if bound < 0 else ''}2**{size.bit_length() - 1}"
+    if bound >= 2**32 - 1 and bound & (bound + 1) == 0:
+        return f"2**{bound.bit_length()} - 1"
     return str(bound)
 
 
