@@ -37,15 +37,22 @@ def checked_thread_count(name: str, value: object) -> int:
 def checked_number(name: str, value: object, zero: bool = False, error: Error = None) -> float:
     """Return a finite number > 0 (or >= 0, if `zero`) as a float."""
     wanted = f"a finite number {'>=' if zero else '>'} 0, got {_shown(value)}"
-    if isinstance(value, bool) or not isinstance(value, Real):
+    real = None if isinstance(value, bool) else as_real(value)
+    if real is None:
         raise (error or TypeError)(f"{name} must be {wanted}")
-    try:
-        real = float(value)
-    except OverflowError:
-        real = math.inf
     if not math.isfinite(real) or real < 0 or (real == 0 and not zero):
         raise (error or ValueError)(f"{name} must be {wanted}")
     return real
+
+
+def as_real(value: object) -> float | None:
+    """Return a real number as a float, infinite if it is beyond one; None for what is none."""
+    if not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def checked_text(name: str, value: object, error: type[BrickprofError]) -> str:
@@ -84,10 +91,11 @@ def _as_int(value: object) -> int | None:
 
 def _bound(bound: int) -> str:
     """Return a bound in digits, or a large one as a power of two."""
-    for offset, rest in ((0, ""), (1, " - 1")):
-        power = bound + offset
-        if power >= 2**32 and power & (power - 1) == 0:
-            return f"2**{power.bit_length() - 1}{rest}"
+    size = abs(bound)
+    if size >= 2**32 and size & (size - 1) == 0:
+        return f"{'-' if bound < 0 else ''}2**{size.bit_length() - 1}"
+    if bound >= 2**32 - 1 and bound & (bound + 1) == 0:
+        return f"2**{bound.bit_length()} - 1"
     return str(bound)
 
 

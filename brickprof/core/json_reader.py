@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
+from brickprof.core.checks import as_real
 from brickprof.core.errors import BrickprofError
 from brickprof.core.limits import MAX_INTEGER
 
@@ -89,14 +90,9 @@ class JsonValue:
 
     def real(self) -> float:
         """Return this finite number of at least 0."""
-        value = self.value
-        if not isinstance(value, bool) and isinstance(value, (int, float)):
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-            if number >= 0 and math.isfinite(number):
-                return number
+        number = None if isinstance(self.value, bool) else as_real(self.value)
+        if number is not None and number >= 0 and math.isfinite(number):
+            return number
         self.fail("a finite number >= 0")
 
     def text(self, empty: bool = False) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Integral
+
+from brickprof.core.checks import as_real as _as_real
 
 RULE_OF_THUMB_INTENSITY = 10.0
 """flop/byte above which a kernel is called compute-bound where no roofs were measured."""
@@ -19,14 +21,13 @@ OVERHEAD_LIMIT_PERCENT = 10
 
 def _checked(name: str, value: float) -> float:
     """Return value as an int or float, or raise an error that names it."""
-    if not isinstance(value, (int, float)):
-        if not isinstance(value, Real):
-            raise TypeError(f"{name} must be a number, got {value!r}")
-        # NumPy's integers would wrap around in a product.
-        value = int(value) if isinstance(value, Integral) else float(value)
-    if not (value >= 0 and (isinstance(value, int) or math.isfinite(value))):
+    # Integers stay exact, of any size; NumPy's would wrap around in a product.
+    real = int(value) if isinstance(value, (int, Integral)) else _as_real(value)
+    if real is None:
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not (real >= 0 and (isinstance(real, int) or math.isfinite(real))):
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
-    return value
+    return real
 
 
 def _ratio(name: str, above: float, below: float, over: int = 1, under: int = 1) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import operator
-from numbers import Real
+from numbers import Integral
+
+from brickprof.core.checks import as_real
 
 _TIME_UNITS = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
 _SIZE_UNITS = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
@@ -19,12 +21,11 @@ _MAX_EXPONENT = 14
 
 def _checked(name: str, value: float) -> float:
     """Return value as a float, or raise an error that names it."""
-    if not isinstance(value, Real):
+    number = as_real(value)
+    if number is None:
         raise TypeError(f"{name} must be a number, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is too large to be shown") from None
+    if number == math.inf and isinstance(value, Integral):
+        raise ValueError(f"{name} is too large to be shown")
     if not (number >= 0 and math.isfinite(number)):
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
     return number

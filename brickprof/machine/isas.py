@@ -44,6 +44,9 @@ INSTRUCTION_SETS = (
 ISA_NAMES = tuple(isa.name for isa in INSTRUCTION_SETS)
 """Their names, best first."""
 
+_asked: str | None = None
+"""What BRICKPROF_ISA held when it was first heeded, empty for nothing; None until then."""
+
 
 def isas_from_cpuinfo(blocks: tuple[dict[str, str], ...], arch: str) -> tuple[str, ...] | None:
     """Return the names of the ISAs that every processor has, best first.
@@ -60,33 +63,92 @@ def isas_from_cpuinfo(blocks: tuple[dict[str, str], ...], arch: str) -> tuple[st
     return supported
 
 
-def default_isa(machine: Machine) -> str:
-    """Return the instruction set that kernels use on a machine unless they are given one.
+def checked_isa_name(value: object) -> str:
+    """Return an argument that names an instruction set, of whatever machine, as a str."""
+    wanted = f"isa must be the name of an instruction set or None, got {value!r}"
+    if not isinstance(value, str):
+        raise TypeError(wanted)
+    if not value:
+        raise ValueError(wanted)
+    return str(value)
+
+
+def checked_isa(value: object, supported: tuple[str, ...]) -> str:
+    """Return an argument that names one of the instruction sets that a CPU has.
 
     Parameters
     ----------
-    machine : Machine
-        Whose instruction sets to choose from. Names that this version does not know, which the
-        recording of a newer one may hold, are passed over.
+    value : str
+        The argument.
+    supported : tuple of str
+        Names of what the CPU has, best first.
 
     Returns
     -------
     str
-        The best, or what the environment variable BRICKPROF_ISA lowers it to at this call.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no str.
+    ValueError
+        If it names an unknown instruction set, or one that the CPU lacks.
+    """
+    name = checked_isa_name(value)
+    if name not in ISA_NAMES:
+        raise ValueError(f"isa must be one of {ISA_NAMES}, got {name!r}")
+    if name not in supported:
+        raise ValueError(f"isa {name!r} is not supported by this CPU; it has {supported}")
+    return name
+
+
+def chosen_isa(supported: tuple[str, ...]) -> str:
+    """Return the instruction set that kernels use on a CPU unless they are given one.
+
+    The environment variable BRICKPROF_ISA is read until a call heeds it; from then on that answer
+    is the process's, so that kernels and the roofs that they are held against never part.
+
+    Parameters
+    ----------
+    supported : tuple of str
+        Names of what the CPU has, best first, all of them in `ISA_NAMES`.
+
+    Returns
+    -------
+    str
+        The best, or what the environment variable lowers it to.
 
     Raises
     ------
     ValueError
-        If BRICKPROF_ISA names an unknown instruction set, or one that the machine lacks.
+        If BRICKPROF_ISA names an unknown instruction set, or one that the CPU lacks: at this call
+        and at every later one until it is corrected.
     """
-    supported = [isa for isa in machine.isas if isa in ISA_NAMES]
-    chosen = os.environ.get(VARIABLE)
-    if not chosen:
-        return supported[0] if supported else ISA_NAMES[-1]
-    if chosen not in ISA_NAMES:
-        raise ValueError(f"{VARIABLE}: isa must be one of {ISA_NAMES}, got {chosen!r}")
-    if chosen not in supported:
-        raise ValueError(
-            f"{VARIABLE}: isa {chosen!r} is not supported by this CPU; it has {tuple(supported)}"
-        )
+    global _asked
+    asked = os.environ.get(VARIABLE, "") if _asked is None else _asked
+    chosen = supported[0] if supported else ISA_NAMES[-1]
+    if asked:
+        try:
+            chosen = checked_isa(asked, supported)
+        except ValueError as error:
+            raise ValueError(f"{VARIABLE}: {error}") from None
+    _asked = asked
     return chosen
+
+
+def default_isa(machine: Machine) -> str:
+    """Return what `chosen_isa` does for a machine.
+
+    Names that this version does not know, which the recording of a newer one may hold, are passed
+    over.
+    """
+    return chosen_isa(tuple(isa for isa in machine.isas if isa in ISA_NAMES))
+
+
+def _forget_choice() -> None:
+    """Let the next call read BRICKPROF_ISA again: for tests, in which no kernel depends on it.
+
+    Kernels that ran already keep their choice; what tests those takes a process of its own.
+    """
+    global _asked
+    _asked = None

@@ -1,4 +1,4 @@
-"""Arguments from Python: levels, whole numbers, names of bricks and dtypes, footprints."""
+"""Arguments from Python: levels, whole numbers, thread counts, names, footprints."""
 
 import operator
 from collections.abc import Mapping
@@ -12,16 +12,17 @@ from brickprof.tile cimport BP_LEVELS
 
 import numpy as np
 
-from brickprof.core.dtypes import itemsize_of
+from brickprof.core.checks import as_real, checked_thread_count
+from brickprof.core.dtypes import DTYPE_NAMES, dtype_of
 from brickprof.core.levels import TileLevel
+from brickprof.core.limits import MAX_THREADS
+from brickprof.machine.isas import checked_isa_name
 from brickprof.recording import Overhead
 
 # Members of an enum live as long as their module, so that borrowed pointers are enough.
 MACRO = <PyObject *> TileLevel.MACRO
 MIDI = <PyObject *> TileLevel.MIDI
 MICRO = <PyObject *> TileLevel.MICRO
-
-cdef set known_dtypes = set()       # names that were found in the table
 
 
 cdef int refuse_level(object level) except -1:
@@ -67,26 +68,19 @@ cdef str as_brick(object name):
 
 cdef str as_dtype(object dtype):
     """Return the name of an element type that is given by name or as NumPy's."""
-    if isinstance(dtype, str) and dtype in known_dtypes:
-        return str(dtype)
-    if isinstance(dtype, np.dtype) or isinstance(dtype, type) and issubclass(dtype, np.generic):
-        name = np.dtype(dtype).name
-    elif isinstance(dtype, str):
-        name = str(dtype)
-    else:
-        raise ValueError(f"dtype must be a name or a NumPy dtype, got {dtype!r}")
-    itemsize_of(name)
-    known_dtypes.add(name)
-    return name
+    return dtype if type(dtype) is str and dtype in DTYPE_NAMES else dtype_of(dtype).name
+
+
+cdef int as_threads(object threads) except -1:
+    """Return a number of threads."""
+    if type(threads) is int and 1 <= threads <= MAX_THREADS:
+        return threads
+    return checked_thread_count("threads", threads)
 
 
 cdef str as_isa(object isa):
-    """Return the name of an instruction set, or None where none is given."""
-    if isa is None:
-        return None
-    if not isinstance(isa, str) or not isa:
-        raise TypeError(f"isa must be a name or None, got {isa!r}")
-    return str(isa)
+    """Return the name of an instruction set, of any machine, or None where none is given."""
+    return None if isa is None else checked_isa_name(isa)
 
 
 cdef int check_overhead(object overhead) except -1:
@@ -97,8 +91,9 @@ cdef int check_overhead(object overhead) except -1:
         raise TypeError(f"overhead must be an Overhead or None, got {overhead!r}")
     for field in fields(overhead):
         cost = getattr(overhead, field.name)
-        if not isinstance(cost, (int, float)):
+        real = as_real(cost)
+        if real is None:
             raise TypeError(f"overhead.{field.name} must be a number, got {cost!r}")
-        if not 0 <= cost <= 1e18:
+        if not 0 <= real <= 1e18:
             raise ValueError(f"overhead.{field.name} must be in [0, 1e18] ns, got {cost!r}")
     return 0

@@ -66,7 +66,7 @@ class BrickProfiler:
     def recorders(
         self,
         brick: str,
-        threads: _Count = 1,
+        threads: SupportsIndex = 1,
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,

@@ -210,8 +210,8 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If `brick` or `isa` is no name, `threads` < 1, `dtype` unknown, or `footprint_bytes`
-            no such dict.
+            If `brick` or `isa` is no name, `threads` no integer in [1, 4096], `dtype` unknown, or
+            `footprint_bytes` no such dict.
         """
         return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
 

@@ -8,7 +8,9 @@ from cpython.pycapsule cimport (
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_footprints, as_isa
+from brickprof.profiler.arguments cimport (
+    as_brick, as_dtype, as_footprints, as_isa, as_threads,
+)
 from brickprof.profiler.bricks cimport Brick, BrickVisit, leave_bricks
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
@@ -16,7 +18,6 @@ from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
 
 from brickprof.core.errors import TileNestingError
-from brickprof.core.limits import MAX_THREADS
 
 
 cdef void free_handle(object capsule) noexcept:
@@ -204,10 +205,7 @@ cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object t
     recorders.profiler = profiler
     recorders.name = as_brick(brick)
     recorders.dtype = as_dtype(dtype)
-    count = as_count(threads, "threads")
-    if not 1 <= count <= MAX_THREADS:
-        raise ValueError(f"threads must be in [1, {MAX_THREADS}], got {threads!r}")
-    recorders.threads = count
+    recorders.threads = as_threads(threads)
     recorders.footprint_bytes = as_footprints(footprint_bytes)
     recorders.isa = as_isa(isa)
     return recorders

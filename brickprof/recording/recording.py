@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from brickprof.core.errors import RecordingError
+from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
@@ -27,7 +28,6 @@ from brickprof.recording.codec import (
     read_roofs,
     read_tiles,
 )
-from brickprof.recording.files import read_json, write_json
 from brickprof.recording.parts import BrickInfo, ClockInfo, Overhead, TileEvent
 from brickprof.recording.tile_stats import TileStats, summed_tiles
 from brickprof.roofline import Roofs
@@ -245,6 +245,6 @@ def load_recording(path: str | PathLike[str]) -> Recording:
         If the file cannot be read.
     """
     try:
-        return Recording.from_json(read_json(Path(path)))
+        return Recording.from_json(read_json(Path(path), RecordingError))
     except RecordingError as error:
         raise RecordingError(f"{os.fspath(path)}: {error}") from error

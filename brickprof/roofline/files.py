@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from brickprof.core.errors import RoofsError
+from brickprof.core.files import read_json, write_json
 
 if sys.platform != "win32":
     import fcntl
@@ -42,8 +41,8 @@ def default_folder() -> Path:
 def read_entries(path: Path, fingerprint: str) -> list[object]:
     """Return the entries of a host's file; none if it is missing, damaged or another host's."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, RoofsError, nan=True)  # a bad entry costs the others nothing
+    except (OSError, RoofsError):
         return []
     if not isinstance(content, dict) or type(content.get("schema")) is not int:
         return []
@@ -56,17 +55,7 @@ def read_entries(path: Path, fingerprint: str) -> list[object]:
 def write_entries(path: Path, fingerprint: str, entries: list[dict[str, object]]) -> None:
     """Replace a host's file in one step, so that a reader sees the old or the new one."""
     content = {"schema": _SCHEMA, "fingerprint": fingerprint, "roofs": entries}
-    data = json.dumps(content, indent=1, allow_nan=False).encode()
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_json(path, content, indent=1)
 
 
 @contextmanager

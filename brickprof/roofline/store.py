@@ -9,6 +9,7 @@ from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import DTypeLike, dtype_of
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Machine
+from brickprof.machine.isas import checked_isa_name
 from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
 from brickprof.roofline.model import Roofs
 
@@ -77,17 +78,18 @@ def load_roofs(
     Raises
     ------
     TypeError
-        If `threads` is no integer, or `dtype` no dtype.
+        If `threads` is no integer, `dtype` no dtype, or `isa` no name.
     ValueError
-        If `threads` is out of range, or `dtype` unknown.
+        If `threads` is out of range, `dtype` unknown, or `isa` empty.
     """
     count = checked_thread_count("threads", threads)
     element = dtype_of(dtype).name
+    chosen = machine.isa if isa is None else checked_isa_name(isa)
     try:
         path = roofs_path(machine, folder)
     except RoofsError:
         return None
-    found = _trusted(path, machine).get((count, machine.isa if isa is None else isa))
+    found = _trusted(path, machine).get((count, chosen))
     return found.for_dtype(element) if found and element in found.peak_by_dtype else None
 
 

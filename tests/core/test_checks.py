@@ -63,6 +63,16 @@ def test_large_bounds_are_powers_of_two(maximum: int, spelled: str) -> None:
     assert str(caught.value) == f"n must be in [0, {spelled}], got -7"
 
 
+@pytest.mark.parametrize(
+    ("minimum", "spelled"),
+    [(-(2**40), "-2**40"), (-(2**63), "-2**63"), (-4096, "-4096"), (1 - 2**40, str(1 - 2**40))],
+)
+def test_large_negative_bounds_are_powers_of_two(minimum: int, spelled: str) -> None:
+    with pytest.raises(ValueError, match="^n must be in") as caught:
+        checked_integer("n", 7, minimum, 0)
+    assert str(caught.value) == f"n must be in [{spelled}, 0], got 7"
+
+
 def test_integers_that_python_does_not_write_out_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="got an integer of 33220 bits$"):
         checked_integer("n", 10**10_000, 0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import ml_dtypes
 import numpy as np
 import pytest
 
+import brickprof
 from brickprof.core.dtypes import (
     DTYPE_NAMES,
     DTYPES,
@@ -15,6 +19,7 @@ from brickprof.core.dtypes import (
     itemsize_of,
     kernel_dtype,
 )
+from brickprof.kernels.runtime.runtime import C_DTYPES, compiled_kernels
 
 
 def numpy_dtype(name: str) -> np.dtype:
@@ -36,6 +41,19 @@ def numpy_dtype(name: str) -> np.dtype:
 def test_the_table(expected: DType) -> None:
     assert dtype_of(expected.name) == expected
     assert expected in DTYPES
+
+
+def test_numbers_are_those_of_the_compiled_kernels() -> None:
+    assert {name: place for place, name in enumerate(DTYPE_NAMES)} == C_DTYPES
+    header = Path(brickprof.__file__).parent / "kernels" / "micro" / "micro_kernels.h"
+    declared = re.search(r"enum bp_dtype \{(.*?)\}", header.read_text(), re.DOTALL)
+    assert declared
+    names = re.findall(r"BP_(\w+),", declared[1])
+    assert [name.lower() for name in names] == [*DTYPE_NAMES, "dtypes"]
+
+
+def test_every_instruction_set_has_micro_kernels_for_what_kernels_take() -> None:
+    assert set(compiled_kernels().values()) == {KERNEL_DTYPES}
 
 
 @pytest.mark.parametrize("name", DTYPE_NAMES)

@@ -92,7 +92,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
     "threads 1.5": (TypeError, "^threads must be", {"threads": 1.5}),
     "threads True": (TypeError, "^threads must be", {"threads": True}),
     "isa unknown": (ValueError, "^isa must be one of", {"isa": "sse9"}),
-    "isa number": (ValueError, "^isa must be one of", {"isa": 2}),
+    "isa number": (TypeError, "^isa must be the name of", {"isa": 2}),
     "plan of gemm": (TypeError, "^plan must be an AttentionPlan", {"plan": bp.plan_gemm(1, 1, 1)}),
     "plan rows": (
         ValueError,

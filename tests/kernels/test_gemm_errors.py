@@ -98,8 +98,8 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
     "threads True": (TypeError, "^threads must be", {"threads": True}),
     "threads text": (TypeError, "^threads must be", {"threads": "2"}),
     "isa unknown": (ValueError, "^isa must be one of .*'base'.*got 'sse9'", {"isa": "sse9"}),
-    "isa number": (ValueError, "^isa must be one of", {"isa": 2}),
-    "isa bytes": (ValueError, "^isa must be one of", {"isa": b"base"}),
+    "isa number": (TypeError, "^isa must be the name of", {"isa": 2}),
+    "isa bytes": (TypeError, "^isa must be the name of", {"isa": b"base"}),
     "plan of attention": (
         TypeError,
         "^plan must be a GemmPlan",

@@ -39,7 +39,7 @@ def test_good_arguments_are_good() -> None:
     for operation, arguments in good().items():
         getattr(region, operation)(**arguments)
     region.run(4)
-    with pytest.raises(ValueError, match=r"position must be in \[0, 5\), got 5"):
+    with pytest.raises(ValueError, match=r"position must be in \[0, 4\], got 5"):
         region.run(5)
 
 

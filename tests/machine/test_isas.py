@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 import brickprof as bp
-from brickprof.machine import Cache, Machine, isas
+from brickprof.kernels.runtime.runtime import compiled_kernels
+from brickprof.machine import Cache, Machine, detect_machine, isas
 from brickprof.machine.isas import (
     INSTRUCTION_SETS,
     ISA_NAMES,
@@ -31,14 +35,20 @@ MACHINE = Machine(
 
 
 @pytest.fixture(autouse=True)
-def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start without a choice in the environment."""
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start without a choice in the environment, and leave none behind."""
     monkeypatch.delenv("BRICKPROF_ISA", raising=False)
+    isas._forget_choice()
+    yield
+    isas._forget_choice()
 
 
-def test_the_table_holds_what_kernels_are_compiled_for() -> None:
-    assert ISA_NAMES == ("avx512", "avx2", "neon", "base")
-    assert set(bp.isas()) <= set(ISA_NAMES)
+def test_the_table_is_that_of_the_compiled_kernels() -> None:
+    arch = detect_machine().arch
+    known = tuple(isa.name for isa in INSTRUCTION_SETS if isa.arch in (None, arch))
+    assert tuple(compiled_kernels()) == known
+    assert bp.isas() == detect_machine().isas
+    assert len(set(ISA_NAMES)) == len(ISA_NAMES)
     assert INSTRUCTION_SETS[-1] == InstructionSet("base")
 
 
@@ -88,11 +98,45 @@ def test_names_of_newer_versions_are_passed_over() -> None:
     assert default_isa(replace(newer, isas=("amx9",))) == "base"
 
 
-def test_the_environment_lowers_the_choice_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRICKPROF_ISA", "base")
-    assert default_isa(MACHINE) == "base"
-    monkeypatch.setenv("BRICKPROF_ISA", "")
-    assert default_isa(MACHINE) == "avx2"
+@pytest.mark.parametrize(("first", "other", "chosen"), [("base", "", "base"), ("", "base", "avx2")])
+def test_the_first_call_heeds_the_environment_for_the_process(
+    monkeypatch: pytest.MonkeyPatch, first: str, other: str, chosen: str
+) -> None:
+    monkeypatch.setenv("BRICKPROF_ISA", first)
+    assert default_isa(MACHINE) == chosen
+    monkeypatch.setenv("BRICKPROF_ISA", other)
+    assert default_isa(MACHINE) == chosen
+    monkeypatch.delenv("BRICKPROF_ISA")
+    assert default_isa(MACHINE) == chosen
+
+
+@pytest.mark.parametrize("first", ["kernels", "roofs"])
+def test_kernels_and_roofs_never_part(first: str) -> None:
+    code = """
+import os, sys
+from brickprof import detect_machine
+from brickprof.kernels.runtime.runtime import default_isa as of_kernels
+from brickprof.machine.isas import default_isa
+calls = {"kernels": of_kernels, "roofs": lambda: default_isa(detect_machine())}
+first = calls.pop(sys.argv[1])
+(other,) = calls.values()
+os.environ["BRICKPROF_ISA"] = "sse9"
+for call in (first, other, first):
+    try:
+        call()
+    except ValueError as error:
+        print(error)
+os.environ["BRICKPROF_ISA"] = "base"
+print(first())
+os.environ["BRICKPROF_ISA"] = "sse9"
+print(other(), first())
+del os.environ["BRICKPROF_ISA"]
+print(other(), first())
+"""
+    command = [sys.executable, "-c", code, first]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    wrong = f"BRICKPROF_ISA: isa must be one of {ISA_NAMES}, got 'sse9'"
+    assert run.stdout.splitlines() == [wrong] * 3 + ["base", "base base", "base base"]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +153,5 @@ def test_the_environment_may_not_raise_it(
     monkeypatch.setenv("BRICKPROF_ISA", value)
     with pytest.raises(ValueError, match=f"^{message}"):
         default_isa(replace(MACHINE, isa="amx9", isas=("amx9", "avx2", "base")))
+    monkeypatch.setenv("BRICKPROF_ISA", "base")
+    assert default_isa(MACHINE) == "base"

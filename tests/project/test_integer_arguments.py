@@ -107,6 +107,9 @@ ARGUMENTS: dict[str, Call] = {
     "load_roofs threads": lambda value: load_roofs(MACHINE, value),
     "calibrate threads": lambda value: bp.calibrate(value, store=False),
     "roofs threads": bp.roofs,
+    "recorders threads": lambda value: bp.BrickProfiler().recorders("k", value),
+    "layer number": lambda value: bp.ParallelRegion().layer(value),
+    "run position": lambda value: bp.ParallelRegion().run(value),
 }
 """Calls with an integer that may not be None, by function and name of the argument."""
 
@@ -126,6 +129,7 @@ OPTIONAL: dict[str, Call] = {
     "gemm threads": lambda value: bp.gemm(MATRIX, MATRIX, threads=value),
     "attention threads": lambda value: bp.attention(HEADS, HEADS, HEADS, threads=value),
     "ParallelRegion threads": lambda value: bp.ParallelRegion(threads=value),
+    "run threads": lambda value: bp.ParallelRegion().run(threads=value),
 }
 """The same where None stands for a default."""
 

@@ -1,7 +1,5 @@
 """A parallel region as it is built and run from Python."""
 
-import operator
-
 import numpy as np
 
 cimport numpy as cnp
@@ -35,6 +33,10 @@ from brickprof.kernels.runtime.runtime cimport (
     workspace,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
+
+from brickprof.core.checks import checked_integer
+
+cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
 
 
 cdef class ParallelRegion:
@@ -141,11 +143,7 @@ cdef class ParallelRegion:
             At least 0.
         """
         self._check_ready()
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-            raise TypeError(f"number must be an integer >= 0, got {number!r}")
-        if not 0 <= number < 1 << 62:
-            raise ValueError(f"number must be in [0, 2**62), got {number!r}")
-        self.current = number
+        self.current = checked_integer("number", number, 0, MAX_INDEX)
 
     def rms_norm(self, x, weight, out, eps=1e-6):
         """Add ``out = x / sqrt(mean(x**2) + eps) * weight``.
@@ -363,12 +361,8 @@ cdef class ParallelRegion:
         cdef int count = self.threads if threads is None and self.threads else checked_threads(
             threads)
         self._check_ready()
-        if isinstance(position, bool) or not isinstance(position, (int, np.integer)):
-            raise TypeError(f"position must be an integer >= 0, got {position!r}")
-        at = operator.index(position)               # a subclass may compare as it likes
-        if not 0 <= at < (self.limit if self.limit >= 0 else 1 << 62):
-            within = f"[0, {self.limit})" if self.limit >= 0 else "[0, 2**62)"
-            raise ValueError(f"position must be in {within}, got {position!r}")
+        last = self.limit - 1 if self.limit >= 0 else MAX_INDEX
+        at = checked_integer("position", position, 0, last)
         if self.count == 0:
             return
         job.isa, job.micro = self.isa, self.isa.micro[<int> BP_FLOAT32]

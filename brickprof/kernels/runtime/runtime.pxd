@@ -97,7 +97,7 @@ ctypedef void (*work_function)(void *job, int thread) noexcept nogil
 
 cdef const bp_isa **isa_table                       # those compiled in, best first, NULL at the end
 cdef const bp_isa *default_isa_used                 # NULL until the first call that needs it
-cdef unsigned kernel_dtypes                         # a bit for each bp_dtype with micro-kernels
+cdef unsigned kernel_dtypes                         # a bit for each bp_dtype that kernels take
 
 cdef const bp_isa *find_isa(object name) except NULL
 cdef int isa_index(const bp_isa *isa) noexcept nogil

@@ -4,8 +4,14 @@ import numpy as np
 
 from brickprof.planning.blocks import MicroKernel
 
+C_DTYPES: dict[str, int]
+"""The bp_dtype of each element type: its place in `brickprof.core.dtypes.DTYPES`."""
+
 def isas() -> tuple[str, ...]:
     """Return the names of the instruction sets that this CPU has, best first."""
+
+def compiled_kernels() -> dict[str, tuple[str, ...]]:
+    """Return the dtypes with micro-kernels by instruction set compiled in, best first."""
 
 def default_isa() -> str:
     """Return the instruction set that kernels use unless another is asked for."""

@@ -1,14 +1,12 @@
 """Instruction sets, threads, workspaces and recorders, as kernels ask for them."""
 
-import os
-
+from brickprof.profiler.arguments cimport as_threads
 from brickprof.profiler.brick_profiler cimport BrickProfiler
 from brickprof.profiler.recorder_set cimport new_recorder_set
 from brickprof.tile cimport BP_MACRO
 
-from brickprof.core.checks import checked_thread_count
-from brickprof.core.dtypes import DTYPE_NAMES, itemsize_of, kernel_dtype
-from brickprof.core.limits import MAX_THREADS
+from brickprof.core.dtypes import DTYPE_NAMES, KERNEL_DTYPES, itemsize_of, kernel_dtype
+from brickprof.machine.isas import checked_isa, chosen_isa
 from brickprof.planning.blocks import MicroKernel
 from brickprof.planning.budget import default_threads
 
@@ -28,51 +26,40 @@ cdef extern from "kernels/runtime/workspace.h" nogil:
 isa_table = bp_isas
 default_isa_used = NULL
 
+C_DTYPES = {
+    "float32": BP_FLOAT32, "float64": BP_FLOAT64, "float16": BP_FLOAT16,
+    "bfloat16": BP_BFLOAT16, "int8": BP_INT8,
+}
+"""The bp_dtype of each element type: its place in `brickprof.core.dtypes.DTYPES`."""
 
-cdef unsigned compiled_dtypes() noexcept:
-    """Return a bit for each dtype that the baseline, which is always there, has micro-kernels for."""
+kernel_dtypes = sum([1 << C_DTYPES[name] for name in KERNEL_DTYPES])
+
+
+cdef tuple supported_isas():
+    """Return the names of the instruction sets that this CPU has, best first."""
     cdef const bp_isa **at = bp_isas
-    cdef unsigned dtypes = 0
-    cdef int dtype
-    while at[1] != NULL:
+    names = []
+    while at[0] != NULL:
+        if at[0].supported():
+            names.append(at[0].name.decode())
         at += 1
-    for dtype in range(BP_DTYPES):
-        if at[0].micro[dtype] != NULL:
-            dtypes |= 1u << dtype
-    return dtypes
+    return tuple(names)
 
 
-kernel_dtypes = compiled_dtypes()
+cdef tuple supported = supported_isas()
 
 
 cdef const bp_isa *find_isa(object name) except NULL:
     """Return an instruction set that this CPU has by name; the default one for None."""
     global default_isa_used
     cdef const bp_isa **at = bp_isas
-    if name is None:
-        if default_isa_used == NULL:
-            default_isa_used = choose_isa()
+    if name is None and default_isa_used != NULL:
         return default_isa_used
-    while at[0] != NULL:
-        if at[0].name.decode() == name:
-            if at[0].supported():
-                return at[0]
-            raise ValueError(f"isa {name!r} is not supported by this CPU; it has {isas()}")
+    wanted = chosen_isa(supported) if name is None else checked_isa(name, supported)
+    while at[0].name.decode() != wanted:
         at += 1
-    raise ValueError(f"isa must be one of {isas()}, got {name!r}")
-
-
-cdef const bp_isa *choose_isa() except NULL:
-    """Return the best instruction set, or the one that BRICKPROF_ISA lowers the choice to."""
-    cdef const bp_isa **at = bp_isas
-    asked = os.environ.get("BRICKPROF_ISA")
-    if asked:
-        try:
-            return find_isa(asked)
-        except ValueError as error:
-            raise ValueError(f"BRICKPROF_ISA: {error}") from None
-    while not at[0].supported():
-        at += 1
+    if name is None:
+        default_isa_used = at[0]
     return at[0]
 
 
@@ -86,7 +73,7 @@ cdef int isa_index(const bp_isa *isa) noexcept nogil:
 
 cdef int dtype_number(object dtype) except -1:
     """Return the bp_dtype of a dtype that kernels take."""
-    return DTYPE_NAMES.index(kernel_dtype(dtype).name)
+    return C_DTYPES[kernel_dtype(dtype).name]
 
 
 cdef str dtype_name(int dtype):
@@ -113,13 +100,28 @@ cdef object micro_kernel_of(const bp_isa *isa, int dtype):
 
 def isas():
     """Return the names of the instruction sets that this CPU has, best first."""
+    return supported
+
+
+def compiled_kernels():
+    """Return the dtypes with micro-kernels by instruction set compiled in, best first.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The CPU need not have the instruction sets. Both are as the C tables order them.
+    """
     cdef const bp_isa **at = bp_isas
-    names = []
+    cdef int dtype
+    compiled = {}
     while at[0] != NULL:
-        if at[0].supported():
-            names.append(at[0].name.decode())
+        names = []
+        for dtype in range(BP_DTYPES):
+            if at[0].micro[dtype] != NULL:
+                names.append(dtype_name(dtype))
+        compiled[at[0].name.decode()] = tuple(names)
         at += 1
-    return tuple(names)
+    return compiled
 
 
 def default_isa():
@@ -149,9 +151,7 @@ cdef int checked_threads(object threads) except -1:
     """Return how many threads to use at most."""
     if threads is None:
         return default_threads()
-    if type(threads) is int and 1 <= threads <= MAX_THREADS:
-        return threads
-    return checked_thread_count("threads", threads)
+    return as_threads(threads)
 
 
 cdef bp_pool *start_pool(int threads) except NULL:
