@@ -12,8 +12,9 @@ CHECKED := build/sanitize
 # They build, translate or type-check and run no code of ours, or valgrind, which has its own malloc.
 UNCHECKED := project/test_packaging.py project/test_decoder_project.py project/test_interfaces.py \
 	project/test_stubs.py planning/test_cache_simulation.py
-# A worker for each core; tests of one xdist_group share one, and what its fixtures made.
-WORKERS := -n logical --dist loadgroup
+# A worker for each core. The tests of a module share one, and what its fixtures made; those with
+# slow tests come first, as conftest.py sorts them. xdist would begin with those of most tests.
+WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

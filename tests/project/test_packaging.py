@@ -31,8 +31,7 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 COMPILED = ["brickprof/kernels/probes", "brickprof/profiler/clocks"]
 """What is compiled from the sdist, with headers and C files of two folders; that takes 3 s."""
 
-# One worker builds the wheel.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 def environment() -> dict[str, str]:
