@@ -69,7 +69,8 @@ def test_plans_of_any_size_end_at_once(sizes: tuple[Any, ...], threads: int) -> 
 
 
 @pytest.mark.parametrize(
-    "sizes", [(2**40, 2**31, 2**31, 2**31), (1, 2**31, 2**31, 64, True), (4, 2**31, 2**31, 64, True)]
+    "sizes",
+    [(2**40, 2**31, 2**31, 2**31), (1, 2**31, 2**31, 64, True), (4, 2**31, 2**31, 64, True)],
 )
 @pytest.mark.parametrize("threads", [1, 3, 4096])
 def test_sizes_that_take_too_long_to_plan_are_refused(sizes: tuple[Any, ...], threads: int) -> None:
