@@ -1,4 +1,4 @@
-"""What tile plans are made of: register blocks, even blocks, totals by level."""
+"""What tile plans are made of: register blocks, totals by level."""
 
 from __future__ import annotations
 
@@ -20,15 +20,6 @@ def round_up(a: int, unit: int) -> int:
 
 LAYOUTS = ("rows", "columns", "strided")
 """What is contiguous in a matrix: the elements of a row, of a column, or neither."""
-
-
-def balanced(extent: int, block: int, unit: int) -> int:
-    """Shrink a block so that the blocks of an extent are even.
-
-    Returns the block size, a multiple of `unit` and at least `unit`.
-    """
-    blocks = max(ceil_div(extent, block), 1)
-    return max(round_up(ceil_div(extent, blocks), unit), unit)
 
 
 @dataclass(frozen=True, slots=True)

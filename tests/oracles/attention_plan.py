@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 
+from oracles.blocks import balanced
 from oracles.gemm_plan import MIN_FLOPS
 from oracles.gemm_traffic import DOTXF_ROWS
 
 from brickprof.core.levels import TileLevel
 from brickprof.planning.attention import AttentionBlocks, AttentionPlan
-from brickprof.planning.blocks import LevelPlan, MicroKernel, balanced, ceil_div, round_up
+from brickprof.planning.blocks import LevelPlan, MicroKernel, ceil_div, round_up
 
 ITEMSIZE = 4
 """Attention is float32."""

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from oracles.blocks import balanced
 from oracles.gemm_traffic import gemm_totals
 
 from brickprof.core.dtypes import itemsize_of
 from brickprof.core.levels import TileLevel
-from brickprof.planning.blocks import LevelPlan, MicroKernel, balanced, ceil_div, round_up
+from brickprof.planning.blocks import LevelPlan, MicroKernel, ceil_div, round_up
 from brickprof.planning.gemm import Blocks, GemmPlan
 
 STREAM_DEPTH = 64

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from oracles.gemm_plan import GemmOracle
 
 DOTXF_ROWS = 4
-"""Rows that share a load of a vector in dot products, as declared."""
+"""Rows that share a load of one of several vectors in dot products, as declared."""
+
+MATVEC_ROWS = 2
+"""Rows that share a load of the only vector."""
 
 LINE_BYTES = 64
 """Of a cache line."""
@@ -156,9 +159,9 @@ def _dotxf(plan: GemmOracle, totals: tuple[Totals, Totals, Totals]) -> None:
                 midi.add((count * groups + vectors) * deep + touches * vectors * count)
                 for group in range(groups):
                     across = vectors * (group + 1) // groups - vectors * group // groups
+                    shared = MATVEC_ROWS if across == 1 else DOTXF_ROWS
                     micro.add(
-                        (count + ceil_div(count, DOTXF_ROWS) * across) * deep
-                        + touches * across * count
+                        (count + ceil_div(count, shared) * across) * deep + touches * across * count
                     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,6 +48,36 @@ def test_plans_of_long_heads_are_instant() -> None:
     assert plan.flops == 4 * 128 * 2**80
     causal = bp.plan_attention(2**40, 2**20, 2**20, 128, True, threads=4096)
     assert causal.flops == 4 * 128 * 2**40 * (2**20 * (2**20 + 1) // 2)
+
+
+@pytest.mark.parametrize(
+    "sizes, threads",
+    [
+        ((16383, 2**20, 2**20, 64, True), 3),
+        ((1, 2**24, 2**24, 64, True), 64),
+        ((1, 2**26, 2**26, 64, True), 1),
+        ((3, 2**31, 2**31, 64), 3),
+        ((16383, 2**31, 64, 64), 4096),
+        ((2**40, 1, 2**31, 64), 4096),
+    ],
+)
+def test_plans_of_any_size_end_at_once(sizes: tuple[Any, ...], threads: int) -> None:
+    began = time.perf_counter()
+    plan = bp.plan_attention(*sizes, threads=threads)
+    assert time.perf_counter() - began < 2
+    assert all(level.nbytes > 0 and level.flops == plan.flops for level in plan.levels)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [(2**40, 2**31, 2**31, 2**31), (1, 2**31, 2**31, 64, True), (4, 2**31, 2**31, 64, True)],
+)
+@pytest.mark.parametrize("threads", [1, 3, 4096])
+def test_sizes_that_take_too_long_to_plan_are_refused(sizes: tuple[Any, ...], threads: int) -> None:
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match="^rows.* must be"):
+        bp.plan_attention(*sizes, threads=threads)
+    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize("dim", [16, 64, 128])

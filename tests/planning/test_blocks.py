@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.blocks import balanced
 from support.plan_strategies import KIB, MIB, MICROS
 
 import brickprof as bp
 from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Cache, detect_machine
 from brickprof.planning.attention import AttentionBlocks
-from brickprof.planning.blocks import balanced, ceil_div, round_up
+from brickprof.planning.blocks import ceil_div, round_up
 from brickprof.planning.gemm import Blocks
 
 

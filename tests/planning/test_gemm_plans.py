@@ -173,7 +173,9 @@ def walk_dotxf(plan: GemmOracle) -> Iterator[Tile]:
                 for group in range(groups):
                     across = vectors * (group + 1) // groups - vectors * group // groups
                     assert 1 <= across <= plan.micro.max_dotxf
-                    loads = sum(deep * (min(4, count - r) + across) for r in range(0, count, 4))
+                    most = 2 if across == 1 else 4
+                    passes = range(0, count, most)
+                    loads = sum(deep * (min(most, count - r) + across) for r in passes)
                     yield (
                         TileLevel.MICRO,
                         2 * across * count * deep,

@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from brickprof.kernels.partition cimport (
     MIN_FLOPS_PER_THREAD, balanced, ceil_div, round_up,
 )
-from brickprof.kernels.runtime.runtime cimport BP_FLOAT32, bp_isa, bp_micro_kernels
+from brickprof.kernels.runtime.runtime cimport bp_isa, bp_micro_kernels
 from brickprof.tile cimport bp_recorder
 
 

@@ -4,7 +4,7 @@ from cpython.mem cimport PyMem_RawCalloc
 
 from brickprof.kernels.gemm.loops cimport gemm_choose_block
 from brickprof.kernels.gemm.shape cimport (
-    AXPYF, DOTXF_COLUMNS, DOTXF_GRAIN, DOTXF_ROWS, ROWS, STRIDED, TILES, gemm_b_mode_of,
+    AXPYF, COLUMNS, DOTXF_GRAIN, DOTXF_ROWS, ROWS, STRIDED, TILES, gemm_b_mode_of,
     gemm_batches, gemm_columns_at_once, gemm_packs_a, gemm_shape,
 )
 from brickprof.kernels.gemm.traffic cimport (
@@ -12,20 +12,25 @@ from brickprof.kernels.gemm.traffic cimport (
     gemm_macro_bytes, gemm_micro_bytes, gemm_midi_bytes, gemm_midi_updates, gemm_step,
 )
 from brickprof.kernels.partition cimport ceil_div
+from brickprof.kernels.plan_checks cimport (
+    check_decisions, check_levels, check_micro, checked_size, levels_are_known, take_micro,
+)
 from brickprof.kernels.runtime.runtime cimport (
     bp_micro_kernels, dtype_itemsize, dtype_name, dtype_number, isa_of, isa_table, micro_kernel_of,
 )
 
 from brickprof.core.checks import checked_integer, checked_thread_count
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import MAX_BLOCK
+from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
 from brickprof.machine import detect_machine
-from brickprof.planning.blocks import LAYOUTS, LevelPlan, MicroKernel
+from brickprof.planning.blocks import LAYOUTS, LevelPlan
 from brickprof.planning.budget import default_threads
 from brickprof.planning.gemm import Blocks, GemmPlan, gemm_blocks
 
 
 cdef tuple KINDS = ("tiles", "dotxf rows", "dotxf columns", "axpyf")
+cdef tuple DECISIONS = ("kind", "grid", "workers", "mc", "nc", "kc", "packs_a", "b_mode",
+                        "edge_b_mode")
 cdef tuple B_MODES = ("in place", "single pass", "copied", "transposed", "packed")
 
 
@@ -44,12 +49,46 @@ cdef gemm_block_sizes *new_machine_blocks() except NULL:
 machine_blocks = new_machine_blocks()
 
 
-cdef gemm_block_sizes sizes_of(object blocks):
-    """Take a Blocks apart."""
-    cdef gemm_block_sizes sizes
-    sizes.mc, sizes.nc, sizes.kc, sizes.rows = blocks.mc, blocks.nc, blocks.kc, blocks.rows
-    sizes.l1_bytes, sizes.l2_bytes = blocks.l1_bytes, blocks.l2_bytes
-    return sizes
+cdef int take_blocks(str name, object blocks, gemm_block_sizes *sizes) except -1:
+    """Copy the sizes of a Blocks."""
+    if not isinstance(blocks, Blocks):
+        raise TypeError(f"{name} must be Blocks, got {blocks!r}")
+    sizes.mc = checked_size(name, "mc", blocks.mc, 1, MAX_BLOCK)
+    sizes.nc = checked_size(name, "nc", blocks.nc, 1, MAX_BLOCK)
+    sizes.kc = checked_size(name, "kc", blocks.kc, 1, MAX_BLOCK)
+    sizes.rows = checked_size(name, "rows", blocks.rows, 1, MAX_BLOCK)
+    sizes.l1_bytes = checked_size(name, "l1_bytes", blocks.l1_bytes, 1, MAX_BLOCK)
+    sizes.l2_bytes = checked_size(name, "l2_bytes", blocks.l2_bytes, 1, MAX_BLOCK)
+    return 0
+
+
+cdef double largest_count(const gemm_job *job) noexcept:
+    """Return a bound of what counting a tile's bytes computes, in floating point."""
+    cdef double size = job.itemsize, rows, columns, mc, deep = job.kc
+    cdef double sweeps, heights, held, moved
+    if job.kind == AXPYF:
+        return 4 * size * job.k * (<double> job.n / job.across + job.micro.nr)
+    if job.kind != TILES:
+        return 4 * size * max(job.vectors, 1) * max(job.count, 1) * deep
+    # A sweep and a row of C may take most of a line more, a column up to 13 elements with it.
+    rows = ceil_div(job.m, job.down)
+    columns = 13 * <double> (ceil_div(job.n, job.across) + job.micro.nr)
+    mc = min(job.mc, rows) + job.micro.mr
+    sweeps, heights = columns / job.micro.nr + 1, mc / job.micro.mr + 1
+    held = 100 * size * (2 * (mc + columns) * deep + mc * columns)
+    moved = 43 * max(max(sweeps * mc, heights * columns) * job.blocks.l1_bytes,
+                     (rows / job.mc + 2) * columns * job.blocks.l2_bytes)
+    return max(max(held, moved), 4 * size * (rows + mc) * columns * deep)
+
+
+cdef int gemm_tile_blocks(gemm_job *job, str name, object blocks, int threads) except -1:
+    """Tile a product in blocks, and refuse those whose tiles pass 64 bits."""
+    take_blocks(name, blocks, &job.blocks)
+    gemm_shape(job, threads)
+    if largest_count(job) >= 2.0 ** 63:
+        raise ValueError(f"{name} must be of tiles whose bytes 63 bits count, got {blocks} for "
+                         f"{job.m} x {job.n} x {job.k}")
+    return 0
 
 
 cdef int gemm_find_machine_blocks(const bp_isa *isa, int dtype,
@@ -57,7 +96,7 @@ cdef int gemm_find_machine_blocks(const bp_isa *isa, int dtype,
     """Choose the blocks for this machine and keep them for the process."""
     micro = micro_kernel_of(isa, dtype)
     itemsize = dtype_itemsize(dtype)
-    blocks[0] = sizes_of(gemm_blocks(detect_machine(), micro, itemsize))
+    take_blocks("blocks", gemm_blocks(detect_machine(), micro, itemsize), blocks)
     machine_blocks[isa_index(isa) * BP_DTYPES + dtype] = blocks[0]
     return 0
 
@@ -193,7 +232,7 @@ cdef tuple levels_of(const gemm_job *job, object nc):
 
 
 cdef tuple tiling_of(const gemm_job *job):
-    """Return the decisions: kind, grid, workers, mc, nc, kc, packs_a, b_mode, edge_b_mode."""
+    """Return the decisions, in the order of DECISIONS."""
     cdef Py_ssize_t rows = ceil_div(job.m, job.down), mr = job.micro.mr, edge
     grid, mc, nc, packs_a = (job.down, job.across), job.mc, job.n, False
     mode = edge_mode = B_MODES[gemm_b_mode_of(job, 1)]
@@ -221,44 +260,53 @@ cdef object view_of(const gemm_job *job, str dtype, object micro, object blocks,
                     b_layout, job.a_stride, job.b_stride, *tiling, levels)
 
 
-cdef int take_layout(str name, object planned, int actual, bint empty) except -1:
+cdef int take_layout(str name, object planned, int actual, bint empty, bint one_row) except -1:
     """Return the layout that a plan was made for; raise unless the array has it, or is empty."""
-    if planned not in LAYOUTS:
+    if not isinstance(planned, str) or planned not in LAYOUTS:
         raise ValueError(f"plan must have an {name}_layout of {LAYOUTS}, got {planned!r}")
     layout = LAYOUTS.index(planned)
-    if not empty and layout != actual and layout != STRIDED:
+    # The elements of a single row are taken at any distance where it lies by columns.
+    if not (empty or layout == actual or layout == STRIDED or (one_row and layout == COLUMNS)):
         raise ValueError(f"plan must be made with {name}_layout={LAYOUTS[actual]!r} for this "
                          f"{name}, got {planned!r}")
     return layout
 
 
-cdef int gemm_take_plan(gemm_job *job, object plan, const bp_isa *isa, int dtype) except -1:
-    """Tile a product as a plan says."""
-    cdef str name
+cdef int take_problem(gemm_job *job, object plan, str dtype) except -1:
+    """Take the layouts and strides that a plan was made for; raise unless it is of this product."""
     cdef bint empty = job.m == 0 or job.n == 0 or job.k == 0
-    if not isinstance(plan, GemmPlan):
-        raise TypeError(f"plan must be a GemmPlan or None, got {plan!r}")
-    name = dtype_name(dtype)
-    if (plan.m, plan.n, plan.k, plan.dtype) != (job.m, job.n, job.k, name):
+    if (checked_size("plan", "m", plan.m, 0, MAX_BLOCK) != job.m
+            or checked_size("plan", "n", plan.n, 0, MAX_BLOCK) != job.n
+            or checked_size("plan", "k", plan.k, 0, MAX_BLOCK) != job.k
+            or not isinstance(plan.dtype, str) or plan.dtype != dtype):
         raise ValueError(
-            f"plan must be of this product, {job.m} x {job.n} x {job.k} {name}, "
+            f"plan must be of this product, {job.m} x {job.n} x {job.k} {dtype}, "
             f"got {plan.m} x {plan.n} x {plan.k} {plan.dtype}")
-    if plan.micro != micro_kernel_of(isa, dtype):
-        raise ValueError(f"plan must be for the micro-kernel that is used, got {plan.micro}")
-    if job.prepacked != (plan.b_layout == "packed"):
+    if job.prepacked != (isinstance(plan.b_layout, str) and plan.b_layout == "packed"):
         raise ValueError("plan must be made with b_layout='packed' for a packed b, and for no other"
                          f", got {plan.b_layout!r}")
-    job.a_layout = take_layout("a", plan.a_layout, job.a_layout, empty)
+    job.a_layout = take_layout("a", plan.a_layout, job.a_layout, empty, job.m == 1)
     if not job.prepacked:
-        job.b_layout = take_layout("b", plan.b_layout, job.b_layout, empty)
-    job.a_stride = checked_integer("plan.a_stride", plan.a_stride, -MAX_BLOCK, MAX_BLOCK)
-    job.b_stride = checked_integer("plan.b_stride", plan.b_stride, -MAX_BLOCK, MAX_BLOCK)
+        job.b_layout = take_layout("b", plan.b_layout, job.b_layout, empty, job.k == 1)
+    job.a_stride = checked_size("plan", "a_stride", plan.a_stride, -MAX_BLOCK, MAX_BLOCK)
+    job.b_stride = checked_size("plan", "b_stride", plan.b_stride, -MAX_BLOCK, MAX_BLOCK)
+    return 0
+
+
+cdef int gemm_take_plan(gemm_job *job, object plan, const bp_isa *isa, int dtype) except -1:
+    """Tile a product as a plan says, after checking every field of it."""
+    cdef int threads
+    if not isinstance(plan, GemmPlan):
+        raise TypeError(f"plan must be a GemmPlan or None, got {plan!r}")
+    take_problem(job, plan, dtype_name(dtype))
+    check_micro(plan.micro, isa, dtype)
     job.c_stride = c_stride_of(job)
-    job.blocks = sizes_of(plan.blocks)
-    gemm_shape(job, checked_thread_count("plan.threads", plan.threads))
-    if tiling_of(job) != (plan.kind, plan.grid, plan.workers, plan.mc, plan.nc, plan.kc,
-                          plan.packs_a, plan.b_mode, plan.edge_b_mode):
-        raise ValueError("plan must be as plan_gemm made it: change blocks= there, and no field")
+    threads = checked_size("plan", "threads", plan.threads, 1, MAX_THREADS)
+    gemm_tile_blocks(job, "plan.blocks", plan.blocks, threads)
+    tiling = tiling_of(job)
+    check_decisions("plan_gemm", plan, DECISIONS, tiling)
+    if not levels_are_known(plan):
+        check_levels("plan_gemm", plan, levels_of(job, tiling[4]))
     return 0
 
 
@@ -315,17 +363,15 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or range, or `dtype`, `isa` or a layout unknown.
+        If an argument is of the wrong type or range, `dtype`, `isa` or a layout unknown, or a tile
+        moves more bytes than 63 bits count.
     """
     cdef gemm_job job
     cdef bp_micro_kernels shape
     cdef int number = dtype_number(dtype), limit
     if micro is None:
         micro = micro_kernel_of(isa_of(isa), number)
-    elif not isinstance(micro, MicroKernel):
-        raise TypeError(f"micro must be a MicroKernel or None, got {micro!r}")
-    shape.mr, shape.nr, shape.lanes = micro.mr, micro.nr, micro.lanes
-    shape.wide_rows, shape.max_dotxf = micro.wide_rows, micro.max_dotxf
+    take_micro("micro", micro, &shape)
     job.micro = &shape
     job.itemsize = dtype_itemsize(number)
     job.m = checked_integer("m", m, 0, MAX_BLOCK)
@@ -333,8 +379,6 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     job.k = checked_integer("k", k, 0, MAX_BLOCK)
     if blocks is None:
         blocks = gemm_blocks(machine or detect_machine(), micro, job.itemsize)
-    elif not isinstance(blocks, Blocks):
-        raise TypeError(f"blocks must be Blocks or None, got {blocks!r}")
     limit = default_threads() if threads is None else checked_thread_count("threads", threads)
     layout = seen_layout("a_layout", a_layout, LAYOUTS, job.m, job.k, a_stride)
     job.a_layout = LAYOUTS.index(layout)
@@ -348,6 +392,5 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     job.a_stride = checked_integer("a_stride", a_stride, -MAX_BLOCK, MAX_BLOCK)
     job.b_stride = checked_integer("b_stride", b_stride, -MAX_BLOCK, MAX_BLOCK)
     job.c_stride = c_stride_of(&job)
-    job.blocks = sizes_of(blocks)
-    gemm_shape(&job, limit)
+    gemm_tile_blocks(&job, "blocks", blocks, limit)
     return view_of(&job, dtype_name(number), micro, blocks, limit)

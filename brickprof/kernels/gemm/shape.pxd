@@ -12,7 +12,7 @@ of B (axpyf). The names are BLIS's.
 """
 
 from brickprof.kernels.partition cimport (
-    MIN_FLOPS_PER_THREAD, balanced, ceil_div, part_begin, round_up,
+    MIN_FLOPS_PER_THREAD, balanced, ceil_div, round_up,
 )
 from brickprof.kernels.runtime.runtime cimport bp_micro_kernels
 from brickprof.tile cimport bp_recorder

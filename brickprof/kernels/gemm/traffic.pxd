@@ -11,13 +11,13 @@ from brickprof.kernels.gemm.shape cimport (
     B_COPIED, B_IN_PLACE, B_PACKED, B_SINGLE_PASS, B_TRANSPOSED, gemm_job,
 )
 from brickprof.kernels.partition cimport ceil_div, evicted, round_up
+from brickprof.kernels.runtime.runtime cimport BP_AXPYF_ROWS, BP_MATVEC_ROWS
 
 
 cdef enum:
     LINE_BYTES = 64
     SHARED_LINE_BYTES = 16                          # of a line: rows begin at any multiple of these
-    DOTXF_ROWS_PER_LOAD = 4                         # that share a load of a vector, as declared
-    AXPYF_ROWS = 8                                  # that share a pass over the sum
+    DOTXF_ROWS_PER_LOAD = 4                         # that share a load of one of several vectors
 
 
 cdef struct gemm_step:
@@ -109,7 +109,8 @@ cdef inline uint64_t gemm_macro_bytes(const gemm_job *job, const gemm_step *at,
 
 cdef inline uint64_t dotxf_micro_bytes(const gemm_job *job, Py_ssize_t vectors, Py_ssize_t count,
                                        Py_ssize_t kb, bint accumulate) noexcept nogil:
-    return job.itemsize * ((count + ceil_div(count, DOTXF_ROWS_PER_LOAD) * vectors) * kb
+    cdef Py_ssize_t shared = BP_MATVEC_ROWS if vectors == 1 else DOTXF_ROWS_PER_LOAD
+    return job.itemsize * ((count + ceil_div(count, shared) * vectors) * kb
                            + (2 if accumulate else 1) * vectors * count)
 
 
@@ -128,7 +129,7 @@ cdef inline uint64_t dotxf_macro_bytes(const gemm_job *job, Py_ssize_t count, Py
 
 cdef inline uint64_t axpyf_micro_bytes(const gemm_job *job, Py_ssize_t columns) noexcept nogil:
     return job.itemsize * (job.k * columns + job.k + (
-        2 * ceil_div(job.k, AXPYF_ROWS) - 1) * columns)
+        2 * ceil_div(job.k, BP_AXPYF_ROWS) - 1) * columns)
 
 
 cdef inline uint64_t axpyf_outer_bytes(const gemm_job *job, Py_ssize_t columns) noexcept nogil:

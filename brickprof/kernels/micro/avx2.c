@@ -14,7 +14,7 @@
 #define FOR_EACH_NARROW(X) X(3) X(4) X(5) X(6)
 #define MAX_DOTXF 4
 #define FOR_EACH_DOTXF(X) \
-    X(1, 2, 4) X(2, 4, 1) X(3, 3, 1) X(4, 2, 1)
+    X(1, BP_MATVEC_ROWS, 4) X(2, 4, 1) X(3, 3, 1) X(4, 2, 1)
 
 #define MASK_f32 __m256i
 #define MASK_f64 __m256i

@@ -17,7 +17,7 @@
 #define FOR_EACH_NARROW(X) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define MAX_DOTXF 8
 #define FOR_EACH_DOTXF(X) \
-    X(1, 2, 4) X(2, 4, 2) X(3, 4, 2) X(4, 4, 1) X(5, 4, 1) X(6, 4, 1) X(7, 3, 1) X(8, 3, 1)
+    X(1, BP_MATVEC_ROWS, 4) X(2, 4, 2) X(3, 4, 2) X(4, 4, 1) X(5, 4, 1) X(6, 4, 1) X(7, 3, 1) X(8, 3, 1)
 
 #define MASK_f32 __mmask16
 #define MASK_f64 __mmask8

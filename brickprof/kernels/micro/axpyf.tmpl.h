@@ -18,10 +18,10 @@ INLINE void F(axpyf_part)(const int rows, const T_IN *const *row, const V *facto
 
 /* c += or = the sum of `rows` rows times their factors. */
 INLINE void F(axpyf_rows)(const int rows, const bp_axpyf *s, ptrdiff_t p, const int accumulate) {
-    const T_IN *x = (const T_IN *)s->x + p * s->incx, *row[8];
+    const T_IN *x = (const T_IN *)s->x + p * s->incx, *row[BP_AXPYF_ROWS];
     T_ACC *c = (T_ACC *)s->c;
     ptrdiff_t j = 0;
-    V factor[8];
+    V factor[BP_AXPYF_ROWS];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
         factor[r] = (T_ACC)x[r * s->incx] - (V){0};
@@ -45,7 +45,8 @@ INLINE void F(axpyf_rows)(const int rows, const bp_axpyf *s, ptrdiff_t p, const 
 static void F(axpyf)(const bp_axpyf *given) {
     const bp_axpyf local = *given, *s = &local;
     ptrdiff_t p = 0;
-    for (; p + 8 <= s->k; p += 8) F(axpyf_rows)(8, s, p, p > 0);
+    for (; p + BP_AXPYF_ROWS <= s->k; p += BP_AXPYF_ROWS)
+        F(axpyf_rows)(BP_AXPYF_ROWS, s, p, p > 0);
     switch (s->k - p) {
 #define ROWS(n) case n: F(axpyf_rows)(n, s, p, p > 0); break;
         ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7)

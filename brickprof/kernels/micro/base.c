@@ -10,5 +10,5 @@
 #define FOR_EACH_NARROW(X) X(3) X(4) X(5) X(6)
 #define MAX_DOTXF 4
 #define FOR_EACH_DOTXF(X) \
-    X(1, 2, 4) X(2, 4, 1) X(3, 3, 1) X(4, 2, 1)
+    X(1, BP_MATVEC_ROWS, 4) X(2, 4, 1) X(3, 3, 1) X(4, 2, 1)
 #include "isa.tmpl.h"

@@ -20,6 +20,10 @@ typedef enum bp_dtype {
 } bp_dtype;
 
 enum { BP_MAX_ROWS = 14, BP_MAX_DOTXF = 8, BP_MAX_SUMS = 32 };
+enum {
+    BP_AXPYF_ROWS = 8,            /* rows of an axpyf that share a pass over the sum */
+    BP_MATVEC_ROWS = 2,           /* rows of a dotxf of one vector that share a load of it */
+};
 
 /* One register tile: C (rows x n) = or += A (rows x k) B (k x n), where the function that is called
  * fixes the rows, the vectors of a row and the layout of A. A and B are of the storage type, C is of

@@ -11,6 +11,6 @@
 #define FOR_EACH_NARROW(X) X(6) X(7) X(8) X(9) X(10)
 #define MAX_DOTXF 8
 #define FOR_EACH_DOTXF(X) \
-    X(1, 2, 4) X(2, 4, 2) X(3, 4, 2) X(4, 4, 1) X(5, 4, 1) X(6, 4, 1) X(7, 3, 1) X(8, 3, 1)
+    X(1, BP_MATVEC_ROWS, 4) X(2, 4, 2) X(3, 4, 2) X(4, 4, 1) X(5, 4, 1) X(6, 4, 1) X(7, 3, 1) X(8, 3, 1)
 #include "isa.tmpl.h"
 #endif

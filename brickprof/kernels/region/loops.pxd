@@ -13,8 +13,8 @@ from brickprof.kernels.attention.shape cimport attention_job
 from brickprof.kernels.attention.splits cimport attention_join_row, attention_store_partial
 from brickprof.kernels.partition cimport ceil_div
 from brickprof.kernels.runtime.runtime cimport (
-    bp_dotxf, bp_isa, bp_micro_kernels, bp_next_part, bp_part_done, bp_pool, bp_run_dotxf,
-    recorder_of, run_work, wait_for_parts,
+    BP_MATVEC_ROWS, bp_dotxf, bp_isa, bp_micro_kernels, bp_next_part, bp_part_done, bp_pool,
+    bp_run_dotxf, recorder_of, run_work, wait_for_parts,
 )
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_recorder, bp_start, bp_stop,
@@ -120,7 +120,7 @@ cdef inline void region_matvec(const region_job *job, const region_stage *stage,
         dotxf.count = min(stage.tile_rows, last - row)
         bp_run_dotxf(job.micro, 1, &dotxf)
         bp_stop(recorder, dotxf.count, 2 * dotxf.count * stage.depth, 4 * (
-            dotxf.count * (stage.depth + 1) + ceil_div(dotxf.count, 2) * stage.depth))
+            dotxf.count * (stage.depth + 1) + ceil_div(dotxf.count, BP_MATVEC_ROWS) * stage.depth))
         row += dotxf.count
     bp_stop(recorder, count, 2 * count * stage.depth, 4 * moved)
     region_add_work(done, count, 2 * count * stage.depth, moved)

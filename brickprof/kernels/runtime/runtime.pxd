@@ -15,6 +15,10 @@ cdef extern from "kernels/micro/micro_kernels.h" nogil:
         BP_INT8
         BP_DTYPES
 
+    enum:
+        BP_AXPYF_ROWS
+        BP_MATVEC_ROWS
+
     ctypedef struct bp_register_tile:
         Py_ssize_t k
         const void *a
