@@ -1,5 +1,6 @@
 """BrickProfiler: times tiles from Python and hands out recorders to nogil code."""
 
+cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
@@ -36,6 +37,7 @@ def slow_path_calls():
     return slow_starts, slow_stops
 
 
+@cython.auto_pickle(False)
 cdef class BrickProfiler(ProfilerState):
     """Times tiles, level by level; off until `enable_tile_profiling`.
 

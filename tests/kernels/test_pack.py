@@ -177,9 +177,16 @@ def test_bad_matrices_are_named(case: str) -> None:
         bp.pack(b)
 
 
-@pytest.mark.parametrize("isa", ["sse9", 2, b"base"])
-def test_a_bad_isa_is_named(isa: Any) -> None:
-    with pytest.raises(ValueError, match="^isa must be one of"):
+@pytest.mark.parametrize(
+    ("isa", "error", "message"),
+    [
+        ("sse9", ValueError, "^isa must be one of"),
+        (2, TypeError, "^isa must be the name of an instruction set"),
+        (b"base", TypeError, "^isa must be the name of an instruction set"),
+    ],
+)
+def test_a_bad_isa_is_named(isa: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         bp.pack([[1.0]], isa)
 
 
