@@ -8,6 +8,7 @@ from typing import Literal
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
+from brickprof.diagnose.run_notes import run_notes
 from brickprof.recording import BrickInfo, Recording
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
@@ -165,7 +166,7 @@ def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
         recording=recording,
         roofs=roofs,
         bricks=tuple(_summarize_brick(recording, info, roofs) for info in infos),
-        notes=tuple(_run_notes(recording, roofs)) if infos else (),
+        notes=tuple(run_notes(recording, roofs)) if infos else (),
     )
 
 
@@ -360,54 +361,3 @@ def _brick_roof_notes(
 def threads_text(threads: int) -> str:
     """Return a number of threads as text, such as ``"1 thread"``."""
     return f"{units.format_count(threads)} thread{'' if threads == 1 else 's'}"
-
-
-def _run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
-    """Yield notes on the figures of all bricks."""
-    if any(info.threads > 1 for info in recording.brick_infos):
-        yield (
-            "On several threads a level's rate is that of one thread (flops over the summed busy "
-            "time) and is held against one thread's share of the roof; the rate above a table is "
-            "that of all threads over wall time."
-        )
-    if recording.sample_every > 1:
-        yield (
-            f"One tile in {units.format_count(recording.sample_every)} was timed; all are counted, "
-            "and times are scaled."
-        )
-    if recording.open_tiles:
-        yield _left_out(recording.open_tiles, "still open")
-    if recording.abandoned_tiles:
-        yield _left_out(recording.abandoned_tiles, "never stopped")
-    if recording.events_dropped:
-        yield (
-            f"{units.format_count(recording.events_dropped)} tiles did not fit into the time line; "
-            "all other figures count them."
-        )
-    if recording.clock.source == "mixed":
-        yield "The merged runs were timed by different clocks."
-    yield from _roof_notes(recording, roofs)
-
-
-def _left_out(tiles: int, state: str) -> str:
-    """Return the note that some tiles are in no figure."""
-    verb = "tile was" if tiles == 1 else "tiles were"
-    return f"{units.format_count(tiles)} {verb} {state}, and in no figure."
-
-
-def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
-    """Yield notes on missing roofs, or roofs of another machine."""
-    if roofs is None:
-        yield (
-            "No roofs were measured: efficiency is unknown, and above "
-            f"{units.format_intensity(metrics.RULE_OF_THUMB_INTENSITY)} counts as compute-bound "
-            "(rule of thumb, marked ?). Run `brickprof calibrate`."
-        )
-        return
-    machine = recording.machine
-    if machine is None:
-        yield "The run's machine is unknown: whether the roofs are those of that machine is too."
-    elif machine.fingerprint() != roofs.fingerprint:
-        yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
-    elif not recording.isas and machine.isa != roofs.isa:
-        yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."

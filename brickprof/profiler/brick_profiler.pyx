@@ -274,8 +274,6 @@ cdef class BrickProfiler(ProfilerState):
         ------
         TypeError
             If `roofs` is something else.
-        ValueError
-            If BRICKPROF_ISA, where it is asked, names no instruction set of this machine.
         """
         return recording_of(self, roofs)
 

@@ -1,0 +1,60 @@
+"""Caveats on the figures of all bricks of a recording, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickprof.core import metrics, units
+from brickprof.recording import Recording
+from brickprof.roofline import Roofs
+
+
+def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
+    """Yield notes on the figures of all bricks."""
+    if any(info.threads > 1 for info in recording.brick_infos):
+        yield (
+            "On several threads a level's rate is that of one thread (flops over the summed busy "
+            "time) and is held against one thread's share of the roof; the rate above a table is "
+            "that of all threads over wall time."
+        )
+    if recording.sample_every > 1:
+        yield (
+            f"One tile in {units.format_count(recording.sample_every)} was timed; all are counted, "
+            "and times are scaled."
+        )
+    if recording.open_tiles:
+        yield _left_out(recording.open_tiles, "still open")
+    if recording.abandoned_tiles:
+        yield _left_out(recording.abandoned_tiles, "never stopped")
+    if recording.events_dropped:
+        yield (
+            f"{units.format_count(recording.events_dropped)} tiles did not fit into the time line; "
+            "all other figures count them."
+        )
+    if recording.clock.source == "mixed":
+        yield "The merged runs were timed by different clocks."
+    yield from _roof_notes(recording, roofs)
+
+
+def _left_out(tiles: int, state: str) -> str:
+    """Return the note that some tiles are in no figure."""
+    verb = "tile was" if tiles == 1 else "tiles were"
+    return f"{units.format_count(tiles)} {verb} {state}, and in no figure."
+
+
+def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
+    """Yield notes on missing roofs, or roofs of another machine."""
+    if roofs is None:
+        yield (
+            "No roofs were measured: efficiency is unknown, and above "
+            f"{units.format_intensity(metrics.RULE_OF_THUMB_INTENSITY)} counts as compute-bound "
+            "(rule of thumb, marked ?). Run `brickprof calibrate`."
+        )
+        return
+    machine = recording.machine
+    if machine is None:
+        yield "The run's machine is unknown: whether the roofs are those of that machine is too."
+    elif machine.fingerprint() != roofs.fingerprint:
+        yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
+    elif not recording.isas and machine.isa != roofs.isa:
+        yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."
