@@ -42,22 +42,22 @@ def run(args: argparse.Namespace) -> None:
     prompt = args.prompt or random.integers(0, model.config.vocab, 8).tolist()
 
     drawing = (args.temperature, args.top_k, args.top_p, args.seed)
-    # What is first done pays for buffers and threads, which would be most of a short prompt's time.
-    model.generate(prompt, min(args.tokens, 2), *drawing)
+    # The first run also pays for buffers and threads, so that the two timed parts do not.
+    ids = model.generate(prompt, args.tokens, *drawing)
     model.reset()
     started = time.perf_counter()
     model.prefill(prompt)
     prefilled = time.perf_counter() - started
-    model.reset()
-    started = time.perf_counter()
-    ids = model.generate(prompt, args.tokens, *drawing)
-    # The first id comes out of the prompt, each later one takes a step.
-    decoded = time.perf_counter() - started - prefilled
+    if len(ids) > 1:
+        # One step for each later id: the first one comes out of the prompt.
+        started = time.perf_counter()
+        model.generate(ids[:1], len(ids) - 1, *drawing)
+        decoded = time.perf_counter() - started
 
     print("prompt", *prompt)
     print("ids", *ids)
     print(f"prefill {units.format_number(len(prompt) / prefilled)} tok/s")
-    if len(ids) > 1 and decoded > 0:
+    if len(ids) > 1:
         print(f"decode {units.format_number((len(ids) - 1) / decoded)} tok/s")
 
 
