@@ -10,6 +10,7 @@ from brickprof.recording.parts import (
     ClockInfo,
     Overhead,
     TeamTimes,
+    ThreadUsage,
     TileEvent,
 )
 from brickprof.recording.recording import Recording, load_recording
@@ -23,6 +24,7 @@ __all__ = [
     "Overhead",
     "Recording",
     "TeamTimes",
+    "ThreadUsage",
     "TileEvent",
     "load_recording",
     "merge_recordings",

@@ -1,8 +1,7 @@
 """The parts of a recording to and from JSON values.
 
-Levels are ``"MACRO"``, ``"MIDI"``, ``"MICRO"``; a histogram is a list of ``[bucket, count]``. The
-fields ``teams``, ``footprint_bytes`` and ``isas`` of a brick are newer than the others and may be
-missing.
+Levels are ``"MACRO"``, ``"MIDI"``, ``"MICRO"``; a histogram is a list of ``[bucket, count]``.
+Fields that are read by `JsonValue.optional` are newer than the others and may be missing.
 """
 
 from __future__ import annotations
@@ -14,7 +13,14 @@ from brickprof.core.histograms import BUCKETS, Histogram
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
-from brickprof.recording.parts import BrickInfo, ClockInfo, Overhead, TeamTimes, TileEvent
+from brickprof.recording.parts import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    TeamTimes,
+    ThreadUsage,
+    TileEvent,
+)
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
 
@@ -27,11 +33,16 @@ def plain(part: Any) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, TileLevel):
             values[name] = value.name
-        elif name == "histogram":
-            values[name] = [list(pair) for pair in value]
         elif isinstance(value, tuple):
-            values[name] = [plain(one) if is_dataclass(one) else one for one in value]
+            values[name] = [_plain_item(one) for one in value]
     return values
+
+
+def _plain_item(item: Any) -> Any:
+    """Return an item of a tuple as a JSON value: a part, a pair of a histogram, or as it is."""
+    if isinstance(item, tuple):
+        return list(item)
+    return plain(item) if is_dataclass(item) else item
 
 
 def read_clock(value: JsonValue) -> ClockInfo:
@@ -40,12 +51,17 @@ def read_clock(value: JsonValue) -> ClockInfo:
         source=value["source"].text(),
         ns_per_tick=value["ns_per_tick"].real(),
         reason=value["reason"].text(empty=True),
+        step_ns=value.optional("step_ns", 0.0).real(),
     )
 
 
 def read_overhead(value: JsonValue) -> Overhead:
     """Read the cost of the timer."""
-    return Overhead(**{field.name: value[field.name].real() for field in fields(Overhead)})
+    costs = {}
+    for name in (field.name for field in fields(Overhead)):
+        newer = name.endswith("_error")
+        costs[name] = (value.optional(name, 0.0) if newer else value[name]).real()
+    return Overhead(**costs)
 
 
 def read_machine(value: JsonValue) -> Machine | None:
@@ -56,6 +72,11 @@ def read_machine(value: JsonValue) -> Machine | None:
 def read_roofs(value: JsonValue) -> Roofs | None:
     """Read the roofs, if there are any."""
     return None if value.value is None else Roofs.from_json(value)
+
+
+def read_more_roofs(value: JsonValue) -> tuple[Roofs, ...]:
+    """Read the roofs of other thread counts, instruction sets and machines."""
+    return tuple(Roofs.from_json(item) for item in value.items())
 
 
 def _level(value: JsonValue) -> TileLevel:
@@ -84,7 +105,16 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         teams=_teams(value.optional("teams", [])),
         footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
         isas=tuple(isa.text() for isa in value.optional("isas", []).items()),
+        usage=tuple(map(_usage, value.optional("usage", []).items())),
+        call_times=_histogram(value.optional("call_times", [])),
+        call_paces=_histogram(value.optional("call_paces", [])),
     )
+
+
+def _usage(value: JsonValue) -> ThreadUsage:
+    """Read what the operating system saw of a thread."""
+    names = [field.name for field in fields(ThreadUsage)]
+    return ThreadUsage(**{name: value[name].integer() for name in names})
 
 
 def _teams(value: JsonValue) -> tuple[TeamTimes, ...]:
@@ -119,6 +149,17 @@ def read_tiles(value: JsonValue, known: set[str]) -> tuple[TileStats, ...]:
     return tuple(tiles.values())
 
 
+_NEWER_SUMS = (
+    "total_error_ns",
+    "self_error_ns",
+    "loaded_bytes",
+    "stored_bytes",
+    "split",
+    "min_work",
+    "max_work",
+)
+
+
 def _tile(value: JsonValue, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
     sums = ("total_ns", "self_ns", "raw_total_ns", "raw_self_ns", "elements", "flops", "nbytes")
@@ -131,6 +172,9 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
     undeclared = value["undeclared"].integer()
     if undeclared > count:
         value["undeclared"].fail(f"an integer <= count ({count})")
+    histogram = _histogram(value["histogram"])
+    if sum(tiles for _, tiles in histogram) != timed:
+        value["histogram"].fail(f"counts that sum to timed ({timed})")
     return TileStats(
         level=_level(value["level"]),
         brick=_brick(value["brick"], known),
@@ -139,13 +183,14 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
         min_ns=lowest,
         max_ns=highest,
         undeclared=undeclared,
-        histogram=_histogram(value["histogram"], timed),
+        histogram=histogram,
         **{name: value[name].integer() for name in sums},
+        **{name: value.optional(name, 0).integer() for name in _NEWER_SUMS},
     )
 
 
-def _histogram(value: JsonValue, timed: int) -> Histogram:
-    """Read a histogram of `timed` times."""
+def _histogram(value: JsonValue) -> Histogram:
+    """Read a histogram."""
     pairs: list[tuple[int, int]] = []
     for pair in value.items():
         parts = pair.items()
@@ -157,8 +202,6 @@ def _histogram(value: JsonValue, timed: int) -> Histogram:
         if pairs and bucket <= pairs[-1][0]:
             parts[0].fail(f"a bucket above {pairs[-1][0]}")
         pairs.append((bucket, count))
-    if sum(count for _, count in pairs) != timed:
-        value.fail(f"counts that sum to timed ({timed})")
     return tuple(pairs)
 
 

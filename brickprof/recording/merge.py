@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import fields
+from itertools import zip_longest
 from typing import TypeVar
 
+from brickprof.core.histograms import merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.recording.parts import (
@@ -16,6 +18,7 @@ from brickprof.recording.parts import (
     ClockInfo,
     Overhead,
     TeamTimes,
+    ThreadUsage,
 )
 from brickprof.recording.recording import Recording
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
@@ -30,7 +33,8 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     Associative and commutative bit for bit. Clocks agree when their source does, machines when
     their fingerprint does, roofs when machine, threads, instruction set and element type do; of
     those that agree one stands for all (the shortest tick, the machine with most usable cores,
-    the latest roofs). What recordings disagree on is dropped rather than guessed.
+    the latest roofs). What recordings disagree on is dropped rather than guessed, but for roofs:
+    those of all kinds are in `Recording.more_roofs`.
 
     Parameters
     ----------
@@ -62,18 +66,22 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
             infos.setdefault(info.name, []).append(info)
         for tile in part.tiles:
             tiles.setdefault((tile.brick or DEFAULT_BRICK, tile.level), []).append(tile)
+    roofs, more_roofs = _merge_roofs(parts)
     return Recording(
         tiles=tuple(sum_tile_stats(tiles[key], key[1], key[0]) for key in sorted(tiles)),
         brick_infos=tuple(_merge_infos(infos[name]) for name in sorted(infos)),
         clock=_merge_clocks([p.clock for p in parts]),
         overhead=_merge_overheads([p.overhead for p in parts]),
         machine=_merge_machines([p.machine for p in parts]),
-        roofs=_merge_roofs([p.roofs for p in parts]),
+        roofs=roofs,
+        more_roofs=more_roofs,
         sample_every=max(p.sample_every for p in parts),
         open_tiles=sum(p.open_tiles for p in parts),
         abandoned_tiles=sum(p.abandoned_tiles for p in parts),
         events=tuple(sorted(event for p in parts for event in p.events)),
         events_dropped=sum(p.events_dropped for p in parts),
+        steal_ns=sum(p.steal_ns for p in parts),
+        throttled_ns=sum(p.throttled_ns for p in parts),
         created=min(p.created for p in parts),
         version=_agreed((p.version for p in parts), MIXED),
     )
@@ -120,13 +128,21 @@ def _merge_machines(machines: list[Machine | None]) -> Machine | None:
     return min(known, key=lambda machine: (-machine.usable_cores, _canonical(machine)))
 
 
-def _merge_roofs(roofs: list[Roofs | None]) -> Roofs | None:
-    """Return the latest roofs of one machine, thread count, instruction set and element type."""
-    known = [one for one in roofs if one is not None]
-    kinds = {(one.fingerprint, one.threads, one.isa, one.dtype) for one in known}
-    if len(known) < len(roofs) or len(kinds) > 1:
-        return None
-    return max(known, key=lambda one: (one.measured, _canonical(one)))
+def _merge_roofs(parts: list[Recording]) -> tuple[Roofs | None, tuple[Roofs, ...]]:
+    """Return the latest roofs of the kind that all recordings have, and those of other kinds."""
+    latest: dict[tuple[str, int, str, str], Roofs] = {}
+    for one in (roofs for part in parts for roofs in (part.roofs, *part.more_roofs) if roofs):
+        kind = _kind(one)
+        latest[kind] = max(latest.get(kind, one), one, key=lambda r: (r.measured, _canonical(r)))
+    kinds = {part.roofs and _kind(part.roofs) for part in parts}
+    shared = kinds.pop() if len(kinds) == 1 else None
+    roofs = latest.pop(shared) if shared else None
+    return roofs, tuple(latest[kind] for kind in sorted(latest))
+
+
+def _kind(roofs: Roofs) -> tuple[str, int, str, str]:
+    """Return what two roofs must have in common for one to stand for both."""
+    return roofs.fingerprint, roofs.threads, roofs.isa, roofs.dtype
 
 
 def _canonical(part: Machine | Roofs) -> str:
@@ -147,6 +163,19 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
             map(max, zip(*(info.footprint_bytes for info in infos), strict=True))
         ),
         isas=tuple(sorted({isa for info in infos for isa in info.isas})),
+        usage=_merge_usage([info.usage for info in infos]),
+        call_times=merge_histograms(info.call_times for info in infos),
+        call_paces=merge_histograms(info.call_paces for info in infos),
+    )
+
+
+def _merge_usage(usages: list[tuple[ThreadUsage, ...]]) -> tuple[ThreadUsage, ...]:
+    """Add up the threads of several runs rank by rank, the busiest ones first."""
+    names = [field.name for field in fields(ThreadUsage)]
+    ranks = zip_longest(*usages, fillvalue=ThreadUsage(0, 0))
+    return tuple(
+        ThreadUsage(**{name: sum(getattr(one, name) for one in rank) for name in names})
+        for rank in ranks
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from brickprof.core.histograms import Histogram
 from brickprof.core.levels import TileLevel
 
 DEFAULT_BRICK = "default"
@@ -26,11 +27,15 @@ class ClockInfo:
         Length of a tick in nanoseconds; 0.0 for ``"mixed"``.
     reason : str
         Why this clock was chosen.
+    step_ns : float
+        Least difference of two readings that differ, in nanoseconds: the clock's resolution,
+        which may be many ticks. 0.0 where it was not measured.
     """
 
     source: str
     ns_per_tick: float
     reason: str
+    step_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,9 @@ class Overhead:
 
     ``pair`` is what a pair costs the code around it, ``inside`` the part that falls between its
     two clock reads: the time that an empty tile shows. ``c`` is nogil code's entry point,
-    ``python`` start_tile/stop_tile, ``block`` ``with prof.tile(...)``.
+    ``python`` start_tile/stop_tile, ``block`` ``with prof.tile(...)``. What a pair costs depends
+    on how much of it the processor overlaps with the work around it: each cost is the middle of an
+    interval, and its ``error`` half the interval's length.
     """
 
     c_pair: float = 0.0
@@ -48,6 +55,12 @@ class Overhead:
     python_inside: float = 0.0
     block_pair: float = 0.0
     block_inside: float = 0.0
+    c_pair_error: float = 0.0
+    c_inside_error: float = 0.0
+    python_pair_error: float = 0.0
+    python_inside_error: float = 0.0
+    block_pair_error: float = 0.0
+    block_inside_error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +88,31 @@ class TeamTimes:
         return len(self.busy_ns)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ThreadUsage:
+    """What the operating system saw of a thread while it worked on a brick, summed over calls.
+
+    Parameters
+    ----------
+    wall_ns, cpu_ns : int
+        Wall time that was observed, and the thread's time on a processor in it, in nanoseconds.
+    minor_faults, major_faults : int
+        Page faults without and with a read from disk.
+    voluntary_switches, involuntary_switches : int
+        Times that the thread gave up its processor, and that it was taken from it.
+    migrations : int
+        Times that the thread was found on another processor than before.
+    """
+
+    wall_ns: int
+    cpu_ns: int
+    minor_faults: int = 0
+    major_faults: int = 0
+    voluntary_switches: int = 0
+    involuntary_switches: int = 0
+    migrations: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class BrickInfo:
     """A kernel that tiles were recorded for.
@@ -100,6 +138,12 @@ class BrickInfo:
         where nothing was declared.
     isas : tuple of str
         Instruction sets that it was entered with, sorted; empty where its kernel tells none.
+    usage : tuple of ThreadUsage
+        What the operating system saw, one for each thread, most wall time first.
+    call_times : Histogram
+        Wall times of the calls in nanoseconds; see `brickprof.core.histograms`.
+    call_paces : Histogram
+        Nanoseconds per 1e9 flops of the calls that declared flops.
     """
 
     name: str
@@ -110,6 +154,9 @@ class BrickInfo:
     teams: tuple[TeamTimes, ...] = ()
     footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
     isas: tuple[str, ...] = ()
+    usage: tuple[ThreadUsage, ...] = ()
+    call_times: Histogram = ()
+    call_paces: Histogram = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

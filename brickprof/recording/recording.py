@@ -24,6 +24,7 @@ from brickprof.recording.codec import (
     read_clock,
     read_event,
     read_machine,
+    read_more_roofs,
     read_overhead,
     read_roofs,
     read_tiles,
@@ -57,6 +58,8 @@ class Recording:
         Where it ran; None when unknown or after a merge across machines.
     roofs : Roofs or None
         Measured roofs to hold it against.
+    more_roofs : tuple of Roofs
+        Those of other thread counts, instruction sets and machines that its bricks ran with.
     sample_every : int
         One tile in this many was timed.
     open_tiles : int
@@ -68,6 +71,9 @@ class Recording:
         The bounded list of single tiles, sorted by time.
     events_dropped : int
         Tiles that did not fit into that list.
+    steal_ns, throttled_ns : int
+        Time in nanoseconds, over all processors, that the host of a virtual machine gave to others,
+        and that the control group's quota stopped its threads.
     created : str
         ISO 8601 time, UTC.
     version : str
@@ -80,11 +86,14 @@ class Recording:
     overhead: Overhead
     machine: Machine | None = None
     roofs: Roofs | None = None
+    more_roofs: tuple[Roofs, ...] = ()
     sample_every: int = 1
     open_tiles: int = 0
     abandoned_tiles: int = 0
     events: tuple[TileEvent, ...] = ()
     events_dropped: int = 0
+    steal_ns: int = 0
+    throttled_ns: int = 0
     created: str = ""
     version: str = ""
 
@@ -127,7 +136,7 @@ class Recording:
 
     def with_roofs(self, roofs: Roofs | None) -> Recording:
         """Return the same recording held against other roofs."""
-        return replace(self, roofs=roofs)
+        return replace(self, roofs=roofs, more_roofs=())
 
     def to_json(self) -> dict[str, Any]:
         """Return the recording as a dict of JSON values.
@@ -146,6 +155,7 @@ class Recording:
             "overhead": plain(self.overhead),
             "machine": self.machine and self.machine.to_json(),
             "roofs": self.roofs and self.roofs.to_json(),
+            "more_roofs": [roofs.to_json() for roofs in self.more_roofs],
             "sample_every": self.sample_every,
             "open_tiles": self.open_tiles,
             "abandoned_tiles": self.abandoned_tiles,
@@ -153,6 +163,8 @@ class Recording:
             "tiles": [plain(tile) for tile in self.tiles],
             "events": [plain(event) for event in self.events],
             "events_dropped": self.events_dropped,
+            "steal_ns": self.steal_ns,
+            "throttled_ns": self.throttled_ns,
         }
 
     @classmethod
@@ -189,11 +201,14 @@ class Recording:
             overhead=read_overhead(root["overhead"]),
             machine=read_machine(root["machine"]),
             roofs=read_roofs(root["roofs"]),
+            more_roofs=read_more_roofs(root.optional("more_roofs", [])),
             sample_every=root["sample_every"].integer(1),
             open_tiles=root["open_tiles"].integer(),
             abandoned_tiles=root["abandoned_tiles"].integer(),
             events=tuple(read_event(event, known) for event in root["events"].items()),
             events_dropped=root["events_dropped"].integer(),
+            steal_ns=root.optional("steal_ns", 0).integer(),
+            throttled_ns=root.optional("throttled_ns", 0).integer(),
             created=root["created"].text(empty=True),
             version=root["library_version"].text(empty=True),
         )

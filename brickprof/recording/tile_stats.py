@@ -39,6 +39,16 @@ class TileStats:
         with elements times the item size.
     undeclared : int
         Tiles whose bytes were assumed that way.
+    total_error_ns, self_error_ns : int
+        Half the length of the interval in which the time is known to be, around `total_ns` and
+        `self_ns`: the cost of the timer that was taken out is itself an interval.
+    loaded_bytes, stored_bytes : int
+        Parts of `nbytes` that tiles declared as loaded and as stored.
+    split : int
+        Tiles that declared loaded and stored bytes apart.
+    min_work, max_work : int
+        Elements plus flops of the tile that declared least and of the one that declared most;
+        equal where all tiles do the same amount of work.
     histogram : tuple of (int, int)
         Times of the timed tiles, as (bucket, count); see `brickprof.core.histograms`.
     """
@@ -57,12 +67,29 @@ class TileStats:
     flops: int = 0
     nbytes: int = 0
     undeclared: int = 0
+    total_error_ns: int = 0
+    self_error_ns: int = 0
+    loaded_bytes: int = 0
+    stored_bytes: int = 0
+    split: int = 0
+    min_work: int = 0
+    max_work: int = 0
     histogram: stats.Histogram = ()
 
     @property
     def nbytes_declared(self) -> bool:
         """Whether every tile declared its bytes; False without tiles."""
         return self.count > 0 and self.undeclared == 0
+
+    @property
+    def same_work(self) -> bool:
+        """Whether all tiles declared the same amount of work."""
+        return self.min_work == self.max_work
+
+    @property
+    def split_declared(self) -> bool:
+        """Whether every tile declared loaded and stored bytes apart; False without tiles."""
+        return self.count > 0 and self.split == self.count
 
     @property
     def avg_us(self) -> float:
@@ -121,6 +148,11 @@ _SUMMED = (
     "flops",
     "nbytes",
     "undeclared",
+    "total_error_ns",
+    "self_error_ns",
+    "loaded_bytes",
+    "stored_bytes",
+    "split",
 )
 
 
@@ -152,6 +184,8 @@ def sum_tile_stats(
         brick=brick,
         min_ns=min((part.min_ns for part in timed), default=0),
         max_ns=max((part.max_ns for part in timed), default=0),
+        min_work=min((part.min_work for part in parts if part.count), default=0),
+        max_work=max((part.max_work for part in parts if part.count), default=0),
         histogram=stats.merge_histograms(part.histogram for part in parts),
         **{name: sum(getattr(part, name) for part in parts) for name in _SUMMED},
     )

@@ -24,6 +24,7 @@ from brickprof.recording import (
     Overhead,
     Recording,
     TeamTimes,
+    ThreadUsage,
     TileEvent,
     load_recording,
 )
@@ -31,10 +32,40 @@ from brickprof.roofline import Roofs
 
 Path_ = tuple[str | int, ...]
 MEMORIES = ("L1", "L2", "L3", "DRAM")
+NEWER_SUMS = (
+    "total_error_ns",
+    "self_error_ns",
+    "loaded_bytes",
+    "stored_bytes",
+    "split",
+    "min_work",
+    "max_work",
+)
+ROOFS = Roofs(
+    threads=1,
+    dtype="float32",
+    isa="avx2",
+    cpu="EPYC",
+    fingerprint="00ff",
+    peak_by_dtype={"float32": 76.5},
+    bandwidth_gbs=dict.fromkeys(MEMORIES, 40.5),
+    spread=dict.fromkeys(("float32", *MEMORIES), 0.01),
+    working_set_bytes=dict.fromkeys(MEMORIES, 4096),
+    measured_at="2024-05-01T12:00:00+00:00",
+    method="full",
+    noisy=False,
+    verdict="steady",
+)
 SAMPLE = Recording(
     tiles=(
         stats_of([100, 300, 300], TileLevel.MACRO, "gemm", untimed=2, flops=2**70, undeclared=1),
-        stats_of([7], TileLevel.MICRO, "gemm", total_ns=7),
+        stats_of(
+            [7],
+            TileLevel.MICRO,
+            "gemm",
+            total_ns=7,
+            **dict(zip(NEWER_SUMS, range(1, 8), strict=True)),
+        ),
         stats_of([], TileLevel.MACRO, "weiß", untimed=1),
     ),
     brick_infos=(
@@ -47,11 +78,14 @@ SAMPLE = Recording(
             (TeamTimes(2, 400, (300, 200)), TeamTimes(1, 50, (40, 40, 0))),
             (0, 2**70, 4096),
             ("avx2", "base"),
+            (ThreadUsage(9, 8, 7, 6, 5, 4, 3), ThreadUsage(2, 1)),
+            ((3, 2), (40, 1)),
+            ((7, 1),),
         ),
         BrickInfo("weiß", 1, 10, 1, ()),
     ),
-    clock=ClockInfo("tsc", 0.408, "invariant TSC"),
-    overhead=Overhead(1.0, 2.0, 3.0, 4.0, 5.0, 6.5),
+    clock=ClockInfo("tsc", 0.408, "invariant TSC", 10.2),
+    overhead=Overhead(*(1.5 + number for number in range(12))),
     machine=Machine(
         cpu="EPYC",
         arch="x86_64",
@@ -64,21 +98,8 @@ SAMPLE = Recording(
         caches=tuple(Cache(level, 2**15 << level, 64, 2, 8) for level in (1, 2, 3)),
         assumed=("L3",),
     ),
-    roofs=Roofs(
-        threads=1,
-        dtype="float32",
-        isa="avx2",
-        cpu="EPYC",
-        fingerprint="00ff",
-        peak_by_dtype={"float32": 76.5},
-        bandwidth_gbs=dict.fromkeys(MEMORIES, 40.5),
-        spread=dict.fromkeys(("float32", *MEMORIES), 0.01),
-        working_set_bytes=dict.fromkeys(MEMORIES, 4096),
-        measured_at="2024-05-01T12:00:00+00:00",
-        method="full",
-        noisy=False,
-        verdict="steady",
-    ),
+    roofs=ROOFS,
+    more_roofs=(replace(ROOFS, threads=2),),
     sample_every=3,
     open_tiles=1,
     abandoned_tiles=2,
@@ -87,11 +108,19 @@ SAMPLE = Recording(
         TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
     ),
     events_dropped=4,
+    steal_ns=5,
+    throttled_ns=6,
     created="2024-05-01T12:00:00+00:00",
     version="0.1.0",
 )
+DATA: dict[str, Any] = json.loads(json.dumps(SAMPLE.to_json()))
 ABSENT = object()
-OPTIONAL = {"teams", "footprint_bytes", "isas"}
+OPTIONAL = {
+    *("teams", "footprint_bytes", "isas", "usage", "call_times", "call_paces"),
+    *(name for name in DATA["overhead"] if name.endswith("_error")),
+    *NEWER_SUMS,
+    *("step_ns", "more_roofs", "steal_ns", "throttled_ns"),
+}
 MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
 
 
@@ -146,9 +175,9 @@ def wrong_values(path: Path_) -> list[Any]:
     return [*wrong, float("nan"), float("inf"), *([ABSENT] if needed else [])]
 
 
-DATA: dict[str, Any] = json.loads(json.dumps(SAMPLE.to_json()))
 ALL = list(paths(DATA))
-OWN = [path for path in ALL if path[0] not in ("machine", "roofs") or len(path) == 1]
+FOREIGN_PARTS = ("machine", "roofs", "more_roofs")
+OWN = [path for path in ALL if path[0] not in FOREIGN_PARTS or len(path) == 1]
 FOREIGN = [path for path in ALL if path not in OWN]
 
 
@@ -199,14 +228,16 @@ def test_machine_and_roofs_may_be_missing_facts() -> None:
 
 
 def test_files_from_before_the_optional_fields_still_load() -> None:
-    data: dict[str, Any] = deepcopy(DATA)
-    for info in data["brick_infos"]:
-        for name in OPTIONAL:
-            del info[name]
-    infos = tuple(
-        replace(info, teams=(), footprint_bytes=(0, 0, 0), isas=()) for info in SAMPLE.brick_infos
-    )
-    assert Recording.from_json(data) == replace(SAMPLE, brick_infos=infos)
+    older: Any = deepcopy(DATA)
+    for path in ALL:
+        if path[-1] in OPTIONAL and path in OWN:
+            del at(older, path[:-1])[path[-1]]
+    loaded = Recording.from_json(older)
+    assert loaded.brick_infos[0] == BrickInfo("gemm", 2, 450, 2, ("float32", "float64"))
+    assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
+    assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
+    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", total_ns=7)
+    assert (loaded.more_roofs, loaded.steal_ns, loaded.throttled_ns) == ((), 0, 0)
 
 
 def test_the_schema_is_named() -> None:
@@ -230,7 +261,7 @@ def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
     for value in ({}, ABSENT) if isinstance(path[-1], str) else ({},):
         with pytest.raises(RecordingError) as caught:
             Recording.from_json(damaged(path, value))
-        assert str(caught.value).startswith(f"{path[0]}.{path[1]}")
+        assert str(caught.value).startswith(spell(path[: 3 if path[0] == "more_roofs" else 2]))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from brickprof.recording import (
     Overhead,
     Recording,
     TeamTimes,
+    ThreadUsage,
     TileEvent,
     load_recording,
     merge_recordings,
@@ -183,14 +184,32 @@ def test_merge_adds_up_what_the_parts_answer(a: Recording, b: Recording) -> None
 @given(recordings())
 def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
     merged = merge_recordings([recording, recording])
-    for name in ("clock", "overhead", "machine", "roofs", "sample_every", "created", "version"):
+    for name in (
+        "clock",
+        "overhead",
+        "machine",
+        "roofs",
+        "more_roofs",
+        "sample_every",
+        "created",
+        "version",
+    ):
         assert getattr(merged, name) == getattr(recording, name)
     for info in recording.brick_infos:
         teams = tuple(
             TeamTimes(2 * team.calls, 2 * team.wall_ns, tuple(2 * ns for ns in team.busy_ns))
             for team in info.teams
         )
-        double = replace(info, calls=2 * info.calls, wall_ns=2 * info.wall_ns, teams=teams)
+        usage = tuple(ThreadUsage(*(2 * n for n in astuple(one))) for one in info.usage)
+        double = replace(
+            info,
+            calls=2 * info.calls,
+            wall_ns=2 * info.wall_ns,
+            teams=teams,
+            usage=usage,
+            call_times=tuple((bucket, 2 * calls) for bucket, calls in info.call_times),
+            call_paces=tuple((bucket, 2 * calls) for bucket, calls in info.call_paces),
+        )
         assert merged.brick_info(info.name) == double
 
 

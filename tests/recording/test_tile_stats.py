@@ -28,6 +28,11 @@ SUMMED = (
     "flops",
     "nbytes",
     "undeclared",
+    "total_error_ns",
+    "self_error_ns",
+    "loaded_bytes",
+    "stored_bytes",
+    "split",
 )
 PARTS = st.lists(tile_stats(MIDI), max_size=5)
 
@@ -38,7 +43,7 @@ def exact(above: int, below: int) -> float:
 
 
 def test_every_field_is_tested() -> None:
-    others = {"level", "brick", "min_ns", "max_ns", "histogram"}
+    others = {"level", "brick", "min_ns", "max_ns", "min_work", "max_work", "histogram"}
     assert {*SUMMED, *others} == {field.name for field in fields(TileStats)}
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from hypothesis import strategies as st
 
 from brickprof.core.dtypes import DTYPE_NAMES
-from brickprof.core.histograms import bucket_of, merge_histograms
+from brickprof.core.histograms import BUCKETS, bucket_of, merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
-from brickprof.recording import BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent
+from brickprof.recording import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    ThreadUsage,
+    TileEvent,
+)
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import MEMORY, Roofs
 from brickprof.tuning.scalability import Scalability
@@ -63,8 +72,14 @@ def tile_stats(
             "elements",
             "flops",
             "nbytes",
+            "total_error_ns",
+            "self_error_ns",
+            "loaded_bytes",
+            "stored_bytes",
+            "split",
         )
     }
+    more["min_work"], more["max_work"] = sorted((draw(sums), draw(sums)))
     taken = draw(samples) if times_ns is None else times_ns
     untimed = draw(counts)
     return stats_of(
@@ -122,6 +137,17 @@ def roofs(draw: st.DrawFn) -> Roofs:
 
 
 @st.composite
+def other_roofs(draw: st.DrawFn, held_against: Roofs | None) -> tuple[Roofs, ...]:
+    """Roofs of kinds of their own."""
+    kinds = {
+        (one.fingerprint, one.threads, one.isa, one.dtype): one
+        for one in (*draw(st.lists(roofs(), max_size=2)), held_against)
+        if one is not None
+    }
+    return tuple(kinds[kind] for kind in sorted(kinds) if kinds[kind] is not held_against)
+
+
+@st.composite
 def events(draw: st.DrawFn, bricks: list[str]) -> TileEvent:
     """Tiles on the time line."""
     start, stop = sorted((draw(times), draw(times)))
@@ -141,8 +167,13 @@ clocks = st.builds(
     source=st.sampled_from(["tsc", "tsc", "manual", "mixed"]),
     ns_per_tick=st.sampled_from([0.0, 1.0, 0.408, 0.4081]),
     reason=st.sampled_from(["", "invariant TSC"]),
+    step_ns=st.sampled_from([0.0, 10.0]),
 )
-overheads = st.builds(Overhead, costs, costs, costs, costs, costs, costs)
+overheads = st.builds(Overhead, **{field.name: costs for field in fields(Overhead)})
+histograms = st.dictionaries(st.integers(0, BUCKETS - 1), st.integers(1, 2**70), max_size=4).map(
+    lambda counted: tuple(sorted(counted.items()))
+)
+usages = st.builds(ThreadUsage, **{field.name: sums for field in fields(ThreadUsage)})
 
 
 @st.composite
@@ -210,6 +241,7 @@ def recordings(draw: st.DrawFn) -> Recording:
     places = [(brick, level) for brick in bricks for level in TileLevel]
     used = draw(st.sets(st.sampled_from(places))) if places else set()
     line: list[Any] = draw(st.lists(events(bricks), max_size=4)) if bricks else []
+    held_against = draw(st.none() | roofs())
     return Recording(
         tiles=tuple(draw(tile_stats(level, brick)) for brick, level in sorted(used)),
         brick_infos=tuple(
@@ -222,18 +254,24 @@ def recordings(draw: st.DrawFn) -> Recording:
                 teams=draw(teams()),
                 footprint_bytes=tuple(draw(sums) for _ in TileLevel),
                 isas=tuple(sorted(draw(isas))),
+                usage=tuple(draw(st.lists(usages, max_size=2))),
+                call_times=draw(histograms),
+                call_paces=draw(histograms),
             )
             for brick in bricks
         ),
         clock=draw(clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
-        roofs=draw(st.none() | roofs()),
+        roofs=held_against,
+        more_roofs=draw(other_roofs(held_against)),
         sample_every=draw(st.integers(1, 100)),
         open_tiles=draw(counts),
         abandoned_tiles=draw(counts),
         events=tuple(sorted(line)),
         events_dropped=draw(sums),
+        steal_ns=draw(sums),
+        throttled_ns=draw(sums),
         created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025"])),
         version=draw(st.sampled_from(["", "0.1.0", "0.2.0", "mixed"])),
     )
