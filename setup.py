@@ -69,7 +69,9 @@ class BuildExtensions(build_ext):
         links = ["-pthread"]
         if CHECKS:
             sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
-            flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", *sanitize]
+            # What is read before it is set then has a value that nothing else has.
+            unset = "-ftrivial-auto-var-init=pattern"
+            flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", unset, *sanitize]
             links += sanitize
         for ext in self.extensions:
             ext.extra_compile_args = [*ext.extra_compile_args, *flags]

@@ -105,7 +105,8 @@ class GemmPlan:
         How a full block of A, and the last one of a part, take micropanels of B: ``"packed"``
         (packed a part at a time, before use), ``"transposed"`` (packed for each block, from
         columns), ``"copied"`` (packed by the first micropanel of A on its way), ``"single pass"``
-        (where it is, by the only micropanel of A) or ``"in place"`` (where it is, by all).
+        (where it is, by the only micropanel of A) or ``"in place"`` (where it is, by all; so do
+        the kinds other than tiles).
     levels : tuple of LevelPlan
         Totals by level, coarsest first; what a profiled run declares, to the byte.
     """

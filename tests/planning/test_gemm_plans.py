@@ -50,6 +50,7 @@ def test_plans_are_those_of_the_oracle(plan: bp.GemmPlan) -> None:
         for level in (TileLevel.MACRO, TileLevel.MIDI):
             assert plan.level(level).updated_bytes == oracle.stored_again(level)
     elif plan.flops:
+        assert (plan.b_mode, plan.edge_b_mode) == ("in place", "in place")
         assert (plan.mc, plan.nc) == {
             "axpyf": (1, oracle.axpyf_block),
             "dotxf rows": (oracle.dotxf_block, plan.n),

@@ -235,7 +235,7 @@ cdef tuple tiling_of(const gemm_job *job):
     """Return the decisions, in the order of DECISIONS."""
     cdef Py_ssize_t rows = ceil_div(job.m, job.down), mr = job.micro.mr, edge
     grid, mc, nc, packs_a = (job.down, job.across), job.mc, job.n, False
-    mode = edge_mode = B_MODES[gemm_b_mode_of(job, 1)]
+    mode = edge_mode = "in place"
     if job.kind == TILES:
         nc = max([size for size, _ in part_sizes(job.n, job.across, job.micro.nr)], default=0)
         packs_a = bool(gemm_packs_a(job, ceil_div(nc, job.micro.nr)))
