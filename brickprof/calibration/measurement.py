@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
 
+from brickprof.calibration.doubts import (
+    crowd,
+    disorder,
+    disturbance,
+    no_scaling,
+    noise,
+    odd_peaks,
+    shortage,
+)
+from brickprof.calibration.figures import figures_of, latencies_of, maps_of
 from brickprof.calibration.probing import (
-    Bytes,
-    Figure,
     Probes,
+    Rates,
     Team,
     interleaved_rates,
     steps_for,
@@ -30,7 +38,6 @@ from brickprof.machine import Machine, detect_machine
 from brickprof.machine.sysfs import parse_int, read_text
 from brickprof.roofline import (
     MEMORY,
-    ORDER_TOLERANCE,
     Roofs,
     better_roofs,
     load_roofs,
@@ -41,10 +48,6 @@ from brickprof.roofline import (
 __all__ = ["calibrate", "roofs"]
 
 Progress = Callable[[float, str], None]
-
-NOISE_LIMIT = 0.20
-"""Spread above which a roof is called noisy: a fifth is more than the gap between a tuned kernel
-and its roof, so that an efficiency held against it would mean nothing."""
 
 _measured_here: dict[tuple[Path | None, str, int, str], Roofs] = {}
 """What `roofs` measured in this process, by store, machine, threads and instruction set."""
@@ -83,7 +86,7 @@ class Effort:
     least_l3: int = 4
 
 
-QUICK = Effort("quick", 9, 8_000_000, 40_000_000, 256 * _MIB)
+QUICK = Effort("quick", 7, 8_000_000, 40_000_000, 128 * _MIB)
 FULL = Effort("full", 35, 40_000_000, 300_000_000, 1024 * _MIB, dram_per_l3=32)
 
 
@@ -95,9 +98,10 @@ def calibrate(
     isa: str | None = None,
     progress: Progress | None = None,
     store: bool = True,
+    force: bool = False,
     machine: Machine | None = None,
 ) -> Roofs:
-    """Measure the peak and the load bandwidths of this machine.
+    """Measure the peak, the bandwidths and the ceilings of this machine.
 
     Each figure is the best of several repeats, because a roof is an upper bound and whatever
     else runs can only lower a repeat (J. McCalpin's STREAM takes the best for the same reason).
@@ -116,8 +120,11 @@ def calibrate(
     progress : callable, optional
         Called as ``progress(fraction, what)`` on this thread, from 0.0 to 1.0.
     store : bool
-        Keep the roofs for `roofs` and for recordings, in place of those that are no better:
-        steady beats noisy, then full beats quick, then newer beats older.
+        Keep the roofs for `roofs` and for recordings: the better one of each figure, as whatever
+        disturbs a measurement only lowers it; roofs that contradict themselves, where steady ones
+        are kept already, change nothing.
+    force : bool
+        Replace what is stored, whatever it is.
     machine : Machine, optional
         Whose caches give the working sets; by default this one.
 
@@ -126,8 +133,10 @@ def calibrate(
     Roofs
         `Roofs.spread` is (max - min) / median of the repeats without the slowest, which a single
         interruption spoils without touching the best. `Roofs.noisy` is set, and the verdict says
-        why, where a spread is over 20 %, where an outer memory seems faster than an inner one,
-        where there was too little memory to get past the L3, or where threads outnumber cores.
+        why, where threads were off the processor in all rounds of a figure, where a spread is over
+        20 %, where an outer memory seems faster than an inner one, float64 faster than half of
+        float32, or several threads no faster than one, where there was too little memory to get
+        past the L3, or where threads outnumber cores.
 
     Raises
     ------
@@ -139,9 +148,25 @@ def calibrate(
     count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine() if machine is None else machine
     measured = measure_roofs(host, count, element, chosen, QUICK if quick else FULL, progress)
+    measured = _with_doubts(measured, no_scaling(measured, host, _one_thread(host, chosen)))
     if store:
-        store_roofs(measured, host)
+        store_roofs(measured, host, force=force)
     return measured
+
+
+def _one_thread(machine: Machine, isa: str) -> Roofs | None:
+    """Return the steady roofs of one thread that are stored, if there are any."""
+    stored = load_roofs(machine, 1, isa=isa)
+    return None if stored is None or stored.noisy else stored
+
+
+def _with_doubts(roofs: Roofs, doubts: Iterable[str]) -> Roofs:
+    """Return roofs with further doubts."""
+    more = list(doubts)
+    if not more:
+        return roofs
+    verdicts = [roofs.verdict, *more] if roofs.noisy else more
+    return replace(roofs, noisy=True, verdict="; ".join(verdicts))
 
 
 def roofs(
@@ -175,20 +200,20 @@ def roofs(
     count, element, chosen = _checked(threads, dtype, isa)
     host = detect_machine()
     stored = load_roofs(host, count, element, chosen)
-    if stored is not None and not stored.noisy:
+    if stored is not None and not stored.noisy and stored.traffic_gbs:
         return stored
     place = None
     with suppress(RoofsError):
         place = roofs_path(host)
     key = (place, host.fingerprint(), count, chosen)
     if key not in _measured_here:
-        _measured_here[key] = calibrate(
+        measured = calibrate(
             count, element, isa=chosen, progress=progress, store=False, machine=host
         )
         with suppress(RoofsError):
-            store_roofs(_measured_here[key], host)
-    measured = _measured_here[key].for_dtype(element)
-    return measured if stored is None else better_roofs(stored, measured)
+            store_roofs(measured, host)
+        _measured_here[key] = measured if stored is None else better_roofs(stored, measured)
+    return _measured_here[key].for_dtype(element)
 
 
 def measure_roofs(
@@ -213,15 +238,17 @@ def measure_roofs(
     # Oversubscribed threads share cores, which must not make the calibration longer.
     aim_ns = effort.round_ns * min(machine.usable_cores, threads) // threads
     rates = _measure(threads, isa, sets, effort, aim_ns, probes, report)
-    best = {name: max(values) for name, values in rates.items()}
-    spread = {name: spread_of(values) for name, values in rates.items()}
-    bandwidths = {name: best[name] for name in MEMORY}
+    spread = {name: spread_of(rates[name].values) for name in (*KERNEL_DTYPES, *MEMORY)}
+    bandwidths = {name: max(rates[name].values) for name in MEMORY}
+    peaks = {name: max(rates[name].values) for name in KERNEL_DTYPES}
     total = {name: size * threads for name, size in sets.items()}
     doubts = [
-        *_noise(spread),
-        *_disorder(bandwidths),
-        *_shortage(machine, threads, total),
-        *_crowd(machine, threads),
+        *disturbance(rates),
+        *noise(spread),
+        *disorder(bandwidths),
+        *odd_peaks(peaks),
+        *shortage(machine, threads, total["DRAM"], _l3_in_use(machine, threads)),
+        *crowd(machine, threads),
     ]
     report(1.0, "done")
     return Roofs(
@@ -230,7 +257,7 @@ def measure_roofs(
         isa=isa,
         cpu=machine.cpu,
         fingerprint=machine.fingerprint(),
-        peak_by_dtype={name: best[name] for name in KERNEL_DTYPES},
+        peak_by_dtype=peaks,
         bandwidth_gbs=bandwidths,
         spread=spread,
         working_set_bytes=total,
@@ -238,6 +265,9 @@ def measure_roofs(
         method=effort.method,
         noisy=bool(doubts),
         verdict="; ".join(doubts) or "steady",
+        traffic_gbs=maps_of(rates, MEMORY),
+        ceilings_gflops=maps_of(rates, KERNEL_DTYPES),
+        latency_ns=latencies_of(rates, threads),
     )
 
 
@@ -297,23 +327,6 @@ def _l3_in_use(machine: Machine, threads: int) -> int:
     return l3.size_bytes * min(threads, _instances(machine, l3.shared_by))
 
 
-def _figures(
-    probes: Probes, isa: str, sets: Mapping[str, int], buffers: list[Bytes]
-) -> list[Figure]:
-    """Return what is measured, in the order of a round."""
-
-    def peak_of(dtype: str) -> Figure:
-        return Figure(dtype, lambda rank, steps: probes.peak(dtype, steps, isa))
-
-    def load_of(name: str) -> Figure:
-        views = [buffer[: sets[name]] for buffer in buffers]
-        # A pass over DRAM leaves nothing behind that the next one could use.
-        prime = 0 if name == "DRAM" else 1
-        return Figure(name, lambda rank, steps: probes.load(views[rank], steps, isa), prime)
-
-    return [*map(peak_of, KERNEL_DTYPES), *map(load_of, MEMORY)]
-
-
 def _measure(
     threads: int,
     isa: str,
@@ -322,53 +335,23 @@ def _measure(
     aim_ns: int,
     probes: Probes,
     report: Progress,
-) -> dict[str, list[float]]:
+) -> dict[str, Rates]:
     """Return the rates of all repeats by figure, in units per ns."""
     report(0.0, "preparing memory")
     with Team(threads) as team:
         buffers = touched_buffers(team, max(sets.values()))
-        figures = _figures(probes, isa, sets, buffers)
+        figures = figures_of(probes, isa, sets, buffers)
         report(0.1, "warming up")
-        steps_for(team, probes.clock, figures[0], effort.warm_up_ns)
-        steps = {figure.name: steps_for(team, probes.clock, figure, aim_ns) for figure in figures}
+        steps_for(team, probes, figures[0], effort.warm_up_ns)
+        steps = {
+            figure.name: steps_for(team, probes, figure, max(round(aim_ns * figure.length), 1))
+            for figure in figures
+        }
         done = _counted(len(figures) * effort.repeats, report)
-        return interleaved_rates(team, probes.clock, figures, steps, effort.repeats, done)
+        return interleaved_rates(team, probes, figures, steps, effort.repeats, done)
 
 
 def _counted(rounds: int, report: Progress) -> Callable[[], None]:
     """Return a function that reports, at each call, that one more round is done."""
     left = iter(range(1, rounds + 1))
     return lambda: report(0.2 + 0.8 * next(left) / rounds, "measuring")
-
-
-def _noise(spread: Mapping[str, float]) -> Iterator[str]:
-    """Say which figures' repeats differ too much."""
-    loud = [name for name in (*KERNEL_DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
-    if loud:
-        listed = ", ".join(f"{name} spread {units.format_percent(spread[name])}" for name in loud)
-        yield f"noisy: {listed}; repeat on a quieter machine"
-
-
-def _disorder(bandwidths: Mapping[str, float]) -> Iterator[str]:
-    """Say which outer memories seem faster than the next inner one."""
-    for inner, outer in itertools.pairwise(MEMORY):
-        if bandwidths[outer] > bandwidths[inner] * (1 + ORDER_TOLERANCE):
-            yield (
-                f"implausible: {outer} ({units.format_gbs(bandwidths[outer])}) seems faster than "
-                f"{inner} ({units.format_gbs(bandwidths[inner])})"
-            )
-
-
-def _shortage(machine: Machine, threads: int, total: Mapping[str, int]) -> Iterator[str]:
-    """Say that memory was too short to get past the L3."""
-    if total["DRAM"] < 2 * _l3_in_use(machine, threads):
-        yield (
-            f"short of memory: DRAM was measured over {units.format_bytes(total['DRAM'])}, less "
-            "than twice the L3"
-        )
-
-
-def _crowd(machine: Machine, threads: int) -> Iterator[str]:
-    """Say that threads outnumber the usable cores."""
-    if threads > machine.usable_cores:
-        yield f"crowded: {threads} threads took turns on {machine.usable_cores} usable cores"

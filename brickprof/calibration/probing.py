@@ -13,12 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brickprof.core.errors import RoofsError
-from brickprof.kernels.probes import probe_load, probe_peak
+from brickprof.kernels.probes import (
+    has_probe,
+    link_lines,
+    probe_ceiling,
+    probe_latency,
+    probe_load,
+    probe_peak,
+    probe_traffic,
+)
 
 Bytes = NDArray[np.uint8]
 
 _ALIGNMENT = 2 * 1024**2
 """Buffers start at a huge page, so that the small working sets at their start lie in one, too."""
+
+ON_CPU = 0.98
+"""Share of a round that each thread must be on a processor for the round to count: the timer's
+interrupts take under a thousandth."""
 
 _PAGE = 4096
 _PILOT_GROWTH = 8
@@ -35,30 +47,65 @@ class Probes:
         ``peak(dtype, steps, isa)`` does multiply-adds and returns their flops.
     load : callable
         ``load(buffer, steps, isa)`` loads a buffer `steps` times and returns the bytes.
-    clock : callable
-        Returns nanoseconds.
+    traffic : callable
+        ``traffic(kind, buffer, steps, isa)`` moves a buffer `steps` times and returns the bytes.
+    ceiling : callable
+        ``ceiling(name, dtype, steps, isa)`` does operations and returns their number.
+    link, latency : callable
+        ``link(buffer, order)`` makes lines point to each other; ``latency(buffer, steps)`` follows
+        them and returns the loads.
+    has : callable
+        ``has(name, dtype, isa)`` tells whether there is such traffic or such a ceiling.
+    clock, thread_clock : callable
+        Return nanoseconds: of wall time, and of the calling thread's time on a processor.
     """
 
     peak: Callable[[str, int, str], int] = probe_peak
     load: Callable[[Bytes, int, str], int] = probe_load
+    traffic: Callable[[str, Bytes, int, str], int] = probe_traffic
+    ceiling: Callable[[str, str, int, str], int] = probe_ceiling
+    link: Callable[[Bytes, NDArray[np.int64]], None] = link_lines
+    latency: Callable[[Bytes, int], int] = probe_latency
+    has: Callable[[str, str, str], bool] = has_probe
     clock: Callable[[], int] = time.perf_counter_ns
+    thread_clock: Callable[[], int] = time.thread_time_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure to measure: work by thread and steps, and the steps that fetch its data first."""
+    """One figure to measure.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    work : callable
+        ``work(rank, steps)`` works on a thread and returns how much it did.
+    prime_steps : int
+        Steps that fetch its data before the clock starts.
+    length : float
+        Length of its rounds, over that of others.
+    prepare : callable, optional
+        Called before each round, outside the time that is measured.
+    """
 
     name: str
     work: Callable[[int, int], int]
     prime_steps: int = 0
+    length: float = 1.0
+    prepare: Callable[[int], None] | None = None
 
 
 class Round(NamedTuple):
-    """The work of all threads, from the first start to the last end, and the shortest share."""
+    """The work of all threads, from the first start to the last end, and the shortest share.
+
+    `on_cpu` is the least share of its time that any of the threads was on a processor.
+    """
 
     work: int
     span_ns: int
     least_ns: int
+    on_cpu: float
 
 
 class Team:
@@ -155,24 +202,29 @@ def touched_buffers(team: Team, size: int) -> list[Bytes]:
     return buffers
 
 
-def round_of(team: Team, clock: Callable[[], int], figure: Figure, steps: int) -> Round:
+def round_of(team: Team, probes: Probes, figure: Figure, steps: int) -> Round:
     """Let all threads work once; each fetches its working set before it waits for the others."""
-    starts, stops, done = ([0] * team.size for _ in range(3))
+    starts, stops, cpu, done = ([0] * team.size for _ in range(4))
 
     def task(rank: int) -> None:
+        if figure.prepare is not None:
+            figure.prepare(rank)
         if figure.prime_steps:
             figure.work(rank, figure.prime_steps)
         team.meet()
-        starts[rank] = clock()
+        before = probes.thread_clock()
+        starts[rank] = probes.clock()
         done[rank] = figure.work(rank, steps)
-        stops[rank] = clock()
+        stops[rank] = probes.clock()
+        cpu[rank] = probes.thread_clock() - before
 
     team.run(task)
-    least = min(stop - start for start, stop in zip(starts, stops, strict=True))
-    return Round(sum(done), max(stops) - min(starts), least)
+    walls = [stop - start for start, stop in zip(starts, stops, strict=True)]
+    shares = [on / wall if wall > 0 else 1.0 for on, wall in zip(cpu, walls, strict=True)]
+    return Round(sum(done), max(stops) - min(starts), min(walls), min(shares))
 
 
-def steps_for(team: Team, clock: Callable[[], int], figure: Figure, aim_ns: int) -> int:
+def steps_for(team: Team, probes: Probes, figure: Figure, aim_ns: int) -> int:
     """Return the steps that take a thread about `aim_ns`, found by ever longer pilots.
 
     They end with one of about that length, and of each length the shortest of two counts: an
@@ -180,7 +232,7 @@ def steps_for(team: Team, clock: Callable[[], int], figure: Figure, aim_ns: int)
     """
     steps = 1
     while steps < _MAX_STEPS:
-        least = min(round_of(team, clock, figure, steps).least_ns for _ in range(2))
+        least = min(round_of(team, probes, figure, steps).least_ns for _ in range(2))
         wanted = -(-steps * aim_ns // least) if least > 0 else _MAX_STEPS
         if 2 * least >= aim_ns:
             return wanted
@@ -188,21 +240,40 @@ def steps_for(team: Team, clock: Callable[[], int], figure: Figure, aim_ns: int)
     raise RoofsError(f"the clock hardly moves while {figure.name} is measured")
 
 
+class Rates(NamedTuple):
+    """Rates of one figure in work per ns, and whether threads were off the processor in all."""
+
+    values: list[float]
+    disturbed: bool
+
+
 def interleaved_rates(
     team: Team,
-    clock: Callable[[], int],
+    probes: Probes,
     figures: Sequence[Figure],
     steps: Mapping[str, int],
     repeats: int,
     after_round: Callable[[], None],
-) -> dict[str, list[float]]:
-    """Return each figure's rates in work per ns, interleaved so that noise hits them alike."""
-    rates: dict[str, list[float]] = {figure.name: [] for figure in figures}
-    for _ in range(repeats):
+) -> dict[str, Rates]:
+    """Return each figure's rates, interleaved so that noise hits them alike.
+
+    Rounds in which a thread was off the processor are repeated, as many times at most as there are
+    rounds, and count only where there are no others.
+    """
+    undisturbed: dict[str, list[float]] = {figure.name: [] for figure in figures}
+    others: dict[str, list[float]] = {figure.name: [] for figure in figures}
+    for turn in range(2 * repeats):
         for figure in figures:
-            done = round_of(team, clock, figure, steps[figure.name])
+            if len(undisturbed[figure.name]) >= repeats:
+                continue
+            done = round_of(team, probes, figure, steps[figure.name])
             if done.span_ns <= 0:
                 raise RoofsError(f"the clock stood still while {figure.name} was measured")
-            rates[figure.name].append(done.work / done.span_ns)
-            after_round()
-    return rates
+            kept = undisturbed if done.on_cpu >= ON_CPU else others
+            kept[figure.name].append(done.work / done.span_ns)
+            if turn < repeats:
+                after_round()
+    return {
+        name: Rates(values or others[name], disturbed=not values)
+        for name, values in undisturbed.items()
+    }

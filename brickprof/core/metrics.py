@@ -7,6 +7,7 @@ per nanosecond is GB/s without a rounding step in between.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Integral
 
@@ -21,6 +22,8 @@ OVERHEAD_LIMIT_PERCENT = 10
 
 def _checked(name: str, value: float) -> float:
     """Return value as an int or float, or raise an error that names it."""
+    if (type(value) is int and value >= 0) or (type(value) is float and 0 <= value < math.inf):
+        return value
     # Integers stay exact, of any size; NumPy's would wrap around in a product.
     real = int(value) if isinstance(value, (int, Integral)) else _as_real(value)
     if real is None:
@@ -186,6 +189,45 @@ def bound_by(intensity: float, ridge: float = RULE_OF_THUMB_INTENSITY) -> str:
         If an argument is negative or not finite.
     """
     return "compute" if _checked("intensity", intensity) >= _checked("ridge", ridge) else "memory"
+
+
+def mix_bandwidth(kinds: Iterable[tuple[float, float]], stored_share: float) -> float:
+    """Best rate of a mix of loads and stores that measured kinds of traffic make up together.
+
+    Of two kinds that take turns, times add up: where one stores `p` of its bytes at a rate `g` and
+    the other `q` at `h`, a mix that stores `s` of its bytes has ``(q - s) / (q - p)`` of them from
+    the first, and one byte takes as long as its share of both. The best pair is the solution of
+    the linear program that minimizes the time.
+
+    Parameters
+    ----------
+    kinds : iterable of (float, float)
+        Share of stored bytes, 0 to 1, and rate in GB/s of each kind.
+    stored_share : float
+        Stored bytes over all bytes of the mix, 0 to 1.
+
+    Returns
+    -------
+    float
+        GB/s; 0.0 where no kinds make up the mix.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+    """
+    wanted = _checked("stored_share", stored_share)
+    known = [(_checked("share", share), _checked("rate", rate)) for share, rate in kinds]
+    if wanted > 1 or any(share > 1 for share, _ in known):
+        raise ValueError("shares of stored bytes must be at most 1")
+    best = 0.0
+    for low, low_rate in known:
+        for high, high_rate in known:
+            if not (low <= wanted <= high and low_rate and high_rate):
+                continue
+            of_low = (high - wanted) / (high - low) if high > low else 1.0
+            best = max(best, 1 / (of_low / low_rate + (1 - of_low) / high_rate))
+    return best
 
 
 def share(part: float, whole: float) -> float:

@@ -1,5 +1,7 @@
 """Probes that roofs, and the timer, are measured with."""
 
+import numpy as np
+
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
@@ -58,6 +60,131 @@ def probe_load(data, steps, isa=None):
         for step in range(rounds):
             nbytes += micro.load(first, size)
     return nbytes
+
+
+TRAFFICS = ("store", "copy", "update", "daxpy", "nt-store", "zero-store")
+"""Kinds of traffic besides loads, in the order of micro_kernels.h."""
+
+CEILINGS = ("scalar", "no-fma", "chain", "scalar-chain", "scalar-add-chain", "half-width",
+            "quarter-width", "divide", "sqrt")
+"""Ceilings inside the core, in the order of micro_kernels.h; "exp" is float32's alone."""
+
+
+def has_probe(name, dtype="float32", isa=None):
+    """Return whether an instruction set has a probe of a kind of traffic or of a ceiling.
+
+    Parameters
+    ----------
+    name : str
+        One of `TRAFFICS` or `CEILINGS`, or ``"exp"``.
+    dtype : {"float32", "float64"}
+        Element type.
+    isa : str, optional
+        Instruction set.
+    """
+    cdef const bp_micro_kernels *micro = isa_of(isa).micro[dtype_number(dtype)]
+    if name in TRAFFICS:
+        return micro.traffic[<int> TRAFFICS.index(name)] != NULL
+    if name in CEILINGS:
+        return micro.ceilings[<int> CEILINGS.index(name)] != NULL
+    return name == "exp" and dtype_number(dtype) == <int> BP_FLOAT32
+
+
+def probe_traffic(kind, data, steps, isa=None):
+    """Move an array over and over without the GIL; return the bytes loaded and stored.
+
+    Parameters
+    ----------
+    kind : str
+        One of `TRAFFICS`: store all of it, copy its first half to its second, load and store all
+        of it, add a multiple of its first half to its second, or store past the caches; the last
+        two differ in whether it is zeros.
+    data : ndarray of uint8, contiguous
+        What to overwrite, aligned to 64 bytes; a rest shorter than 8 vectors is left out.
+    steps : int
+        How often.
+    isa : str, optional
+        Instruction set, which gives the width of a load.
+    """
+    cdef const bp_micro_kernels *micro = isa_of(isa).micro[<int> BP_FLOAT32]
+    cdef cnp.ndarray array = data
+    cdef int number = TRAFFICS.index(kind)
+    cdef uint64_t rounds = steps, nbytes = 0, step
+    cdef size_t size = array.nbytes
+    cdef char *first = cnp.PyArray_BYTES(array)
+    if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISWRITEABLE(array):
+        raise ValueError("data must be contiguous and writeable")
+    if <size_t> first % 64:
+        raise ValueError("data must be aligned to 64 bytes")
+    if micro.traffic[number] == NULL:
+        raise ValueError(f"kind must be one that this instruction set has, got {kind!r}")
+    with nogil:
+        for step in range(rounds):
+            nbytes += micro.traffic[number](first, size)
+    return nbytes
+
+
+def probe_ceiling(name, dtype, steps, isa=None):
+    """Run operations at a ceiling of the core without the GIL and return how many they were.
+
+    Parameters
+    ----------
+    name : str
+        One of `CEILINGS`, or ``"exp"``.
+    dtype : {"float32", "float64"}
+        Element type.
+    steps : int
+        Rounds; one is up to a few dozen operations.
+    isa : str, optional
+        Instruction set.
+    """
+    cdef const bp_isa *chosen = isa_of(isa)
+    cdef const bp_micro_kernels *micro = chosen.micro[dtype_number(dtype)]
+    cdef uint64_t rounds = steps, done
+    cdef int number = -1 if name == "exp" else CEILINGS.index(name)
+    if not has_probe(name, dtype, isa):
+        raise ValueError(f"name must be a ceiling that this instruction set has, got {name!r}")
+    with nogil:
+        done = (chosen.exponentials(rounds) if number < 0
+                else micro.ceilings[number](rounds))
+    return done
+
+
+def link_lines(data, order):
+    """Make each cache line of an array point to the next one of a cyclic order.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, contiguous
+        The lines of 64 bytes.
+    order : ndarray of int64
+        A permutation of the lines' numbers.
+    """
+    lines = data[:64 * len(order)].view(np.uint64).reshape(-1, 8)
+    lines[order, 0] = data.ctypes.data + 64 * np.roll(order, -1).astype(np.uint64)
+
+
+def probe_latency(data, steps):
+    """Load from line to line as `link_lines` left them, without the GIL; return the loads.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, contiguous
+        What was linked, and did not move since.
+    steps : int
+        Hundreds of loads, each of which waits for the one before.
+    """
+    cdef cnp.ndarray array = data
+    cdef void **at = <void **> cnp.PyArray_BYTES(array)
+    cdef uint64_t rounds = steps, step
+    cdef int i
+    with nogil:
+        for step in range(rounds):
+            for i in range(100):
+                at = <void **> at[0]
+    if at == NULL:
+        raise ValueError("data must be linked by link_lines")
+    return 100 * rounds
 
 
 cdef uint64_t time_reads(const bp_recorder *recorder, int pairs) noexcept nogil:

@@ -6,6 +6,7 @@ from brickprof.roofline.model import MEMORY, Roofs
 from brickprof.roofline.store import (
     ORDER_TOLERANCE,
     better_roofs,
+    forget_roofs,
     load_roofs,
     roofs_path,
     store_roofs,
@@ -17,6 +18,7 @@ __all__ = [
     "ORDER_TOLERANCE",
     "Roofs",
     "better_roofs",
+    "forget_roofs",
     "load_roofs",
     "roofs_path",
     "store_roofs",

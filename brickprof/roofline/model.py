@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 
 from brickprof.core import metrics
@@ -25,14 +25,55 @@ from brickprof.roofline.frozen_map import FrozenMap, N
 MEMORY = ("L1", "L2", "L3", "DRAM")
 """The memories that have a bandwidth, nearest to the core first."""
 
+STORED_SHARES = {
+    "load": 0.0,
+    "daxpy": 1 / 3,
+    "copy": 1 / 2,
+    "update": 1 / 2,
+    "store": 1.0,
+    "nt-store": 1.0,
+}
+"""Kinds of traffic and the share of stored bytes of each: loads; ``y += a * x``; loads of one array
+and stores to another; loads and stores of the same array; stores; and stores past the caches."""
+
+ZERO_STORE = "zero-store"
+"""Non-temporal stores of zeros, which some machines take at twice the rate of other values."""
+
+CEILINGS = (
+    "scalar",
+    "no-fma",
+    "chain",
+    "scalar-chain",
+    "scalar-add-chain",
+    "half-width",
+    "quarter-width",
+    "divide",
+    "sqrt",
+    "exp",
+)
+"""Ceilings inside the core: scalar multiply-adds; vector multiplications and additions apart; one
+dependent chain of vector multiply-adds, of scalar ones, of scalar additions; vectors of half and
+a quarter of the width; divisions, square roots and exponentials, counted as a flop each."""
+
+_TRAFFIC_KEYS = tuple(
+    f"{memory} {kind}" for memory in MEMORY for kind in (*STORED_SHARES, ZERO_STORE)
+)
+_CEILING_KEYS = tuple(f"{dtype} {name}" for dtype in DTYPE_NAMES for name in CEILINGS)
+
 _METHODS = ("quick", "full")
 _MAP_KEYS = {
     "peak_by_dtype": DTYPE_NAMES,
     "bandwidth_gbs": MEMORY,
     "spread": (*DTYPE_NAMES, *MEMORY),
     "working_set_bytes": MEMORY,
+    "traffic_gbs": _TRAFFIC_KEYS,
+    "ceilings_gflops": _CEILING_KEYS,
+    "latency_ns": MEMORY,
 }
 """Fields that are mappings, and the keys that they may have."""
+
+_NEWER = ("traffic_gbs", "ceilings_gflops", "latency_ns")
+"""Fields that older files lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +91,7 @@ class Roofs:
     peak_by_dtype : Mapping of str to float
         GFLOP/s by element type; `dtype` is among them.
     bandwidth_gbs : Mapping of str to float
-        GB/s (1e9 bytes per second) by "L1", "L2", "L3" and "DRAM".
+        GB/s (1e9 bytes per second) of loads by "L1", "L2", "L3" and "DRAM".
     spread : Mapping of str to float
         (max - min) / median of the repeats, by element type and memory.
     working_set_bytes : Mapping of str to int
@@ -63,6 +104,13 @@ class Roofs:
         Whether the spread is too large to trust.
     verdict : str
         The same for a reader, such as "steady" or "noisy: L3 spread 31 %".
+    traffic_gbs : Mapping of str to float
+        GB/s, loaded and stored bytes together, by memory and kind, such as "L2 copy"; the kinds
+        are those of `STORED_SHARES`.
+    ceilings_gflops : Mapping of str to float
+        GFLOP/s by element type and ceiling, such as "float32 scalar"; see `CEILINGS`.
+    latency_ns : Mapping of str to float
+        Nanoseconds of a load that the next one waits for, by memory.
 
     Raises
     ------
@@ -83,6 +131,9 @@ class Roofs:
     method: str
     noisy: bool
     verdict: str
+    traffic_gbs: Mapping[str, float] = field(default_factory=dict)
+    ceilings_gflops: Mapping[str, float] = field(default_factory=dict)
+    latency_ns: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_saved_integers(self, ("threads",), 1, RoofsError)
@@ -98,6 +149,8 @@ class Roofs:
         self._check_map("bandwidth_gbs", MEMORY, _positive)
         self._check_map("spread", (*peaks, *MEMORY), _not_negative)
         self._check_map("working_set_bytes", MEMORY, _count)
+        for name in _NEWER:
+            self._check_map(name, (), _positive)
 
     def _check_map(
         self, name: str, needed: tuple[str, ...], check: Callable[[str, object], N]
@@ -157,10 +210,70 @@ class Roofs:
         """
         return replace(self, dtype=dtype)
 
+    def mix_bandwidth(
+        self, level: TileLevel | str, loaded_bytes: float, stored_bytes: float
+    ) -> float:
+        """Return the best rate of a memory for loads and stores in some proportion.
+
+        Parameters
+        ----------
+        level : TileLevel or str
+            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
+        loaded_bytes, stored_bytes : float
+            Bytes of the mix, zero or more, not both zero.
+
+        Returns
+        -------
+        float
+            GB/s of all threads together, loaded and stored bytes; see
+            `brickprof.core.metrics.mix_bandwidth`. That of loads where nothing else was measured.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` names no memory, or the bytes are negative, not finite or all zero.
+        """
+        total = loaded_bytes + stored_bytes
+        stored_share = metrics.share(stored_bytes, total)
+        if not total:
+            raise ValueError("loaded_bytes and stored_bytes must not both be 0")
+        return metrics.mix_bandwidth(self._kinds(level), stored_share) or self.best_bandwidth(level)
+
+    def best_bandwidth(self, level: TileLevel | str) -> float:
+        """Return the best rate of a memory for loads and stores in any proportion.
+
+        Parameters
+        ----------
+        level : TileLevel or str
+            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
+
+        Returns
+        -------
+        float
+            GB/s of all threads together.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` names no memory.
+        """
+        return max(rate for _, rate in self._kinds(level))
+
+    def _kinds(self, level: TileLevel | str) -> list[tuple[float, float]]:
+        """Return the share of stored bytes and the rate of each kind of traffic of a memory."""
+        memory = _memory(level)
+        kinds = [(0.0, self.bandwidth_gbs[memory])]
+        for kind, share in STORED_SHARES.items():
+            rate = self.traffic_gbs.get(f"{memory} {kind}")
+            if rate is not None:
+                kinds.append((share, rate))
+        return kinds
+
     def ridge(self, level: TileLevel | str) -> float:
         """Return the arithmetic intensity at which a memory's roof meets the peak.
 
-        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: peak / bandwidth.
+        Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: peak / bandwidth, where the
+        bandwidth is `best_bandwidth`.
 
         Parameters
         ----------
@@ -177,13 +290,13 @@ class Roofs:
         TypeError, ValueError
             If `level` names no memory.
         """
-        return metrics.ridge_point(self.peak_gflops, self.bandwidth_gbs[_memory(level)])
+        return metrics.ridge_point(self.peak_gflops, self.best_bandwidth(level))
 
     def attainable(self, level: TileLevel | str, intensity: float) -> float:
         """Return the rate that the roofline allows at an arithmetic intensity.
 
         Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009:
-        min(peak, intensity x bandwidth).
+        min(peak, intensity x bandwidth), where the bandwidth is `best_bandwidth`.
 
         Parameters
         ----------
@@ -202,7 +315,7 @@ class Roofs:
         TypeError, ValueError
             If `level` names no memory, or `intensity` is negative or not finite.
         """
-        bandwidth = self.bandwidth_gbs[_memory(level)]
+        bandwidth = self.best_bandwidth(level)
         return metrics.attainable_gflops(self.peak_gflops, _intensity(intensity), bandwidth)
 
     def attainable_per_thread(self, level: TileLevel | str, intensity: float) -> float:
@@ -233,7 +346,7 @@ class Roofs:
         -------
         dict
         """
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
             name: dict(value) if isinstance(value, FrozenMap) else value
             for name, value in values.items()
@@ -261,8 +374,11 @@ class Roofs:
         root = JsonValue.of(data, "roofs", RoofsError)
         return root.build(
             cls,
-            *(field.name for field in fields(cls) if field.name not in _MAP_KEYS),
-            **{name: _known(root[name], keys) for name, keys in _MAP_KEYS.items()},
+            *(one.name for one in fields(cls) if one.name not in _MAP_KEYS),
+            **{
+                name: _known(root.optional(name, {}) if name in _NEWER else root[name], keys)
+                for name, keys in _MAP_KEYS.items()
+            },
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -93,11 +95,10 @@ def load_roofs(
     return found.for_dtype(element) if found and element in found.peak_by_dtype else None
 
 
-def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None) -> Path:
-    """Keep roofs for later, unless better ones of the same thread count and ISA are kept already.
-
-    Steady roofs are better than noisy ones, then full ones than quick ones, then newer ones than
-    older ones.
+def store_roofs(
+    roofs: Roofs, machine: Machine, folder: str | Path | None = None, *, force: bool = False
+) -> Path:
+    """Keep roofs for later, with what is better of those of the same thread count and ISA.
 
     The file is replaced in one step; a crash leaves the old one. Stored roofs of other thread
     counts and ISAs stay, also those that another process stores at the same time.
@@ -110,6 +111,8 @@ def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None
         The host.
     folder : str or Path, optional
         As for `roofs_path`; made, for its owner alone, if it is missing.
+    force : bool
+        Replace what is kept; otherwise see `better_roofs`.
 
     Returns
     -------
@@ -130,16 +133,86 @@ def store_roofs(roofs: Roofs, machine: Machine, folder: str | Path | None = None
         with locked(path):
             kept = _trusted(path, machine)
             key = (roofs.threads, roofs.isa)
-            kept[key] = better_roofs(kept.get(key, roofs), roofs)
+            kept[key] = roofs if force else better_roofs(kept.get(key, roofs), roofs)
             write_entries(path, fingerprint, [kept[key].to_json() for key in sorted(kept)])
     except OSError as error:
         raise RoofsError(f"cannot store roofs in {path}: {error.strerror or error}") from error
     return path
 
 
+def forget_roofs(machine: Machine, folder: str | Path | None = None) -> int:
+    """Remove all stored roofs of a machine.
+
+    Parameters
+    ----------
+    machine : Machine
+        The host.
+    folder : str or Path, optional
+        As for `roofs_path`.
+
+    Returns
+    -------
+    int
+        How many there were.
+
+    Raises
+    ------
+    RoofsError
+        If the file cannot be removed.
+    """
+    path = roofs_path(machine, folder)
+    if not path.exists():
+        return 0
+    try:
+        with locked(path):
+            found = len(_trusted(path, machine))
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RoofsError(f"cannot remove {path}: {error.strerror or error}") from error
+    return found
+
+
 def better_roofs(old: Roofs, new: Roofs) -> Roofs:
-    """Return the steady ones of two, then the full ones, then the newer ones, else `new`."""
-    return old if _rank(old) > _rank(new) else new
+    """Return what is better of two measurements of the same roofs.
+
+    A roof is an upper bound, and whatever disturbs a measurement lowers it: of two steady
+    measurements each figure's best counts. Of a steady and a noisy one, which may contradict
+    itself, the steady one counts alone, and of two noisy ones the newer.
+    """
+    if old.noisy or new.noisy:
+        return old if _rank(old) > _rank(new) else new
+    newer = max(new, old, key=lambda roofs: roofs.measured)
+    return replace(
+        newer,
+        method="full" if "full" in (old.method, new.method) else "quick",
+        peak_by_dtype=_best(old.peak_by_dtype, new.peak_by_dtype),
+        bandwidth_gbs=_best(old.bandwidth_gbs, new.bandwidth_gbs),
+        traffic_gbs=_best(old.traffic_gbs, new.traffic_gbs),
+        ceilings_gflops=_best(old.ceilings_gflops, new.ceilings_gflops),
+        latency_ns=_best(old.latency_ns, new.latency_ns, min),
+        spread=_spread(old, new),
+    )
+
+
+def _best(
+    old: Mapping[str, float],
+    new: Mapping[str, float],
+    pick: Callable[[float, float], float] = max,
+) -> dict[str, float]:
+    """Return the better one of each figure."""
+    return {
+        key: pick(old.get(key, new.get(key, 0.0)), new.get(key, old.get(key, 0.0)))
+        for key in {**old, **new}
+    }
+
+
+def _spread(old: Roofs, new: Roofs) -> dict[str, float]:
+    """Return the spread of the measurement that each figure is from."""
+    before, after = ({**one.peak_by_dtype, **one.bandwidth_gbs} for one in (old, new))
+    return {
+        key: (new if after.get(key, 0.0) >= before.get(key, 0.0) else old).spread[key]
+        for key in {**before, **after}
+    }
 
 
 def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Roofs, ...]:
@@ -164,7 +237,7 @@ def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Ro
 
 
 def _rank(roofs: Roofs) -> tuple[bool, bool, datetime]:
-    """Return what decides which roofs are better."""
+    """Return what decides which of two roofs counts, where one of them is noisy."""
     return (not roofs.noisy, roofs.method == "full", roofs.measured)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ from brickprof.calibration.probing import (
     Bytes,
     Figure,
     Probes,
+    Rates,
     Team,
+    interleaved_rates,
     round_of,
     steps_for,
     touched_buffers,
@@ -41,7 +43,9 @@ from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.core.errors import RoofsError
 from brickprof.machine import Cache, Machine
 from brickprof.roofline import MEMORY, load_roofs, roofs_path, store_roofs
+from brickprof.roofline.model import CEILINGS
 
+LATENCY_NS = 5
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 RATES = {"float32": 96, "float64": 48, "L1": 256, "L2": 128, "L3": 64, "DRAM": 16}
 TINY = Effort("quick", 3, 20_000, 20_000, 2 * MIB)
@@ -65,6 +69,7 @@ class FakeProbes:
         self.rates = rates
         self.names = {size: name for name, size in sets.items()}
         self.slow: dict[str, Iterator[int]] = {}
+        self.shared: set[str] = set()
         self.seen: dict[str, set[str]] = {}
         self.local = threading.local()
 
@@ -77,17 +82,48 @@ class FakeProbes:
         self._pass(name, buffer.nbytes * steps // self.rates[name])
         return buffer.nbytes * steps
 
+    def traffic(self, kind: str, buffer: Bytes, steps: int, isa: str) -> int:
+        name = self.names[buffer.nbytes]
+        self._pass(f"{name} {kind}", buffer.nbytes * steps // self.rates[name])
+        return 2 * buffer.nbytes * steps
+
+    def ceiling(self, name: str, dtype: str, steps: int, isa: str) -> int:
+        self._pass(f"{dtype} {name}", 1000 * steps)
+        return 1000 * steps * (CEILINGS.index(name) + 1)
+
+    def has(self, name: str, dtype: str, isa: str) -> bool:
+        return name not in ("nt-store", "quarter-width") and (name, dtype) != ("exp", "float64")
+
+    def latency(self, buffer: Bytes, steps: int) -> int:
+        self._pass("latency", LATENCY_NS * 100 * steps)
+        return 100 * steps
+
     def clock(self) -> int:
         return int(getattr(self.local, "now", 0))
+
+    def thread_clock(self) -> int:
+        return self.clock() - int(getattr(self.local, "off", 0))
 
     def _pass(self, name: str, ns: int) -> None:
         self.seen.setdefault(name, set()).add(threading.current_thread().name)
         factor = next(self.slow.get(name, iter(())), 1)
         self.local.now = self.clock() + ns * factor
+        if name in self.shared:
+            self.local.off = int(getattr(self.local, "off", 0)) + ns * factor // 2
 
     @property
     def probes(self) -> Probes:
-        return Probes(self.peak, self.load, self.clock)
+        return Probes(
+            self.peak,
+            self.load,
+            self.traffic,
+            self.ceiling,
+            lambda buffer, order: None,
+            self.latency,
+            self.has,
+            self.clock,
+            self.thread_clock,
+        )
 
 
 @pytest.fixture
@@ -113,6 +149,23 @@ def test_known_rates_come_out_exactly(threads: int) -> None:
     assert (roofs.method, roofs.noisy, roofs.verdict) == ("quick", False, "steady")
     assert roofs.working_set_bytes["DRAM"] >= 4 * 256 * KIB
     assert all(len(names) == threads for names in made.seen.values())
+    kinds = ("daxpy", "copy", "update", "store")
+    assert roofs.traffic_gbs == {
+        **{f"{name} {kind}": 2 * RATES[name] * threads for name in MEMORY for kind in kinds},
+        "DRAM zero-store": 2 * RATES["DRAM"] * threads,
+    }
+    assert roofs.ceilings_gflops == {
+        f"{dtype} {name}": (number + 1) * threads
+        for dtype in KERNEL_DTYPES
+        for number, name in enumerate(CEILINGS)
+        if made.has(name, dtype, "base")
+    }
+    assert roofs.latency_ns == dict.fromkeys(MEMORY, LATENCY_NS)
+
+
+def clocked(clock: Callable[[], int]) -> Probes:
+    """Return probes with a clock, by which threads are on a processor all the time."""
+    return Probes(clock=clock, thread_clock=clock)
 
 
 def test_a_round_lasts_from_the_first_start_to_the_last_end() -> None:
@@ -126,7 +179,8 @@ def test_a_round_lasts_from_the_first_start_to_the_last_end() -> None:
         return 10 * steps
 
     with Team(3) as team:
-        assert round_of(team, clock, Figure("L1", work, 1), 7) == (3 * 70, 300 + 2100 - 100, 700)
+        done = round_of(team, clocked(clock), Figure("L1", work, 1), 7)
+    assert done == (3 * 70, 300 + 2100 - 100, 700, 1.0)
 
 
 def test_data_is_fetched_before_the_clock_starts() -> None:
@@ -137,8 +191,9 @@ def test_data_is_fetched_before_the_clock_starts() -> None:
         return steps
 
     with Team(1) as team:
-        assert round_of(team, lambda: len(calls), Figure("L1", work, 3), 7) == (7, 1, 1)
-    assert calls == [3, 7]
+        figure = Figure("L1", work, 3, prepare=lambda rank: calls.append(-1))
+        assert round_of(team, clocked(lambda: len(calls)), figure, 7) == (7, 1, 1, 1.0)
+    assert calls == [-1, 3, 7]
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**9))
@@ -150,7 +205,7 @@ def test_rounds_are_about_as_long_as_aimed(ns_per_step: int, aim: int) -> None:
         return steps
 
     with Team(1) as team:
-        steps = steps_for(team, lambda: now[0], Figure("L1", work), aim)
+        steps = steps_for(team, clocked(lambda: now[0]), Figure("L1", work), aim)
     assert aim <= steps * ns_per_step < aim + ns_per_step or steps == 1
 
 
@@ -164,7 +219,75 @@ def test_an_interruption_does_not_pass_for_work(pilot: int, late_ns: int) -> Non
         return steps
 
     with Team(1) as team:
-        assert steps_for(team, lambda: now[0], Figure("L1", work), 80_000) == 8_000
+        assert steps_for(team, clocked(lambda: now[0]), Figure("L1", work), 80_000) == 8_000
+
+
+def test_rounds_off_the_processor_are_repeated_and_told() -> None:
+    def measured(off: list[int], repeats: int) -> Rates:
+        """Measure where the thread is off the processor for so long in each round."""
+        now, cpu, rounds = [0], [0], iter(off)
+
+        def work(rank: int, steps: int) -> int:
+            late = next(rounds)
+            now[0] += 100 + late
+            cpu[0] += 100
+            return 100
+
+        probes = Probes(clock=lambda: now[0], thread_clock=lambda: cpu[0])
+        with Team(1) as team:
+            figures = [Figure("L1", work)]
+            return interleaved_rates(team, probes, figures, {"L1": 1}, repeats, lambda: None)["L1"]
+
+    assert measured([0, 0], 2) == ([1.0, 1.0], False)
+    assert measured([2, 2], 2) == ([100 / 102] * 2, False)
+    assert measured([100, 0, 50, 0], 2) == ([1.0, 1.0], False)
+    assert measured([100, 100, 100, 0], 2) == ([1.0], False)
+    assert measured([100, 300, 100, 0, 0], 1) == ([0.5, 0.25], True)
+
+
+def test_roofs_of_a_busy_machine_are_noisy(fake: FakeProbes) -> None:
+    fake.shared = {"float32", "L3"}
+    roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=fake.probes)
+    assert roofs.noisy
+    assert roofs.verdict.startswith("disturbed: something else ran during float32, L3; ")
+    assert roofs.peak_by_dtype["float32"] == RATES["float32"]
+
+
+def test_threads_that_do_not_scale_are_told(fake: FakeProbes, tmp_path: Path) -> None:
+    calibrate(1)
+    for rate, noisy in ((RATES["float32"] * 11 // 20, True), (RATES["float32"] * 12 // 20, False)):
+        slow = FakeProbes(SMALL, 2, {**RATES, "float32": rate, "float64": 24})
+        fake.rates, fake.names, fake.local = slow.rates, slow.names, slow.local
+        roofs = calibrate(2, store=False)
+        assert roofs.noisy == noisy
+        assert ("2 threads reach" in roofs.verdict) == noisy
+
+
+def test_a_float64_over_half_of_float32_is_told() -> None:
+    made = FakeProbes(SMALL, rates={**RATES, "float64": 60})
+    roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
+    assert "implausible: float64 (60.0 GF/s) seems faster than half" in roofs.verdict
+
+
+def test_a_busy_machine_never_lowers_a_roof(fake: FakeProbes) -> None:
+    before = calibrate(1, isa="base")
+    fake.shared = {"float32"}
+    fake.rates = {name: rate // 2 for name, rate in RATES.items()}
+    assert calibrate(1, isa="base").noisy
+    assert load_roofs(SMALL, isa="base") == before
+    fake.shared = set()
+    assert not calibrate(1, isa="base").noisy
+    kept = load_roofs(SMALL, isa="base")
+    assert kept is not None
+    assert (kept.peak_by_dtype, kept.traffic_gbs) == (before.peak_by_dtype, before.traffic_gbs)
+    lower = calibrate(1, isa="base", force=True)
+    assert load_roofs(SMALL, isa="base") == lower != before
+
+
+def test_roofs_from_before_ceilings_are_measured_again(fake: FakeProbes) -> None:
+    older = replace(calibrate(1, store=False), traffic_gbs={}, ceilings_gflops={}, latency_ns={})
+    store_roofs(older, SMALL)
+    assert calibration.roofs(isa="base").traffic_gbs
 
 
 def test_more_threads_than_cores_are_told() -> None:
@@ -290,7 +413,7 @@ def test_working_sets_of_a_known_machine() -> None:
         "L1": 16 * KIB,
         "L2": 256 * KIB,
         "L3": 16 * MIB,
-        "DRAM": 256 * MIB,
+        "DRAM": 128 * MIB,
     }
     assert working_sets(MACHINE, 2, FULL, 2 * GIB)["L3"] == 8 * MIB
     assert working_sets(MACHINE, 2, FULL, 2 * GIB)["DRAM"] == 512 * MIB

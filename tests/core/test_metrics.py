@@ -39,12 +39,17 @@ ARGUMENTS = [
     (formula, name)
     for formula in FORMULAS
     for name in inspect.signature(formula).parameters
-    if name != "limit_percent"
+    if name not in ("limit_percent", "kinds")
 ]
 
 
 def test_every_formula_is_tested() -> None:
-    others = {metrics.attainable_gflops, metrics.bound_by, metrics.tiles_to_batch}
+    others = {
+        metrics.attainable_gflops,
+        metrics.bound_by,
+        metrics.mix_bandwidth,
+        metrics.tiles_to_batch,
+    }
     assert {ratio for ratio, _, _ in RATIOS} | others == set(FORMULAS)
 
 
@@ -193,6 +198,7 @@ def test_shares_are_not_clamped() -> None:
 @pytest.mark.parametrize("bad", [-1, -(2**64), -1e-300, float("nan"), float("inf"), -float("inf")])
 def test_bad_number_is_named(formula: Callable[..., object], name: str, bad: float) -> None:
     arguments = dict.fromkeys(inspect.signature(formula).parameters, 1.0) | {name: bad}
+    arguments |= {"kinds": [(0.0, 1.0)]} if formula is metrics.mix_bandwidth else {}
     with pytest.raises(ValueError, match=rf"^{name} must be a finite number >= 0"):
         formula(**arguments)
 
@@ -201,6 +207,7 @@ def test_bad_number_is_named(formula: Callable[..., object], name: str, bad: flo
 @pytest.mark.parametrize("bad", ["1", None, 1j, [1]])
 def test_what_is_no_number_is_named(formula: Callable[..., object], name: str, bad: object) -> None:
     arguments = dict.fromkeys(inspect.signature(formula).parameters, 1.0) | {name: bad}
+    arguments |= {"kinds": [(0.0, 1.0)]} if formula is metrics.mix_bandwidth else {}
     with pytest.raises(TypeError, match=rf"^{name} must be a number"):
         formula(**arguments)
 
@@ -211,3 +218,31 @@ def test_numpy_numbers_count_as_their_values(
 ) -> None:
     assert ratio(np.int64(2**62), np.int64(2**61)) == ratio(2**62, 2**61)
     assert ratio(np.float32(0.5), np.float32(3)) == ratio(0.5, 3.0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 1e4)), min_size=1, max_size=6),
+    st.floats(0, 1),
+)
+def test_a_mix_takes_the_least_time_of_all_pairs(
+    kinds: list[tuple[float, float]], stored: float
+) -> None:
+    rate = metrics.mix_bandwidth(kinds, stored)
+    shares = [share for share, _ in kinds]
+    if not min(shares) <= stored <= max(shares):
+        assert rate == 0.0
+        return
+    assert 0 < rate <= max(rate for _, rate in kinds) * (1 + 1e-9)
+    for share, of_kind in kinds:
+        if share == stored:
+            assert rate >= of_kind * (1 - 1e-9)
+
+
+def test_mixes_by_hand() -> None:
+    kinds = [(0.0, 10.0), (1.0, 5.0)]
+    assert metrics.mix_bandwidth(kinds, 0.5) == pytest.approx(1 / (0.05 + 0.1))
+    assert metrics.mix_bandwidth([*kinds, (0.5, 20.0)], 0.25) == pytest.approx(1 / (0.05 + 0.025))
+    with pytest.raises(ValueError, match="at most 1"):
+        metrics.mix_bandwidth(kinds, 1.5)
+    with pytest.raises(ValueError, match="at most 1"):
+        metrics.mix_bandwidth([(2.0, 1.0)], 0.5)

@@ -31,5 +31,9 @@
 #define FMA_f32(c, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b))
 #define FMA_f64(c, a, b) __asm__("vfmadd231pd %2, %1, %0" : "+x"(c) : "x"(a), "x"(b))
 #define FMA(c, a, b) JOIN(FMA, TYPE)(c, a, b)
+#define SQRT_f32(v) __asm__("vsqrtps %0, %0" : "+x"(v))
+#define SQRT_f64(v) __asm__("vsqrtpd %0, %0" : "+x"(v))
+#define SQRT(v) JOIN(SQRT, TYPE)(v)
+#define STREAM(p, v) __asm__ volatile("vmovntps %1, %0" : "=m"(*(V *)(p)) : "x"(v))
 #include "isa.tmpl.h"
 #endif

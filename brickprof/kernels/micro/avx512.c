@@ -45,5 +45,9 @@
 #define FUNNEL_SHIFT(a, b, by) ((V)JOIN(FUNNEL_SHIFT, TYPE)(a, b, by))
 #define REALIGN_DOTXF 4
 #define REALIGN_VECTORS 8
+#define SQRT_f32(v) __asm__("vsqrtps %0, %0" : "+v"(v))
+#define SQRT_f64(v) __asm__("vsqrtpd %0, %0" : "+v"(v))
+#define SQRT(v) JOIN(SQRT, TYPE)(v)
+#define STREAM(p, v) __asm__ volatile("vmovntps %1, %0" : "=m"(*(V *)(p)) : "v"(v))
 #include "isa.tmpl.h"
 #endif

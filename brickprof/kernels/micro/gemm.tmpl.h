@@ -245,7 +245,7 @@ static const bp_register_tile_fn F(register_tiles)[BP_MAX_ROWS + 1][4][2] = {
 #include "probe.tmpl.h"
 
 static const bp_micro_kernels F(micro_kernels) = {
-    MR, NR, LANES, WIDE, MAX_DOTXF, F(register_tiles), F(dotxfs), F(axpyf), F(pack), F(peak), F(load),
+    MR, NR, LANES, WIDE, MAX_DOTXF, F(register_tiles), F(dotxfs), F(axpyf), F(pack), PROBES,
 };
 
 #undef F
@@ -259,6 +259,17 @@ static const bp_micro_kernels F(micro_kernels) = {
 #undef PART_STORE
 #undef FUSED
 #undef REALIGNS
+#undef MULTIPLY_ADDS
+#undef OPERATIONS
+#undef KEEP_NOT
+#undef MULTIPLY_THEN_ADD
+#undef ADD_PRODUCT
+#undef DIVIDE
+#undef HALF_WIDTH
+#undef QUARTER_WIDTH
+#undef SQUARE_ROOTS
+#undef NT_STORES
+#undef PROBES
 #undef M
 #undef LANES
 #undef LINE

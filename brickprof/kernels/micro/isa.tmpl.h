@@ -88,5 +88,5 @@ static int supported(void) { return SUPPORTED; }
 
 const bp_isa JOIN(bp_isa, ISA) = {
     TEXT(ISA), supported, {[BP_FLOAT32] = &micro_kernels_f32, [BP_FLOAT64] = &micro_kernels_f64},
-    softmax, negate, divide, all_finite, rms_norm, swiglu, rotate,
+    softmax, negate, exponentials, divide, all_finite, rms_norm, swiglu, rotate,
 };

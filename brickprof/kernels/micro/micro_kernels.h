@@ -25,6 +25,21 @@ enum {
     BP_MATVEC_ROWS = 2,           /* rows of a dotxf of one vector that share a load of it */
 };
 
+/* Kinds of traffic and ceilings inside the core, by the names of brickprof.roofline.model. */
+enum { BP_STORE, BP_COPY, BP_UPDATE, BP_DAXPY, BP_NT_STORE, BP_ZERO_STORE, BP_TRAFFICS };
+enum {
+    BP_SCALAR,
+    BP_NO_FMA,
+    BP_CHAIN,
+    BP_SCALAR_CHAIN,
+    BP_SCALAR_ADD_CHAIN,
+    BP_HALF_WIDTH,
+    BP_QUARTER_WIDTH,
+    BP_DIVIDE,
+    BP_SQRT,
+    BP_CEILINGS,
+};
+
 /* One register tile: C (rows x n) = or += A (rows x k) B (k x n), where the function that is called
  * fixes the rows, the vectors of a row and the layout of A. A and B are of the storage type, C is of
  * the accumulation type. */
@@ -90,10 +105,13 @@ typedef struct bp_micro_kernels {
     void (*pack)(ptrdiff_t width, ptrdiff_t count, ptrdiff_t depth, const void *src,
                  ptrdiff_t vector_stride, ptrdiff_t depth_stride, void *dst);
 
-    /* Probes: `steps` rounds of independent multiply-adds, and one pass of loads over some bytes.
-     * Return the floating point operations and the bytes of it. */
+    /* Probes: `steps` rounds of independent multiply-adds, one pass of loads over some bytes, one
+     * pass of each kind of traffic, and rounds of each ceiling; NULL where the instruction set has
+     * no such. Return the floating point operations, or the bytes loaded and stored. */
     uint64_t (*peak)(uint64_t steps);
     uint64_t (*load)(const void *data, size_t bytes);
+    uint64_t (*traffic[BP_TRAFFICS])(void *data, size_t bytes);
+    uint64_t (*ceilings[BP_CEILINGS])(uint64_t steps);
 } bp_micro_kernels;
 
 /* Rows of one block of scores in an online softmax (M. Milakov, N. Gimelshein, "Online normalizer
@@ -119,6 +137,8 @@ typedef struct bp_isa {
     /* float32 operations around the products. */
     void (*softmax)(const bp_softmax_block *block);
     void (*negate)(float *data, ptrdiff_t count);
+    /* Probe: `steps` rounds of the exponentials of a softmax; returns their number. */
+    uint64_t (*exponentials)(uint64_t steps);
     /* out[i] = acc[i] / sum for `width` elements. */
     void (*divide)(const float *acc, float sum, float *out, ptrdiff_t width);
     int (*all_finite)(const float *data, ptrdiff_t rows, ptrdiff_t ld, ptrdiff_t width);

@@ -91,6 +91,20 @@ static void softmax(const bp_softmax_block *b) {
     }
 }
 
+/* Rounds of independent exponentials, the ceiling of a kernel that is made of them. */
+static uint64_t exponentials(uint64_t steps) {
+    V x[CHAIN], y;
+    for (int c = 0; c < CHAIN; c++) x[c] = splat(-0.5f);
+    for (uint64_t s = 0; s < steps; s++)
+#pragma GCC unroll 4
+        for (int c = 0; c < CHAIN; c++) {
+            KEEP(x[c]);
+            y = exp2_of(x[c] * 0x1.715476p+0f);
+            KEEP_VALUE(y);
+        }
+    return steps * CHAIN * LANES;
+}
+
 static void negate(float *data, ptrdiff_t count) {
     for (ptrdiff_t i = 0; i < count; i++) data[i] = -data[i];
 }

@@ -57,6 +57,8 @@ cdef extern from "kernels/micro/micro_kernels.h" nogil:
                      void *dst) noexcept nogil
         uint64_t (*peak)(uint64_t steps) noexcept nogil
         uint64_t (*load)(const void *data, size_t bytes) noexcept nogil
+        uint64_t (*traffic[6])(void *data, size_t bytes) noexcept nogil
+        uint64_t (*ceilings[9])(uint64_t steps) noexcept nogil
 
     void bp_run_register_tile(const bp_micro_kernels *micro, int rows, int vectors, bint by_rows,
                               const bp_register_tile *tile) noexcept
@@ -81,6 +83,7 @@ cdef extern from "kernels/micro/micro_kernels.h" nogil:
         const bp_micro_kernels **micro              # by bp_dtype, NULL where there are none
         void (*softmax)(const bp_softmax_block *block) noexcept nogil
         void (*negate)(float *data, Py_ssize_t count) noexcept nogil
+        uint64_t (*exponentials)(uint64_t steps) noexcept nogil
         void (*divide)(const float *acc, float sum, float *out, Py_ssize_t width) noexcept nogil
         int (*all_finite)(const float *data, Py_ssize_t rows, Py_ssize_t ld,
                           Py_ssize_t width) noexcept nogil
