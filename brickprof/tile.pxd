@@ -35,6 +35,7 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_SAMPLES
         BP_LISTS
         BP_OVERFULL
+        BP_UNOBSERVED
 
     ctypedef struct bp_sum:
         uint64_t low, carry
@@ -43,17 +44,23 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t count, timed, raw_ticks, ticks
 
     ctypedef struct bp_row:
-        uint64_t timed, skipped, undeclared, raw_ticks, ticks, child_raw, child_ticks
-        uint64_t min_ticks, max_ticks
-        bp_sum elements, flops, nbytes
+        uint64_t timed, skipped, undeclared, raw_ticks, ticks, child_raw, child_ticks, raised
+        uint64_t min_ticks, max_ticks, min_work, max_work
+        bp_sum elements, flops, nbytes, loaded, stored
+        uint64_t split
         uint64_t outer_raw, outer_timed, outer_skipped
         bp_inner *inner
         uint64_t started, chosen
         uint64_t *histogram
         uint32_t brick, itemsize
 
+    ctypedef struct bp_usage:
+        uint64_t wall_ticks, cpu_ns, system_ns
+        uint64_t minor_faults, major_faults, voluntary, involuntary, migrations
+
     ctypedef struct bp_brick:
         bp_row *rows
+        bp_usage usage
         uint64_t histograms[3][1920]    # BP_LEVELS, BP_BUCKETS
 
     ctypedef struct bp_frame:
@@ -80,6 +87,9 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t pending_ticks, manual_ticks, serial, sample_every, random
         bp_event *events
         uint64_t events_capacity, events_used, events_dropped
+        uint64_t entry_points, observe_at, observe_ticks
+        void (*observe)(bp_recorder *recorder) noexcept
+        int named
         bp_frame *frames
 
     uint64_t bp_read_clock(uint32_t clock) noexcept
@@ -90,9 +100,12 @@ cdef extern from "brickprof/tile.h" nogil:
     void bp_flush_pending(bp_recorder *recorder) noexcept
     void bp_pop(bp_recorder *recorder, uint64_t now, uint64_t elements, uint64_t flops,
                 uint64_t nbytes, const bp_cost *cost) noexcept
+    void bp_split(bp_recorder *recorder, uint64_t loaded, uint64_t stored) noexcept
     void bp_start(bp_recorder *recorder, int level, uint64_t row, uint64_t col) noexcept
     void bp_stop(bp_recorder *recorder, uint64_t elements, uint64_t flops,
                  uint64_t nbytes) noexcept
+    void bp_stop_split(bp_recorder *recorder, uint64_t elements, uint64_t flops,
+                       uint64_t loaded, uint64_t stored) noexcept
 
 
 cdef inline bp_recorder *bp_recorder_of(object handle) except? NULL:

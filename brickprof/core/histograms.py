@@ -88,7 +88,8 @@ def percentile_ns(histogram: Histogram, p: float, lowest: int, highest: int) -> 
     if samples == 0:
         return 0
     # Exact, and of the decimal that the caller wrote: in binary, 7 / 100 * 100 is above 7.
-    rank = max(math.ceil(Fraction(str(p)) * samples / 100), 1)
+    exact = -(-p * samples // 100) if type(p) is int else _ceil_share(p, samples)
+    rank = max(int(exact), 1)
     if rank <= 1:
         return lowest
     if rank >= samples:
@@ -100,3 +101,8 @@ def percentile_ns(histogram: Histogram, p: float, lowest: int, highest: int) -> 
             low, high = bucket_bounds(bucket)
             return min(max((low + high) // 2, lowest), highest)
     return highest
+
+
+def _ceil_share(p: float, samples: int) -> int:
+    """Return p percent of a number of samples, rounded up."""
+    return math.ceil(Fraction(str(p)) * samples / 100)

@@ -8,6 +8,7 @@ from brickprof.tile cimport BP_UNDECLARED
 
 cdef extern from "profiler/small_int.h":
     bint bp_small_int(PyObject *x, uint64_t *value) noexcept
+    void bp_take_numpy_ints(object int64, object int32) noexcept
 
 
 cdef PyObject *MACRO
@@ -43,6 +44,11 @@ cdef inline uint64_t as_count(object value, str name) except? 0xFEFEFEFEFEFEFEFE
     return as_count_slow(value, name)
 
 
+cdef struct tile_bytes:
+    bint split                      # whether loaded and stored bytes are known apart
+    uint64_t loaded, stored, total
+
+
 cdef inline uint64_t as_nbytes(object value) except? 0xFEFEFEFEFEFEFEFE:
     """Return bytes, or BP_UNDECLARED for None."""
     cdef uint64_t nbytes
@@ -52,3 +58,17 @@ cdef inline uint64_t as_nbytes(object value) except? 0xFEFEFEFEFEFEFEFE:
     if nbytes == BP_UNDECLARED:
         raise ValueError("nbytes must be in [0, 2**64 - 1)")
     return nbytes
+
+
+cdef tile_bytes as_split_bytes(object nbytes, object loaded, object stored) except *
+
+
+cdef inline tile_bytes as_tile_bytes(object nbytes, object loaded, object stored) except *:
+    """Return what a tile declares of its bytes."""
+    cdef tile_bytes declared
+    if loaded is not None or stored is not None:
+        return as_split_bytes(nbytes, loaded, stored)
+    declared.split = False
+    declared.loaded = declared.stored = 0
+    declared.total = as_nbytes(nbytes)
+    return declared

@@ -8,7 +8,7 @@ from numbers import Rational, Real
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from brickprof.tile cimport BP_LEVELS
+from brickprof.tile cimport BP_LEVELS, BP_UNDECLARED
 
 import numpy as np
 
@@ -45,6 +45,21 @@ cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
     if not 0 <= number < 1 << 64:
         raise ValueError(f"{name} must be in [0, 2**64), got {value!r}")
     return number
+
+
+cdef tile_bytes as_split_bytes(object nbytes, object loaded, object stored) except *:
+    """Return loaded and stored bytes; the one that is not given is 0."""
+    cdef tile_bytes declared
+    declared.split = True
+    declared.loaded = 0 if loaded is None else as_count(loaded, "loaded_bytes")
+    declared.stored = 0 if stored is None else as_count(stored, "stored_bytes")
+    declared.total = declared.loaded + declared.stored
+    if declared.total < declared.loaded or declared.total == BP_UNDECLARED:
+        raise ValueError("loaded_bytes and stored_bytes must add up to less than 2**64 - 1")
+    if nbytes is not None and as_nbytes(nbytes) != declared.total:
+        raise ValueError(
+            f"nbytes must be loaded_bytes + stored_bytes, {declared.total}, got {nbytes!r}")
+    return declared
 
 
 cdef tuple as_footprints(object sizes):

@@ -49,7 +49,14 @@ class BrickProfiler:
     def start_tile(self, level: TileLevel, row: _Count, col: _Count) -> TileTimer:
         """Start a tile and return its timer for `stop_tile`."""
     def stop_tile(
-        self, timer: TileTimer, elements: _Count, flops: _Count, nbytes: _Count | None = None
+        self,
+        timer: TileTimer,
+        elements: _Count,
+        flops: _Count,
+        nbytes: _Count | None = None,
+        *,
+        loaded_bytes: _Count | None = None,
+        stored_bytes: _Count | None = None,
     ) -> None:
         """Stop the innermost open tile and declare its work."""
     def tile(
@@ -61,6 +68,8 @@ class BrickProfiler:
         elements: _Count = 0,
         flops: _Count = 0,
         nbytes: _Count | None = None,
+        loaded_bytes: _Count | None = None,
+        stored_bytes: _Count | None = None,
     ) -> TileBlock:
         """Return a context manager that is one tile."""
     def recorders(

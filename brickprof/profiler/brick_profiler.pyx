@@ -5,7 +5,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.arguments cimport as_count, as_nbytes, level_of
+from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
 from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
@@ -16,7 +16,7 @@ from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport (
     OFF, TileBlock, TileTimer, check_start, check_stop, number_tile,
 )
-from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_pending
+from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_pending, bp_split
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -135,7 +135,8 @@ cdef class BrickProfiler(ProfilerState):
             timer.frame.start = bp_now(recorder.c)
         return timer
 
-    def stop_tile(self, TileTimer timer not None, elements, flops, nbytes=None):
+    def stop_tile(self, TileTimer timer not None, elements, flops, nbytes=None, *,
+                  loaded_bytes=None, stored_bytes=None):
         """Stop the innermost open tile and declare its work.
 
         Parameters
@@ -146,6 +147,9 @@ cdef class BrickProfiler(ProfilerState):
             Elements produced and floating point operations done.
         nbytes : int, optional
             Bytes between the level's cache and the core; assumed from `elements` when None.
+        loaded_bytes, stored_bytes : int, optional
+            The same apart, in place of `nbytes`; where one is given, the other is 0 by default.
+            The tile is then held against what the cache gives such a mix.
 
         Raises
         ------
@@ -153,10 +157,12 @@ cdef class BrickProfiler(ProfilerState):
             If the tile is not the innermost one open on this thread, was stopped already, or
             belongs to another profiler or thread. Nothing is recorded then.
         TypeError, ValueError
-            If a count is no whole number in [0, 2**64); the tile then stays open.
+            If a count is no whole number in [0, 2**64), or `nbytes` is given and not the sum of
+            the other two; the tile then stays open.
         """
         global slow_stops
-        cdef uint64_t stop, n_elements, n_flops, n_bytes
+        cdef uint64_t stop, n_elements, n_flops
+        cdef tile_bytes n_bytes
         slow_stops += 1
         if not timer.live:
             if timer is OFF:
@@ -166,13 +172,17 @@ cdef class BrickProfiler(ProfilerState):
         # A count may be an object whose __index__ comes back here, so counts are read first.
         n_elements = as_count(elements, "elements")
         n_flops = as_count(flops, "flops")
-        n_bytes = as_nbytes(nbytes)
+        n_bytes = as_tile_bytes(nbytes, loaded_bytes, stored_bytes)
         check_stop(self, timer)
         timer.live = False
+        if n_bytes.split:
+            bp_split((<Recorder> timer.recorder).c, n_bytes.loaded, n_bytes.stored)
         bp_flush_pending((<Recorder> timer.recorder).c)
-        bp_pop((<Recorder> timer.recorder).c, stop, n_elements, n_flops, n_bytes, &self.call_cost)
+        bp_pop((<Recorder> timer.recorder).c, stop, n_elements, n_flops, n_bytes.total,
+               &self.call_cost)
 
-    def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None):
+    def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None, loaded_bytes=None,
+             stored_bytes=None):
         """Return a context manager that is one tile; arguments as of start_tile and stop_tile."""
         cdef TileBlock block = TileBlock.__new__(TileBlock)
         block.profiler = self
@@ -181,7 +191,7 @@ cdef class BrickProfiler(ProfilerState):
         block.col = as_count(col, "col")
         block.elements = as_count(elements, "elements")
         block.flops = as_count(flops, "flops")
-        block.nbytes = as_nbytes(nbytes)
+        block.nbytes = as_tile_bytes(nbytes, loaded_bytes, stored_bytes)
         return block
 
     def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
@@ -222,7 +232,7 @@ cdef class BrickProfiler(ProfilerState):
 
         Arguments and errors are as of `recorders`.
         """
-        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa, False)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.
@@ -231,7 +241,11 @@ cdef class BrickProfiler(ProfilerState):
         ------
         TypeError
             If `level` is no TileLevel.
+        KeyError
+            If no brick of that name was ever entered.
         """
+        if brick is not None and brick not in self.usage_by_name:
+            raise KeyError(brick)
         return summed_tiles(tiles_of(self, level_of(level)), level, brick)
 
     def all_tile_stats(self):

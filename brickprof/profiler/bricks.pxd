@@ -12,6 +12,7 @@ cdef class BrickUsage:
     cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
     cdef list footprint_bytes       # by level, the largest declared
     cdef set isas                   # that it was entered with
+    cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
     cdef uint64_t resets
 
     cdef int enter(self, tuple indices, uint64_t now) except -1
@@ -36,4 +37,5 @@ cdef class BrickVisit:
     cdef int end(self, uint64_t now) except -1
 
 
+cdef int count_ns(dict histogram, uint64_t ns) except -1
 cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1

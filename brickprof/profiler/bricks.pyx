@@ -4,7 +4,7 @@ cimport cython
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.recorder cimport Recorder
-from brickprof.tile cimport BP_LEVELS
+from brickprof.tile cimport BP_LEVELS, bp_bucket
 
 from brickprof.core.dtypes import itemsize_of
 
@@ -17,6 +17,7 @@ cdef class BrickUsage:
     def __cinit__(self):
         self.held = {}
         self.teams = {}
+        self.call_times, self.call_paces = {}, {}
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
 
@@ -49,6 +50,7 @@ cdef class BrickUsage:
         self.since = now
         self.ticks = 0
         self.teams = {}
+        self.call_times, self.call_paces = {}, {}
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
         self.resets += 1
@@ -85,6 +87,13 @@ cdef class BrickVisit:
     cdef int end(self, uint64_t now) except -1:
         """Leave the brick."""
         return self.usage.leave(self.indices, now)
+
+
+cdef int count_ns(dict histogram, uint64_t ns) except -1:
+    """Count a time in a histogram by bucket."""
+    bucket = bp_bucket(ns)
+    histogram[bucket] = histogram.get(bucket, 0) + 1
+    return 0
 
 
 cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1:

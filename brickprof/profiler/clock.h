@@ -14,4 +14,7 @@ int bp_clock_usable(uint32_t clock);
  * nanoseconds. Spins for as long. */
 double bp_clock_ns_per_tick(uint32_t clock);
 
+/* The least nanoseconds by which two readings that differ are apart: the clock's resolution. */
+double bp_clock_step_ns(uint32_t clock, double ns_per_tick);
+
 #endif

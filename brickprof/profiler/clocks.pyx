@@ -9,6 +9,7 @@ cdef extern from "profiler/clock.h":
     uint32_t bp_clock_choose(const char **reason)
     bint bp_clock_usable(uint32_t clock)
     double bp_clock_ns_per_tick(uint32_t clock)
+    double bp_clock_step_ns(uint32_t clock, double ns_per_tick)
 
 
 cdef dict CLOCKS = {
@@ -16,6 +17,7 @@ cdef dict CLOCKS = {
     "manual": BP_CLOCK_MANUAL,
 }
 cdef dict ticks_known = {}          # clock -> ns per tick, measured once in a process
+cdef dict steps_known = {}          # clock -> ns of its least step
 
 
 cdef tuple choose_clock(object name):
@@ -37,3 +39,10 @@ cdef double ns_per_tick(uint32_t clock) except -1:
     if clock not in ticks_known:
         ticks_known[clock] = bp_clock_ns_per_tick(clock)
     return ticks_known[clock]
+
+
+cdef double step_ns(uint32_t clock) except -1:
+    """Return the resolution of a clock in nanoseconds; 0 for the manual one."""
+    if clock not in steps_known:
+        steps_known[clock] = bp_clock_step_ns(clock, ns_per_tick(clock))
+    return steps_known[clock]

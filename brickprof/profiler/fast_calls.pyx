@@ -5,11 +5,13 @@ what a pair costs. The functions here do the same where nothing is out of the or
 that out before they change anything, and in all other cases call the methods that Cython made.
 """
 
+import numpy as np
+
 from cpython.object cimport PyObject, Py_TYPE
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.arguments cimport MACRO, MICRO, MIDI, bp_small_int
+from brickprof.profiler.arguments cimport MACRO, MICRO, MIDI, bp_small_int, bp_take_numpy_ints
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, bp_last, cached_recorder, current_recorder
 from brickprof.profiler.tiles cimport OFF, TileTimer, may_start, number_tile
@@ -45,6 +47,8 @@ cdef extern from *:
         destructor tp_dealloc
     PyObject *PyObject_Init(PyObject *memory, PyTypeObject *type) noexcept
 
+
+bp_take_numpy_ints(np.int64, np.int32)
 
 cdef PyMethodDef fast_start, fast_stop
 cdef bp_fastcall slow_start, slow_stop

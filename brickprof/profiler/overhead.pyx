@@ -1,73 +1,158 @@
 """What a start/stop pair costs through each entry point, calibrated once in a process."""
 
-from libc.stdint cimport UINT64_MAX, uint64_t
+from statistics import median
 
-from brickprof.profiler.clocks cimport ns_per_tick
-from brickprof.profiler.recorder cimport Recorder, measure_nogil_pair
+from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.string cimport memset
+
+from brickprof.profiler.clocks cimport ns_per_tick, step_ns
+from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
-from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock
+from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock, bp_recorder, bp_row
 
 from brickprof.profiler import empty_pairs
 from brickprof.recording import Overhead
 
 
-cdef dict costs_known = {}          # clock -> the costs of the three entry points
+cdef extern from "profiler/pair_cost.h":
+    const int BP_ALONE
+    const int BP_CONTEXTS
+    ctypedef struct bp_work:
+        pass
+    uint64_t bp_time_context(bp_recorder *recorder, bp_work *work, int context, int pairs,
+                             bint timed) noexcept
 
 
-cdef bp_cost cost_of(ProfilerState profiler, str entry_point):
+# Nogil contexts that were not tried may lie outside those that were.
+cdef double MARGIN = 1.3
+cdef int CALLS = 4
+cdef tuple ENTRY_POINTS = ("c", "python", "block")
+cdef dict overheads_known = {}      # clock -> Overhead, and ticks of a skipped pair by entry point
+
+
+cdef bp_cost cost_of(ProfilerState profiler, int number, double skipped):
     """Turn an Overhead's nanoseconds for one entry point into ticks."""
     cdef bp_cost cost
     info = profiler.overhead_info
+    entry_point = ENTRY_POINTS[number]
     cost.inside = round(getattr(info, entry_point + "_inside") / profiler.ns_per_tick)
     cost.pair = round(getattr(info, entry_point + "_pair") / profiler.ns_per_tick)
-    cost.skipped = 0
+    cost.skipped = round(skipped)
     return cost
 
 
-cdef object overhead_of(ProfilerState profiler):
-    """Turn the measured ticks of all entry points into an Overhead in nanoseconds."""
-    cdef double ns = profiler.ns_per_tick
-    return Overhead(
-        c_pair=profiler.c_cost.pair * ns, c_inside=profiler.c_cost.inside * ns,
-        python_pair=profiler.call_cost.pair * ns, python_inside=profiler.call_cost.inside * ns,
-        block_pair=profiler.block_cost.pair * ns, block_inside=profiler.block_cost.inside * ns)
+cdef tuple least_ticks(ProfilerState profiler, object function, object work, int calls):
+    """Return the shortest time of CALLS calls of a function, and the tiles' own time in it.
 
-
-cdef uint64_t min_ticks_of(ProfilerState profiler, object function):
-    """Return the shortest time of many calls of a function of a profiler, in ticks."""
-    cdef uint64_t fastest = UINT64_MAX, before
-    cdef int batch
-    for batch in range(1000):
-        before = bp_read_clock(profiler.clock)
-        function(profiler)
-        fastest = min(fastest, bp_read_clock(profiler.clock) - before)
-    return fastest
-
-
-cdef bp_cost measure_python_pair(ProfilerState profiler, object pairs):
-    """Return the least that an empty pair from Python costs, in ticks."""
+    A clock that moves in steps is then known to a fraction of one.
+    """
+    cdef uint64_t fastest = UINT64_MAX, inside = 0, before, took, raw_before
     cdef Recorder recorder = current_recorder(profiler)
-    cdef uint64_t baseline = min_ticks_of(profiler, empty_pairs.no_pairs)
-    cdef bp_cost cost
-    recorder.clear()
-    recorder.sample(1)
-    cost.pair = (min_ticks_of(profiler, pairs) - baseline) // empty_pairs.PAIRS
-    cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
+    cdef bp_row *row = &recorder.c.brick.rows[<int> BP_MICRO]
+    cdef int call
+    for call in range(calls):
+        raw_before = row.raw_ticks
+        before = bp_read_clock(profiler.clock)
+        function(profiler, work)
+        function(profiler, work)
+        function(profiler, work)
+        function(profiler, work)
+        took = bp_read_clock(profiler.clock) - before
+        if took < fastest:
+            fastest, inside = took, row.raw_ticks - raw_before
+    return fastest, inside
+
+
+cdef tuple python_context(ProfilerState profiler, object pairs, object baseline, object work):
+    """Return the ticks of a pair from Python, in all and between its clock readings."""
+    cdef int calls = 100
+    work_ticks, _ = least_ticks(profiler, baseline, work, calls)
+    ticks, inside = least_ticks(profiler, pairs, work, calls)
+    pairs_timed = <double> CALLS * empty_pairs.PAIRS
+    own_work = work_ticks if baseline is empty_pairs.work_alone else 0
+    return (ticks - work_ticks) / pairs_timed, (inside - own_work) / pairs_timed
+
+
+cdef double python_skipped(ProfilerState profiler, object pairs):
+    """Return the ticks of a pair from Python that sampling skips."""
+    cdef Recorder recorder = current_recorder(profiler)
+    baseline, _ = least_ticks(profiler, empty_pairs.no_pairs, None, 100)
     recorder.sample(UINT64_MAX)
     recorder.c.brick.rows[<int> BP_MICRO].started = 1
-    cost.skipped = (min_ticks_of(profiler, pairs) - baseline) // empty_pairs.PAIRS
-    return cost
+    ticks, _ = least_ticks(profiler, pairs, None, 100)
+    recorder.sample(1)
+    return max((ticks - baseline) / <double> (CALLS * empty_pairs.PAIRS), 0.0)
 
 
-cdef tuple measure_costs(ProfilerState profiler, object make):
+cdef tuple nogil_context(Recorder recorder, int context):
+    """Return the ticks of a nogil pair in a context, in all and between its clock readings."""
+    cdef bp_work work
+    cdef uint64_t alone = UINT64_MAX, timed = UINT64_MAX, inside = 0, took, raw_before
+    cdef bp_row *row
+    cdef int batch, pairs = 64
+    memset(&work, 0, sizeof(bp_work))
+    recorder.c.brick = recorder.brick(0, 4)
+    row = &recorder.c.brick.rows[<int> BP_MICRO]
+    for batch in range(200):
+        alone = min(alone, bp_time_context(recorder.c, &work, context, pairs, False))
+        raw_before = row.raw_ticks
+        took = bp_time_context(recorder.c, &work, context, pairs, True)
+        if took < timed:
+            timed, inside = took, row.raw_ticks - raw_before
+    # A loop without anything in it is no work that would be in the tiles.
+    between = <double> inside - (0 if context == BP_ALONE else <double> alone)
+    return (<double> timed - <double> alone) / pairs, between / pairs
+
+
+cdef double nogil_skipped(Recorder recorder):
+    """Return the ticks of a nogil pair that sampling skips."""
+    cdef bp_work work
+    cdef uint64_t ticks = UINT64_MAX
+    cdef int batch, pairs = 64
+    memset(&work, 0, sizeof(bp_work))
+    recorder.sample(UINT64_MAX)
+    recorder.c.brick.rows[<int> BP_MICRO].started = 1
+    for batch in range(200):
+        ticks = min(ticks, bp_time_context(recorder.c, &work, BP_ALONE, pairs, True))
+    recorder.sample(1)
+    return ticks / <double> pairs
+
+
+cdef dict interval(str entry_point, list contexts, double ns, double margin):
+    """Return the medians and the errors of an entry point's costs as fields of an Overhead.
+
+    What is between the readings may be negative: the processor reads the clock ahead of work that
+    is still under way, and ends that while it runs the rest of the pair.
+    """
+    fields = {}
+    for name, costs in (("pair", [max(pair * ns, 0.0) for pair, _ in contexts]),
+                        ("inside", [inside * ns for _, inside in contexts])):
+        middle = max(median(costs), 0.0)
+        fields[f"{entry_point}_{name}"] = middle
+        fields[f"{entry_point}_{name}_error"] = (
+            margin * max(max(costs) - middle, middle - min(costs)))
+    return fields
+
+
+cdef tuple measure_overhead(ProfilerState profiler, object make):
     """Measure what a pair costs through each entry point, on a profiler of its own."""
     cdef ProfilerState scratch = make(clock=profiler.clock_name, overhead=Overhead())
     prepare(scratch, make)
     scratch.on = True
-    nogil = measure_nogil_pair(scratch.take_recorder())
-    call = measure_python_pair(scratch, empty_pairs.call_pairs)
-    block = measure_python_pair(scratch, empty_pairs.block_pairs)
-    return nogil, call, block
+    ns = profiler.ns_per_tick
+    recorder = scratch.take_recorder()
+    contexts = [nogil_context(recorder, context) for context in range(BP_CONTEXTS)]
+    fields, skipped = interval("c", contexts, ns, MARGIN), [nogil_skipped(recorder)]
+    calls = empty_pairs.numpy_calls()
+    for entry_point, alone, around in (
+            ("python", empty_pairs.call_pairs, empty_pairs.call_pairs_around),
+            ("block", empty_pairs.block_pairs, empty_pairs.block_pairs_around)):
+        contexts = [python_context(scratch, alone, empty_pairs.no_pairs, None)]
+        for call in calls:
+            contexts.append(python_context(scratch, around, empty_pairs.work_alone, call))
+        fields.update(interval(entry_point, contexts, ns, 1.0))
+        skipped.append(python_skipped(scratch, alone))
+    return Overhead(**fields), skipped
 
 
 cdef int prepare(ProfilerState profiler, object make) except -1:
@@ -79,14 +164,22 @@ cdef int prepare(ProfilerState profiler, object make) except -1:
         return 0
     profiler.ns_per_tick = ns_per_tick(profiler.clock)
     profiler.ns_per_tick_q32 = <uint64_t> (profiler.ns_per_tick * 4294967296.0 + 0.5)
+    profiler.step_ns = step_ns(profiler.clock)
+    skipped = [0.0] * len(ENTRY_POINTS)
     if profiler.overhead_info is None and profiler.clock != BP_CLOCK_MANUAL:
-        if profiler.clock not in costs_known:
-            costs_known[profiler.clock] = measure_costs(profiler, make)
-        profiler.c_cost, profiler.call_cost, profiler.block_cost = costs_known[profiler.clock]
-        profiler.overhead_info = overhead_of(profiler)
-    else:
-        profiler.overhead_info = profiler.overhead_info or Overhead()
-        profiler.c_cost = cost_of(profiler, "c")
-        profiler.call_cost = cost_of(profiler, "python")
-        profiler.block_cost = cost_of(profiler, "block")
+        if profiler.clock not in overheads_known:
+            overheads_known[profiler.clock] = measure_overhead(profiler, make)
+        profiler.overhead_info, skipped = overheads_known[profiler.clock]
+    elif profiler.overhead_info is None:
+        profiler.overhead_info = Overhead()
+    profiler.c_cost = cost_of(profiler, 0, skipped[0])
+    profiler.call_cost = cost_of(profiler, 1, skipped[1])
+    profiler.block_cost = cost_of(profiler, 2, skipped[2])
+    info = profiler.overhead_info
+    for number, entry_point in enumerate(ENTRY_POINTS):
+        pair_ns = getattr(info, entry_point + "_pair")
+        profiler.errors[number].inside = (
+            getattr(info, entry_point + "_inside_error") / profiler.ns_per_tick)
+        profiler.errors[number].pair = (
+            getattr(info, entry_point + "_pair_error") / pair_ns if pair_ns else 0.0)
     return 0

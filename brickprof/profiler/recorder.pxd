@@ -2,7 +2,17 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.tile cimport bp_brick, bp_cost, bp_frame, bp_recorder, bp_row
+from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row
+
+
+cdef enum:
+    BY_C = 1                        # bits of bp_recorder.entry_points, in the order of Overhead
+    BY_CALLS = 2
+    BY_BLOCKS = 4
+
+cdef struct cost_error:
+    double inside                   # of what is between the clock readings, in ticks
+    double pair                     # of a whole pair, as a share of it
 
 
 cdef class Recorder:
@@ -13,10 +23,15 @@ cdef class Recorder:
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
     cdef readonly int index
     cdef str thread
+    cdef cost_error cost_errors[3]  # by entry point
+    cdef double step_ticks          # of the clock
     cdef list entered               # BrickVisits of this thread that go on, outermost first
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
     cdef void sample(self, uint64_t every)
+    cdef void meet_thread(self, bint named)
+    cdef void observe(self)
+    cdef tuple usage(self, uint32_t brick_id)
     cdef Py_ssize_t depth(self)
     cdef Py_ssize_t orphans(self)
     cdef Py_ssize_t drop_to(self, bp_frame *frame)
@@ -24,10 +39,10 @@ cdef class Recorder:
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)
+    cdef tuple errors(self, bp_row *row, uint64_t count, tuple histogram)
     cdef tuple histogram(self, bp_row *row)
     cdef object outer_ticks(self, uint32_t brick_id)
     cdef void clear(self)
 
 
 cdef str misuse_text(uint32_t misuse)
-cdef bp_cost measure_nogil_pair(Recorder recorder)

@@ -2,19 +2,26 @@
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from libc.math cimport sqrt
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.tile cimport (
-    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH, BP_MICRO,
-    BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, bp_brick, bp_bucket,
-    bp_cost, bp_event, bp_frame, bp_ns, bp_read_clock, bp_recorder, bp_row, bp_start, bp_stop,
-    bp_sum,
+    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH,
+    BP_CLOCK_MANUAL, BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP,
+    BP_UNOBSERVED, bp_brick, bp_bucket, bp_event, bp_frame, bp_ns, bp_recorder, bp_row, bp_sum,
+    bp_usage,
 )
 
+from brickprof.core.histograms import bucket_bounds
 from brickprof.core.levels import TileLevel
 from brickprof.recording.tile_stats import TileStats
 
+
+cdef extern from "profiler/usage.h":
+    const int BP_OBSERVE_NS
+    void bp_observe(bp_recorder *recorder) noexcept
+    void bp_observe_since(bp_recorder *recorder, bint in_tiles) noexcept
 
 cdef extern from *:
     """
@@ -58,6 +65,44 @@ cdef object scaled(uint64_t ticks, uint64_t timed, uint64_t count):
     return (2 * <object> ticks * count + timed) // (2 * <object> timed)
 
 
+cdef object scaled_signed(int64_t ticks, uint64_t timed, uint64_t count):
+    """Estimate like `scaled` where the sum may be negative."""
+    if ticks >= 0:
+        return scaled(<uint64_t> ticks, timed, count)
+    return -scaled(<uint64_t> -ticks, timed, count)
+
+
+cdef cost_error largest_error(Recorder recorder):
+    """Return the largest errors of the costs of the entry points that were used."""
+    cdef cost_error largest
+    cdef int i
+    largest.inside = largest.pair = 0.0
+    for i in range(3):
+        if recorder.c.entry_points >> i & 1:
+            largest.inside = max(largest.inside, recorder.cost_errors[i].inside)
+            largest.pair = max(largest.pair, recorder.cost_errors[i].pair)
+    return largest
+
+
+cdef double pairs_inside(Recorder recorder, object taken):
+    """Return how many nogil pairs, the cheapest, would cost so many ticks."""
+    cdef uint64_t pair = recorder.c.cost.pair
+    return max(taken, 0) / <double> pair if pair else 0.0
+
+
+cdef double standard_error(tuple histogram, uint64_t timed):
+    """Return the error of the mean of timed tiles in nanoseconds, twice its standard deviation.
+
+    Of a single one nothing is known but its own time, which is then the error.
+    """
+    middles = [(sum(bucket_bounds(bucket)) / 2.0, tiles) for bucket, tiles in histogram]
+    mean = sum([ns * tiles for ns, tiles in middles]) / timed
+    if timed < 2:
+        return mean
+    squares = sum([tiles * (ns - mean) ** 2 for ns, tiles in middles])
+    return 2 * sqrt(squares / (timed - 1.0) / timed)
+
+
 @cython.no_gc
 cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
@@ -78,6 +123,10 @@ cdef class Recorder:
         if events_capacity:
             self.c.slow_path |= BP_LISTS
         self.sample(sample_every)
+        self.c.observe_at = UINT64_MAX
+        if clock != BP_CLOCK_MANUAL and ns_per_tick_q32:
+            self.c.observe = bp_observe
+            self.c.observe_ticks = (<uint64_t> BP_OBSERVE_NS << 32) // ns_per_tick_q32
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
         self.index = index
@@ -123,6 +172,32 @@ cdef class Recorder:
             self.c.slow_path |= BP_SAMPLES
         else:
             self.c.slow_path &= ~<uint32_t> BP_SAMPLES
+
+    cdef void meet_thread(self, bint named):
+        """Begin to observe the thread that gets this recorder, when it starts a tile."""
+        self.c.named = named
+        if self.c.observe != NULL:
+            self.c.slow_path |= BP_UNOBSERVED
+
+    cdef void observe(self):
+        """Add what happened on the calling thread, which holds this recorder, to its brick."""
+        if self.c.observe == NULL:
+            return
+        if self.c.slow_path & BP_UNOBSERVED:
+            self.c.observe(self.c)
+        else:
+            bp_observe_since(self.c, not self.c.named)
+
+    cdef tuple usage(self, uint32_t brick_id):
+        """Return what was seen of a thread in a brick, as the fields of a ThreadUsage."""
+        cdef bp_usage *seen
+        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+            return None
+        seen = &self.bricks[brick_id].usage
+        if not seen.wall_ticks:
+            return None
+        return (bp_ns(self.c, seen.wall_ticks), seen.cpu_ns, seen.system_ns, seen.minor_faults,
+                seen.major_faults, seen.voluntary, seen.involuntary, seen.migrations)
 
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
@@ -183,16 +258,20 @@ cdef class Recorder:
         if count == 0:
             return None
         q32 = <object> self.c.ns_per_tick_q32
-        total = scaled(row.ticks, row.timed, count)
+        total = scaled_signed(<int64_t> row.ticks, row.timed, count)
         raw_total = scaled(row.raw_ticks, row.timed, count)
         own = <object> <int64_t> (row.ticks - row.child_ticks)
         raw_own = <object> <int64_t> (row.raw_ticks - row.child_raw)
         if self.c.sample_every > 1:
-            own = total - sum([scaled(row.inner[i].ticks, row.inner[i].timed, row.inner[i].count)
-                               for i in range(BP_LEVELS)])
+            own = total - sum([
+                scaled_signed(<int64_t> row.inner[i].ticks, row.inner[i].timed, row.inner[i].count)
+                for i in range(BP_LEVELS)])
             raw_own = raw_total - sum([
                 scaled(row.inner[i].raw_ticks, row.inner[i].timed, row.inner[i].count)
                 for i in range(BP_LEVELS)])
+
+        histogram = self.histogram(row)
+        error, own_error = self.errors(row, count, histogram)
 
         def ns(ticks):
             return max(0, ticks * q32 + 0x80000000 >> 32)
@@ -204,16 +283,48 @@ cdef class Recorder:
             min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
             elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
             undeclared=row.undeclared,
-            histogram=self.histogram(row))
+            total_error_ns=ns(error), self_error_ns=ns(own_error),
+            loaded_bytes=as_int(row.loaded), stored_bytes=as_int(row.stored), split=row.split,
+            min_work=row.min_work, max_work=row.max_work,
+            histogram=histogram)
+
+    cdef tuple errors(self, bp_row *row, uint64_t count, tuple histogram):
+        """Return half the intervals of a row's time and self time, in ticks.
+
+        Each timed tile's own time is within the error of what is between its clock readings, the
+        cost of the pairs inside it is known to a share, and what was added so that it holds the
+        tiles inside is an error in full. Readings are within a step: the difference of two has a
+        variance of step**2 / 6 where their phases are independent, and twice the deviation of the
+        sum of `n` is ``step * sqrt(2 n / 3)``.
+        """
+        cdef cost_error largest = largest_error(self)
+        taken = <object> row.raw_ticks + row.raised - <object> <int64_t> row.ticks
+        of_children = <object> row.child_raw - <object> <int64_t> row.child_ticks
+        steps = self.step_ticks * max(1.0, sqrt(2 * row.timed / 3.0))
+        own_pairs = row.timed * largest.inside + <double> row.raised + steps
+        error = own_pairs + max(taken, 0) * largest.pair
+        own = own_pairs + abs(taken - of_children) * largest.pair + (
+            largest.inside * pairs_inside(self, taken))
+        if row.timed < count and row.timed:
+            spread = standard_error(histogram, row.timed) * count * 4294967296.0
+            spread /= self.c.ns_per_tick_q32
+            factor = count / <double> row.timed
+            error = error * factor + spread
+            own = own * factor + spread
+        return round(error), round(own)
 
     cdef tuple histogram(self, bp_row *row):
         """Return the buckets of a row that are not empty, with its latest tile."""
         cdef uint64_t count
-        cdef uint32_t i, pending = BP_BUCKETS
+        cdef uint32_t i, first, last, pending = BP_BUCKETS
         if self.c.pending == row:
             pending = bp_bucket(bp_ns(self.c, self.c.pending_ticks))
         buckets = []
-        for i in range(BP_BUCKETS):
+        if not row.timed:
+            return ()
+        first = bp_bucket(bp_ns(self.c, row.min_ticks))
+        last = bp_bucket(bp_ns(self.c, row.max_ticks))
+        for i in range(first, last + 1):
             count = row.histogram[i] + (i == pending)
             if count:
                 buckets.append((i, count))
@@ -252,13 +363,14 @@ cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
     """Make a brick's rows those of no tile."""
     cdef bp_row *row
     cdef int level
+    memset(&brick.usage, 0, sizeof(bp_usage))
     for level in range(BP_LEVELS):
         row = &brick.rows[level]
         # A histogram that nothing was added to has no memory yet, and zeroing would give it some.
         if row.timed:
             memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
         memset(row, 0, sizeof(bp_row))
-        row.min_ticks = UINT64_MAX
+        row.min_ticks = row.min_work = UINT64_MAX
         row.histogram = brick.histograms[level]
         row.brick = brick_id
         row.itemsize = itemsize
@@ -276,31 +388,3 @@ cdef str misuse_text(uint32_t misuse):
     if misuse & BP_NO_SUCH_LEVEL:
         problems.append("a tile was started at a level that does not exist")
     return "; ".join(problems)
-
-
-cdef uint64_t time_nogil_pairs(bp_recorder *c, int pairs) noexcept nogil:
-    """Time a run of empty pairs, in ticks."""
-    cdef uint64_t before = bp_read_clock(c.clock)
-    cdef int i
-    for i in range(pairs):
-        bp_start(c, BP_MICRO, 0, 0)
-        bp_stop(c, 0, 0, 0)
-    return bp_read_clock(c.clock) - before
-
-
-cdef bp_cost measure_nogil_pair(Recorder recorder):
-    """Return the least that an empty nogil pair costs, timed and skipped by sampling, in ticks."""
-    cdef bp_cost cost
-    cdef uint64_t timed = UINT64_MAX, skipped = UINT64_MAX
-    cdef int batch, pairs = 64
-    recorder.c.brick = recorder.brick(0, 4)
-    for batch in range(200):
-        recorder.sample(1)
-        timed = min(timed, time_nogil_pairs(recorder.c, pairs))
-        recorder.sample(UINT64_MAX)
-        recorder.c.brick.rows[<int> BP_MICRO].started = 1
-        skipped = min(skipped, time_nogil_pairs(recorder.c, pairs))
-    cost.inside = recorder.c.brick.rows[<int> BP_MICRO].min_ticks
-    cost.pair = max(timed // pairs, cost.inside)
-    cost.skipped = skipped // pairs
-    return cost

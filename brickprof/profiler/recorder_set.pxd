@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.profiler.bricks cimport Brick
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
@@ -13,6 +14,7 @@ cdef class RecorderSet:
     cdef str isa                    # None where none is given
     cdef uint32_t brick_id          # known when entered
     cdef int threads
+    cdef bint for_nogil             # whether nogil code is to time tiles with them
     cdef list held                  # the Recorders, the calling thread's first; None when off
     cdef tuple handles
     cdef bp_recorder **c            # theirs; NULL when off
@@ -23,10 +25,14 @@ cdef class RecorderSet:
     cdef tuple footprint_bytes      # of a tile of each level; None where nothing is declared
     cdef list before                # by thread, ticks of tiles when entered; None if not measured
     cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
+    cdef bint outer_named           # of the calling thread's Recorder, when entered
+    cdef uint64_t flops[3]          # by level, of all Recorders, when entered; modulo 2**64
     cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
 
     cdef list take_recorders(self, Recorder own, uint32_t itemsize)
     cdef list tile_ticks(self)
+    cdef uint64_t flops_of(self, int level) noexcept
+    cdef int add_call(self, Brick brick, uint64_t now) except -1
     cdef list busy_ticks(self, uint64_t resets)
     cdef int note_waits(self, const uint64_t *ticks) except -1
     cdef int close_handles(self) except -1
@@ -36,4 +42,5 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa)
+                                  object dtype, object footprint_bytes, object isa,
+                                  bint for_nogil=*)

@@ -11,11 +11,11 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.profiler.arguments cimport (
     as_brick, as_dtype, as_footprints, as_isa, as_threads,
 )
-from brickprof.profiler.bricks cimport Brick, BrickVisit, leave_bricks
-from brickprof.profiler.recorder cimport Recorder, misuse_text
+from brickprof.profiler.bricks cimport Brick, BrickVisit, count_ns, leave_bricks
+from brickprof.profiler.recorder cimport BY_C, Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
-from brickprof.tile cimport BP_CAPSULE, BP_MICRO, bp_frame, bp_recorder
+from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder
 
 from brickprof.core.errors import TileNestingError
 
@@ -69,6 +69,9 @@ cdef class RecorderSet:
         held = self.take_recorders(recorder, brick.itemsize)
         self.outer = recorder.c.brick
         self.outer_base = recorder.c.base
+        recorder.observe()
+        self.outer_named = recorder.c.named
+        recorder.c.named = True
         recorder.c.brick = recorder.bricks[self.brick_id]
         self.base = recorder.c.base = recorder.c.top
         visit = BrickVisit.__new__(BrickVisit)
@@ -81,6 +84,8 @@ cdef class RecorderSet:
             brick.usage.declare(self.footprint_bytes)
         if self.isa is not None:
             brick.usage.isas.add(self.isa)
+        for level in range(BP_LEVELS):
+            self.flops[level] = self.flops_of(level)
         self.resets = brick.usage.resets
         self.opened = profiler.now()
         measures = self.threads > 1 and profiler.sample_every == 1
@@ -99,14 +104,40 @@ cdef class RecorderSet:
                     held.append(self.profiler.take_recorder())
                 recorder = held[i]
                 recorder.brick(self.brick_id, itemsize)
+                recorder.c.entry_points |= BY_C if self.for_nogil else 0
                 self.c[i] = recorder.c
         except MemoryError:
             self.profiler.idle += held[1:]
             raise
         for recorder in held[1:]:
             recorder.c.misuse = 0
+            recorder.meet_thread(True)
             recorder.c.brick = recorder.bricks[self.brick_id]
         return held
+
+    cdef uint64_t flops_of(self, int level) noexcept:
+        """Return the flops of a level of this brick in all recorders, modulo 2**64."""
+        cdef uint64_t flops = 0
+        cdef int i
+        for i in range(self.threads):
+            flops += self.c[i].brick.rows[level].flops.low
+        return flops
+
+    cdef int add_call(self, Brick brick, uint64_t now) except -1:
+        """Note how long a call took, and how long for its flops where it declared any."""
+        cdef uint64_t wall_ns, flops
+        cdef int level
+        brick.calls += 1
+        if self.resets != brick.usage.resets:
+            return 0
+        wall_ns = bp_ns(self.c[0], now - min(self.opened, now))
+        count_ns(brick.usage.call_times, wall_ns)
+        for level in range(BP_LEVELS):
+            flops = self.flops_of(level) - self.flops[level]
+            if flops:
+                return count_ns(brick.usage.call_paces,
+                                <uint64_t> min(wall_ns * 1e9 / flops, 18e18))
+        return 0
 
     cdef list tile_ticks(self):
         """Return for how long tiles right inside this brick were open so far, by thread."""
@@ -153,7 +184,9 @@ cdef class RecorderSet:
             leave_bricks(recorder, place, now)
             problems += self.take_back(recorder, 0, self.base)
             if self.outer.rows.brick != self.brick_id:
-                brick.calls += 1
+                self.add_call(brick, now)
+            recorder.observe()
+            recorder.c.named = self.outer_named
             recorder.c.brick = self.outer
             recorder.c.base = self.outer_base
         else:
@@ -199,10 +232,12 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa):
+                                  object dtype, object footprint_bytes, object isa,
+                                  bint for_nogil=True):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler
+    recorders.for_nogil = for_nogil
     recorders.name = as_brick(brick)
     recorders.dtype = as_dtype(dtype)
     recorders.threads = as_threads(threads)

@@ -14,7 +14,8 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import detect_machine
 from brickprof.machine.isas import default_isa
 from brickprof.recording import (
-    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, TileEvent, summed_tiles,
+    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, ThreadUsage,
+    TileEvent, sum_tile_stats,
 )
 from brickprof.roofline import Roofs, load_roofs
 
@@ -66,7 +67,22 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers):
         threads=max(threads, 1),
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
         teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
-        isas=tuple(sorted(usage.isas)))
+        isas=tuple(sorted(usage.isas)), usage=thread_usage(profiler, numbers),
+        call_times=tuple(sorted(usage.call_times.items())),
+        call_paces=tuple(sorted(usage.call_paces.items())))
+
+
+cdef tuple thread_usage(ProfilerState profiler, list numbers):
+    """Return what was seen of each thread in the bricks of some numbers, most wall time first."""
+    cdef Recorder recorder
+    cdef uint32_t number
+    found = []
+    for recorder in profiler.recorders_made:
+        seen = [recorder.usage(number) for number in numbers]
+        known = [one for one in seen if one is not None]
+        if known:
+            found.append(ThreadUsage(*map(sum, zip(*known))))
+    return tuple(sorted(found, reverse=True))
 
 
 cdef tuple brick_infos_of(ProfilerState profiler):
@@ -112,24 +128,38 @@ cdef str isa_of_roofs(object machine, tuple infos):
         return machine.isa
 
 
+cdef tuple stored_for(object machine, tuple infos):
+    """Return the stored roofs of the most threads, and those that other bricks ran with."""
+    default = isa_of_roofs(machine, infos)
+    kinds = {(info.threads, (info.isas or (default,))[0]) for info in infos}
+    most = max([info.threads for info in infos], default=1), default
+    found = {kind: load_roofs(machine, kind[0], isa=kind[1]) for kind in {most, *kinds}}
+    roofs = found.pop(most)
+    return roofs, tuple([found[kind] for kind in sorted(found) if found[kind] is not None])
+
+
 cdef object recording_of(ProfilerState profiler, object roofs):
     """Return all that was recorded so far as a Recording."""
     if roofs is not None and not isinstance(roofs, Roofs):
         raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
-    tiles = [tile for level in range(BP_LEVELS) for tile in tiles_of(profiler, level)]
+    tiles = {}
+    for level in range(BP_LEVELS):
+        for tile in tiles_of(profiler, level):
+            tiles.setdefault((tile.brick, tile.level), []).append(tile)
     infos = brick_infos_of(profiler)
     machine = detect_machine()
+    more_roofs = ()
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
-        threads = max([info.threads for info in infos], default=1)
-        roofs = load_roofs(machine, threads, isa=isa_of_roofs(machine, infos))
-    keys = sorted({(tile.brick, tile.level) for tile in tiles})
+        roofs, more_roofs = stored_for(machine, infos)
     events, dropped = events_of(profiler)
     return Recording(
-        tiles=tuple([summed_tiles(tiles, level, name) for name, level in keys]),
+        tiles=tuple([sum_tile_stats(tiles[name, level], level, name)
+                     for name, level in sorted(tiles)]),
         brick_infos=infos,
-        clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason),
+        clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason,
+                        profiler.step_ns),
         overhead=profiler.overhead_info or Overhead(),
-        machine=machine, roofs=roofs, sample_every=profiler.sample_every,
+        machine=machine, roofs=roofs, more_roofs=more_roofs, sample_every=profiler.sample_every,
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=profiler.abandoned + profiler.orphans(),
         events=events, events_dropped=dropped,

@@ -3,6 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
+from brickprof.profiler.arguments cimport tile_bytes
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport BP_MAX_DEPTH, bp_frame, bp_recorder
@@ -19,7 +20,8 @@ cdef class TileBlock:
     cdef ProfilerState profiler
     cdef Recorder recorder
     cdef bp_frame *frame
-    cdef uint64_t row, col, elements, flops, nbytes, serial
+    cdef uint64_t row, col, elements, flops, serial
+    cdef tile_bytes nbytes
     cdef int level
     cdef bint live
 

@@ -4,9 +4,9 @@ cimport cython
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.recorder cimport BY_BLOCKS, Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
-from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending
+from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending, bp_split
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -94,6 +94,7 @@ cdef class TileBlock:
         self.recorder = current_recorder(self.profiler)
         check_start(self.profiler, self.recorder, self.level)
         c = self.recorder.c
+        c.entry_points |= BY_BLOCKS
         bp_push(c, self.level, self.row, self.col)
         self.frame = c.top
         self.serial = number_tile(c)
@@ -133,5 +134,7 @@ cdef class TileBlock:
                     f"tile was left with others open inside it; all are abandoned. "
                     f"They were, outermost first: {inside}")
             return
+        if self.nbytes.split:
+            bp_split(c, self.nbytes.loaded, self.nbytes.stored)
         bp_flush_pending(c)
-        bp_pop(c, now, self.elements, self.flops, self.nbytes, &self.profiler.block_cost)
+        bp_pop(c, now, self.elements, self.flops, self.nbytes.total, &self.profiler.block_cost)

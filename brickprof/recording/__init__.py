@@ -14,7 +14,7 @@ from brickprof.recording.parts import (
     TileEvent,
 )
 from brickprof.recording.recording import Recording, load_recording
-from brickprof.recording.tile_stats import summed_tiles
+from brickprof.recording.tile_stats import sum_tile_stats, summed_tiles
 
 __all__ = [
     "DEFAULT_BRICK",
@@ -29,5 +29,6 @@ __all__ = [
     "load_recording",
     "merge_recordings",
     "merge_teams",
+    "sum_tile_stats",
     "summed_tiles",
 ]

@@ -94,8 +94,9 @@ class ThreadUsage:
 
     Parameters
     ----------
-    wall_ns, cpu_ns : int
-        Wall time that was observed, and the thread's time on a processor in it, in nanoseconds.
+    wall_ns, cpu_ns, system_ns : int
+        Wall time that was observed, the thread's time on a processor in it, and the part of that in
+        the kernel, in nanoseconds.
     minor_faults, major_faults : int
         Page faults without and with a read from disk.
     voluntary_switches, involuntary_switches : int
@@ -106,6 +107,7 @@ class ThreadUsage:
 
     wall_ns: int
     cpu_ns: int
+    system_ns: int = 0
     minor_faults: int = 0
     major_faults: int = 0
     voluntary_switches: int = 0

@@ -8,7 +8,7 @@ file is. Unknown fields are ignored, so that a later minor version may add some.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,12 @@ from brickprof.recording.codec import (
     read_roofs,
     read_tiles,
 )
-from brickprof.recording.parts import BrickInfo, ClockInfo, Overhead, TileEvent
-from brickprof.recording.tile_stats import TileStats, summed_tiles
+from brickprof.recording.parts import DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, TileEvent
+from brickprof.recording.tile_stats import TileStats, sum_tile_stats
 from brickprof.roofline import Roofs
+
+TileKey = tuple[str | None, TileLevel]
+"""A brick, or None for all, and a level."""
 
 SCHEMA = "brickprof-recording"
 """What the field ``schema`` of every saved recording says."""
@@ -96,6 +99,14 @@ class Recording:
     throttled_ns: int = 0
     created: str = ""
     version: str = ""
+    _tiles_of: dict[TileKey, list[TileStats]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index: dict[TileKey, list[TileStats]] = {}
+        for tile in self.tiles:
+            for brick in {tile.brick, None}:
+                index.setdefault((brick, tile.level), []).append(tile)
+        object.__setattr__(self, "_tiles_of", index)
 
     @property
     def bricks(self) -> tuple[str, ...]:
@@ -123,16 +134,21 @@ class Recording:
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
         """Return the statistics of a level, of one brick or summed over all.
 
-        A level without tiles, and a brick that was never entered, give empty statistics.
+        A level without tiles gives empty statistics.
 
         Raises
         ------
         TypeError
             If `level` is no TileLevel.
+        KeyError
+            If no brick of that name was recorded.
         """
         if not isinstance(level, TileLevel):
             raise TypeError(f"level must be a TileLevel, got {level!r}")
-        return summed_tiles(self.tiles, level, brick)
+        known = (brick, level) in self._tiles_of or brick in (None, DEFAULT_BRICK, *self.bricks)
+        if not known:
+            raise KeyError(brick)
+        return sum_tile_stats(self._tiles_of.get((brick, level), ()), level, brick)
 
     def with_roofs(self, roofs: Roofs | None) -> Recording:
         """Return the same recording held against other roofs."""

@@ -37,8 +37,11 @@ class Sum:
 
     def estimate(self, times: list[int]) -> int:
         """Scale the timed tiles' times to all, rounded to nearest."""
-        timed = len(times)
-        return (2 * sum(times) * self.count + timed) // (2 * timed) if timed else 0
+        timed, total = len(times), sum(times)
+        if not timed or timed == self.count:
+            return total
+        scaled = (2 * abs(total) * self.count + timed) // (2 * timed)
+        return scaled if total >= 0 else -scaled
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Row(Sum):
     """What is expected of a level."""
 
     work: list[Work] = field(default_factory=list)
+    raised: int = 0
     inner: dict[TileLevel, Sum] = field(default_factory=lambda: {lv: Sum() for lv in TileLevel})
     started: int = 0
     chosen: int = 0
@@ -54,21 +58,25 @@ class Row(Sum):
         """Return it as the profiler should."""
         total, raw_total = self.estimate(self.times), self.estimate(self.raws)
         inner = self.inner.values()
+        shown = [max(time, 0) for time in self.times]
+        amounts = [(elements + flops) % 2**64 for elements, flops, _ in self.work]
         return TileStats(
             level=level,
             count=self.count,
             timed=len(self.times),
-            total_ns=total,
+            total_ns=max(total, 0),
             self_ns=max(total - sum(part.estimate(part.times) for part in inner), 0),
             raw_total_ns=raw_total,
             raw_self_ns=max(raw_total - sum(part.estimate(part.raws) for part in inner), 0),
-            min_ns=min(self.times, default=0),
-            max_ns=max(self.times, default=0),
+            min_ns=min(shown, default=0),
+            max_ns=max(shown, default=0),
             elements=sum(elements for elements, _, _ in self.work),
             flops=sum(flops for _, flops, _ in self.work),
             nbytes=sum(4 * work[0] if work[2] is None else work[2] for work in self.work),
             undeclared=sum(work[2] is None for work in self.work),
-            histogram=tuple(sorted(Counter(map(bucket_of, self.times)).items())),
+            min_work=min(amounts, default=0),
+            max_work=max(amounts, default=0),
+            histogram=tuple(sorted(Counter(map(bucket_of, shown)).items())),
         )
 
 
@@ -93,23 +101,28 @@ class Model:
             self.random, row.chosen = x, x * self.sample_every >> 64
         return timed
 
-    def record(self, tree: Tree, parent: dict[TileLevel, Sum]) -> tuple[int, int]:
-        """Record a tile; return its raw time and what the timing of it cost its parent."""
-        raw, paid = sum(tree.times), 0
+    def record(self, tree: Tree, parent: dict[TileLevel, Sum]) -> tuple[int, int, int]:
+        """Record a tile; return its raw time, the cost of timing to its parent, and its time."""
+        raw, paid, inside_ticks = sum(tree.times), 0, 0
         row = self.rows[tree.level]
         timed = self.sampled(row)
         for child in tree.children:
-            child_raw, child_paid = self.record(child, row.inner)
+            child_raw, child_paid, child_ticks = self.record(child, row.inner)
             raw += child_raw
             paid += child_paid
+            inside_ticks += child_ticks
+        ticks = raw - int(getattr(self.cost, f"{tree.entry_point}_inside")) - paid
+        if timed and paid and ticks < inside_ticks:
+            row.raised += inside_ticks - ticks
+            ticks = inside_ticks
         for part in (row, parent[tree.level]):
             part.count += 1
             if timed:
-                inside = int(getattr(self.cost, f"{tree.entry_point}_inside"))
-                part.times.append(max(raw - inside - paid, 0))
+                part.times.append(ticks)
                 part.raws.append(raw)
         row.work.append(tree.work)
-        return raw, paid + (int(getattr(self.cost, f"{tree.entry_point}_pair")) if timed else 0)
+        pair = int(getattr(self.cost, f"{tree.entry_point}_pair"))
+        return (raw, paid + pair, ticks) if timed else (raw, paid, 0)
 
 
 ticks = st.integers(0, 60) | st.integers(0, 2**48)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from support.made_recordings import ROOFS
 
 from brickprof import BrickProfiler
 from brickprof.core.histograms import bucket_of
+from brickprof.profiler.brick_profiler import slow_path_calls
 from brickprof.recording import Overhead, load_recording
 from brickprof.recording.tile_stats import TileStats
 
@@ -46,6 +48,8 @@ def test_a_tile_has_its_time_and_its_work() -> None:
         elements=100,
         flops=2000,
         nbytes=800,
+        min_work=2100,
+        max_work=2100,
         histogram=((bucket_of(250), 1),),
     )
 
@@ -113,11 +117,129 @@ def test_the_cost_of_pairs_is_taken_out_of_a_tile_and_of_its_parents(
 
 def test_the_cost_of_pairs_reaches_every_parent() -> None:
     prof = manual(overhead=Overhead(python_pair=10.0, python_inside=1.0))
-    timers = [prof.start_tile(level, 0, 0) for level in (MACRO, MIDI, MICRO)]
-    prof.advance(1000)
+    timers = []
+    for level in (MACRO, MIDI, MICRO):
+        timers.append(prof.start_tile(level, 0, 0))
+        prof.advance(1000)
     for timer in reversed(timers):
         prof.stop_tile(timer, 0, 0)
-    assert [stats.total_ns for stats in prof.all_tile_stats()] == [979, 989, 999]
+    assert [stats.total_ns for stats in prof.all_tile_stats()] == [2979, 1989, 999]
+    assert [stats.self_ns for stats in prof.all_tile_stats()] == [990, 990, 999]
+
+
+def test_a_correction_that_is_too_large_leaves_what_is_inside() -> None:
+    prof = manual(overhead=Overhead(python_pair=10.0, python_inside=1.0))
+    outer = prof.start_tile(MACRO, 0, 0)
+    for _ in range(3):
+        timer = prof.start_tile(MICRO, 0, 0)
+        prof.advance(5)
+        prof.stop_tile(timer, 0, 0)
+    prof.stop_tile(outer, 0, 0)
+    macro, _, micro_stats = prof.all_tile_stats()
+    assert (macro.total_ns, macro.self_ns) == (12, 0)
+    assert micro_stats.total_ns == 12
+    # 15 ticks less 3 pairs and the cost inside: 28 were added, and are its error.
+    assert (macro.total_error_ns, micro_stats.total_error_ns) == (28, 0)
+
+
+def test_tiles_shorter_than_the_step_add_up_unbiased() -> None:
+    # A clock that stands still for 25 tiles in 26, and then moves by 26: a tick for each.
+    prof = manual(overhead=Overhead(python_inside=0.0))
+    for number in range(26 * 10):
+        timer = prof.start_tile(MICRO, 0, 0)
+        prof.advance(26 if number % 26 == 25 else 0)
+        prof.stop_tile(timer, 0, 0)
+    assert prof.tile_stats(MICRO).total_ns == 260
+    prof = manual(overhead=Overhead(python_inside=1.0))
+    for number in range(26 * 10):
+        timer = prof.start_tile(MICRO, 0, 0)
+        prof.advance(52 if number % 26 == 25 else 0)
+        prof.stop_tile(timer, 0, 0)
+    stats = prof.tile_stats(MICRO)
+    assert (stats.total_ns, stats.min_ns, stats.max_ns) == (260, 0, 51)
+
+
+def test_loaded_and_stored_bytes_are_summed_apart() -> None:
+    prof = manual()
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 1, 2, loaded_bytes=30, stored_bytes=10)
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 1, 2, 7, stored_bytes=7)
+    with prof.tile(MICRO, 0, 0, loaded_bytes=np.int64(3)):
+        pass
+    stats = prof.tile_stats(MICRO)
+    assert (stats.loaded_bytes, stats.stored_bytes, stats.nbytes) == (33, 17, 50)
+    assert (stats.split, stats.split_declared, stats.nbytes_declared) == (3, True, True)
+    assert (stats.same_work, stats.min_work, stats.max_work) == (False, 0, 3)
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 1, 2, 7)
+    assert not prof.tile_stats(MICRO).split_declared
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ({"loaded_bytes": -1}, ValueError, "loaded_bytes must be in"),
+        ({"stored_bytes": "1"}, TypeError, "stored_bytes must be a whole number"),
+        ({"loaded_bytes": 2**63, "stored_bytes": 2**63}, ValueError, "add up to less than"),
+        ({"nbytes": 5, "loaded_bytes": 2}, ValueError, "nbytes must be loaded_bytes"),
+    ],
+)
+def test_bad_split_bytes_leave_the_tile_open(
+    given: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    prof = manual()
+    timer = prof.start_tile(MICRO, 0, 0)
+    with pytest.raises(kind, match=message):
+        prof.stop_tile(timer, 1, 1, **given)
+    assert prof.tile_stats(MICRO).split == 0
+    prof.stop_tile(timer, 1, 1)
+    assert prof.tile_stats(MICRO).count == 1
+
+
+def test_numpy_integers_take_the_fast_path() -> None:
+    prof = manual()
+    prof.stop_tile(prof.start_tile(MICRO, 0, 0), 1, 1)
+    before = slow_path_calls()
+    for kind in (np.int64, np.int32):
+        timer = prof.start_tile(MICRO, kind(1), kind(2))
+        prof.stop_tile(timer, kind(3), kind(4), kind(5))
+    assert slow_path_calls() == before
+    stats = prof.tile_stats(MICRO)
+    assert (stats.elements, stats.flops, stats.nbytes) == (7, 9, 14)
+    with pytest.raises(ValueError, match="row must be in"):
+        prof.start_tile(MICRO, np.int64(-1), 0)
+
+
+def test_calls_are_kept_apart() -> None:
+    prof = manual()
+    for ns in (100, 100, 300):
+        with prof.brick("k"):
+            timer = prof.start_tile(MACRO, 0, 0)
+            micro(prof, ns)
+            prof.stop_tile(timer, 1, 50)
+    info = prof.recording().brick_info("k")
+    assert info.call_times == ((bucket_of(100), 2), (bucket_of(300), 1))
+    assert info.call_paces == ((bucket_of(2 * 10**9), 2), (bucket_of(6 * 10**9), 1))
+    prof.reset_tile_stats()
+    assert prof.recording().brick_infos == ()
+
+
+def test_the_operating_system_is_asked_on_the_thread_itself() -> None:
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+    with prof.brick("sleeps"):
+        prof.stop_tile(prof.start_tile(MACRO, 0, 0), 1, 1)
+        time.sleep(0.02)
+    with prof.brick("touches"):
+        np.ones(2**22, np.uint8)
+    prof.stop_tile(prof.start_tile(MACRO, 0, 0), 1, 1)
+    (slept,) = prof.recording().brick_info("sleeps").usage
+    assert slept.cpu_ns < slept.wall_ns
+    assert slept.voluntary_switches >= 1
+    (touched,) = prof.recording().brick_info("touches").usage
+    assert touched.minor_faults >= 1
+    manual_usage = manual()
+    with manual_usage.brick("k"):
+        micro(manual_usage, 5)
+    assert manual_usage.recording().brick_info("k").usage == ()
 
 
 def test_a_tile_shorter_than_its_own_timing_takes_no_time() -> None:
@@ -140,7 +262,8 @@ def test_tiles_belong_to_the_innermost_brick() -> None:
     times = {name: prof.tile_stats(MICRO, name).total_ns for name in prof.recording().bricks}
     assert times == {"default": 1, "inner": 10_100, "outer": 1010}
     assert prof.tile_stats(MICRO).total_ns == 11_111
-    assert prof.tile_stats(MICRO, "unheard of") == TileStats(level=MICRO, brick="unheard of")
+    with pytest.raises(KeyError, match="unheard of"):
+        prof.tile_stats(MICRO, "unheard of")
 
 
 def test_a_brick_has_calls_and_wall_time() -> None:

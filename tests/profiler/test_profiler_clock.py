@@ -41,7 +41,7 @@ def test_tiles_fall_into_their_buckets() -> None:
     assert prof.tile_stats(MICRO).total_ns == sum(durations)
 
 
-@pytest.mark.parametrize("ns", [2**62, 2**63 - 1, 2**63])
+@pytest.mark.parametrize("ns", [2**62, 2**63 - 1])
 def test_a_tile_of_centuries(ns: int) -> None:
     prof = manual()
     micro(prof, ns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
@@ -9,7 +11,7 @@ from support.entry_points import manual, overhead, tile
 
 from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
-from brickprof.recording import Overhead
+from brickprof.recording import Overhead, merge_recordings
 
 
 def play(prof: BrickProfiler, tree: Tree, handle: object) -> None:
@@ -28,12 +30,32 @@ def check(forest: list[Tree], cost: Overhead, sample_every: int) -> None:
         for tree in forest:
             play(prof, tree, handle)
             model.record(tree, {level: Sum() for level in TileLevel})
-    assert prof.all_tile_stats() == tuple(model.rows[level].stats(level) for level in TileLevel)
+    for level, stats in zip(TileLevel, prof.all_tile_stats(), strict=True):
+        row = model.rows[level]
+        if stats.timed == stats.count:
+            assert stats.total_error_ns == stats.self_error_ns == row.raised
+        assert replace(stats, total_error_ns=0, self_error_ns=0) == row.stats(level)
 
 
 @given(forests, st.sampled_from([Overhead(), overhead()]))
 def test_nested_tiles(forest: list[Tree], cost: Overhead) -> None:
     check(forest, cost, 1)
+
+
+@given(forests, st.integers(0, 10**6))
+def test_a_tile_is_never_shorter_than_those_inside(forest: list[Tree], pair: int) -> None:
+    cost = replace(overhead(), python_pair=float(pair), block_pair=2.0 * pair, c_pair=pair / 2)
+    prof = manual(overhead=cost)
+    for tree in forest:
+        with prof.recorders("k") as (handle,):
+            play(prof, tree, handle)
+    recording = prof.recording()
+    merged = merge_recordings([recording, recording])
+    for one in (recording, merged):
+        stats = [one.tile_stats(level) for level in TileLevel]
+        inside = sum(part.total_ns - part.self_ns for part in stats)
+        assert all(part.self_ns >= 0 for part in stats)
+        assert inside <= sum(part.total_ns for part in stats)
 
 
 @given(forests, st.integers(2, 5))

@@ -75,7 +75,9 @@ def test_tile_stats_over_all_bricks() -> None:
 def test_tile_stats_of_what_was_never_recorded_are_empty() -> None:
     recording = make()
     assert recording.tile_stats(MIDI, "attention") == TileStats(level=MIDI, brick="attention")
-    assert recording.tile_stats(MACRO, "stencil") == TileStats(level=MACRO, brick="stencil")
+    assert recording.tile_stats(MACRO, DEFAULT_BRICK) == TileStats(level=MACRO, brick=DEFAULT_BRICK)
+    with pytest.raises(KeyError, match="stencil"):
+        recording.tile_stats(MACRO, "stencil")
     assert recording.tile_stats(TileLevel.MICRO) == TileStats(level=TileLevel.MICRO)
 
 
@@ -172,7 +174,7 @@ def test_merge_adds_up_what_the_parts_answer(a: Recording, b: Recording) -> None
     assert set(merged.bricks) == {*a.bricks, *b.bricks}
     for level in TileLevel:
         for brick in (None, *merged.bricks):
-            parts = [a.tile_stats(level, brick), b.tile_stats(level, brick)]
+            parts = [one.tile_stats(level, brick) for one in (a, b) if brick in (None, *one.bricks)]
             assert merged.tile_stats(level, brick) == sum_tile_stats(parts, level, brick)
     for name in ("open_tiles", "abandoned_tiles", "events_dropped"):
         assert getattr(merged, name) == getattr(a, name) + getattr(b, name)

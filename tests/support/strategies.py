@@ -79,9 +79,10 @@ def tile_stats(
             "split",
         )
     }
-    more["min_work"], more["max_work"] = sorted((draw(sums), draw(sums)))
     taken = draw(samples) if times_ns is None else times_ns
     untimed = draw(counts)
+    if taken or untimed:
+        more["min_work"], more["max_work"] = sorted((draw(sums), draw(sums)))
     return stats_of(
         taken,
         draw(levels) if level is None else level,

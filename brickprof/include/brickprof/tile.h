@@ -18,8 +18,8 @@
 extern "C" {
 #endif
 
-#define BP_ABI 2                                    /* of bp_recorder; part of BP_CAPSULE */
-#define BP_CAPSULE "brickprof.recorder.2"
+#define BP_ABI 3                                    /* of bp_recorder; part of BP_CAPSULE */
+#define BP_CAPSULE "brickprof.recorder.3"
 #define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
 #define BP_BUCKETS 1920                             /* brickprof.core.histograms.BUCKETS */
 #define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
@@ -60,10 +60,14 @@ typedef struct bp_inner {
 typedef struct bp_row {
     uint64_t timed, skipped;                        /* skipped by sampling */
     uint64_t undeclared;                            /* bytes */
-    uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected */
+    uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected (signed) */
     uint64_t child_raw, child_ticks;                /* of tiles directly inside */
+    uint64_t raised;                                /* of ticks, so that they hold their children's */
     uint64_t min_ticks, max_ticks;                  /* corrected */
+    uint64_t min_work, max_work;                    /* elements and flops of a tile */
     bp_sum elements, flops, nbytes;
+    bp_sum loaded, stored;                          /* of tiles that declared them apart */
+    uint64_t split;                                 /* how many these are */
     uint64_t outer_raw, outer_timed, outer_skipped; /* those inside no other tile */
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
@@ -71,9 +75,16 @@ typedef struct bp_row {
     uint32_t brick, itemsize;
 } __attribute__((aligned(64))) bp_row;
 
+/* What the operating system saw of a thread: a reading, or a sum of differences. */
+typedef struct bp_usage {
+    uint64_t wall_ticks, cpu_ns, system_ns;
+    uint64_t minor_faults, major_faults, voluntary, involuntary, migrations;
+} bp_usage;
+
 /* The histograms come last: pages of those that stay empty are never touched. */
 typedef struct bp_brick {
     bp_row rows[BP_LEVELS];
+    bp_usage usage;
     uint64_t histograms[BP_LEVELS][BP_BUCKETS];
 } bp_brick;
 
@@ -102,9 +113,11 @@ typedef struct bp_cost {
 } bp_cost;
 
 /* Why a recorder takes the slow path, as bits of bp_recorder.slow_path. */
-enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4 };
+enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4, BP_UNOBSERVED = 8 };
 
-typedef struct bp_recorder {
+typedef struct bp_recorder bp_recorder;
+
+struct bp_recorder {
     uint32_t abi, clock, misuse, too_deep;
     uint32_t slow_path;                             /* 0 on the fast path; see bp_stop */
     uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
@@ -119,8 +132,14 @@ typedef struct bp_recorder {
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_event *events;
     uint64_t events_capacity, events_used, events_dropped;
+    uint64_t entry_points;                          /* bits of those that may stop tiles */
+    void (*observe)(bp_recorder *recorder);         /* reads `seen` anew; NULL without readings */
+    uint64_t observe_at, observe_ticks;             /* when the next reading is due, and how often */
+    bp_usage seen;                                  /* the last reading on this thread */
+    uint64_t seen_outer;                            /* ticks in outermost tiles until then */
+    int named;                                      /* whether `brick` was entered by name */
     bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
-} bp_recorder;
+};
 
 #if defined(CLOCK_MONOTONIC)
 typedef struct timespec bp_timespec;
@@ -199,7 +218,10 @@ static inline int bp_sampled(bp_recorder *r, bp_row *row) {
     return timed;
 }
 
-BP_COLD void bp_push_sampled(bp_recorder *r, bp_frame *f) {
+/* Open a tile when sampling, or as the first one on a thread that was not observed yet. */
+BP_COLD void bp_push_slow(bp_recorder *r, bp_frame *f) {
+    if (r->slow_path & BP_UNOBSERVED) r->observe(r);
+    if (!(r->slow_path & BP_SAMPLES)) return;
     f->timed = (uint8_t)bp_sampled(r, f->sums);
     memset(f->inner, 0, sizeof f->inner);
 }
@@ -219,7 +241,7 @@ BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
     f->level = (uint8_t)level;
     f->timed = 1;
     f->orphan = 0;
-    if (BP_UNLIKELY(r->slow_path & BP_SAMPLES)) bp_push_sampled(r, f);
+    if (BP_UNLIKELY(r->slow_path & (BP_SAMPLES | BP_UNOBSERVED))) bp_push_slow(r, f);
     r->top = f;
 }
 
@@ -239,26 +261,39 @@ static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, u
     sum->ticks += ticks;
 }
 
-/* Add a tile's time to its own row and to its parent; return its corrected time. */
+/* Raise a corrected time to that of the tiles inside: it was corrected by too much. */
+BP_COLD int64_t bp_raise(bp_frame *f, int64_t ticks) {
+    if (f->overhead == 0) return ticks;             /* nothing is inside */
+    f->sums->raised += f->child_ticks - (uint64_t)ticks;
+    return (int64_t)f->child_ticks;
+}
+
+/* Add a tile's time to its own row and to its parent; return its corrected time. That of a tile
+ * shorter than the clock's step may be negative: only so is the sum of many unbiased. */
 BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_cost *cost) {
     bp_row *sums = f->sums;
     bp_frame *parent = f - 1;
-    uint64_t spent = cost->inside + f->overhead;
-    uint64_t ticks = raw > spent ? raw - spent : 0;
+    int64_t signed_ticks = (int64_t)(raw - cost->inside - f->overhead);
+    uint64_t ticks;
+    if (BP_UNLIKELY(signed_ticks < (int64_t)f->child_ticks)) signed_ticks = bp_raise(f, signed_ticks);
+    ticks = signed_ticks > 0 ? (uint64_t)signed_ticks : 0;
     sums->timed++;
     sums->raw_ticks += raw;
-    sums->ticks += ticks;
+    sums->ticks += (uint64_t)signed_ticks;
     sums->child_raw += f->child_raw;
     sums->child_ticks += f->child_ticks;
     if (ticks < sums->min_ticks) sums->min_ticks = ticks;
     if (ticks > sums->max_ticks) sums->max_ticks = ticks;
     parent->child_raw += raw;
-    parent->child_ticks += ticks;
+    parent->child_ticks += (uint64_t)signed_ticks;
     parent->overhead += f->overhead + cost->pair;
-    if (parent == r->frames) sums->outer_raw += raw;
     r->pending = sums;
     r->pending_ticks = ticks;
-    return ticks;
+    if (parent == r->frames) {
+        sums->outer_raw += raw;
+        if (BP_UNLIKELY(f->start + raw >= r->observe_at)) r->observe(r);
+    }
+    return (uint64_t)signed_ticks;
 }
 
 static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t stop) {
@@ -303,12 +338,20 @@ static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     return (uint64_t)assumed;
 }
 
+/* Note that tiles of a row differ in their work, or the work of the first. */
+BP_COLD void bp_note_work(bp_row *sums, uint64_t work) {
+    if (work < sums->min_work) sums->min_work = work;
+    if (work > sums->max_work) sums->max_work = work;
+}
+
 /* Close the innermost tile at a time that was read already, after bp_flush_pending; cost is that of
  * the entry point. */
 BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
                    uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
     bp_row *sums = f->sums;
+    const uint64_t work = elements + flops;
+    if (BP_UNLIKELY(work != sums->min_work)) bp_note_work(sums, work);
     bp_add(&sums->elements, elements);
     bp_add(&sums->flops, flops);
     if (nbytes == BP_UNDECLARED) nbytes = bp_assume(sums, elements);
@@ -364,6 +407,24 @@ BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t 
     bp_flush_pending(r);
     now = bp_now(r);
     bp_pop(r, now, elements, flops, nbytes, &r->cost);
+}
+
+/* Note the loaded and the stored bytes of the innermost tile, which is about to be stopped with
+ * their sum. */
+static inline void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
+    bp_row *sums = r->top->sums;
+    bp_add(&sums->loaded, loaded);
+    bp_add(&sums->stored, stored);
+    sums->split++;
+}
+
+/* Stop the innermost tile like bp_stop, declaring the bytes that it loaded from its cache and those
+ * that it stored to it. */
+static inline void bp_stop_split(bp_recorder *r, uint64_t elements, uint64_t flops,
+                                 uint64_t loaded, uint64_t stored) {
+    if (r == NULL) return;
+    if (r->too_deep == 0 && r->top != r->base) bp_split(r, loaded, stored);
+    bp_stop(r, elements, flops, loaded + stored);
 }
 
 #ifdef __cplusplus
