@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.rules import RULES
+from brickprof.diagnose.rules.bounds import NEAR_ROOF
 from brickprof.diagnose.rules.noise import TAIL_SAMPLES
-from brickprof.diagnose.rules.roofs import (
-    ABOVE_ROOF,
-    LOW_BANDWIDTH,
-    NEAR_ROOF,
-    near_roof,
-    noisy_roofs,
-)
+from brickprof.diagnose.rules.roofs import noisy_roofs
 from brickprof.diagnose.rules.sweeps import diagnose_sweep
 from brickprof.diagnose.rules.tiles import LARGE_OUTER_SELF, LARGE_TAIL
+from brickprof.diagnose.selection import importance, select
 from brickprof.diagnose.summary import Summary, summarize
+from brickprof.diagnose.thread_roofs import ABOVE_ROOF
 from brickprof.recording import Recording
 from brickprof.roofline import Roofs
 
@@ -22,7 +19,6 @@ __all__ = [
     "ABOVE_ROOF",
     "LARGE_OUTER_SELF",
     "LARGE_TAIL",
-    "LOW_BANDWIDTH",
     "NEAR_ROOF",
     "RULES",
     "TAIL_SAMPLES",
@@ -47,8 +43,10 @@ def diagnose(
     Returns
     -------
     tuple of Finding
-        The one that is about most time first. A brick without any other finding gets a
-        ``"near-roof"`` finding where it reaches its roof and the roofs are steady.
+        What the kernels themselves lose first, then what the machine takes from them, each by
+        time. One cause gives one finding: what another one explains is left out. A brick without
+        any other gets a ``"near-roof"`` finding where it reaches its roof and the roofs are
+        steady.
 
     Raises
     ------
@@ -66,17 +64,9 @@ def diagnose(
             "recording_or_summary must be a Recording or a Summary, got "
             f"{type(recording_or_summary).__name__}"
         )
-    findings = list(noisy_roofs(summary))
-    steady = not findings
+    of_roofs = tuple(noisy_roofs(summary))
+    findings = list(of_roofs)
     for brick in summary.bricks:
-        problems = [finding for rule in RULES for finding in rule(brick, summary)]
-        findings += problems
-        if steady and not problems:
-            findings += near_roof(brick)
-    return tuple(sorted(findings, key=_importance))
-
-
-def _importance(finding: Finding) -> tuple[float, str, str, int]:
-    """Return the key by which findings are sorted: most time first, then by name."""
-    level = -1 if finding.level is None else int(finding.level)
-    return -finding.weight, finding.brick or "", finding.code, level
+        found = [finding for rule in RULES for finding in rule(brick, summary)]
+        findings += select(found, brick, steady=not of_roofs)
+    return tuple(sorted(findings, key=importance))

@@ -14,11 +14,7 @@ class Finding:
     Parameters
     ----------
     code : str
-        Its kind: ``"above-roof"``, ``"compute-bound"``, ``"footprint"``,
-        ``"memory-bound"``, ``"near-roof"``, ``"no-gain"``, ``"noisy-machine"``,
-        ``"noisy-roofs"``, ``"outer-self-time"``, ``"oversubscription"``, ``"quota-ignored"``,
-        ``"thread-imbalance"``, ``"thread-overhead"``, ``"tiles-too-short"`` or
-        ``"variable-latency"``.
+        Its kind, one of `brickprof.diagnose.explanations.EXPLANATIONS`.
     brick : str or None
         The brick; None where the finding is about the whole recording or a sweep.
     level : TileLevel or None
@@ -32,6 +28,9 @@ class Finding:
     weight : float
         Estimate of the nanoseconds concerned, of the threads' time in a recording or of a call in
         a sweep; findings are sorted by it.
+    gain : float or None
+        How many times as fast the brick would be at most if all of `weight` were saved; None where
+        that is no estimate.
     """
 
     code: str
@@ -43,3 +42,4 @@ class Finding:
     cause: str
     action: str
     weight: float
+    gain: float | None = None

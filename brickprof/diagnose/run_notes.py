@@ -44,6 +44,12 @@ def _left_out(tiles: int, state: str) -> str:
 
 def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     """Yield notes on missing roofs, or roofs of another machine."""
+    if roofs is None and recording.more_roofs:
+        yield (
+            "The merged runs have roofs of several kinds: each brick is held against those of its "
+            "threads and instruction set on this machine, if there are any."
+        )
+        return
     if roofs is None:
         yield (
             "No roofs were measured: efficiency is unknown, and above "

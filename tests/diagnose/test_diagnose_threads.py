@@ -134,7 +134,7 @@ def test_tiles_larger_than_their_cache(level: TileLevel) -> None:
     sizes = [0, 0, 0]
     sizes[level] = 4 * size
     found = {one.code: one for one in diagnose(slow((sizes[0], sizes[1], sizes[2])))}
-    assert set(found) == {"footprint", "compute-bound"}
+    assert set(found) == {"footprint"}
     finding = found["footprint"]
     assert (finding.level, finding.symptom) == (level, f"tiles are larger than {level.cache}")
     assert dict(finding.figures)["ratio"] == 4

@@ -21,7 +21,9 @@ from support.strategies import recordings, roofs
 
 from brickprof.core import metrics
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.summary import BrickSummary, LevelSummary, summarize, too_short
+from brickprof.diagnose import diagnose
+from brickprof.diagnose.level_summary import LevelSummary, too_short
+from brickprof.diagnose.summary import BrickSummary, summarize
 from brickprof.recording import BrickInfo, ClockInfo, Recording
 from brickprof.roofline import Roofs
 
@@ -175,7 +177,7 @@ def test_tiles_are_too_short_above_ten_percent_only(over: int, hurt: bool) -> No
     stats = tiles(MICRO, [9] * 100, total_ns=900, raw_total_ns=900 + over, flops=1, nbytes=1)
     row = row_of(made([stats]), MICRO)
     assert (row.batch is not None) == hurt
-    assert ("too short for the timer" in " ".join(notes_of(made([stats])))) == hurt
+    assert ([one.code for one in diagnose(made([stats]))] == ["tiles-too-short"]) == hurt
 
 
 def test_the_level_with_most_tiles_pays_for_the_timer_of_coarser_ones() -> None:
@@ -187,11 +189,10 @@ def test_the_level_with_most_tiles_pays_for_the_timer_of_coarser_ones() -> None:
     assert [row.batch_level for row in brick.levels] == [MICRO, MICRO, None]
     assert [row.batch for row in brick.levels] == [5, 5, None]
     assert [row.level for row in too_short(brick.levels)] == [MACRO]
-    assert (
-        "Micro tiles are too short for the timer, which was 33.3 % of Macro's time"
-        in (brick.notes[0])
-    )
-    assert "batch 5 of them" in brick.notes[0]
+    (finding,) = diagnose(made(levels))
+    assert (finding.code, finding.level) == ("tiles-too-short", MICRO)
+    assert "the timer was 33.3 % of Macro's time" in finding.evidence
+    assert finding.action.startswith("Batch 5 Micro tiles")
 
 
 def test_a_finer_level_is_not_to_blame_on_a_coarser_one_with_more_tiles() -> None:
@@ -210,7 +211,7 @@ def test_of_the_levels_that_one_hurts_the_worst_hit_is_named() -> None:
 def test_nothing_but_timer_says_many_instead_of_a_number() -> None:
     stats = tiles(MICRO, [0] * 10, total_ns=0, raw_total_ns=90, flops=10, nbytes=10)
     assert row_of(made([stats]), MICRO).batch == 0
-    assert "batch many of them" in " ".join(notes_of(made([stats])))
+    assert diagnose(made([stats]))[0].action.startswith("Batch many Micro tiles")
 
 
 @given(st.integers(0, 2**63), st.integers(1, 2**63), st.sampled_from([1, 5, 10, 50, 99]))
@@ -237,10 +238,9 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
 @pytest.mark.parametrize(
     ("recording", "said"),
     [
-        (changed(MIDI, flops=FLOPS * 2), "Midi runs at 189 % of attainable"),
         (
-            made([replace(one, flops=FLOPS * 2) for one in healthy_tiles()]),
-            "Macro runs at 185 %, Midi at 189 % and Micro at 192 % of attainable: the peak",
+            replace(made(), roofs=None, more_roofs=(ROOFS, replace(ROOFS, threads=2))),
+            "The merged runs have roofs of several kinds",
         ),
         (made(brick_infos=(BrickInfo("gemm", 1, 500_000, 1),)), "The run is at 200 % of the peak"),
         (made(()), "No tile was recorded in it."),
@@ -315,22 +315,22 @@ def test_rows_hold_for_any_recording(recording: Recording, given_roofs: Roofs | 
         if any(row.stats.self_ns for row in brick.levels):
             assert sum(row.self_share for row in brick.levels) == pytest.approx(1.0)
         for row in brick.levels:
-            check_row(row, summary.roofs, brick)
+            check_row(row, brick)
         for note in brick.notes + summary.notes:
             assert note.endswith(".") and note[0] == note[0].upper()
 
 
-def check_row(row: LevelSummary, own: Roofs | None, brick: BrickSummary) -> None:
+def check_row(row: LevelSummary, brick: BrickSummary) -> None:
     """Check what must hold between the figures of a row."""
-    dtype, isas = brick.dtype, brick.info.isas
     declared = bool(row.stats.flops and row.stats.nbytes)
-    has_peak = own is not None and dtype in own.peak_by_dtype and isas in ((), (own.isa,))
+    has_peak = brick.roofs is not None
     assert (row.efficiency is not None) == (declared and has_peak)
     assert (row.bound == "unknown") == (not declared)
     assert row.bound_basis == ("ridge" if has_peak else "rule of thumb")
     assert row.gflops == row.stats.gflops and row.intensity == row.stats.arithmetic_intensity
     assert (row.batch is None) == (row.batch_level is None)
-    if row.attainable_gflops is not None and own is not None:
-        one_thread = own.for_dtype(dtype).peak_per_thread()
-        assert row.attainable_gflops <= one_thread
+    if row.attainable_gflops is not None and brick.roofs is not None:
+        assert brick.roofs.roofs.dtype == brick.dtype
+        assert brick.info.isas in ((), (brick.roofs.roofs.isa,))
+        assert row.attainable_gflops <= brick.roofs.peak_gflops
         assert row.efficiency == row.gflops / row.attainable_gflops

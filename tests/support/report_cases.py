@@ -16,8 +16,16 @@ from support.made_recordings import (
     tiles,
 )
 
+from brickprof.core.histograms import bucket_of
 from brickprof.core.levels import TileLevel
-from brickprof.recording import BrickInfo, ClockInfo, Recording, TeamTimes
+from brickprof.recording import (
+    BrickInfo,
+    ClockInfo,
+    Overhead,
+    Recording,
+    TeamTimes,
+    ThreadUsage,
+)
 from brickprof.tuning.scalability import Scalability
 from brickprof.tuning.sweep import Sweep, SweepPoint
 
@@ -28,7 +36,9 @@ _LARGE = replace(MACHINE, logical_cores=8, physical_cores=8, usable_cores=8)
 
 def _with_tail(slow: int, ratio: float) -> Recording:
     """Return the healthy recording with some Micro tiles slower than the rest."""
-    spread = tiles(MICRO, [1000] * (COUNTS[MICRO] - slow) + [round(1000 * ratio)] * slow)
+    usual = 1_040_000 / (COUNTS[MICRO] + slow * (ratio - 1))
+    times = [round(usual)] * (COUNTS[MICRO] - slow) + [round(usual * ratio)] * slow
+    spread = tiles(MICRO, times)
     return changed(MICRO, histogram=spread.histogram, min_ns=spread.min_ns, max_ns=spread.max_ns)
 
 
@@ -44,6 +54,19 @@ def _memory_bound(level: TileLevel, share_of_roof: float) -> Recording:
     roof = ROOFS.peak_by_dtype["float32"] / 4
     nbytes = round(FLOPS * ROOFS.bandwidth_gbs[level.cache] / roof)
     return changed(level, slower=FLOPS / (roof * share_of_roof) / 1_080_000, nbytes=nbytes)
+
+
+_CEILINGS = replace(
+    ROOFS,
+    traffic_gbs={"L2 store": 10.0, "L2 update": 90.0},
+    ceilings_gflops={"float32 scalar": 5.0, "float32 chain": 10.0, "float32 half-width": 40.0},
+    latency_ns={"L1": 1.0, "L2": 4.0, "L3": 12.0, "DRAM": 100.0},
+)
+
+
+def _seen(*usage: ThreadUsage) -> Recording:
+    """Return the healthy recording with what the operating system saw of its threads."""
+    return made(brick_infos=(BrickInfo("gemm", 3, 10**7, len(usage), usage=usage),))
 
 
 RECORDINGS: dict[str, Recording] = {
@@ -72,7 +95,33 @@ RECORDINGS: dict[str, Recording] = {
     ),
     "above-roof": changed(MIDI, nbytes=FLOPS * 10),
     "noisy-roofs": made(roofs=NOISY_ROOFS, clock=ClockInfo("mixed", 0.0, "merged")),
-    "slow-simd": made(healthy_tiles(3.0)),
+    "far-from-both": made(healthy_tiles(3.0)),
+    "compute-bound": made(healthy_tiles(1.3)),
+    "scalar": made(healthy_tiles(16.0), roofs=_CEILINGS),
+    "stores": made(
+        [tiles(MIDI, [3300] * 250, elements=2_000_000, nbytes=8_000_000, split=250,
+               stored_bytes=8_000_000)],
+        roofs=_CEILINGS,
+    ),
+    "short-and-unknown": made(
+        [replace(one, total_error_ns=one.total_ns // 4, self_error_ns=one.self_ns // 4)
+         for one in healthy_tiles()],
+        clock=ClockInfo("tsc", 0.385, "invariant TSC", 10.0),
+        overhead=Overhead(12.0, 5.0, 60.0, 25.0, 170.0, 60.0, 6.0, 3.0, 13.0, 8.0, 55.0, 30.0),
+    ),
+    "waiting": _seen(ThreadUsage(10**7, 4 * 10**6, 0, 0, 0, 7, 0, 1)),
+    "preempted": _seen(ThreadUsage(10**7, 4 * 10**6, 0, 0, 0, 0, 5, 2)),
+    "first-touch": _seen(ThreadUsage(10**7, 10**7, 0, 5000)),
+    "many-bricks": made(
+        [one for number in range(9) for one in healthy_tiles(3.0, f"kernel {number}")],
+        brick_infos=tuple(BrickInfo(f"kernel {n}", 3, 10**7 - n, 1) for n in range(9)),
+    ),
+    "calls-apart": made(
+        brick_infos=(
+            BrickInfo("gemm", 5, _WALL, 1, call_times=((bucket_of(200_000), 5),),
+                      call_paces=((bucket_of(13_000_000), 3), (bucket_of(20_000_000), 2))),
+        ),
+    ),
     "slow-loads": changed(MICRO, slower=2.0, nbytes=FLOPS * 5 // 3),
     "memory-bound": _memory_bound(MIDI, 0.95),
     "strided": _memory_bound(MACRO, 0.5),

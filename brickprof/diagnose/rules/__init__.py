@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from brickprof.diagnose.rules import bounds as bounds
 from brickprof.diagnose.rules import noise as noise
-from brickprof.diagnose.rules import roofs as roofs
+from brickprof.diagnose.rules import system as system
 from brickprof.diagnose.rules import threads as threads
 from brickprof.diagnose.rules import tiles as tiles
 from brickprof.diagnose.rules.registry import Rule, registered_rules

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from brickprof.core import metrics, units
 from brickprof.core.histograms import bucket_bounds
 from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.rules.registry import rule
-from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary
+from brickprof.diagnose.summary import BrickSummary, Summary
 
 TAIL_SAMPLES = 200
 """Timed tiles below which p99 is one or two tiles, and no evidence."""
@@ -27,7 +28,7 @@ def noisy_machine(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     """A few tiles took so long that something else must have run; the finest such level."""
     for row in reversed(brick.levels):
         lost = outlier_share(row)
-        if not lost:
+        if not lost or not row.stats.same_work:
             continue
         timed, outliers = row.stats.timed, _outliers(row)[0]
         yield Finding(

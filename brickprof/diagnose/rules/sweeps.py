@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from brickprof.core import metrics, units
+from brickprof.core.units import format_threads
 from brickprof.diagnose.finding import Finding
-from brickprof.diagnose.summary import threads_text
 
 MIN_ROUNDS = 6
 """Rounds below which a point is no evidence: the range of 5 misses the median in 1 of 16 cases,
@@ -113,7 +113,7 @@ def _slower(point: PointLike, best: PointLike) -> bool:
 def _rate(sweep: SweepLike[Point], point: Point) -> str:
     """Return a point's throughput and threads as a clause."""
     rate = units.format_number(sweep.throughput(point))
-    return f"{rate} {sweep.unit}/s with {threads_text(point.threads)}"
+    return f"{rate} {sweep.unit}/s with {format_threads(point.threads)}"
 
 
 def _loss(
@@ -126,8 +126,8 @@ def _loss(
         code=code,
         brick=None,
         level=None,
-        symptom=f"{threads_text(worst.threads)} take {units.format_number(ratio)} times as long as "
-        f"{best.threads}",
+        symptom=f"{format_threads(worst.threads)} take {units.format_number(ratio)} times as long "
+        f"as {best.threads}",
         evidence=f"{_rate(sweep, worst)}, {_rate(sweep, best)}; {_intervals(worst, best)}",
         figures=(
             ("threads", float(worst.threads)),
@@ -175,7 +175,7 @@ def _oversubscribed(sweep: SweepLike[Point], best: Point, slower: list[Point]) -
             "oversubscription",
             f"More threads than the {sweep.budget} that cores, affinity and quota allow: they "
             "share a core's units and caches, take turns, or use up the quota.",
-            f"Use {threads_text(best.threads)}, and no more than {sweep.budget} for other work.",
+            f"Use {format_threads(best.threads)}, and no more than {sweep.budget} for other work.",
         )
 
 
@@ -194,7 +194,7 @@ def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Itera
             code="no-gain",
             brick=None,
             level=None,
-            symptom=f"{threads_text(twice.threads)} are hardly faster than {threads}",
+            symptom=f"{format_threads(twice.threads)} are hardly faster than {threads}",
             evidence=f"{_rate(sweep, point)}, {_rate(sweep, twice)}: {units.format_number(gain)} "
             f"times as much, {units.format_number(max_gain)} at most",
             figures=(
@@ -205,7 +205,7 @@ def _no_gain(sweep: SweepLike[Point], points: list[Point], best: Point) -> Itera
             ),
             cause="A call has too little work for more threads, or is memory-bound: they share "
             "the bandwidth that fewer use up.",
-            action=f"Use {threads_text(threads)} and leave the other processors to other work; "
+            action=f"Use {format_threads(threads)} and leave the other processors to other work; "
             "for more, enlarge the work of a call, or tile so that less is read from memory.",
             weight=max(twice.median_ns - point.median_ns / 2, 0.0),
         )
@@ -228,8 +228,9 @@ def _noisy(points: list[Point]) -> Iterator[Finding]:
         brick=None,
         level=None,
         symptom="times of the same work differ too much",
-        evidence=f"with {threads_text(worst.threads)} the median is within {units.format_ns(low)} "
-        f"to {units.format_ns(high)}, {units.format_percent(width(worst))} of it, after "
+        evidence=f"with {format_threads(worst.threads)} the median is within "
+        f"{units.format_ns(low)} to {units.format_ns(high)}, "
+        f"{units.format_percent(width(worst))} of it, after "
         f"{units.format_count(worst.rounds)} rounds",
         figures=(
             ("threads", float(worst.threads)),

@@ -6,15 +6,20 @@ import math
 from collections.abc import Iterator
 
 from brickprof.core import metrics, units
+from brickprof.core.units import format_threads
 from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.rules.registry import rule
-from brickprof.diagnose.summary import BrickSummary, Summary, threads_text
+from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.machine import Machine
 from brickprof.recording import DEFAULT_BRICK, TeamTimes
 
 LARGE_WAIT = 0.2
 """Share of the wall time without a tile open on even the busiest thread above which threads cost
 too much: with a processor for each thread it is below a sixth in the library's own kernels."""
+
+AT_ONCE = 1.2
+"""Wall time of a brick over that of the thread that was in it longest, up to which all of its
+threads were in it at the same time."""
 
 LARGE_IMBALANCE = 0.2
 """Share of the threads' time spent waiting for the busiest above which the load is imbalanced: it
@@ -39,7 +44,7 @@ def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         code="thread-overhead",
         brick=brick.info.name,
         level=None,
-        symptom=f"{threads_text(team.threads)} in no tile for {units.format_percent(share)} of "
+        symptom=f"{format_threads(team.threads)} in no tile for {units.format_percent(share)} of "
         "the time",
         evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])} of "
         f"{units.format_ns(team.wall_ns)} in {_calls(team)}",
@@ -77,7 +82,7 @@ def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
         code="thread-imbalance",
         brick=brick.info.name,
         level=None,
-        symptom=f"uneven shares for {threads_text(team.threads)}",
+        symptom=f"uneven shares for {format_threads(team.threads)}",
         evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])}, the mean "
         f"thread for {units.format_ns(mean)} in {_calls(team)}: {units.format_percent(share)} of "
         "their time went by in wait for it",
@@ -92,6 +97,41 @@ def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
         cause="The work is cut into too few or too unequal parts, or a thread was held up.",
         action="Cut the work into more parts than threads and let threads draw them from a shared "
         "counter; largest parts first.",
+        weight=float(idle),
+    )
+
+
+@rule
+def unequal_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """Threads that entered a brick each by itself, and were in it for very different times."""
+    walls = [one.wall_ns for one in brick.info.usage]
+    if brick.info.teams or len(walls) < 2 or brick.info.name == DEFAULT_BRICK:
+        return
+    # Threads that wait for each other inside the brick are in it for as long as that takes.
+    if brick.usage is not None and brick.usage.share(brick.usage.waiting_ns) > LARGE_WAIT / 2:
+        return
+    slots, longest = len(walls) * max(walls), max(walls)
+    idle = slots - sum(walls)
+    # Threads that were in it one after the other wait for nobody.
+    if idle <= LARGE_IMBALANCE * slots or brick.info.wall_ns > AT_ONCE * longest:
+        return
+    share = metrics.share(idle, slots)
+    yield Finding(
+        code="thread-imbalance",
+        brick=brick.info.name,
+        level=None,
+        symptom=f"uneven shares for {format_threads(len(walls))}",
+        evidence=f"one was in it for {units.format_ns(longest)}, the mean thread for "
+        f"{units.format_ns(sum(walls) / len(walls))}",
+        figures=(
+            ("threads", float(len(walls))),
+            ("busiest_ns", float(longest)),
+            ("mean_ns", sum(walls) / len(walls)),
+            ("least_ns", float(min(walls))),
+            ("idle_share", share),
+        ),
+        cause="The work is cut into too few or too unequal parts, or a thread was held up.",
+        action="Cut the work into more parts than threads, drawn from a shared counter.",
         weight=float(idle),
     )
 
@@ -125,14 +165,14 @@ def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
         symptom="more threads than the quota pays for"
         if by_quota
         else "more threads than processors",
-        evidence=f"{threads_text(threads)}, where {limit}",
+        evidence=f"{format_threads(threads)}, where {limit}",
         figures=tuple(figures),
         cause="The quota was not asked for: once threads have used it up, all of them are stopped "
         "until its period ends."
         if by_quota
         else "Threads take turns on a processor and put each other's data out of its caches, and "
         "those that wait for one that does not run lose its turn too.",
-        action=f"Use {threads_text(usable)} (threads=, BRICKPROF_NUM_THREADS), or "
+        action=f"Use {format_threads(usable)} (threads=, BRICKPROF_NUM_THREADS), or "
         f"{'raise the quota' if by_quota else 'allow more processors (affinity, quota)'}.",
         weight=busy_ns * (1 - metrics.share(usable, threads)),
     )

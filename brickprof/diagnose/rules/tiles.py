@@ -6,17 +6,22 @@ from collections.abc import Iterator
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
+from brickprof.core.units import format_threads
 from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.level_summary import ERROR_LIMIT, too_short
+from brickprof.diagnose.rules.bounds import NEAR_ROOF
 from brickprof.diagnose.rules.noise import TAIL_SAMPLES
 from brickprof.diagnose.rules.registry import rule
-from brickprof.diagnose.rules.roofs import NEAR_ROOF
-from brickprof.diagnose.summary import BrickSummary, Summary, threads_text, too_short
+from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.machine import Machine
 from brickprof.planning.blocks import ceil_div
 
 LARGE_TAIL = 3.0
 """p99 over p50 above which tile times vary too much: equal tiles in cache take equal times, and one
 whose data come from the next memory takes two to four times as long."""
+
+LARGE_LOSS = 0.1
+"""Share of a level's time beyond that of as many median tiles from which a tail counts."""
 
 LARGE_OUTER_SELF = 0.2
 """Self share above which an outer level is more than packing and loop set-up should cost."""
@@ -31,8 +36,12 @@ def variable_latency(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
     """A long tail of slow tiles; the finest level that has one, as coarser tiles contain it."""
     for row in reversed(brick.levels):
         tail = metrics.share(row.p99_ns, row.p50_ns)
-        # Tiles as short as the timer vary with the timer.
-        if row.stats.timed < TAIL_SAMPLES or row.batch is not None or tail <= LARGE_TAIL:
+        lost_ns = max(float(row.stats.total_ns - row.stats.count * row.p50_ns), 0.0)
+        # Tiles as short as the timer vary with the timer, and tiles that do more take longer.
+        if not row.stats.same_work or not row.certain or row.batch is not None:
+            continue
+        small = lost_ns <= LARGE_LOSS * row.stats.total_ns
+        if row.stats.timed < TAIL_SAMPLES or tail <= LARGE_TAIL or small:
             continue
         yield Finding(
             code="variable-latency",
@@ -46,11 +55,11 @@ def variable_latency(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
                 ("p99_ns", float(row.p99_ns)),
                 ("timed_tiles", float(row.stats.timed)),
             ),
-            cause=f"Cache thrashing: some tiles find their data gone from {row.level.cache}, put "
-            "out by other threads, a moved thread or a tile too large; or tiles differ in size.",
-            action="Pin threads to cores, and make the tiles smaller than "
-            f"{row.level.cache}'s share of one thread.",
-            weight=max(float(row.stats.total_ns - row.stats.count * row.p50_ns), 0.0),
+            cause="All tiles declare the same work. Left are: data of some tiles gone from "
+            f"{row.level.cache} (put out by other threads, or tiles too large), work that depends "
+            "on the data, page faults, interrupts.",
+            action="See whether the slow tiles are the same each time (events=); pin threads.",
+            weight=lost_ns,
         )
         return
 
@@ -66,13 +75,15 @@ def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             level=batch_level,
             symptom="tiles too short for the timer",
             evidence=f"the timer was {units.format_percent(row.overhead_share)} of "
-            f"{row.level.label}'s time",
+            f"{row.level.label}'s time, which is known to {units.format_percent(row.error_share)}",
             figures=(
                 ("overhead_share", row.overhead_share),
+                ("error_share", row.error_share),
                 ("tiles_to_batch", float(row.batch or 0)),
             ),
             cause="Starting and stopping a tile costs much of what the work in it does; that was "
-            "taken out, but the correction is not exact.",
+            "taken out, but the correction is not exact. So does a call of Python or NumPy: where "
+            "a tile holds little else, call overhead is what it times.",
             action=_batch(row.batch or 0, batch_level),
             weight=float(max(row.stats.raw_total_ns - row.stats.total_ns, 0)),
         )
@@ -124,7 +135,8 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     if not any(row.level is TileLevel.MICRO for row in brick.levels):
         return
     for row in brick.levels:
-        if row.level is TileLevel.MICRO or row.self_share <= LARGE_OUTER_SELF:
+        uncertain = row.self_error_share > ERROR_LIMIT
+        if row.level is TileLevel.MICRO or row.self_share <= LARGE_OUTER_SELF or uncertain:
             continue
         self_share = units.format_percent(row.self_share)
         yield Finding(
@@ -136,8 +148,7 @@ def outer_self_time(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             figures=(("self_share", row.self_share), ("self_ns", float(row.stats.self_ns))),
             cause="Packing, set-up, loop control, or waiting for other threads takes time that no "
             "micro tile computes in.",
-            action="Pack once and use it for more tiles, pack with SIMD, allocate buffers "
-            "beforehand; for a small problem, skip packing, or use fewer threads.",
+            action="Pack once for more tiles, allocate beforehand; small problems: do not pack.",
             weight=float(row.stats.self_ns),
         )
 
@@ -151,7 +162,7 @@ def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     for row in brick.levels:
         footprint_bytes = brick.info.footprint_bytes[row.level]
         share = _cache_share(machine, row.level, brick.info.threads)
-        at_roof = row.efficiency is not None and row.efficiency >= NEAR_ROOF
+        at_roof = (row.typical_efficiency or row.typical_share or 0.0) >= NEAR_ROOF
         if footprint_bytes <= LARGE_FOOTPRINT * share or at_roof:
             continue
         ratio = metrics.share(footprint_bytes, share)
@@ -161,7 +172,8 @@ def footprint(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             level=row.level,
             symptom=f"tiles are larger than {row.level.cache}",
             evidence=f"a tile holds {units.format_bytes(footprint_bytes)} to use again, where "
-            f"{units.format_bytes(share)} are there for each of {threads_text(brick.info.threads)}",
+            f"{units.format_bytes(share)} are there for each of "
+            f"{format_threads(brick.info.threads)}",
             figures=(
                 ("footprint_bytes", float(footprint_bytes)),
                 ("cache_share_bytes", float(share)),

@@ -1,0 +1,328 @@
+"""What bounds the tiles of a brick: a memory, a ceiling of the core, the peak, or none of these."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from brickprof.core import metrics, units
+from brickprof.core.levels import TileLevel
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, ceiling_hit
+from brickprof.diagnose.rules.neither import neither_roof, partly_outside
+from brickprof.diagnose.rules.registry import rule
+from brickprof.diagnose.summary import BrickSummary, Summary
+from brickprof.diagnose.thread_roofs import ABOVE_ROOF, OUTWARD, ThreadRoofs
+from brickprof.machine import Machine
+
+NEAR_ROOF = 0.8
+"""Efficiency from which a kernel counts as near its roof: edge tiles, packing and loop ends take
+the last fifth, and even tuned libraries rarely get all of it."""
+
+MEMORY_USED = 0.6
+"""Share of a memory's bandwidth from which it is what tiles wait for: LIKWID's daxpy and triad
+kernels get 0.6 and more of the best measured mix on each level of x86 servers."""
+
+MATCH = (0.8, ABOVE_ROOF)
+"""Share of a bandwidth at which tiles run at the rate of that memory, where nothing else tells that
+their data come from there."""
+
+HALF = 0.52
+"""Efficiency from which a compute-bound kernel uses full vectors: half of one is half the peak."""
+
+_RAISE_INTENSITY = {
+    "L1": "Enlarge the register tile: each value loaded is then used more often.",
+    "L2": "Enlarge the micro tiles: each value is then used more often while it is in L1.",
+    "L3": "Enlarge the midi tiles, or fuse passes over the same data.",
+    "DRAM": "Fuse passes over the same data, tile for L3, or use a smaller element type.",
+}
+
+
+@rule
+def bound_of(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
+    """What bounds the tiles: the first of the causes below that the figures show."""
+    rows = [row for row in brick.levels if row.certain and row.typical_ns > 0]
+    if brick.roofs is None or not rows:
+        return
+    for found in (
+        _above_roof(brick, rows),
+        _near_peak(brick, rows),
+        _own_memory(brick, brick.roofs, rows),
+        _stores(brick, brick.roofs, rows),
+        _outer_memory(brick, brick.roofs, rows, summary.recording.machine),
+        _ceiling(brick, brick.roofs, rows),
+        _compute_bound(brick, brick.roofs, rows),
+        neither_roof(brick, brick.roofs, rows, summary.recording),
+    ):
+        if found is not None:
+            yield found
+            return
+
+
+def limiting_level(rows: list[LevelSummary]) -> LevelSummary | None:
+    """Return the level with the lowest roof: all levels do the same flops, so that it limits them.
+
+    Of equal roofs the finest level's is taken, as its rate has no packing in it.
+    """
+    limiting: LevelSummary | None = None
+    for row in rows:
+        if row.attainable_gflops and (
+            limiting is None or row.attainable_gflops <= (limiting.attainable_gflops or 0.0)
+        ):
+            limiting = row
+    return limiting
+
+
+def time_above(row: LevelSummary, attainable: float, achieved: float) -> float:
+    """Return the nanoseconds that a level would save at a rate that can be attained."""
+    return row.stats.total_ns * max(1 - metrics.share(achieved, attainable), 0.0)
+
+
+def _rate(row: LevelSummary, attainable: float) -> str:
+    """Return a level's rate beside what is attainable, as a clause."""
+    return f"{units.format_gflops(row.typical_gflops)} of {units.format_gflops(attainable)}"
+
+
+def _figures(row: LevelSummary, **more: float) -> tuple[tuple[str, float], ...]:
+    """Return a level's rates by name."""
+    return (
+        ("gflops", row.typical_gflops),
+        ("attainable_gflops", row.attainable_gflops or 0.0),
+        ("efficiency", row.typical_efficiency or 0.0),
+        ("intensity_flop_per_byte", row.intensity),
+        ("bandwidth_gbs", row.typical_gbs),
+        ("bandwidth_share", row.typical_share or 0.0),
+        *more.items(),
+    )
+
+
+def _above_roof(brick: BrickSummary, rows: list[LevelSummary]) -> Finding | None:
+    """Above a roof: one of the inputs is wrong."""
+    shares = [(row.efficiency or _share_of_limit(row, brick.roofs), row) for row in rows]
+    share, row = max(shares, key=lambda pair: pair[0])
+    if share <= ABOVE_ROOF:
+        return None
+    wrong = "flops or the peak are" if row.bound == "compute" else "bytes are"
+    rates = (
+        _rate(row, row.attainable_gflops or 0.0)
+        if row.attainable_gflops
+        else f"{units.format_gbs(row.bandwidth_gbs)} by its bytes"
+    )
+    return Finding(
+        code="above-roof",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"at {units.format_percent(share)} of what is attainable",
+        evidence=rates,
+        figures=_figures(row),
+        cause=f"Nothing runs above its roof, so an input is wrong; most likely the {wrong}.",
+        action="Check flops= and nbytes= of the tiles; measure the roofs again "
+        "(`brickprof calibrate`).",
+        weight=float(row.stats.total_ns),
+    )
+
+
+def _share_of_limit(row: LevelSummary, roofs: ThreadRoofs | None) -> float:
+    """Return the share of the highest rate that tiles without flops may reach.
+
+    They may store zeros, which some machines take faster than anything else.
+    """
+    zeros = 0.0 if roofs is None else roofs.zero_store_gbs(row.memory)
+    share = row.bandwidth_share or 0.0
+    return min(share, metrics.share(row.bandwidth_gbs, zeros)) if zeros else share
+
+
+def _near_peak(brick: BrickSummary, rows: list[LevelSummary]) -> Finding | None:
+    """As fast as the peak allows: nothing to gain in the tile loops."""
+    row = limiting_level(rows)
+    if row is None or row.bound != "compute" or (row.typical_efficiency or 0.0) < NEAR_ROOF:
+        return None
+    attainable = row.attainable_gflops or 0.0
+    return Finding(
+        code="near-roof",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"compute-bound at {units.format_percent(row.typical_efficiency or 0.0)} of the "
+        "peak",
+        evidence=_rate(row, attainable),
+        figures=_figures(row),
+        cause="The arithmetic units are busy nearly all the time.",
+        action="Only fewer operations, a smaller element type or more threads make it faster.",
+        weight=time_above(row, attainable, row.typical_gflops),
+    )
+
+
+def _own_memory(
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]
+) -> Finding | None:
+    """The memory that tiles are held against gives them most of its bandwidth."""
+    using = [(_share_used(row, roofs), row) for row in rows if row.bound != "compute"]
+    share, row = max(using, key=lambda pair: pair[0], default=(0.0, rows[0]))
+    if share < MEMORY_USED:
+        return None
+    stores = row.stats.split_declared and row.stats.stored_bytes > row.stats.loaded_bytes
+    if stores:
+        return _store_bound(brick, row, share, "store")
+    return _memory_bound(brick, row, row.memory, share)
+
+
+def _share_used(row: LevelSummary, roofs: ThreadRoofs) -> float:
+    """Return the share of a memory's bandwidth that tiles use, 0 where they are not near it.
+
+    Of tiles that compute and did not declare their stores, that of the kind of traffic with loads
+    that they are nearest to.
+    """
+    share = row.typical_share or 0.0
+    if share >= MEMORY_USED or row.stats.split or not row.stats.flops:
+        return share
+    of_kinds = [metrics.share(row.typical_gbs, gbs) for gbs in roofs.load_gbs(row.memory).values()]
+    return max((one for one in of_kinds if MATCH[0] <= one <= MATCH[1]), default=0.0)
+
+
+def _memory_bound(brick: BrickSummary, row: LevelSummary, memory: str, share: float) -> Finding:
+    """Return the finding that tiles run at the rate of a memory."""
+    farther = memory != row.memory
+    peak = 0.0 if brick.roofs is None else brick.roofs.peak_gflops
+    action = _RAISE_INTENSITY[memory]
+    if farther:
+        action = f"Make {row.level.label} tiles smaller, so that they stay in {row.level.cache}."
+    return Finding(
+        code="memory-bound",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"memory-bound on {memory} at {units.format_percent(share)} of its bandwidth",
+        evidence=f"{units.format_gbs(row.typical_gbs)} at "
+        f"{units.format_intensity(row.intensity)}{_assumed(row)}",
+        figures=_figures(row, memory_share=share, peak_gflops=peak),
+        cause=f"The tiles' bytes come at the rate of {memory}: they do not stay in "
+        f"{row.level.cache}."
+        if farther
+        else f"{memory} feeds the tiles about as fast as it can.",
+        action=action,
+        weight=_time_saved(row, share, peak, farther),
+    )
+
+
+def _time_saved(row: LevelSummary, share: float, peak: float, farther: bool) -> float:
+    """Return the nanoseconds that a level would save without its memory: by its own or the peak."""
+    if farther and row.typical_share:
+        return row.stats.total_ns * max(1 - row.typical_share, 0.0)
+    if row.stats.flops and peak:
+        return time_above(row, peak, row.typical_gflops)
+    return row.stats.total_ns * max(1 - share, 0.0)
+
+
+def _assumed(row: LevelSummary) -> str:
+    """Say that bytes were assumed, where they were."""
+    return ", bytes assumed" if row.bytes_basis == "assumed" else ""
+
+
+def _stores(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -> Finding | None:
+    """Tiles that did not declare their stores run at the rate of stores or copies."""
+    found: tuple[float, LevelSummary, float, str] | None = None
+    for row in rows:
+        if row.stats.split or not row.stats.nbytes or row.bound == "compute":
+            continue
+        least = MEMORY_USED if not row.stats.flops else MATCH[0]
+        for kind, gbs in roofs.store_gbs(row.memory).items():
+            share = metrics.share(row.typical_gbs, gbs)
+            off = abs(math.log(share)) if share else math.inf
+            if least <= share <= MATCH[1] and (found is None or off < found[0]):
+                found = off, row, share, kind
+    return None if found is None else _store_bound(brick, *found[1:])
+
+
+def _store_bound(brick: BrickSummary, row: LevelSummary, share: float, kind: str) -> Finding:
+    """Return the finding that tiles run at the rate of a memory's stores."""
+    return Finding(
+        code="store-bound",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"store-bound on {row.memory} at {units.format_percent(share)} of its {kind} rate",
+        evidence=f"{units.format_gbs(row.typical_gbs)}{_assumed(row)}",
+        figures=_figures(row, memory_share=share),
+        cause=f"{row.memory} takes stores at a lower rate than it serves loads: a line is fetched "
+        "before it is written to, and written back later.",
+        action="Write in place or fuse passes; large results that are not read soon: non-temporal "
+        "stores.",
+        weight=row.stats.total_ns * max(1 - (row.typical_share or share), 0.0),
+    )
+
+
+def _outer_memory(
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], machine: Machine | None
+) -> Finding | None:
+    """Tiles run at the rate of a memory behind the one that they should live in."""
+    if machine is None:
+        return None
+    calls = max(brick.info.calls, 1)
+    for row in rows:
+        if not row.stats.nbytes or row.bound == "compute":
+            continue
+        for memory in OUTWARD[row.memory]:
+            inside = _cache_inside(memory, machine)
+            share = metrics.share(row.typical_gbs, roofs.bandwidth_gbs(memory, row.stats))
+            if row.stats.nbytes // calls > 2 * inside and MATCH[0] <= share <= MATCH[1]:
+                return _memory_bound(brick, row, memory, share)
+    return None
+
+
+def _cache_inside(memory: str, machine: Machine) -> int:
+    """Return the bytes of the cache in front of a memory."""
+    inner = {"L2": TileLevel.MICRO, "L3": TileLevel.MIDI, "DRAM": TileLevel.MACRO}[memory]
+    return machine.cache(inner).size_bytes
+
+
+def _ceiling(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -> Finding | None:
+    """Tiles run at a ceiling inside the core."""
+    for row in reversed(rows):
+        hit = ceiling_hit(row, roofs)
+        # At the rate of a farther memory, a ceiling of vectors is a coincidence.
+        if hit is not None and not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs)):
+            return _core_ceiling(brick, row, hit)
+    return None
+
+
+def _core_ceiling(brick: BrickSummary, row: LevelSummary, hit: Ceiling) -> Finding:
+    """Return the finding that tiles run at a ceiling."""
+    text = CEILINGS[hit.name]
+    attainable = row.attainable_gflops or hit.peak_gflops
+    return Finding(
+        code="core-ceiling",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"at the ceiling of {text.what} ({units.format_percent(hit.share)})",
+        evidence=f"{units.format_number(hit.rate)} of {units.format_number(hit.ceiling)} "
+        f"{hit.unit}",
+        figures=_figures(row, ceiling=hit.ceiling, ceiling_share=hit.share),
+        cause=text.cause,
+        action=text.action,
+        weight=time_above(row, attainable, row.typical_gflops),
+    )
+
+
+def _compute_bound(
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]
+) -> Finding | None:
+    """Compute-bound with full vectors, yet not near the peak."""
+    row = limiting_level(rows)
+    if row is None or row.bound != "compute" or (row.typical_efficiency or 0.0) < HALF:
+        return None
+    attainable = row.attainable_gflops or 0.0
+    apart = roofs.ceilings_gflops().get("no-fma", 0.0)
+    fused = ", and multiply-adds" if 0 < apart * ABOVE_CEILING < row.typical_gflops else ""
+    return Finding(
+        code="compute-bound",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"compute-bound, yet at {units.format_percent(row.typical_efficiency or 0.0)} of "
+        "the peak",
+        evidence=_rate(row, attainable),
+        figures=_figures(row),
+        cause=f"Full vectors are in use{fused}. What is left: loads and stores beside each "
+        "operation, few independent sums, operations that are no multiply-adds, edges of tiles, "
+        "packing.",
+        action="Look at the micro-kernel: operations per load, independent sums, edges, packing.",
+        weight=time_above(row, attainable, row.typical_gflops),
+    )
