@@ -7,8 +7,9 @@ import argparse
 from brickprof.cli._options import add_dtype, add_isa, add_json, add_threads
 from brickprof.cli._output import progress_bar, write_output
 from brickprof.reports import calibration_json, calibration_text
+from brickprof.reports.calibration_text import render_forgotten
 from brickprof.reports.layout import stdout_console
-from brickprof.roofline import Roofs, load_roofs, store_roofs
+from brickprof.roofline import Roofs, forget_roofs, load_roofs, roofs_path, store_roofs
 
 NAME = "calibrate"
 HELP = "measure this machine's peak and bandwidths, and keep them"
@@ -22,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full", action="store_true", help="take a quarter of a minute rather than a second"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace stored roofs, even by lower ones"
+    )
+    parser.add_argument(
+        "--forget", action="store_true", help="remove this machine's stored roofs, measure nothing"
+    )
     add_json(parser)
 
 
@@ -32,6 +39,11 @@ def run(args: argparse.Namespace) -> int:
     from brickprof.planning.budget import default_threads
 
     machine = detect_machine()
+    if args.forget:
+        forgotten = forget_roofs(machine)
+        output = calibration_json.render_forgotten if args.json else render_forgotten
+        write_output(output(roofs_path(machine), forgotten))
+        return 0
     counts = [args.threads] if args.threads else sorted({1, default_threads()})
     measured: list[Roofs] = []
     for threads in counts:
@@ -49,13 +61,14 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             write_output(calibration_text.render(roofs, console=stdout_console()))
     # Printed before they are stored: a folder that cannot be written costs no measurement.
-    paths = [store_roofs(roofs, machine) for roofs in measured]
+    paths = [store_roofs(roofs, machine, force=args.force) for roofs in measured]
     if args.json:
         write_output(calibration_json.render(paths[-1], measured))
         return 0
     stored = [
         (roofs, load_roofs(machine, roofs.threads, roofs.dtype, roofs.isa)) for roofs in measured
     ]
-    kept = [better for roofs, better in stored if better is not None and better != roofs]
+    kept = [better for _, better in stored if better is not None and not better.noisy]
+    kept = [better for better in kept if better not in measured]
     write_output(calibration_text.render_stored(paths[-1], kept))
     return 0

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 from brickprof.cli._output import write_output
-from brickprof.recording import load_recording, merge_recordings
+from brickprof.diagnose.explanations import EXPLANATIONS
+from brickprof.recording import Recording, load_recording, merge_recordings
 from brickprof.reports import RENDERERS, Renderer, Report, renderer_for
+from brickprof.reports.findings_text import explain
 
 NAME = "report"
 HELP = "render saved recordings, merged when there are several"
@@ -16,7 +18,13 @@ HELP = "render saved recordings, merged when there are several"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments to its parser."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="what --save or save() wrote")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="what --save or save() wrote")
+    parser.add_argument(
+        "--explain",
+        choices=sorted(EXPLANATIONS),
+        metavar="CODE",
+        help="say at length what the code of a finding means, and what was found in the recordings",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write to a file (default: print)"
     )
@@ -37,13 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report, or write it to a file."""
+    if args.explain is None and not args.files:
+        args.parser.error("the following arguments are required: FILE")
     renderer = _renderer(args)
     if args.output is not None and args.output.resolve() in (Path(f).resolve() for f in args.files):
         args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
-    recordings = [load_recording(path) for path in args.files]
-    recording = recordings[0] if len(recordings) == 1 else merge_recordings(recordings)
-    write_output(renderer.render(Report.of(recording)), args.output)
+    report = Report.of(_recording(args.files)) if args.files else None
+    if args.explain is not None:
+        write_output(explain(args.explain, report.findings if report else ()), args.output)
+    elif report is not None:
+        write_output(renderer.render(report), args.output)
     return 0
+
+
+def _recording(files: list[str]) -> Recording:
+    """Return the recording of a file, or the sum of those of several."""
+    recordings = [load_recording(path) for path in files]
+    return recordings[0] if len(recordings) == 1 else merge_recordings(recordings)
 
 
 def _renderer(args: argparse.Namespace) -> Renderer:

@@ -213,3 +213,23 @@ def format_count(n: int) -> str:
     if number < 0:
         raise ValueError(f"n must be an integer >= 0, got {n!r}")
     return f"{number:,}"
+
+
+def format_threads(threads: int) -> str:
+    """Write a number of threads in words.
+
+    Parameters
+    ----------
+    threads : int
+        At least 0.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_threads(1)
+    '1 thread'
+    """
+    return f"{format_count(threads)} thread{'' if threads == 1 else 's'}"

@@ -25,3 +25,21 @@ def render(path: Path, measured: Sequence[Roofs]) -> str:
         One JSON object with ``path`` and ``roofs``, with a newline at its end.
     """
     return dump({"path": str(path), "roofs": [roofs.to_json() for roofs in measured]})
+
+
+def render_forgotten(path: Path, forgotten: int) -> str:
+    """Render what was removed as JSON.
+
+    Parameters
+    ----------
+    path : Path
+        The file that held the roofs.
+    forgotten : int
+        How many there were.
+
+    Returns
+    -------
+    str
+        One JSON object with ``path`` and ``forgotten``, with a newline at its end.
+    """
+    return dump({"path": str(path), "forgotten": forgotten})

@@ -7,19 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
-from brickprof.diagnose.summary import threads_text
+from brickprof.core.units import format_threads
 from brickprof.reports import layout
 from brickprof.roofline import MEMORY, Roofs
+from brickprof.roofline.model import CEILINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COLUMNS: layout.Columns = (
-    ("Roof", "left"),
-    ("Best", "right"),
+_PEAK_COLUMNS: layout.Columns = (
+    ("Peak", "left"),
+    ("GFLOP/s", "right"),
     ("A thread", "right"),
     ("Spread", "right"),
+)
+
+_KINDS = ("load", "store", "copy", "update", "daxpy", "nt-store")
+
+_MEMORY_COLUMNS: layout.Columns = (
+    ("GB/s", "left"),
+    *((kind, "right") for kind in _KINDS),
+    ("Spread", "right"),
     ("Ridge", "right"),
+    ("Latency", "right"),
     ("Working set", "right"),
 )
 
@@ -40,24 +50,28 @@ def render(roofs: Roofs, *, console: Console | None = None) -> str:
         With an empty line at the end.
     """
     console = console or layout.plain_console()
-    facts = (roofs.cpu, threads_text(roofs.threads), roofs.isa, roofs.method, roofs.verdict)
+    facts = (roofs.cpu, format_threads(roofs.threads), roofs.isa, roofs.method, roofs.verdict)
     lines = [
         *layout.paragraphs(console, " · ".join(facts), ""),
-        *layout.table(console, _COLUMNS, _rows(roofs)),
+        *layout.table(console, _PEAK_COLUMNS, _peak_rows(roofs)),
+        "",
+        *layout.table(console, _MEMORY_COLUMNS, _memory_rows(roofs)),
         "",
     ]
+    if roofs.ceilings_gflops:
+        lines += [*layout.table(console, _ceiling_columns(roofs), _ceiling_rows(roofs)), ""]
     return layout.text_of(lines)
 
 
 def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
-    """Return the lines that say where roofs are stored.
+    """Return the lines that say where roofs are stored, and what is kept besides the new ones.
 
     Parameters
     ----------
     path : Path
         The file in which they are stored.
     kept : sequence of Roofs
-        Better roofs, measured before, that stay stored instead of new ones.
+        Stored ones that differ from the new ones: the better of each figure.
 
     Returns
     -------
@@ -65,25 +79,74 @@ def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
         With a newline at the end.
     """
     lines = [
-        f"Better ones of {threads_text(roofs.threads)} stay stored: {roofs.method}, {roofs.verdict}"
+        f"Kept are the better figures of this and earlier measurements of "
+        f"{format_threads(roofs.threads)}: {roofs.method}, {roofs.verdict}"
         for roofs in kept
     ]
     return "".join(f"{line}\n" for line in [*lines, f"Stored in {path}"])
 
 
-def _rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each peak and each memory."""
+def render_forgotten(path: Path, forgotten: int) -> str:
+    """Return the line that says what was removed.
+
+    Parameters
+    ----------
+    path : Path
+        The file that held the roofs.
+    forgotten : int
+        How many there were.
+
+    Returns
+    -------
+    str
+        With a newline at the end.
+    """
+    if not forgotten:
+        return f"No roofs were stored in {path}\n"
+    return f"Removed the roofs of {units.format_count(forgotten)} calibrations from {path}\n"
+
+
+def _peak_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each peak."""
     for dtype, peak in roofs.peak_by_dtype.items():
-        per_thread = units.format_gflops(peak / roofs.threads)
+        per_thread = units.format_number(peak / roofs.threads)
         spread = units.format_percent(roofs.spread[dtype])
-        yield dtype, units.format_gflops(peak), per_thread, spread, "-", "-"
+        yield dtype, units.format_number(peak), per_thread, spread
+
+
+def _memory_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each memory."""
     for memory in MEMORY:
-        bandwidth = roofs.bandwidth_gbs[memory]
+        rates = {"load": roofs.bandwidth_gbs[memory]}
+        for kind in _KINDS[1:]:
+            if f"{memory} {kind}" in roofs.traffic_gbs:
+                rates[kind] = roofs.traffic_gbs[f"{memory} {kind}"]
+        latency = roofs.latency_ns.get(memory)
         yield (
             memory,
-            units.format_gbs(bandwidth),
-            units.format_gbs(bandwidth / roofs.threads),
+            *(units.format_number(rates[kind]) if kind in rates else "-" for kind in _KINDS),
             units.format_percent(roofs.spread[memory]),
             units.format_intensity(roofs.ridge(memory)),
+            "-" if latency is None else units.format_ns(latency),
             units.format_bytes(roofs.working_set_bytes[memory]),
         )
+
+
+def _ceiling_names(roofs: Roofs) -> list[str]:
+    """Return the ceilings that were measured of any element type."""
+    measured = {key.partition(" ")[2] for key in roofs.ceilings_gflops}
+    return [name for name in CEILINGS if name in measured]
+
+
+def _ceiling_columns(roofs: Roofs) -> layout.Columns:
+    """Return a column for each element type."""
+    dtypes = [dtype for dtype in roofs.peak_by_dtype if f"{dtype} scalar" in roofs.ceilings_gflops]
+    return (("Ceiling, GFLOP/s", "left"), *((dtype, "right") for dtype in dtypes))
+
+
+def _ceiling_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each ceiling inside the core."""
+    dtypes = [heading for heading, _ in _ceiling_columns(roofs)[1:]]
+    for name in _ceiling_names(roofs):
+        rates = [roofs.ceilings_gflops.get(f"{dtype} {name}") for dtype in dtypes]
+        yield name, *("-" if rate is None else units.format_number(rate) for rate in rates)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from brickprof.core import metrics, units
 from brickprof.diagnose import diagnose_sweep
 from brickprof.reports import layout
-from brickprof.reports.text import render_findings
+from brickprof.reports.findings_text import render_findings
 from brickprof.tuning.scalability import Scalability
 from brickprof.tuning.sweep import MIN_ROUNDS, Sweep
 

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from brickprof.core import units
-from brickprof.diagnose import Finding
-from brickprof.diagnose.summary import BrickSummary, LevelSummary, Summary, threads_text
+from brickprof.core import metrics, units
+from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.base import Report
+from brickprof.reports.findings_text import brick_name, places, render_findings
+from brickprof.reports.level_cells import COLUMNS, cells
 from brickprof.roofline import MEMORY, Roofs
 
-_NAME_WIDTH = 48
-_COUNT_WIDTH = 9
-_FIGURE_WIDTH = 7
+MAX_BRICKS = 4
+"""Bricks that have a table, those of most wall time; a report of more stays within a screen."""
+
+MAX_NOTES = 5
+"""Notes that are shown in a report of more than `MAX_BRICKS` bricks."""
+
+_MORE = "    What a code means at length: brickprof report --explain CODE\n"
 
 _EMPTY = (
     "Nothing was recorded yet: enable_tile_profiling(), then start_tile(...) and stop_tile(...) "
     "around the tiles of a kernel, or pass profiler= to gemm or attention."
-)
-
-_COLUMNS: layout.Columns = (
-    ("Level", "left"),
-    ("Tiles", "right"),
-    ("Avg", "right"),
-    ("p50", "right"),
-    ("p99", "right"),
-    ("Self", "right"),
-    ("GFLOP/s", "right"),
-    ("flop/B", "right"),
-    ("Attainable", "right"),
-    ("Efficiency", "right"),
-    (" Bound by", "left"),
 )
 
 
@@ -66,41 +57,46 @@ def render_report(report: Report) -> str:
     lines = [*layout.packed(_run_items(summary)), *_roof_lines(summary)]
     if not summary.bricks:
         lines += ["", *layout.hanging(console, "", _EMPTY)]
-    for brick in summary.bricks:
+    for brick in summary.bricks[:MAX_BRICKS]:
         lines += ["", *layout.packed(_brick_items(brick))]
         if brick.levels:
-            rows = map(_cells, brick.levels)
-            lines += layout.table(console, _COLUMNS, rows, full_width=True)
-    notes = [
-        *(
-            f"{_name(brick.info.name)}: {layout.printable(note)}"
-            for brick in summary.bricks
-            for note in brick.notes
-        ),
-        *map(layout.printable, summary.notes),
-    ]
+            rows = (cells(row, summary.recording.clock) for row in brick.levels)
+            lines += layout.table(console, COLUMNS, rows, full_width=True)
+    lines += _rest(summary)
+    notes = _notes(summary)
     if notes:
         lines += ["", *layout.bullets(console, "Notes", notes)]
     text = layout.text_of(lines)
-    return f"{text}\n{render_findings(report.findings)}" if report.findings else text
+    if not report.findings:
+        return text
+    return f"{text}\n{render_findings(report.findings)}{_MORE}"
 
 
-def render_findings(findings: Iterable[Finding]) -> str:
-    """Render findings, such as those of a sweep, as a bulleted list under their heading.
+def _rest(summary: Summary) -> list[str]:
+    """Return the line about the bricks that have no table."""
+    rest = summary.bricks[MAX_BRICKS:]
+    if not rest:
+        return []
+    share = metrics.share(
+        sum(brick.info.wall_ns for brick in rest),
+        sum(brick.info.wall_ns for brick in summary.bricks),
+    )
+    bricks = f"{units.format_count(len(rest))} more brick{'' if len(rest) == 1 else 's'}"
+    return ["", f"and {bricks}, {units.format_percent(share)} of the wall time (--json has them)"]
 
-    Parameters
-    ----------
-    findings : iterable of Finding
-        As `brickprof.diagnose.diagnose` and `diagnose_sweep` return them.
 
-    Returns
-    -------
-    str
-        Lines of at most `layout.WIDTH` columns, with a newline at the end; empty without findings.
-    """
-    paragraphs = map(_finding_text, findings)
-    lines = layout.bullets(layout.plain_console(), "What to look at next", paragraphs)
-    return layout.text_of(lines)
+def _notes(summary: Summary) -> list[str]:
+    """Return all notes; one that is about several bricks names the first of them."""
+    about: dict[str, list[str]] = {}
+    for brick in summary.bricks:
+        for note in brick.notes:
+            about.setdefault(note, []).append(brick.info.name)
+    notes = [f"{places(bricks)}: {layout.printable(note)}" for note, bricks in about.items()]
+    notes += map(layout.printable, summary.notes)
+    if len(summary.bricks) > MAX_BRICKS and len(notes) > MAX_NOTES:
+        more = units.format_count(len(notes) - MAX_NOTES + 1)
+        return [*notes[: MAX_NOTES - 1], f"{more} more notes (--json has them)."]
+    return notes
 
 
 def _run_items(summary: Summary) -> Iterator[str]:
@@ -114,12 +110,27 @@ def _run_items(summary: Summary) -> Iterator[str]:
         yield f"{machine.cpu}, {cores} core{'' if cores == 1 else 's'}, {isa}"
     tick = recording.clock.ns_per_tick
     length = f" {units.format_number(tick)} ns/tick" if tick else ""
+    step = recording.clock.step_ns
+    if step:
+        length += f", moves in steps of {units.format_ns(step)}"
     yield f"clock {recording.clock.source}{length}"
     overhead = recording.overhead
-    entry_points = ((overhead.c_pair, "nogil"), (overhead.python_pair, "Python"))
-    pairs = [f"{units.format_ns(pair_ns)} {name}" for pair_ns, name in entry_points if pair_ns]
+    entry_points = (
+        (overhead.c_pair, overhead.c_pair_error, "nogil"),
+        (overhead.python_pair, overhead.python_pair_error, "Python"),
+    )
+    pairs = [
+        f"{_pair(pair_ns, error_ns)} {name}" for pair_ns, error_ns, name in entry_points if pair_ns
+    ]
     if pairs:
         yield f"pair {', '.join(pairs)} (taken out)"
+
+
+def _pair(pair_ns: float, error_ns: float) -> str:
+    """Return what a pair costs, as the interval that it is in."""
+    if error_ns < 0.5:
+        return units.format_ns(pair_ns)
+    return f"{pair_ns - error_ns:.0f} to {pair_ns + error_ns:.0f} ns"
 
 
 def _roof_lines(summary: Summary) -> list[str]:
@@ -135,7 +146,7 @@ def _roof_lines(summary: Summary) -> list[str]:
         for dtype in dtypes
     ]
     memories = [f"{name} {units.format_number(roofs.bandwidth_gbs[name])}" for name in MEMORY]
-    head = f"Roofs ({'' if several else f'{dtypes[0]}, '}{threads_text(roofs.threads)}, "
+    head = f"Roofs ({'' if several else f'{dtypes[0]}, '}{units.format_threads(roofs.threads)}, "
     head += f"measured {roofs.measured_at[:10]}): peak {', '.join(peaks)} GF/s"
     return layout.packed([head, f"{' · '.join(memories)} GB/s"])
 
@@ -143,71 +154,17 @@ def _roof_lines(summary: Summary) -> list[str]:
 def _brick_items(brick: BrickSummary) -> Iterator[str]:
     """Yield a brick's name and the figures of its whole run."""
     info = brick.info
-    yield _name(info.name)
+    yield brick_name(info.name)
     yield brick.dtype
-    yield threads_text(info.threads)
+    yield units.format_threads(info.threads)
     if info.calls:
         yield f"{units.format_count(info.calls)} call{'' if info.calls == 1 else 's'}"
     yield f"{units.format_ns(info.wall_ns)} wall"
     if any(row.stats.flops for row in brick.levels):
         share = brick.peak_share
         of_peak = "" if share is None else f" ({units.format_percent(share)} of peak)"
-        yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}"
-
-
-def _cells(row: LevelSummary) -> tuple[str, ...]:
-    """Return the cells of a level, each within its width."""
-    bound = "-" if row.bound == "unknown" else row.bound
-    doubt = "?" if row.bound_basis == "rule of thumb" and row.bound != "unknown" else ""
-    assumed = "~" if row.bytes_basis == "assumed" else ""
-    known = row.stats.flops and row.stats.nbytes
-    return (
-        f"{row.level.label:5} {row.level.cache}",
-        _fit(units.format_count(row.stats.count), row.stats.count, "", _COUNT_WIDTH),
-        *(_time(ns) for ns in (row.avg_ns, row.p50_ns, row.p99_ns)),
-        _percent(row.self_share),
-        _fit(units.format_number(row.gflops), row.gflops) if row.stats.flops else "-",
-        assumed + _fit(units.format_number(row.intensity), row.intensity) if known else "-",
-        _optional(row.attainable_gflops),
-        "-" if row.efficiency is None else _percent(row.efficiency),
-        f" {bound}{doubt}",
-    )
-
-
-def _optional(value: float | None) -> str:
-    """Return a figure, or a dash where it is unknown."""
-    return "-" if value is None else _fit(units.format_number(value), value)
-
-
-def _time(ns: float) -> str:
-    """Return a time that fits a column."""
-    return "<1 ns" if 0 < ns < 1 else _fit(units.format_ns(ns), ns / 1e9, " s")
-
-
-def _percent(fraction: float) -> str:
-    """Return a share in percent that fits a column."""
-    if 0 < fraction < 0.001:
-        return "<0.1 %"
-    return _fit(units.format_percent(fraction), fraction * 100, " %")
-
-
-def _fit(text: str, value: float, unit: str = "", width: int = _FIGURE_WIDTH) -> str:
-    """Return a figure as it is or, where that is too wide for its column, in powers of ten."""
-    if len(text) <= width:
-        return text
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa}e{int(exponent)}{unit}"
-
-
-def _finding_text(finding: Finding) -> str:
-    """Return a finding as one paragraph."""
-    place = [_name(finding.brick)] if finding.brick is not None else []
-    place += [finding.level.label] if finding.level is not None else []
-    head = " ".join(place)
-    symptom = f"{head}: {finding.symptom}" if head else finding.symptom.capitalize()
-    return f"{symptom} ({layout.printable(finding.evidence)}). {finding.cause} {finding.action}"
-
-
-def _name(brick: str) -> str:
-    """Return a brick's name literally, clipped if it is very long."""
-    return layout.clipped(layout.printable(brick), _NAME_WIDTH)
+        spread = brick.run_spread
+        middle = (
+            "" if spread is None else f", half of the calls within {units.format_percent(spread)}"
+        )
+        yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}{middle}"

@@ -46,14 +46,19 @@ def stored(cache: Path) -> Roofs:
     isa = default_isa()
     for threads in (2, 1):
         roofs = replace(
-            ROOFS, threads=threads, isa=isa, cpu=machine.cpu, fingerprint=machine.fingerprint()
+            ROOFS,
+            threads=threads,
+            isa=isa,
+            cpu=machine.cpu,
+            fingerprint=machine.fingerprint(),
+            traffic_gbs={"L1 store": 1.0},
         )
         store_roofs(roofs, machine)
         store_roofs(replace(roofs, isa="base"), machine)
     return roofs
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make calibrations so short that their figures mean nothing."""
     monkeypatch.setattr(
@@ -364,7 +369,12 @@ def test_calibrate_prints_and_stores(tiny: None, capsys: pytest.CaptureFixture[s
     kept = load_roofs(machine, 1, "float64", default_isa())
     assert kept is not None
     assert f"· {kept.isa} · quick · " in text
-    assert re.findall(r"^(L1|L2|L3|DRAM) +.*B/s", text, re.MULTILINE) == ["L1", "L2", "L3", "DRAM"]
+    assert re.findall(r"^(L1|L2|L3|DRAM) +.*flop/byte", text, re.MULTILINE) == [
+        "L1",
+        "L2",
+        "L3",
+        "DRAM",
+    ]
     assert text.splitlines()[-1].startswith("Stored in ")
 
 
@@ -372,8 +382,26 @@ def test_calibrate_tells_that_better_roofs_stay(
     stored: Roofs, tiny: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["calibrate", "--threads", "1"]) == 0
-    assert "Better ones of 1 thread stay stored: full, steady" in capsys.readouterr().out
-    assert load_roofs(bp.detect_machine(), 1, isa=default_isa()) == stored
+    assert (
+        "Kept are the better figures of this and earlier measurements of 1 thread"
+        in capsys.readouterr().out
+    )
+    kept = load_roofs(bp.detect_machine(), 1, isa=default_isa())
+    assert kept is not None
+    assert all(kept.bandwidth_gbs[name] >= rate for name, rate in stored.bandwidth_gbs.items())
+
+
+def test_calibrate_forces_and_forgets(
+    stored: Roofs, tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = bp.detect_machine()
+    output = as_json(capsys, "calibrate", "--threads", "1", "--force")
+    forced = Roofs.from_json(output["roofs"][0])
+    assert load_roofs(machine, 1, isa=forced.isa) in (forced, None)
+    assert as_json(capsys, "calibrate", "--forget")["forgotten"] >= 0
+    assert load_roofs(machine, 1, isa=forced.isa) is None
+    assert main(["calibrate", "--forget"]) == 0
+    assert capsys.readouterr().out.startswith("No roofs were stored in ")
 
 
 def test_calibrate_json_for_one_thread_and_the_default(

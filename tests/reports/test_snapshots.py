@@ -162,7 +162,9 @@ def test_calibrations(json: bool, output: Output, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "brickprof.calibration.calibrate", lambda threads, *args, **kwargs: measured[threads]
     )
-    monkeypatch.setattr("brickprof.cli.calibrate.store_roofs", lambda *args: Path("roofs.json"))
+    monkeypatch.setattr(
+        "brickprof.cli.calibrate.store_roofs", lambda *args, **kwargs: Path("roofs.json")
+    )
     monkeypatch.setattr(
         "brickprof.cli.calibrate.load_roofs",
         lambda machine, threads, *args: replace(ROOFS, threads=threads),

@@ -1,0 +1,118 @@
+"""Findings as text: the most important ones, two lines each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from brickprof.core import units
+from brickprof.diagnose import Finding
+from brickprof.diagnose.explanations import EXPLANATIONS
+from brickprof.reports import layout
+
+MAX_FINDINGS = 5
+"""Findings that are shown; what comes after five is seldom the next thing to do."""
+
+NAME_WIDTH = 48
+"""Columns of a brick's name at most."""
+
+_HEADING = "What to look at next"
+
+
+def render_findings(findings: Iterable[Finding]) -> str:
+    """Render the most important findings under their heading, two lines each.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        As `brickprof.diagnose.diagnose` and `diagnose_sweep` return them; those of several bricks
+        with the same code, level and action, but for numbers, are shown as one.
+
+    Returns
+    -------
+    str
+        Lines of at most `layout.WIDTH` columns, with a newline at the end; empty without findings.
+    """
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        alike = finding.code, finding.level, re.sub(r"[\d.,]+", "#", finding.action)
+        groups.setdefault(alike, []).append(finding)
+    if not groups:
+        return ""
+    shown = list(groups.values())[:MAX_FINDINGS]
+    lines = [_HEADING]
+    for number, group in enumerate(shown, 1):
+        lines += _lines(number, group)
+    if len(groups) > len(shown):
+        lines.append(f"    and {units.format_count(len(groups) - len(shown))} more (--json)")
+    return layout.text_of(lines)
+
+
+def explain(code: str, findings: Iterable[Finding]) -> str:
+    """Render at length what a code means, and what was found of it.
+
+    Parameters
+    ----------
+    code : str
+        One of `brickprof.diagnose.explanations.EXPLANATIONS`.
+    findings : iterable of Finding
+        Those of a recording; of other codes too.
+
+    Returns
+    -------
+    str
+        Lines of at most `layout.WIDTH` columns, with a newline at the end.
+    """
+    console = layout.plain_console()
+    lines = [code, "", *EXPLANATIONS[code].splitlines()]
+    for finding in findings:
+        if finding.code == code:
+            lines += ["", *layout.hanging(console, "", _paragraph(finding))]
+    return layout.text_of(lines)
+
+
+def _paragraph(finding: Finding) -> str:
+    """Return all that a finding says."""
+    place = places([] if finding.brick is None else [finding.brick])
+    if finding.level is not None:
+        place += f"{' ' if place else ''}{finding.level.label}"
+    symptom = f"{place}: {finding.symptom}" if place else finding.symptom.capitalize()
+    evidence = layout.printable(finding.evidence)
+    return f"{symptom} ({evidence}){_gain(finding)}. {finding.cause} {finding.action}"
+
+
+def _lines(number: int, group: list[Finding]) -> list[str]:
+    """Return what is seen and what it would gain, and what to do."""
+    first = group[0]
+    place = places([finding.brick for finding in group if finding.brick is not None])
+    if first.level is not None:
+        place += f"{' ' if place else ''}{first.level.label}"
+    symptom = f"{place}: {first.symptom}" if place else first.symptom.capitalize()
+    seen = f"{symptom} ({layout.printable(first.evidence)})"
+    gain = _gain(first)
+    width = layout.WIDTH - 4
+    action = layout.clipped(layout.printable(first.action), width - len(first.code) - 3)
+    return [
+        f"{number:2}. {layout.clipped(seen, width - len(gain))}{gain}",
+        f"    {action} [{first.code}]",
+    ]
+
+
+def _gain(finding: Finding) -> str:
+    """Return how many times as fast the brick would be at most."""
+    if finding.gain is None or finding.gain < 1.05:
+        return ""
+    return f", up to {units.format_number(finding.gain)}x"
+
+
+def places(bricks: list[str]) -> str:
+    """Return the names of bricks, the first two of many."""
+    names = [brick_name(brick) for brick in dict.fromkeys(bricks)]
+    if len(names) > 3:
+        return f"{', '.join(names[:2])} and {units.format_count(len(names) - 2)} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def brick_name(brick: str) -> str:
+    """Return a brick's name literally, clipped if it is very long."""
+    return layout.clipped(layout.printable(brick), NAME_WIDTH)

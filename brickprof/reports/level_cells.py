@@ -1,0 +1,143 @@
+"""The cells of a level's row in the text report, each within its width."""
+
+from __future__ import annotations
+
+from brickprof.core import metrics, units
+from brickprof.diagnose.level_summary import ERROR_LIMIT, LevelSummary
+from brickprof.recording import ClockInfo
+from brickprof.reports import layout
+
+COLUMNS: layout.Columns = (
+    ("Level", "left"),
+    ("Tiles", "right"),
+    ("Avg", "right"),
+    ("p50", "right"),
+    ("p99", "right"),
+    ("Self", "right"),
+    ("GFLOP/s", "right"),
+    ("flop/B", "right"),
+    ("Attainable", "right"),
+    ("Efficiency", "right"),
+    (" Bound by", "left"),
+)
+
+_COUNT_WIDTH = 9
+_NS_OF_UNIT = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_FIGURE_WIDTH = 7
+
+
+def cells(row: LevelSummary, clock: ClockInfo) -> tuple[str, ...]:
+    """Return the cells of a level.
+
+    Parameters
+    ----------
+    row : LevelSummary
+        The level.
+    clock : ClockInfo
+        What timed it, whose step is the least error of a single time.
+
+    Returns
+    -------
+    tuple of str
+        One for each of `COLUMNS`. A figure that is known to worse than `ERROR_LIMIT` is shown as
+        the interval that it is in, or as a dash.
+    """
+    stats = row.stats
+    assumed = "~" if row.bytes_basis == "assumed" else ""
+    known = stats.flops and stats.nbytes
+    of_one = metrics.share(stats.total_error_ns, stats.count) + clock.step_ns
+    return (
+        f"{row.level.label:5} {row.memory}",
+        _fit(units.format_count(stats.count), stats.count, "", _COUNT_WIDTH),
+        _time_or_interval(row.avg_ns, row.error_share),
+        *(
+            _time(ns) if of_one <= ERROR_LIMIT * ns or not ns else "-"
+            for ns in (row.p50_ns, row.p99_ns)
+        ),
+        _percent(row.self_share) if row.self_error_share <= ERROR_LIMIT else "-",
+        _number_or_interval(row.gflops, row.error_share) if stats.flops else "-",
+        assumed + _number(row.intensity) if known else "-",
+        "-" if row.attainable_gflops is None else _number(row.attainable_gflops),
+        _efficiency(row),
+        f" {_bound(row)}",
+    )
+
+
+def _bound(row: LevelSummary) -> str:
+    """Return which roof bounds a level; blank where neither is near."""
+    if row.bound == "unknown":
+        return "-"
+    if row.bound_basis == "rule of thumb":
+        return f"{row.bound}?"
+    return row.bound if row.near_roof else ""
+
+
+def _time_or_interval(ns: float, error_share: float) -> str:
+    """Return a time, or the interval that it is in, in the unit of its end."""
+    if error_share <= ERROR_LIMIT or not ns:
+        return _time(ns)
+    high = ns * (1 + error_share)
+    _, _, unit = units.format_ns(high).partition(" ")
+    return _within(f"{_span(ns, error_share, _NS_OF_UNIT[unit])} {unit}", 11)
+
+
+def _number_or_interval(value: float, error_share: float) -> str:
+    """Return a rate, or the interval that it is in."""
+    if error_share <= ERROR_LIMIT or not value:
+        return _number(value)
+    # A rate is over the time: it is highest where that is shortest.
+    if error_share >= 1:
+        return _within(f">{_two_digits(value / (1 + error_share))}", 9)
+    low, high = value / (1 + error_share), value / (1 - error_share)
+    return _within(f"{_two_digits(low)}-{_two_digits(high)}", 9)
+
+
+def _efficiency(row: LevelSummary) -> str:
+    """Return a level's efficiency, or the interval that it is in."""
+    if row.efficiency is None:
+        return "-"
+    if row.error_share <= ERROR_LIMIT or not row.efficiency:
+        return _percent(row.efficiency)
+    shown = _number_or_interval(100 * row.efficiency, row.error_share)
+    return shown if shown == "-" else f"{shown} %"
+
+
+def _span(value: float, error_share: float, unit: float) -> str:
+    """Return an interval around a figure in some unit."""
+    low, high = max(value * (1 - error_share), 0.0), value * (1 + error_share)
+    return f"{_two_digits(low / unit)}-{_two_digits(high / unit)}"
+
+
+def _within(text: str, width: int) -> str:
+    """Return an interval, or a dash where it is too wide for its column to say anything."""
+    return text if len(text) <= width else "-"
+
+
+def _two_digits(value: float) -> str:
+    """Return two digits of a figure, or all before the point."""
+    return f"{value:.2g}" if value < 9.95 or value >= 1e6 else f"{value:.0f}"
+
+
+def _number(value: float) -> str:
+    """Return a figure without a unit."""
+    return _fit(units.format_number(value), value)
+
+
+def _time(ns: float) -> str:
+    """Return a time that fits a column."""
+    return "<1 ns" if 0 < ns < 1 else _fit(units.format_ns(ns), ns / 1e9, " s")
+
+
+def _percent(fraction: float) -> str:
+    """Return a share in percent that fits a column."""
+    if 0 < fraction < 0.001:
+        return "<0.1 %"
+    return _fit(units.format_percent(fraction), fraction * 100, " %")
+
+
+def _fit(text: str, value: float, unit: str = "", width: int = _FIGURE_WIDTH) -> str:
+    """Return a figure as it is or, where that is too wide for its column, in powers of ten."""
+    if len(text) <= width:
+        return text
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}{unit}"
