@@ -29,9 +29,11 @@ Each module imports only from those above it:
     decoding_page          the page on decoding
     decoding               its command
     cachesim               planned traffic against a simulated cache
+    traffic_roofs          loads, stores, copies and updates against likwid-bench
+    timer_truth            reported times against the same work without tiles
     build_worker           times one build of brickprof, in a process of its own
     compare_builds         compares two builds
 
 The commands are ``python -m benchmarks``, and of ``benchmarks.``: ``page``, ``decoding``,
-``cachesim`` and ``compare_builds``.
+``cachesim``, ``traffic_roofs``, ``timer_truth`` and ``compare_builds``.
 """
