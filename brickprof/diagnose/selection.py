@@ -28,8 +28,8 @@ _CONSEQUENCES = {
     "quota-ignored": frozenset({"noisy-machine", "preempted", "thread-imbalance"}),
     "tiles-too-short": _BOUNDS | {"noisy-machine", "outer-self-time", "variable-latency"},
     "thread-imbalance": frozenset({"waiting"}),
-    "waiting": _BOUNDS
-    | {"noisy-machine", "outer-self-time", "thread-overhead", "variable-latency"},
+    "thread-overhead": frozenset({"waiting"}),
+    "waiting": _BOUNDS | {"noisy-machine", "outer-self-time", "variable-latency"},
 }
 """What each cause explains in the same brick, where it is about much of the time."""
 

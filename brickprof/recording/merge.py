@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -113,10 +113,14 @@ def _agreed(values: Iterable[_T], otherwise: _T) -> _T:
 
 
 def _merge_clocks(clocks: list[ClockInfo]) -> ClockInfo:
-    """Return the shortest tick of clocks of one source: its length is calibrated anew each time."""
+    """Return the shortest tick and the longest step of clocks of one source.
+
+    Their lengths are measured anew each time.
+    """
     sources = {clock.source for clock in clocks}
     if len(sources) == 1 and MIXED not in sources:
-        return min(clocks, key=lambda clock: (clock.ns_per_tick, clock.reason))
+        shortest = min(clocks, key=lambda clock: (clock.ns_per_tick, clock.reason))
+        return replace(shortest, step_ns=max(clock.step_ns for clock in clocks))
     return _agreed(clocks, ClockInfo(MIXED, 0.0, "merged recordings"))
 
 
