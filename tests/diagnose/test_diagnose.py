@@ -130,6 +130,16 @@ def test_a_rate_on_a_ceiling_names_it(gflops: float, elements: int, what: str | 
         assert f"ceiling of {what}" in finding.symptom
 
 
+def test_vectors_that_wait_for_a_memory_are_not_called_scalar() -> None:
+    # 5 GF/s at 60 GB/s: the rate of scalar code, and three quarters of what L2 loads.
+    ns = 8_000 / 60
+    stats = [tiles(MIDI, [round(1000 * ns)] * 250, flops=250 * 667_000, nbytes=250 * 8_000_000)]
+    ceilings = replace(ROOFS, ceilings_gflops=CEILINGS, traffic_gbs={"L2 update": 200.0})
+    (finding,) = diagnose(made(stats), ceilings)
+    assert finding.code == "neither-roof"
+    assert "scalar code" in finding.cause
+
+
 def test_a_rate_above_a_ceiling_rules_it_out() -> None:
     ceilings = replace(ROOFS, ceilings_gflops=CEILINGS)
     (finding,) = diagnose(made(healthy_tiles(FLOPS / 20.0 / 1_040_000)), ceilings)

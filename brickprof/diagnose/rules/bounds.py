@@ -9,7 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.level_summary import LevelSummary
-from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, ceiling_hit
+from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, busy, ceiling_hit
 from brickprof.diagnose.rules.neither import neither_roof, partly_outside
 from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, Summary
@@ -276,10 +276,13 @@ def _cache_inside(memory: str, machine: Machine) -> int:
 
 def _ceiling(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -> Finding | None:
     """Tiles run at a ceiling inside the core."""
+    memory_busy = any(busy(row, roofs) for row in rows)
     for row in reversed(rows):
         hit = ceiling_hit(row, roofs)
+        if hit is None or (memory_busy and not CEILINGS[hit.name].busy_memory):
+            continue
         # At the rate of a farther memory, a ceiling of vectors is a coincidence.
-        if hit is not None and not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs)):
+        if not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs)):
             return _core_ceiling(brick, row, hit)
     return None
 

@@ -12,6 +12,10 @@ from brickprof.diagnose.thread_roofs import ThreadRoofs
 ABOVE_CEILING = 1.04
 """Share of a ceiling above which it is ruled out: medians are known to 1/64, ceilings alike."""
 
+BUSY_MEMORY = 0.35
+"""Share of a memory's load rate from which it may be what holds back code that runs at half of the
+scalar ceiling or more: vectors that wait for L2 do so too."""
+
 MEANINGFUL = 0.9
 """Share of the peak from which a ceiling costs too little to be a cause."""
 
@@ -33,6 +37,8 @@ class CeilingText:
         at most so many flops for one; None for a ceiling of flops.
     full_vectors : bool
         Whether the operations are those of full-width vectors.
+    busy_memory : bool
+        Whether a rate at the ceiling tells anything where a memory is busy as well.
     """
 
     what: str
@@ -41,6 +47,7 @@ class CeilingText:
     least: float
     most_flops: float | None = None
     full_vectors: bool = False
+    busy_memory: bool = True
 
 
 _SUMS = "Sum into several independent accumulators: latency times units per cycle of them."
@@ -54,6 +61,7 @@ CEILINGS = {
         "Each operation computes one element where a vector holds many.",
         _VECTORS,
         0.5,
+        busy_memory=False,
     ),
     "quarter-width": CeilingText(
         "vectors of a quarter of the width",
@@ -171,6 +179,11 @@ def _comparable(text: CeilingText, ceiling: float, row: LevelSummary, peak: floa
     if text.most_flops is None:
         return ceiling <= MEANINGFUL * peak
     return row.stats.elements > 0 and row.stats.flops <= text.most_flops * row.stats.elements
+
+
+def busy(row: LevelSummary, roofs: ThreadRoofs) -> bool:
+    """Tell whether a level's memory may be what holds back code that seems scalar."""
+    return row.typical_gbs >= BUSY_MEMORY * roofs.load_gbs(row.memory)["load"]
 
 
 def elements_rate(row: LevelSummary) -> float:
