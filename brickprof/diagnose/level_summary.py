@@ -46,7 +46,7 @@ class LevelSummary:
         Its self time over the self time of all levels of the brick.
     error_share, self_error_share : float
         Half the length of the intervals that the time and the self time are known to be in, over
-        these times; above `ERROR_LIMIT` outputs show the interval, and no finding rests on it.
+        the time; above `ERROR_LIMIT` outputs show the interval, and no finding rests on it.
     typical_ns : float
         Time of the median tile where all tiles do the same work and the clock's step allows;
         else the mean. What a few disturbed tiles took is not in the median.
@@ -201,7 +201,7 @@ def summarize_level(
         memory=memory,
         self_share=metrics.share(stats.self_ns, sum(one.self_ns for one in siblings)),
         error_share=error_share,
-        self_error_share=metrics.share(stats.self_error_ns, stats.self_ns),
+        self_error_share=metrics.share(stats.self_error_ns, stats.total_ns),
         avg_ns=stats.avg_us * 1000,
         typical_ns=typical_ns,
         typical_gflops=metrics.gflops(stats.flops, typical_ns * stats.count),

@@ -130,7 +130,7 @@ def _pair(pair_ns: float, error_ns: float) -> str:
     """Return what a pair costs, as the interval that it is in."""
     if error_ns < 0.5:
         return units.format_ns(pair_ns)
-    return f"{pair_ns - error_ns:.0f} to {pair_ns + error_ns:.0f} ns"
+    return f"{max(pair_ns - error_ns, 0.0):.0f} to {pair_ns + error_ns:.0f} ns"
 
 
 def _roof_lines(summary: Summary) -> list[str]:
