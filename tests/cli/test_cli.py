@@ -410,9 +410,10 @@ def test_calibrate_json_for_one_thread_and_the_default(
     monkeypatch.setattr("brickprof.planning.budget._chosen", 2)
     output = as_json(capsys, "calibrate", "--isa", "base")
     assert [one["threads"] for one in output["roofs"]] == [1, 2]
-    for one in output["roofs"]:
-        assert Roofs.from_json(one) == load_roofs(bp.detect_machine(), one["threads"], isa="base")
-    assert Path(output["path"]).exists()
+    # Read as they were written: figures of so short rounds may be such as no machine has.
+    stored = json.loads(Path(output["path"]).read_text())["roofs"]
+    assert stored == output["roofs"]
+    assert all(Roofs.from_json(one).isa == "base" for one in stored)
 
 
 def test_calibrate_shows_what_it_cannot_store(
