@@ -12,7 +12,7 @@ import subprocess
 
 from brickprof.calibration import calibrate
 from brickprof.machine import detect_machine
-from brickprof.roofline import MEMORY, Roofs
+from brickprof.roofline import MEMORY
 
 SIZES = {"L1": "24kB", "L2": "512kB", "L3": "16MB", "DRAM": "1GB"}
 KINDS = {
@@ -34,13 +34,6 @@ def likwid(test: str, size: str, unit: str) -> float:
     return float(found[1]) / 1000 if found else 0.0
 
 
-def own(roofs: Roofs, memory: str, kind: str) -> float:
-    """Return the roof of a kind of traffic; 0.0 where it was not measured."""
-    if kind == "load":
-        return roofs.bandwidth_gbs[memory]
-    return roofs.traffic_gbs.get(f"{memory} {kind}", 0.0)
-
-
 def main() -> None:
     """Measure both sides in turns and print the best of each with their ratio."""
     isa = {"avx512": "avx512", "avx2": "avx", "base": "sse"}[detect_machine().isa]
@@ -58,7 +51,7 @@ def main() -> None:
         for memory in MEMORY:
             for kind, test in KINDS.items():
                 key = memory, kind
-                ours[key] = max(ours.get(key, 0.0), own(roofs, memory, kind))
+                ours[key] = max(ours.get(key, 0.0), roofs.kinds_gbs(memory).get(kind, 0.0))
                 if outside and ours[key]:
                     rate = likwid(test.format(isa=isa), SIZES[memory], "MByte/s")
                     theirs[key] = max(theirs.get(key, 0.0), rate)

@@ -60,7 +60,7 @@ def odd_peaks(peaks: Mapping[str, float]) -> Iterator[str]:
         )
 
 
-def shortage(machine: Machine, threads: int, dram_bytes: int, l3_bytes: int) -> Iterator[str]:
+def shortage(dram_bytes: int, l3_bytes: int) -> Iterator[str]:
     """Say that memory was too short to get past the L3."""
     if dram_bytes < 2 * l3_bytes:
         yield (

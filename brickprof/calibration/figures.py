@@ -9,7 +9,7 @@ import numpy as np
 from brickprof.calibration.probing import Bytes, Figure, Probes, Rates
 from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.roofline import MEMORY
-from brickprof.roofline.model import CEILINGS, STORED_SHARES, ZERO_STORE
+from brickprof.roofline.model import CEILINGS, TRAFFIC_KINDS
 
 LATENCY = "latency"
 
@@ -17,12 +17,14 @@ _IN_CORE_LENGTH = 0.15
 """Length of a round that no memory takes part in: nothing has to settle in it."""
 
 _TRAFFIC_LENGTH = 0.25
+"""Length of a round of traffic besides loads: there are eighteen of them, and a quick calibration
+takes two seconds."""
 
 _MAX_CHASE_BYTES = 128 * 1024**2
 """Bytes of the lines that are chased in DRAM: four of the largest L3 caches of a few cores, while a
 random order of more lines takes longer to make than to measure."""
 
-_PAST_CACHES = ("nt-store", ZERO_STORE)
+_PAST_CACHES = ("nt-store", "zero-store")
 
 
 def figures_of(
@@ -83,10 +85,8 @@ def _traffic(
     return [
         move(name, kind)
         for name in MEMORY
-        for kind in (*STORED_SHARES, ZERO_STORE)
-        if kind != "load"
-        and (name == "DRAM" or kind not in _PAST_CACHES)
-        and probes.has(kind, "float32", isa)
+        for kind in TRAFFIC_KINDS
+        if (name == "DRAM" or kind not in _PAST_CACHES) and probes.has(kind, "float32", isa)
     ]
 
 

@@ -114,7 +114,7 @@ def calibrate(
     dtype : {"float32", "float64"}
         The element type that `Roofs.peak_gflops` speaks of; both peaks are measured.
     quick : bool
-        Take about a second rather than a quarter of a minute.
+        Take about two seconds rather than half a minute.
     isa : str, optional
         Instruction set of the probes; by default the one that kernels use.
     progress : callable, optional
@@ -247,7 +247,7 @@ def measure_roofs(
         *noise(spread),
         *disorder(bandwidths),
         *odd_peaks(peaks),
-        *shortage(machine, threads, total["DRAM"], _l3_in_use(machine, threads)),
+        *shortage(total["DRAM"], _l3_in_use(machine, threads)),
         *crowd(machine, threads),
     ]
     report(1.0, "done")

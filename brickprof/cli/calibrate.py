@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dtype(parser)
     add_isa(parser)
     parser.add_argument(
-        "--full", action="store_true", help="take a quarter of a minute rather than a second"
+        "--full", action="store_true", help="take half a minute rather than two seconds"
     )
     parser.add_argument(
         "--force", action="store_true", help="replace stored roofs, even by lower ones"

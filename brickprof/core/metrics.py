@@ -230,6 +230,55 @@ def mix_bandwidth(kinds: Iterable[tuple[float, float]], stored_share: float) -> 
     return best
 
 
+def interval(value: float, error_share: float) -> tuple[float, float]:
+    """Interval around a time that is known to a share of it; its start is not below 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    middle, error = _checked("value", value), _checked("error_share", error_share)
+    return max(middle * (1 - error), 0.0), middle * (1 + error)
+
+
+def rate_interval(rate: float, error_share: float) -> tuple[float, float]:
+    """Interval of a rate whose time is known to a share of it, as of `interval`.
+
+    The rate is highest where the time is shortest, and unbounded, ``inf``, where that may be 0.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    middle, error = _checked("rate", rate), _checked("error_share", error_share)
+    return middle / (1 + error), middle / (1 - error) if error < 1 else math.inf
+
+
+def tile_error_ns(total_error_ns: float, count: int, step_ns: float) -> float:
+    """Error of a single tile's time, percentiles and extremes included: its share, and a step.
+
+    Parameters
+    ----------
+    total_error_ns : int or float
+        Half the interval around the time of all tiles, in nanoseconds.
+    count : int
+        Number of tiles.
+    step_ns : float
+        Resolution of the clock: start and stop are each read up to one step late.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not finite.
+    """
+    error = _checked("total_error_ns", total_error_ns)
+    return _ratio("total_error_ns / count", error, _checked("count", count)) + _checked(
+        "step_ns", step_ns
+    )
+
+
 def share(part: float, whole: float) -> float:
     """Fraction of `whole` that `part` is; 0.0 for an empty whole.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from numbers import Integral
 
 from brickprof.core.checks import as_real
@@ -233,3 +234,14 @@ def format_threads(threads: int) -> str:
     '1 thread'
     """
     return f"{format_count(threads)} thread{'' if threads == 1 else 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join parts as in ``"Macro, Midi and Micro"``.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        May be empty.
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

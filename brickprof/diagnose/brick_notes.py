@@ -47,11 +47,6 @@ def brick_notes(
         )
 
 
-def _listed(parts: list[str]) -> str:
-    """Join parts as in ``"Macro, Midi and Micro"``."""
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
-
-
 def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
     """Yield notes on flops and bytes that were not declared, or that disagree."""
     if not levels:
@@ -59,15 +54,15 @@ def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
     assumed = [row.level.label for row in levels if row.bytes_basis == "assumed"]
     if assumed:
         yield (
-            f"Bytes of {_listed(assumed)} are assumed (elements x item size, marked ~): pass "
+            f"Bytes of {units.listed(assumed)} are assumed (elements x item size, marked ~): pass "
             "nbytes= where the kernel knows its traffic."
         )
     no_bytes = [row.level.label for row in levels if row.bytes_basis == "none"]
     if no_bytes:
-        yield f"{_listed(no_bytes)} declared neither bytes nor elements: intensity is unknown."
+        yield f"{units.listed(no_bytes)} declared neither bytes nor elements: intensity is unknown."
     no_flops = [row.level.label for row in levels if not row.stats.flops]
     if no_flops:
-        yield f"{_listed(no_flops)} declared no flops: rate and efficiency are unknown."
+        yield f"{units.listed(no_flops)} declared no flops: rate and efficiency are unknown."
     declaring = [row for row in levels if row.stats.flops]
     if len({row.stats.flops for row in declaring}) > 1:
         totals = ", ".join(f"{row.level.label} {row.stats.flops:.4g}" for row in declaring)

@@ -9,11 +9,12 @@ the flops or bytes that the tiles declare, or the roof. Bytes are those between 
 cache and the core, each load and each store counted; flops count a multiply-add as two. A roof
 that was measured while something else ran is too low: `brickprof calibrate` raises it.""",
     "compute-bound": """\
-The intensity is above the ridge point, and the rate between half the peak and four fifths of
-it. Full-width vectors and multiply-adds are in use then, or the rate would be lower. What is
-left: loads and stores beside each multiply-add, too few independent sums to cover the latency,
-operations that are no multiply-adds (exponentials, comparisons, shuffles), edges of tiles that
-fill their vectors in part, packing. A larger register tile does more operations for each load.""",
+The intensity is above the ridge point, and the rate between half the peak and four fifths of it.
+Where it is above the measured ceiling of half-width vectors, or of multiplications and additions
+apart, the finding says that full vectors or multiply-adds are in use. What is left: loads and
+stores beside each multiply-add, too few independent sums to cover the latency, operations that are
+no multiply-adds (exponentials, comparisons, shuffles), edges of tiles that fill their vectors in
+part, packing. A larger register tile does more operations for each load.""",
     "core-ceiling": """\
 The rate is that of a measured ceiling inside the core, to a few percent: scalar code, vectors
 of half or a quarter of the width, multiplications and additions apart, one chain of operations

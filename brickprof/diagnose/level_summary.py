@@ -52,6 +52,8 @@ class LevelSummary:
         else the mean. What a few disturbed tiles took is not in the median.
     typical_gflops, typical_gbs : float
         GFLOP/s and GB/s at that time.
+    tile_error_ns : float
+        Error of a single tile's time, and so of percentiles and extremes.
     avg_ns : float
         Mean time of a tile in nanoseconds.
     p50_ns, p99_ns : int
@@ -91,6 +93,7 @@ class LevelSummary:
     typical_ns: float
     typical_gflops: float
     typical_gbs: float
+    tile_error_ns: float
     p50_ns: int
     p99_ns: int
     gflops: float
@@ -110,6 +113,23 @@ class LevelSummary:
     def certain(self) -> bool:
         """Whether its time is known well enough for findings."""
         return self.error_share <= ERROR_LIMIT
+
+    @property
+    def avg_interval_ns(self) -> tuple[float, float]:
+        """What the mean time of a tile is between, in nanoseconds."""
+        return metrics.interval(self.avg_ns, self.error_share)
+
+    @property
+    def gflops_interval(self) -> tuple[float, float]:
+        """What the rate is between; its end is infinite where the time may be 0."""
+        return metrics.rate_interval(self.gflops, self.error_share)
+
+    @property
+    def efficiency_interval(self) -> tuple[float, float] | None:
+        """What the efficiency is between, where it is known."""
+        if self.efficiency is None:
+            return None
+        return metrics.rate_interval(self.efficiency, self.error_share)
 
     @property
     def typical_efficiency(self) -> float | None:
@@ -206,6 +226,7 @@ def summarize_level(
         typical_ns=typical_ns,
         typical_gflops=metrics.gflops(stats.flops, typical_ns * stats.count),
         typical_gbs=typical_gbs,
+        tile_error_ns=metrics.tile_error_ns(stats.total_error_ns, stats.count, clock.step_ns),
         p50_ns=median_ns,
         p99_ns=stats.percentile_ns(99),
         gflops=stats.gflops,

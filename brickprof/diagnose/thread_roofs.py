@@ -11,7 +11,6 @@ from brickprof.machine import Machine
 from brickprof.recording import BrickInfo, Recording
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import MEMORY, Roofs
-from brickprof.roofline.model import ZERO_STORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +57,14 @@ class ThreadRoofs:
             return mix / self.sharers
         return self.best_gbs[memory]
 
-    def store_gbs(self, memory: str) -> dict[str, float]:
-        """Return one thread's GB/s of the measured kinds of traffic that stores hold back."""
-        return self._kinds(memory, ("store", "copy", "nt-store"))
+    def kinds_gbs(self, memory: str, kinds: tuple[str, ...]) -> dict[str, float]:
+        """Return one thread's GB/s of some kinds of traffic, where they were measured."""
+        rates = self.roofs.kinds_gbs(memory)
+        return {kind: rates[kind] / self.sharers for kind in kinds if kind in rates}
 
-    def load_gbs(self, memory: str) -> dict[str, float]:
-        """Return one thread's GB/s of the measured kinds of traffic with as many loads at least."""
-        return self._kinds(memory, ("load", "copy", "daxpy", "update"))
-
-    def zero_store_gbs(self, memory: str) -> float:
-        """Return one thread's GB/s of stores of zeros past the caches; 0.0 where not measured."""
-        zeros = self.roofs.traffic_gbs.get(f"{memory} {ZERO_STORE}", 0.0)
-        return zeros / self.sharers
-
-    def _kinds(self, memory: str, kinds: tuple[str, ...]) -> dict[str, float]:
-        """Return one thread's GB/s of kinds of traffic, where they were measured."""
-        found = {}
-        for kind in kinds:
-            rate = self.roofs.traffic_gbs.get(f"{memory} {kind}")
-            if kind == "load":
-                rate = self.roofs.bandwidth_gbs[memory]
-            if rate is not None:
-                found[kind] = rate / self.sharers
-        return found
+    def load_gbs(self, memory: str) -> float:
+        """Return one thread's GB/s of loads."""
+        return self.roofs.bandwidth_gbs[memory] / self.sharers
 
     def attainable_gflops(self, memory: str, stats: TileStats) -> float:
         """Return the roofline of one thread at the intensity of some tiles, in GFLOP/s."""
@@ -110,14 +94,9 @@ class ThreadRoofs:
         cache = stats.level.cache
         if stats.level is not TileLevel.MACRO or machine is None or not stats.count:
             return cache
-        bytes_of_tile = stats.nbytes // stats.count
         share = metrics.share(gbs, self.bandwidth_gbs("DRAM", stats))
-        fed_by_dram = DRAM_SHARE <= share <= ABOVE_ROOF
-        return (
-            "DRAM"
-            if fed_by_dram and bytes_of_tile > 2 * machine.cache(stats.level).size_bytes
-            else cache
-        )
+        beyond_l3 = stats.nbytes > 2 * stats.count * machine.cache(stats.level).size_bytes
+        return "DRAM" if beyond_l3 and DRAM_SHARE <= share <= ABOVE_ROOF else cache
 
 
 DRAM_SHARE = 0.5

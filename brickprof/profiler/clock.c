@@ -99,9 +99,8 @@ enum { READINGS = 4096, MAX_STEP = 4096 };
 
 /* The share of readings that are whole multiples of a step after the most common phase. */
 static double share_in_phase(const uint64_t *readings, uint64_t step) {
-    static _Thread_local uint32_t phases[MAX_STEP];
+    uint32_t phases[MAX_STEP] = {0};
     uint32_t most = 0;
-    memset(phases, 0, sizeof phases);
     for (int i = 0; i < READINGS; i++) {
         const uint32_t count = ++phases[(readings[i] - readings[0]) % step];
         if (count > most) most = count;
@@ -111,9 +110,8 @@ static double share_in_phase(const uint64_t *readings, uint64_t step) {
 
 /* The most common difference of successive readings that differ. */
 static uint64_t common_difference(const uint64_t *readings) {
-    static _Thread_local uint32_t counts[MAX_STEP + 1];
+    uint32_t counts[MAX_STEP + 1] = {0};
     uint64_t common = 1;
-    memset(counts, 0, sizeof counts);
     for (int i = 1; i < READINGS; i++) {
         const uint64_t apart = readings[i] - readings[i - 1];
         if (apart != 0 && apart <= MAX_STEP) counts[apart]++;
@@ -126,7 +124,7 @@ static uint64_t common_difference(const uint64_t *readings) {
 /* Readings at irregular intervals are whole steps apart, but for a few of a counter that a hypervisor
  * scales. The step is the largest divisor of their most common difference that most agree with. */
 double bp_clock_step_ns(uint32_t clock, double ns_per_tick) {
-    static _Thread_local uint64_t readings[READINGS];
+    uint64_t readings[READINGS];
     uint64_t random = 0x9E3779B97F4A7C15u;
     if (clock == BP_CLOCK_MANUAL) return 0.0;
     for (int i = 0; i < READINGS; i++) {

@@ -53,10 +53,8 @@ cdef tuple least_ticks(ProfilerState profiler, object function, object work, int
     for call in range(calls):
         raw_before = row.raw_ticks
         before = bp_read_clock(profiler.clock)
-        function(profiler, work)
-        function(profiler, work)
-        function(profiler, work)
-        function(profiler, work)
+        for _ in range(CALLS):
+            function(profiler, work)
         took = bp_read_clock(profiler.clock) - before
         if took < fastest:
             fastest, inside = took, row.raw_ticks - raw_before

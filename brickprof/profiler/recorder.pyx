@@ -21,7 +21,6 @@ from brickprof.recording.tile_stats import TileStats
 cdef extern from "profiler/usage.h":
     const int BP_OBSERVE_NS
     void bp_observe(bp_recorder *recorder) noexcept
-    void bp_observe_since(bp_recorder *recorder, bint in_tiles) noexcept
 
 cdef extern from *:
     """
@@ -181,12 +180,8 @@ cdef class Recorder:
 
     cdef void observe(self):
         """Add what happened on the calling thread, which holds this recorder, to its brick."""
-        if self.c.observe == NULL:
-            return
-        if self.c.slow_path & BP_UNOBSERVED:
+        if self.c.observe != NULL:
             self.c.observe(self.c)
-        else:
-            bp_observe_since(self.c, not self.c.named)
 
     cdef tuple usage(self, uint32_t brick_id):
         """Return what was seen of a thread in a brick, as the fields of a ThreadUsage."""

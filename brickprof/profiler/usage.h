@@ -12,7 +12,7 @@
 
 #include "brickprof/tile.h"
 
-/* Nanoseconds between readings while outermost tiles come and go: a reading takes about 0.7 us. */
+/* Nanoseconds between readings while outermost tiles come and go: a reading takes about 0.6 us. */
 #define BP_OBSERVE_NS 250000
 
 static uint64_t bp_ns_of(struct timeval t) {
@@ -60,15 +60,15 @@ static void bp_observe_first(bp_recorder *r) {
 }
 
 /* Add what happened since the last reading to the brick that new tiles belong to. Outside named
- * bricks (`in_tiles`) only time in tiles counts: what the thread did in between is its own affair,
+ * bricks only time in tiles counts: what the thread did in between is its own affair,
  * and may have used the processor, so that less of the rest is said to be waiting. */
-static void bp_observe_since(bp_recorder *r, int in_tiles) {
+static void bp_observe_since(bp_recorder *r) {
     bp_usage *sum = &r->brick->usage, before = r->seen;
     const uint64_t outer = r->seen_outer;
     bp_observe_first(r);
     uint64_t wall = bp_since(r->seen.wall_ticks, before.wall_ticks);
     uint64_t cpu = bp_since(r->seen.cpu_ns, before.cpu_ns);
-    if (in_tiles) {
+    if (!r->named) {
         const uint64_t inside = bp_since(r->seen_outer, outer);
         /* Counts of an interval that is mostly between tiles say nothing about the tiles. */
         if (inside < wall - wall / 8) before = r->seen, before.cpu_ns = 0;
@@ -85,12 +85,12 @@ static void bp_observe_since(bp_recorder *r, int in_tiles) {
     sum->migrations += r->seen.migrations != before.migrations;
 }
 
-/* Called by tile.h when an outermost tile stops long enough after the last reading. */
+/* Take a reading: the first one on this thread, or what happened since the last. */
 static void bp_observe(bp_recorder *r) {
     if (r->slow_path & BP_UNOBSERVED) {
         bp_observe_first(r);
     } else {
-        bp_observe_since(r, r->top == r->frames + 1 && r->base == r->frames && !r->named);
+        bp_observe_since(r);
     }
 }
 

@@ -45,8 +45,8 @@ class Overhead:
     ``pair`` is what a pair costs the code around it, ``inside`` the part that falls between its
     two clock reads: the time that an empty tile shows. ``c`` is nogil code's entry point,
     ``python`` start_tile/stop_tile, ``block`` ``with prof.tile(...)``. What a pair costs depends
-    on how much of it the processor overlaps with the work around it: each cost is the middle of an
-    interval, and its ``error`` half the interval's length.
+    on how much of it the processor overlaps with the work around it: each cost is the median over
+    several kinds of work, and its ``error`` how far the cost may be from that.
     """
 
     c_pair: float = 0.0

@@ -127,7 +127,7 @@ class TileStats:
         return metrics.cache_efficiency(self.gflops, peak_gflops)
 
     def percentile_ns(self, p: float) -> int:
-        """Nearest-rank percentile of the tiles' times in nanoseconds, within 1/64.
+        """Nearest-rank percentile of the tiles' times in ns, within 1/64 and the clock's step.
 
         Raises
         ------

@@ -117,10 +117,7 @@ def _peak_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
 def _memory_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
     """Yield a row for each memory."""
     for memory in MEMORY:
-        rates = {"load": roofs.bandwidth_gbs[memory]}
-        for kind in _KINDS[1:]:
-            if f"{memory} {kind}" in roofs.traffic_gbs:
-                rates[kind] = roofs.traffic_gbs[f"{memory} {kind}"]
+        rates = roofs.kinds_gbs(memory)
         latency = roofs.latency_ns.get(memory)
         yield (
             memory,

@@ -73,22 +73,22 @@ def explain(code: str, findings: Iterable[Finding]) -> str:
 
 def _paragraph(finding: Finding) -> str:
     """Return all that a finding says."""
-    place = places([] if finding.brick is None else [finding.brick])
-    if finding.level is not None:
-        place += f"{' ' if place else ''}{finding.level.label}"
-    symptom = f"{place}: {finding.symptom}" if place else finding.symptom.capitalize()
-    evidence = layout.printable(finding.evidence)
-    return f"{symptom} ({evidence}){_gain(finding)}. {finding.cause} {finding.action}"
+    return f"{_seen([finding])}{_gain(finding)}. {finding.cause} {finding.action}"
+
+
+def _seen(group: list[Finding]) -> str:
+    """Return where a finding is, and what is seen there."""
+    first = group[0]
+    bricks = places([finding.brick for finding in group if finding.brick is not None])
+    level = "" if first.level is None else first.level.label
+    place = f"{bricks} {level}".strip()
+    symptom = f"{place}: {first.symptom}" if place else first.symptom.capitalize()
+    return f"{symptom} ({layout.printable(first.evidence)})"
 
 
 def _lines(number: int, group: list[Finding]) -> list[str]:
     """Return what is seen and what it would gain, and what to do."""
-    first = group[0]
-    place = places([finding.brick for finding in group if finding.brick is not None])
-    if first.level is not None:
-        place += f"{' ' if place else ''}{first.level.label}"
-    symptom = f"{place}: {first.symptom}" if place else first.symptom.capitalize()
-    seen = f"{symptom} ({layout.printable(first.evidence)})"
+    first, seen = group[0], _seen(group)
     gain = _gain(first)
     width = layout.WIDTH - 4
     action = layout.clipped(layout.printable(first.action), width - len(first.code) - 3)
@@ -110,7 +110,7 @@ def places(bricks: list[str]) -> str:
     names = [brick_name(brick) for brick in dict.fromkeys(bricks)]
     if len(names) > 3:
         return f"{', '.join(names[:2])} and {units.format_count(len(names) - 2)} more"
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+    return units.listed(names)
 
 
 def brick_name(brick: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 
 from brickprof.diagnose import Finding
@@ -62,7 +63,9 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
               ``max_ns``, ``total_ns``, ``self_ns``, ``raw_total_ns``, ``raw_self_ns``,
               ``self_share``, ``typical_ns`` (the median tile where all do the same work),
               ``total_error_ns``, ``self_error_ns`` (half of the interval around each time),
-              ``same_work``,
+              ``same_work``, ``tile_error_ns`` (of a single time, percentiles included),
+              ``avg_interval_ns``, ``gflops_interval``, ``efficiency_interval`` (both ends of what
+              the figure is between, null for one that is not bounded),
             - ``elements``, ``elements_per_s``, ``flops``, ``nbytes``, ``loaded_bytes``,
               ``stored_bytes`` (null where not declared apart),
               ``bytes_basis`` (declared,
@@ -161,6 +164,8 @@ def _level(row: LevelSummary) -> dict[str, object]:
         "total_error_ns": stats.total_error_ns,
         "self_error_ns": stats.self_error_ns,
         "typical_ns": row.typical_ns,
+        "avg_interval_ns": _ends(row.avg_interval_ns),
+        "tile_error_ns": row.tile_error_ns,
         "raw_total_ns": stats.raw_total_ns,
         "raw_self_ns": stats.raw_self_ns,
         "self_share": row.self_share,
@@ -175,10 +180,12 @@ def _level(row: LevelSummary) -> dict[str, object]:
         "gflops": row.gflops,
         "intensity_flop_per_byte": row.intensity,
         "bandwidth_gbs": row.bandwidth_gbs,
+        "gflops_interval": _ends(row.gflops_interval),
         "typical_gflops": row.typical_gflops,
         "typical_gbs": row.typical_gbs,
         "attainable_gflops": row.attainable_gflops,
         "efficiency": row.efficiency,
+        "efficiency_interval": row.efficiency_interval and _ends(row.efficiency_interval),
         "bandwidth_share": row.bandwidth_share,
         "bound": row.bound,
         "bound_basis": row.bound_basis,
@@ -187,6 +194,11 @@ def _level(row: LevelSummary) -> dict[str, object]:
         "tiles_to_batch": row.batch,
         "batch_level": None if row.batch_level is None else row.batch_level.name,
     }
+
+
+def _ends(interval: tuple[float, float]) -> list[float | None]:
+    """Return both ends of an interval; null for one that is not bounded."""
+    return [end if math.isfinite(end) else None for end in interval]
 
 
 def finding_json(finding: Finding) -> dict[str, object]:

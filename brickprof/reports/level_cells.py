@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from brickprof.core import metrics, units
+import math
+
+from brickprof.core import units
 from brickprof.diagnose.level_summary import ERROR_LIMIT, LevelSummary
-from brickprof.recording import ClockInfo
 from brickprof.reports import layout
 
 COLUMNS: layout.Columns = (
@@ -26,15 +27,13 @@ _NS_OF_UNIT = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _FIGURE_WIDTH = 7
 
 
-def cells(row: LevelSummary, clock: ClockInfo) -> tuple[str, ...]:
+def cells(row: LevelSummary) -> tuple[str, ...]:
     """Return the cells of a level.
 
     Parameters
     ----------
     row : LevelSummary
         The level.
-    clock : ClockInfo
-        What timed it, whose step is the least error of a single time.
 
     Returns
     -------
@@ -45,17 +44,17 @@ def cells(row: LevelSummary, clock: ClockInfo) -> tuple[str, ...]:
     stats = row.stats
     assumed = "~" if row.bytes_basis == "assumed" else ""
     known = stats.flops and stats.nbytes
-    of_one = metrics.share(stats.total_error_ns, stats.count) + clock.step_ns
+    percentiles = (
+        _time(ns) if row.tile_error_ns <= ERROR_LIMIT * ns or not ns else "-"
+        for ns in (row.p50_ns, row.p99_ns)
+    )
     return (
         f"{row.level.label:5} {row.memory}",
         _fit(units.format_count(stats.count), stats.count, "", _COUNT_WIDTH),
-        _time_or_interval(row.avg_ns, row.error_share),
-        *(
-            _time(ns) if of_one <= ERROR_LIMIT * ns or not ns else "-"
-            for ns in (row.p50_ns, row.p99_ns)
-        ),
+        _time(row.avg_ns) if row.certain else _times(*row.avg_interval_ns),
+        *percentiles,
         _percent(row.self_share) if row.self_error_share <= ERROR_LIMIT else "-",
-        _number_or_interval(row.gflops, row.error_share) if stats.flops else "-",
+        _rate(row) if stats.flops else "-",
         assumed + _number(row.intensity) if known else "-",
         "-" if row.attainable_gflops is None else _number(row.attainable_gflops),
         _efficiency(row),
@@ -72,40 +71,34 @@ def _bound(row: LevelSummary) -> str:
     return row.bound if row.near_roof else ""
 
 
-def _time_or_interval(ns: float, error_share: float) -> str:
-    """Return a time, or the interval that it is in, in the unit of its end."""
-    if error_share <= ERROR_LIMIT or not ns:
-        return _time(ns)
-    high = ns * (1 + error_share)
+def _times(low: float, high: float) -> str:
+    """Return an interval of times in the unit of its end."""
     _, _, unit = units.format_ns(high).partition(" ")
-    return _within(f"{_span(ns, error_share, _NS_OF_UNIT[unit])} {unit}", 11)
+    size = _NS_OF_UNIT[unit]
+    return _within(f"{_two_digits(low / size)}-{_two_digits(high / size)} {unit}", 11)
 
 
-def _number_or_interval(value: float, error_share: float) -> str:
-    """Return a rate, or the interval that it is in."""
-    if error_share <= ERROR_LIMIT or not value:
-        return _number(value)
-    # A rate is over the time: it is highest where that is shortest.
-    if error_share >= 1:
-        return _within(f">{_two_digits(value / (1 + error_share))}", 9)
-    low, high = value / (1 + error_share), value / (1 - error_share)
-    return _within(f"{_two_digits(low)}-{_two_digits(high)}", 9)
+def _rate(row: LevelSummary) -> str:
+    """Return a level's rate, or the interval that it is in."""
+    return _number(row.gflops) if row.certain else _numbers(*row.gflops_interval)
 
 
 def _efficiency(row: LevelSummary) -> str:
     """Return a level's efficiency, or the interval that it is in."""
-    if row.efficiency is None:
+    if row.efficiency is None or row.efficiency_interval is None:
         return "-"
-    if row.error_share <= ERROR_LIMIT or not row.efficiency:
+    if row.certain:
         return _percent(row.efficiency)
-    shown = _number_or_interval(100 * row.efficiency, row.error_share)
+    shown = _numbers(*(100 * end for end in row.efficiency_interval))
     return shown if shown == "-" else f"{shown} %"
 
 
-def _span(value: float, error_share: float, unit: float) -> str:
-    """Return an interval around a figure in some unit."""
-    low, high = max(value * (1 - error_share), 0.0), value * (1 + error_share)
-    return f"{_two_digits(low / unit)}-{_two_digits(high / unit)}"
+def _numbers(low: float, high: float) -> str:
+    """Return an interval of rates; its end may be infinite."""
+    shown = (
+        f">{_two_digits(low)}" if math.isinf(high) else f"{_two_digits(low)}-{_two_digits(high)}"
+    )
+    return _within(shown, 9)
 
 
 def _within(text: str, width: int) -> str:

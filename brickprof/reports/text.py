@@ -60,8 +60,7 @@ def render_report(report: Report) -> str:
     for brick in summary.bricks[:MAX_BRICKS]:
         lines += ["", *layout.packed(_brick_items(brick))]
         if brick.levels:
-            rows = (cells(row, summary.recording.clock) for row in brick.levels)
-            lines += layout.table(console, COLUMNS, rows, full_width=True)
+            lines += layout.table(console, COLUMNS, map(cells, brick.levels), full_width=True)
     lines += _rest(summary)
     notes = _notes(summary)
     if notes:

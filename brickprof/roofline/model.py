@@ -36,8 +36,8 @@ STORED_SHARES = {
 """Kinds of traffic and the share of stored bytes of each: loads; ``y += a * x``; loads of one array
 and stores to another; loads and stores of the same array; stores; and stores past the caches."""
 
-ZERO_STORE = "zero-store"
-"""Non-temporal stores of zeros, which some machines take at twice the rate of other values."""
+TRAFFIC_KINDS = ("daxpy", "copy", "update", "store", "nt-store", "zero-store")
+"""Kinds of traffic besides loads; the last one is no part of a mix, see `Roofs.kinds_gbs`."""
 
 CEILINGS = (
     "scalar",
@@ -55,9 +55,7 @@ CEILINGS = (
 dependent chain of vector multiply-adds, of scalar ones, of scalar additions; vectors of half and
 a quarter of the width; divisions, square roots and exponentials, counted as a flop each."""
 
-_TRAFFIC_KEYS = tuple(
-    f"{memory} {kind}" for memory in MEMORY for kind in (*STORED_SHARES, ZERO_STORE)
-)
+_TRAFFIC_KEYS = tuple(f"{memory} {kind}" for memory in MEMORY for kind in TRAFFIC_KINDS)
 _CEILING_KEYS = tuple(f"{dtype} {name}" for dtype in DTYPE_NAMES for name in CEILINGS)
 
 _METHODS = ("quick", "full")
@@ -106,7 +104,7 @@ class Roofs:
         The same for a reader, such as "steady" or "noisy: L3 spread 31 %".
     traffic_gbs : Mapping of str to float
         GB/s, loaded and stored bytes together, by memory and kind, such as "L2 copy"; the kinds
-        are those of `STORED_SHARES`.
+        are `TRAFFIC_KINDS`.
     ceilings_gflops : Mapping of str to float
         GFLOP/s by element type and ceiling, such as "float32 scalar"; see `CEILINGS`.
     latency_ns : Mapping of str to float
@@ -237,7 +235,7 @@ class Roofs:
         stored_share = metrics.share(stored_bytes, total)
         if not total:
             raise ValueError("loaded_bytes and stored_bytes must not both be 0")
-        return metrics.mix_bandwidth(self._kinds(level), stored_share) or self.best_bandwidth(level)
+        return metrics.mix_bandwidth(self._mixes(level), stored_share) or self.best_bandwidth(level)
 
     def best_bandwidth(self, level: TileLevel | str) -> float:
         """Return the best rate of a memory for loads and stores in any proportion.
@@ -257,17 +255,36 @@ class Roofs:
         TypeError, ValueError
             If `level` names no memory.
         """
-        return max(rate for _, rate in self._kinds(level))
+        return max(rate for _, rate in self._mixes(level))
 
-    def _kinds(self, level: TileLevel | str) -> list[tuple[float, float]]:
-        """Return the share of stored bytes and the rate of each kind of traffic of a memory."""
+    def kinds_gbs(self, level: TileLevel | str) -> dict[str, float]:
+        """Return the rates of all kinds of traffic of a memory that were measured.
+
+        Parameters
+        ----------
+        level : TileLevel or str
+            A level of tiling, meaning its cache, or "L1", "L2", "L3" or "DRAM".
+
+        Returns
+        -------
+        dict
+            GB/s of all threads together by kind: `STORED_SHARES`, and "zero-store" for
+            non-temporal stores of zeros, which some machines take at twice the rate of others.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` names no memory.
+        """
         memory = _memory(level)
-        kinds = [(0.0, self.bandwidth_gbs[memory])]
-        for kind, share in STORED_SHARES.items():
-            rate = self.traffic_gbs.get(f"{memory} {kind}")
-            if rate is not None:
-                kinds.append((share, rate))
-        return kinds
+        rates = {kind: self.traffic_gbs.get(f"{memory} {kind}") for kind in TRAFFIC_KINDS}
+        measured = {kind: rate for kind, rate in rates.items() if rate is not None}
+        return {"load": self.bandwidth_gbs[memory], **measured}
+
+    def _mixes(self, level: TileLevel | str) -> list[tuple[float, float]]:
+        """Return the share of stored bytes and the rate of what mixes are made up of."""
+        rates = self.kinds_gbs(level)
+        return [(share, rates[kind]) for kind, share in STORED_SHARES.items() if kind in rates]
 
     def ridge(self, level: TileLevel | str) -> float:
         """Return the arithmetic intensity at which a memory's roof meets the peak.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -47,7 +48,10 @@ def test_every_formula_is_tested() -> None:
     others = {
         metrics.attainable_gflops,
         metrics.bound_by,
+        metrics.interval,
         metrics.mix_bandwidth,
+        metrics.rate_interval,
+        metrics.tile_error_ns,
         metrics.tiles_to_batch,
     }
     assert {ratio for ratio, _, _ in RATIOS} | others == set(FORMULAS)
@@ -246,3 +250,24 @@ def test_mixes_by_hand() -> None:
         metrics.mix_bandwidth(kinds, 1.5)
     with pytest.raises(ValueError, match="at most 1"):
         metrics.mix_bandwidth([(2.0, 1.0)], 0.5)
+
+
+@given(st.floats(1e-3, 1e9), st.floats(0, 3), st.floats(0, 1))
+def test_an_interval_holds_all_that_the_error_allows(
+    time: float, error: float, place: float
+) -> None:
+    low, high = metrics.interval(time, error)
+    assert 0 <= low <= time <= high
+    actual = low + place * (high - low)
+    slow, fast = metrics.rate_interval(1 / time, error)
+    assert slow <= 1 / time <= fast
+    if actual:
+        assert slow * (1 - 1e-9) <= 1 / actual <= fast * (1 + 1e-9)
+    assert (low == 0) == (error >= 1) == math.isinf(fast)
+
+
+def test_intervals_by_hand() -> None:
+    assert metrics.interval(100, 0.25) == (75, 125)
+    assert metrics.rate_interval(100, 0.25) == (80, pytest.approx(400 / 3))
+    assert metrics.tile_error_ns(500, 100, 10.0) == 15.0
+    assert metrics.tile_error_ns(0, 0, 10.0) == 10.0

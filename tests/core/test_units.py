@@ -221,3 +221,12 @@ def test_bad_counts() -> None:
 def test_percentage_beyond_a_float_is_named() -> None:
     with pytest.raises(ValueError, match="fraction must be a finite number"):
         units.format_percent(1e307)
+
+
+def test_lists_read_as_sentences_do() -> None:
+    assert units.listed([]) == ""
+    assert units.listed(["a"]) == "a"
+    assert units.listed(["a", "b"]) == "a and b"
+    assert units.listed(("a", "b", "c")) == "a, b and c"
+    assert units.format_threads(1) == "1 thread"
+    assert units.format_threads(1200) == "1,200 threads"

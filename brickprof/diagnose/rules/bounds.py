@@ -21,15 +21,22 @@ NEAR_ROOF = 0.8
 the last fifth, and even tuned libraries rarely get all of it."""
 
 MEMORY_USED = 0.6
-"""Share of a memory's bandwidth from which it is what tiles wait for: LIKWID's daxpy and triad
-kernels get 0.6 and more of the best measured mix on each level of x86 servers."""
+"""Share of a memory's bandwidth from which it is what tiles wait for: of the best mix, updates in
+place, a daxpy gets 0.73 and more in each memory of a Zen 5 and copies from DRAM get 0.59."""
 
 MATCH = (0.8, ABOVE_ROOF)
 """Share of a bandwidth at which tiles run at the rate of that memory, where nothing else tells that
 their data come from there."""
 
 HALF = 0.52
-"""Efficiency from which a compute-bound kernel uses full vectors: half of one is half the peak."""
+"""Efficiency from which a compute-bound kernel is past what halves the peak: vectors of half the
+width, or one of two units."""
+
+_WITH_LOADS = ("load", "copy", "daxpy", "update")
+"""Kinds of traffic with as many loads as stores at least."""
+
+_HELD_BACK_BY_STORES = ("store", "copy", "nt-store")
+"""Kinds of traffic whose stores do not find their lines loaded."""
 
 _RAISE_INTENSITY = {
     "L1": "Enlarge the register tile: each value loaded is then used more often.",
@@ -53,7 +60,7 @@ def bound_of(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         _outer_memory(brick, brick.roofs, rows, summary.recording.machine),
         _ceiling(brick, brick.roofs, rows),
         _compute_bound(brick, brick.roofs, rows),
-        neither_roof(brick, brick.roofs, rows, summary.recording),
+        neither_roof(brick, brick.roofs, rows),
     ):
         if found is not None:
             yield found
@@ -128,27 +135,48 @@ def _share_of_limit(row: LevelSummary, roofs: ThreadRoofs | None) -> float:
 
     They may store zeros, which some machines take faster than anything else.
     """
-    zeros = 0.0 if roofs is None else roofs.zero_store_gbs(row.memory)
+    zeros = 0.0 if roofs is None else sum(roofs.kinds_gbs(row.memory, ("zero-store",)).values())
     share = row.bandwidth_share or 0.0
     return min(share, metrics.share(row.bandwidth_gbs, zeros)) if zeros else share
 
 
 def _near_peak(brick: BrickSummary, rows: list[LevelSummary]) -> Finding | None:
     """As fast as the peak allows: nothing to gain in the tile loops."""
-    row = limiting_level(rows)
-    if row is None or row.bound != "compute" or (row.typical_efficiency or 0.0) < NEAR_ROOF:
+    row = _at_peak(rows, NEAR_ROOF)
+    if row is None:
         return None
-    attainable = row.attainable_gflops or 0.0
-    return Finding(
+    return _against_peak(
+        brick,
+        row,
         code="near-roof",
-        brick=brick.info.name,
-        level=row.level,
-        symptom=f"compute-bound at {units.format_percent(row.typical_efficiency or 0.0)} of the "
-        "peak",
-        evidence=_rate(row, attainable),
-        figures=_figures(row),
+        symptom="compute-bound at",
         cause="The arithmetic units are busy nearly all the time.",
         action="Only fewer operations, a smaller element type or more threads make it faster.",
+    )
+
+
+def _at_peak(rows: list[LevelSummary], least: float) -> LevelSummary | None:
+    """Return the limiting level where the peak limits it, and it reaches a share of that."""
+    row = limiting_level(rows)
+    if row is None or row.bound != "compute" or (row.typical_efficiency or 0.0) < least:
+        return None
+    return row
+
+
+def _against_peak(
+    brick: BrickSummary, row: LevelSummary, *, code: str, symptom: str, cause: str, action: str
+) -> Finding:
+    """Return a finding about a share of the peak."""
+    attainable = row.attainable_gflops or 0.0
+    return Finding(
+        code=code,
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"{symptom} {units.format_percent(row.typical_efficiency or 0.0)} of the peak",
+        evidence=_rate(row, attainable),
+        figures=_figures(row),
+        cause=cause,
+        action=action,
         weight=time_above(row, attainable, row.typical_gflops),
     )
 
@@ -176,7 +204,10 @@ def _share_used(row: LevelSummary, roofs: ThreadRoofs) -> float:
     share = row.typical_share or 0.0
     if share >= MEMORY_USED or row.stats.split or not row.stats.flops:
         return share
-    of_kinds = [metrics.share(row.typical_gbs, gbs) for gbs in roofs.load_gbs(row.memory).values()]
+    of_kinds = [
+        metrics.share(row.typical_gbs, gbs)
+        for gbs in roofs.kinds_gbs(row.memory, _WITH_LOADS).values()
+    ]
     return max((one for one in of_kinds if MATCH[0] <= one <= MATCH[1]), default=0.0)
 
 
@@ -225,7 +256,7 @@ def _stores(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -
         if row.stats.split or not row.stats.nbytes or row.bound == "compute":
             continue
         least = MEMORY_USED if not row.stats.flops else MATCH[0]
-        for kind, gbs in roofs.store_gbs(row.memory).items():
+        for kind, gbs in roofs.kinds_gbs(row.memory, _HELD_BACK_BY_STORES).items():
             share = metrics.share(row.typical_gbs, gbs)
             off = abs(math.log(share)) if share else math.inf
             if least <= share <= MATCH[1] and (found is None or off < found[0]):
@@ -308,24 +339,28 @@ def _core_ceiling(brick: BrickSummary, row: LevelSummary, hit: Ceiling) -> Findi
 def _compute_bound(
     brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]
 ) -> Finding | None:
-    """Compute-bound with full vectors, yet not near the peak."""
-    row = limiting_level(rows)
-    if row is None or row.bound != "compute" or (row.typical_efficiency or 0.0) < HALF:
+    """Compute-bound at over half of the peak, yet not near it."""
+    row = _at_peak(rows, HALF)
+    if row is None:
         return None
-    attainable = row.attainable_gflops or 0.0
-    apart = roofs.ceilings_gflops().get("no-fma", 0.0)
-    fused = ", and multiply-adds" if 0 < apart * ABOVE_CEILING < row.typical_gflops else ""
-    return Finding(
+    return _against_peak(
+        brick,
+        row,
         code="compute-bound",
-        brick=brick.info.name,
-        level=row.level,
-        symptom=f"compute-bound, yet at {units.format_percent(row.typical_efficiency or 0.0)} of "
-        "the peak",
-        evidence=_rate(row, attainable),
-        figures=_figures(row),
-        cause=f"Full vectors are in use{fused}. What is left: loads and stores beside each "
-        "operation, few independent sums, operations that are no multiply-adds, edges of tiles, "
-        "packing.",
+        symptom="compute-bound, yet at",
+        cause=f"{_in_use(row, roofs)}What is left: loads and stores beside each operation, few "
+        "independent sums, operations that are no multiply-adds, edges of tiles, packing.",
         action="Look at the micro-kernel: operations per load, independent sums, edges, packing.",
-        weight=time_above(row, attainable, row.typical_gflops),
     )
+
+
+def _in_use(row: LevelSummary, roofs: ThreadRoofs) -> str:
+    """Say what a rate above the ceiling of code without it shows to be in use."""
+    without = {"half-width": "full vectors", "no-fma": "multiply-adds"}
+    ceilings = roofs.ceilings_gflops()
+    found = [
+        what
+        for name, what in without.items()
+        if name in ceilings and row.typical_gflops > ABOVE_CEILING * ceilings[name]
+    ]
+    return f"{' and '.join(found).capitalize()} are in use. " if found else ""

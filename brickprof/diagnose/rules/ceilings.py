@@ -183,7 +183,7 @@ def _comparable(text: CeilingText, ceiling: float, row: LevelSummary, peak: floa
 
 def busy(row: LevelSummary, roofs: ThreadRoofs) -> bool:
     """Tell whether a level's memory may be what holds back code that seems scalar."""
-    return row.typical_gbs >= BUSY_MEMORY * roofs.load_gbs(row.memory)["load"]
+    return row.typical_gbs >= BUSY_MEMORY * roofs.load_gbs(row.memory)
 
 
 def elements_rate(row: LevelSummary) -> float:

@@ -11,7 +11,6 @@ from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, elements_
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.diagnose.thread_roofs import OUTWARD, ThreadRoofs
 from brickprof.diagnose.usage import Usage
-from brickprof.recording import Recording
 
 ON_CPU = 0.95
 """Share of the time on a processor from which waiting is ruled out."""
@@ -39,7 +38,7 @@ SAME_LATENCY = (0.75, 1.35)
 
 
 def neither_roof(
-    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], recording: Recording
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]
 ) -> Finding | None:
     """Return the finding that tiles are near no roof; None where no roof is known for them."""
     known = [row for row in rows if row.attainable_gflops or row.typical_share is not None]
@@ -47,7 +46,7 @@ def neither_roof(
         return None
     row = max(known, key=_best_share)
     out = list(_ruled_out(row, roofs, brick.usage))
-    left = list(_left(brick, row, roofs, recording))
+    left = list(_left(brick, row, roofs))
     attainable = row.attainable_gflops or 0.0
     saved = 1 - (row.typical_efficiency or row.typical_share or 0.0)
     peak_share = metrics.share(row.typical_gflops, roofs.peak_gflops)
@@ -102,9 +101,7 @@ def _ruled_out(row: LevelSummary, roofs: ThreadRoofs, usage: Usage | None) -> It
         yield "page faults"
 
 
-def _left(
-    brick: BrickSummary, row: LevelSummary, roofs: ThreadRoofs, recording: Recording
-) -> Iterator[str]:
+def _left(brick: BrickSummary, row: LevelSummary, roofs: ThreadRoofs) -> Iterator[str]:
     """Yield the causes that the figures leave, those that fit best first."""
     element_ns = metrics.share(row.typical_ns * row.stats.count, row.stats.elements)
     latency = list(_latencies(row, element_ns, roofs))
@@ -146,7 +143,7 @@ def _latencies(row: LevelSummary, element_ns: float, roofs: ThreadRoofs) -> Iter
 def partly_outside(row: LevelSummary, roofs: ThreadRoofs) -> tuple[str, float] | None:
     """Return the memory behind a level's cache that may have fed it in part, and its share."""
     for memory in OUTWARD[row.memory][:1]:
-        share = metrics.share(row.typical_gbs, roofs.load_gbs(memory)["load"])
+        share = metrics.share(row.typical_gbs, roofs.load_gbs(memory))
         if PARTLY[0] <= share <= PARTLY[1]:
             return memory, share
     return None
