@@ -45,6 +45,7 @@ cdef extern from "brickprof/tile.h" nogil:
 
     ctypedef struct bp_row:
         uint64_t timed, skipped, undeclared, raw_ticks, ticks, child_raw, child_ticks, raised
+        uint64_t error
         uint64_t min_ticks, max_ticks, min_work, max_work
         bp_sum elements, flops, nbytes, loaded, stored
         uint64_t split
@@ -64,7 +65,7 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t histograms[3][1920]    # BP_LEVELS, BP_BUCKETS
 
     ctypedef struct bp_frame:
-        uint64_t child_raw, child_ticks, overhead, serial, start
+        uint64_t child_raw, child_ticks, overhead, error, serial, start
         bp_row *sums
         uint64_t row, col
         uint8_t level, timed, orphan
@@ -74,7 +75,7 @@ cdef extern from "brickprof/tile.h" nogil:
         uint32_t brick, level
 
     ctypedef struct bp_cost:
-        uint64_t inside, pair, skipped
+        uint64_t inside, pair, skipped, inside_error, pair_error
 
     ctypedef struct bp_recorder:
         uint32_t abi, clock, misuse, too_deep, slow_path
@@ -87,7 +88,7 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t pending_ticks, manual_ticks, serial, sample_every, random
         bp_event *events
         uint64_t events_capacity, events_used, events_dropped
-        uint64_t entry_points, observe_at, observe_ticks
+        uint64_t observe_at, observe_ticks
         void (*observe)(bp_recorder *recorder) noexcept
         int named
         bp_frame *frames

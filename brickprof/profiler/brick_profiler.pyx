@@ -232,7 +232,7 @@ cdef class BrickProfiler(ProfilerState):
 
         Arguments and errors are as of `recorders`.
         """
-        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa, False)
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

@@ -5,16 +5,6 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row
 
 
-cdef enum:
-    BY_C = 1                        # bits of bp_recorder.entry_points, in the order of Overhead
-    BY_CALLS = 2
-    BY_BLOCKS = 4
-
-cdef struct cost_error:
-    double inside                   # of what is between the clock readings, in ticks
-    double pair                     # of a whole pair, as a share of it
-
-
 cdef class Recorder:
     cdef bp_recorder *c
     cdef bp_brick **bricks          # by brick id; NULL where this recorder has none
@@ -23,7 +13,6 @@ cdef class Recorder:
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
     cdef readonly int index
     cdef str thread
-    cdef cost_error cost_errors[3]  # by entry point
     cdef double step_ticks          # of the clock
     cdef list entered               # BrickVisits of this thread that go on, outermost first
 

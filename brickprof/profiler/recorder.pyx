@@ -71,24 +71,6 @@ cdef object scaled_signed(int64_t ticks, uint64_t timed, uint64_t count):
     return -scaled(<uint64_t> -ticks, timed, count)
 
 
-cdef cost_error largest_error(Recorder recorder):
-    """Return the largest errors of the costs of the entry points that were used."""
-    cdef cost_error largest
-    cdef int i
-    largest.inside = largest.pair = 0.0
-    for i in range(3):
-        if recorder.c.entry_points >> i & 1:
-            largest.inside = max(largest.inside, recorder.cost_errors[i].inside)
-            largest.pair = max(largest.pair, recorder.cost_errors[i].pair)
-    return largest
-
-
-cdef double pairs_inside(Recorder recorder, object taken):
-    """Return how many nogil pairs, the cheapest, would cost so many ticks."""
-    cdef uint64_t pair = recorder.c.cost.pair
-    return max(taken, 0) / <double> pair if pair else 0.0
-
-
 cdef double standard_error(tuple histogram, uint64_t timed):
     """Return the error of the mean of timed tiles in nanoseconds, twice its standard deviation.
 
@@ -286,20 +268,17 @@ cdef class Recorder:
     cdef tuple errors(self, bp_row *row, uint64_t count, tuple histogram):
         """Return half the intervals of a row's time and self time, in ticks.
 
-        Each timed tile's own time is within the error of what is between its clock readings, the
-        cost of the pairs inside it is known to a share, and what was added so that it holds the
-        tiles inside is an error in full. Readings are within a step: the difference of two has a
+        The costs of the pairs that were taken out are known to their errors, and what was added so
+        that a tile holds those inside is an error in full. Self time is the difference of two such
+        times, where there are tiles inside. Readings are within a step: the difference of two has a
         variance of step**2 / 6 where their phases are independent, and twice the deviation of the
         sum of `n` is ``step * sqrt(2 n / 3)``.
         """
-        cdef cost_error largest = largest_error(self)
-        taken = <object> row.raw_ticks + row.raised - <object> <int64_t> row.ticks
-        of_children = <object> row.child_raw - <object> <int64_t> row.child_ticks
+        error = <double> row.error + <double> row.raised
+        own = 2 * error if row.child_raw else error
         steps = self.step_ticks * max(1.0, sqrt(2 * row.timed / 3.0))
-        own_pairs = row.timed * largest.inside + <double> row.raised + steps
-        error = own_pairs + max(taken, 0) * largest.pair
-        own = own_pairs + abs(taken - of_children) * largest.pair + (
-            largest.inside * pairs_inside(self, taken))
+        error += steps
+        own += steps
         if row.timed < count and row.timed:
             spread = standard_error(histogram, row.timed) * count * 4294967296.0
             spread /= self.c.ns_per_tick_q32

@@ -14,7 +14,6 @@ cdef class RecorderSet:
     cdef str isa                    # None where none is given
     cdef uint32_t brick_id          # known when entered
     cdef int threads
-    cdef bint for_nogil             # whether nogil code is to time tiles with them
     cdef list held                  # the Recorders, the calling thread's first; None when off
     cdef tuple handles
     cdef bp_recorder **c            # theirs; NULL when off
@@ -42,5 +41,4 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa,
-                                  bint for_nogil=*)
+                                  object dtype, object footprint_bytes, object isa)

@@ -12,7 +12,7 @@ from brickprof.profiler.arguments cimport (
     as_brick, as_dtype, as_footprints, as_isa, as_threads,
 )
 from brickprof.profiler.bricks cimport Brick, BrickVisit, count_ns, leave_bricks
-from brickprof.profiler.recorder cimport BY_C, Recorder, misuse_text
+from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder
@@ -104,7 +104,6 @@ cdef class RecorderSet:
                     held.append(self.profiler.take_recorder())
                 recorder = held[i]
                 recorder.brick(self.brick_id, itemsize)
-                recorder.c.entry_points |= BY_C if self.for_nogil else 0
                 self.c[i] = recorder.c
         except MemoryError:
             self.profiler.idle += held[1:]
@@ -232,12 +231,10 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa,
-                                  bint for_nogil=True):
+                                  object dtype, object footprint_bytes, object isa):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler
-    recorders.for_nogil = for_nogil
     recorders.name = as_brick(brick)
     recorders.dtype = as_dtype(dtype)
     recorders.threads = as_threads(threads)

@@ -3,7 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.profiler.recorder cimport Recorder, cost_error
+from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport bp_cost, bp_recorder
 
 
@@ -20,7 +20,6 @@ cdef class ProfilerState:
     cdef uint32_t clock
     cdef uint64_t ns_per_tick_q32, manual_ticks, abandoned
     cdef double ns_per_tick, step_ns
-    cdef cost_error errors[3]       # by entry point
     cdef bp_cost c_cost, call_cost, block_cost
     cdef str clock_name, clock_reason
     cdef object overhead_info, local

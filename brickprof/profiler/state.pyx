@@ -9,7 +9,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.profiler.arguments cimport as_count, check_overhead
 from brickprof.profiler.bricks cimport Brick, BrickUsage, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
-from brickprof.profiler.recorder cimport BY_CALLS, Recorder
+from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
 
 from brickprof.recording import DEFAULT_BRICK
@@ -54,7 +54,6 @@ cdef class ProfilerState:
             Recorder, self.id, len(self.recorders_made), self.clock, self.ns_per_tick_q32,
             self.sample_every, self.events)
         recorder.c.cost = self.c_cost
-        recorder.cost_errors = self.errors
         recorder.step_ticks = self.step_ns / self.ns_per_tick if self.ns_per_tick else 0.0
         recorder.c.manual_ticks = self.manual_ticks
         recorder.c.brick = recorder.brick(0, 4)
@@ -73,7 +72,6 @@ cdef class ProfilerState:
             recorder.c.brick = recorder.brick(0, 4)
             recorder.thread = threading.current_thread().name
             recorder.meet_thread(False)
-            recorder.c.entry_points |= BY_CALLS
             self.local.handle = _ThreadHandle(self, recorder)
             return recorder
         return handle.recorder

@@ -4,7 +4,7 @@ cimport cython
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.recorder cimport BY_BLOCKS, Recorder
+from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending, bp_split
 
@@ -94,7 +94,6 @@ cdef class TileBlock:
         self.recorder = current_recorder(self.profiler)
         check_start(self.profiler, self.recorder, self.level)
         c = self.recorder.c
-        c.entry_points |= BY_BLOCKS
         bp_push(c, self.level, self.row, self.col)
         self.frame = c.top
         self.serial = number_tile(c)

@@ -129,3 +129,29 @@ def test_binary_outputs_are_kept_from_a_terminal(
 
 def test_a_renderer_gets_the_report(picture: None) -> None:
     assert RENDERERS["picture"].render(Report.of(made())) == PIXELS + b"0.1.0"
+
+
+def test_explain_needs_no_recording(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--explain", "neither-roof"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("neither-roof\n\nThe rate is near neither the peak nor the bandwidth")
+
+
+def test_explain_shows_what_was_found(recorded: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", recorded, "--explain", "near-roof"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("near-roof\n")
+    assert "gemm Micro: compute-bound at 96.2 % of the peak" in text
+    assert main(["report", recorded, "--explain", "waiting"]) == 0
+    assert "gemm" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--explain", "typo"], "invalid choice: 'typo'"), ([], "required: FILE")],
+)
+def test_explain_refuses_unknown_codes_and_a_report_no_file(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *arguments]) == 2
+    assert said in capsys.readouterr().err

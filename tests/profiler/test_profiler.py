@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from support.entry_points import (
 from support.made_recordings import ROOFS
 
 from brickprof import BrickProfiler
+from brickprof.core.errors import TileNestingError
 from brickprof.core.histograms import bucket_of
 from brickprof.profiler.brick_profiler import slow_path_calls
 from brickprof.recording import Overhead, load_recording
@@ -166,7 +169,13 @@ def test_loaded_and_stored_bytes_are_summed_apart() -> None:
     prof.stop_tile(prof.start_tile(MICRO, 0, 0), 1, 2, 7, stored_bytes=7)
     with prof.tile(MICRO, 0, 0, loaded_bytes=np.int64(3)):
         pass
-    stats = prof.tile_stats(MICRO)
+    with prof.recorders("c") as (handle,):
+        tile_library().start(pointer_of(handle), MICRO, 0, 0)
+        tile_library().stop_split(pointer_of(handle), 5, 6, 40, 2)
+        in_c = prof.tile_stats(MICRO, "c")
+        assert (in_c.loaded_bytes, in_c.stored_bytes, in_c.nbytes, in_c.split) == (40, 2, 42, 1)
+    tile_library().stop_split(None, 5, 6, 40, 2)
+    stats = prof.tile_stats(MICRO, "default")
     assert (stats.loaded_bytes, stats.stored_bytes, stats.nbytes) == (33, 17, 50)
     assert (stats.split, stats.split_declared, stats.nbytes_declared) == (3, True, True)
     assert (stats.same_work, stats.min_work, stats.max_work) == (False, 0, 3)
@@ -207,6 +216,55 @@ def test_numpy_integers_take_the_fast_path() -> None:
     assert (stats.elements, stats.flops, stats.nbytes) == (7, 9, 14)
     with pytest.raises(ValueError, match="row must be in"):
         prof.start_tile(MICRO, np.int64(-1), 0)
+
+
+def test_a_recorder_left_without_a_tile_takes_no_split_bytes() -> None:
+    prof = manual()
+    with pytest.raises(TileNestingError, match="none was open"), prof.recorders("c") as (handle,):
+        tile_library().stop_split(pointer_of(handle), 5, 6, 40, 2)
+    assert prof.tile_stats(MICRO, "c").split == 0
+
+
+def test_a_worker_that_sleeps_between_its_tiles_is_seen() -> None:
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+    library = tile_library()
+
+    def work(handle: object) -> None:
+        for _ in range(3):
+            library.start(pointer_of(handle), MICRO, 0, 0)
+            library.stop(pointer_of(handle), 1, 1, 1)
+            time.sleep(0.005)
+
+    with prof.recorders("k", 2) as (_, handle):
+        thread = threading.Thread(target=work, args=(handle,))
+        thread.start()
+        thread.join()
+    usage = prof.recording().brick_info("k").usage
+    assert len(usage) == 2
+    assert all(one.cpu_ns < one.wall_ns and one.voluntary_switches for one in usage)
+
+
+def test_errors_of_pairs_add_up_to_the_outermost_tile() -> None:
+    cost = replace(
+        overhead(),
+        python_pair=8.0,
+        python_inside=2.0,
+        python_pair_error=3.0,
+        python_inside_error=1.0,
+    )
+    prof = manual(overhead=cost)
+    outer = prof.start_tile(MACRO, 0, 0)
+    for _ in range(5):
+        timer = prof.start_tile(MICRO, 0, 0)
+        prof.advance(100)
+        prof.stop_tile(timer, 0, 0)
+        prof.advance(50)
+    prof.stop_tile(outer, 0, 0)
+    macro, _, inner = prof.all_tile_stats()
+    assert (inner.total_ns, inner.total_error_ns, inner.self_error_ns) == (5 * 98, 5, 5)
+    assert (macro.total_ns, macro.total_error_ns) == (750 - 2 - 40, 16)
+    assert macro.self_error_ns == 32
 
 
 def test_calls_are_kept_apart() -> None:

@@ -28,6 +28,10 @@ void start(bp_recorder *r, int level, uint64_t row, uint64_t col) { bp_start(r, 
 void stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     bp_stop(r, elements, flops, nbytes);
 }
+void stop_split(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t loaded,
+                uint64_t stored) {
+    bp_stop_split(r, elements, flops, loaded, stored);
+}
 uint32_t bucket(uint64_t ns) { return bp_bucket(ns); }
 uint64_t nanoseconds(uint64_t ticks, uint64_t q32) {
     bp_recorder r = {.ns_per_tick_q32 = q32};
@@ -52,6 +56,7 @@ def tile_library() -> ctypes.CDLL:
     wide, narrow, pointer = ctypes.c_uint64, ctypes.c_int, ctypes.c_void_p
     library.start.argtypes = [pointer, narrow, wide, wide]
     library.stop.argtypes = [pointer, wide, wide, wide]
+    library.stop_split.argtypes = [pointer, wide, wide, wide, wide]
     library.bucket.argtypes = [wide]
     library.bucket.restype = library.buckets.restype = ctypes.c_uint32
     library.nanoseconds.argtypes = [wide, wide]

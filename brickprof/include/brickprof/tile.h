@@ -63,6 +63,7 @@ typedef struct bp_row {
     uint64_t raw_ticks, ticks;                      /* inclusive: as read, and corrected (signed) */
     uint64_t child_raw, child_ticks;                /* of tiles directly inside */
     uint64_t raised;                                /* of ticks, so that they hold their children's */
+    uint64_t error;                                 /* of ticks, by the errors of the costs */
     uint64_t min_ticks, max_ticks;                  /* corrected */
     uint64_t min_work, max_work;                    /* elements and flops of a tile */
     bp_sum elements, flops, nbytes;
@@ -91,7 +92,7 @@ typedef struct bp_brick {
 /* An open tile; on cache lines of its own, so that no load straddles two. */
 typedef struct bp_frame {
     uint64_t child_raw, child_ticks;                /* of direct children */
-    uint64_t overhead;                              /* cost of the pairs inside, in ticks */
+    uint64_t overhead, error;                       /* cost of the pairs inside and its error, in ticks */
     uint64_t serial;                                /* of its Python timer, or 0 */
     uint64_t start;
     bp_row *sums;                                   /* where it is added up */
@@ -110,6 +111,7 @@ typedef struct bp_cost {
     uint64_t inside;                                /* between its two clock reads */
     uint64_t pair;                                  /* in all */
     uint64_t skipped;                               /* in all, when sampling skips the tile */
+    uint64_t inside_error, pair_error;              /* how far the costs may be from the true ones */
 } bp_cost;
 
 /* Why a recorder takes the slow path, as bits of bp_recorder.slow_path. */
@@ -132,7 +134,6 @@ struct bp_recorder {
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_event *events;
     uint64_t events_capacity, events_used, events_dropped;
-    uint64_t entry_points;                          /* bits of those that may stop tiles */
     void (*observe)(bp_recorder *recorder);         /* reads `seen` anew; NULL without readings */
     uint64_t observe_at, observe_ticks;             /* when the next reading is due, and how often */
     bp_usage seen;                                  /* the last reading on this thread */
@@ -234,7 +235,7 @@ BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
         level = BP_MICRO;
     }
     if (BP_UNLIKELY(level < r->top->level)) r->misuse |= BP_COARSER_INSIDE;
-    f->child_raw = f->child_ticks = f->overhead = f->serial = 0;
+    f->child_raw = f->child_ticks = f->overhead = f->error = f->serial = 0;
     f->sums = &r->brick->rows[level];
     f->row = row;
     f->col = col;
@@ -287,6 +288,8 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     parent->child_raw += raw;
     parent->child_ticks += (uint64_t)signed_ticks;
     parent->overhead += f->overhead + cost->pair;
+    parent->error += f->error + cost->pair_error;
+    sums->error += f->error + cost->inside_error;
     r->pending = sums;
     r->pending_ticks = ticks;
     if (parent == r->frames) {
