@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brickprof.core import metrics, units
-from brickprof.recording import Recording
+from brickprof.recording import DEFAULT_BRICK, Recording
 from brickprof.roofline import Roofs
 
 
@@ -25,7 +25,14 @@ def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     if recording.open_tiles:
         yield _left_out(recording.open_tiles, "still open")
     if recording.abandoned_tiles:
-        yield _left_out(recording.abandoned_tiles, "never stopped")
+        reasons = "; ".join(
+            f"{units.format_count(tiles)} {reason}" for reason, tiles in recording.abandoned_by
+        )
+        yield _left_out(recording.abandoned_tiles, "never stopped") + (
+            f" Why: {reasons}." if reasons else ""
+        )
+    if recording.brickless_threads and DEFAULT_BRICK in recording.bricks:
+        yield _brickless(recording.brickless_threads)
     if recording.events_dropped:
         yield (
             f"{units.format_count(recording.events_dropped)} tiles did not fit into the time line; "
@@ -40,6 +47,16 @@ def _left_out(tiles: int, state: str) -> str:
     """Return the note that some tiles are in no figure."""
     verb = "tile was" if tiles == 1 else "tiles were"
     return f"{units.format_count(tiles)} {verb} {state}, and in no figure."
+
+
+def _brickless(threads: int) -> str:
+    """Return the note that some threads were in no brick."""
+    began = "thread began" if threads == 1 else "threads began"
+    return (
+        f"{units.format_count(threads)} {began} outside any brick while another thread was in one: "
+        "a brick is that of its thread and context. Enter it in the worker, or hand the worker "
+        "contextvars.copy_context().run."
+    )
 
 
 def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:

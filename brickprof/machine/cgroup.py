@@ -24,16 +24,26 @@ def read_quota(root: Path) -> tuple[float, str] | None:
     Both hierarchies of a hybrid system count, and in each the process's own group and all of its
     ancestors up to the mount, because a parent's quota binds its children.
     """
-    mounts = _mounts(read_text(root / "proc/self/mountinfo"))
-    paths = _group_paths(read_text(root / "proc/self/cgroup"))
     found: list[tuple[float, str]] = []
     for version, read in ((2, _quota_v2), (1, _quota_v1)):
-        mine = [mount for mount in mounts if mount.version == version]
-        for folder in _group_folders(root, mine, paths.get(version)):
+        for folder in _folders_of(root, version):
             quota = read(folder)
             if quota is not None:
                 found.append((quota, f"cgroup v{version}"))
     return min(found, key=lambda pair: pair[0], default=None)
+
+
+def group_folders(root: Path) -> list[Path]:
+    """Return the folders of the groups that may limit this process, of all hierarchies."""
+    return [*_folders_of(root, 2), *_folders_of(root, 1)]
+
+
+def _folders_of(root: Path, version: int) -> list[Path]:
+    """Return the folders of the process's group and its ancestors, of the v1 or v2 hierarchy."""
+    mounts = _mounts(read_text(root / "proc/self/mountinfo"))
+    paths = _group_paths(read_text(root / "proc/self/cgroup"))
+    mine = [mount for mount in mounts if mount.version == version]
+    return _group_folders(root, mine, paths.get(version))
 
 
 def _mounts(mountinfo: str) -> list[_Mount]:

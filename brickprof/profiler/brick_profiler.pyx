@@ -20,6 +20,7 @@ from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_p
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
+from brickprof.machine import LostTime
 from brickprof.recording import summed_tiles
 
 
@@ -272,7 +273,10 @@ cdef class BrickProfiler(ProfilerState):
             (<Brick> brick).calls = 0
         for usage in self.usage_by_name.values():
             (<BrickUsage> usage).reset(now)
-        self.abandoned = 0
+        self.abandoned = {}
+        self.brickless_threads = 0
+        if self.lost_time is not None:
+            self.lost_time = LostTime()
 
     def recording(self, roofs=None):
         """Return all that was recorded so far as a frozen Recording.

@@ -6,8 +6,9 @@ from brickprof.profiler.recorder cimport Recorder
 
 
 cdef class BrickUsage:
-    cdef dict held                  # index of each recorder in it -> how often it entered
-    cdef Py_ssize_t max_recorders   # in it at the same time
+    cdef dict held                  # index of each thread in it -> how often it entered
+    cdef dict joined                # index of each thread that inherits it -> how many recorders
+    cdef Py_ssize_t max_recorders   # threads in it at the same time
     cdef uint64_t since, ticks      # when the first of these entered; time before that
     cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
     cdef list footprint_bytes       # by level, the largest declared
@@ -17,6 +18,7 @@ cdef class BrickUsage:
 
     cdef int enter(self, tuple indices, uint64_t now) except -1
     cdef int leave(self, tuple indices, uint64_t now) except -1
+    cdef int count_recorders(self) except -1
     cdef uint64_t ticks_until(self, uint64_t now)
     cdef void reset(self, uint64_t now)
     cdef int declare(self, tuple footprint_bytes) except -1
@@ -33,9 +35,14 @@ cdef class Brick:
 cdef class BrickVisit:
     cdef BrickUsage usage
     cdef tuple indices
+    cdef uint32_t brick_id
+    cdef list joined                # Recorders whose context inherits it
+    cdef bint ended
 
+    cdef int join(self, Recorder recorder) except -1
     cdef int end(self, uint64_t now) except -1
 
 
+cdef BrickVisit inherited_visit(uint64_t profiler)
 cdef int count_ns(dict histogram, uint64_t ns) except -1
 cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1

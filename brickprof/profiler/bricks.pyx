@@ -1,6 +1,9 @@
 """Bricks: how often each was entered, by which recorders, and for how long."""
 
+from contextvars import ContextVar
+
 cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.recorder cimport Recorder
@@ -9,13 +12,17 @@ from brickprof.tile cimport BP_LEVELS, bp_bucket
 from brickprof.core.dtypes import itemsize_of
 
 
+OPEN_BRICKS = ContextVar("brickprof.open_bricks", default=None)
+"""Linked list (profiler's id, BrickVisit, outer) of the bricks open in a context."""
+
+
 @cython.final
 @cython.no_gc
 cdef class BrickUsage:
     """The bricks of one name: which recorders are in them, and for how long any was."""
 
     def __cinit__(self):
-        self.held = {}
+        self.held, self.joined = {}, {}
         self.teams = {}
         self.call_times, self.call_paces = {}, {}
         self.footprint_bytes = [0] * BP_LEVELS
@@ -27,7 +34,12 @@ cdef class BrickUsage:
             self.since = now
         for index in indices:
             self.held[index] = self.held.get(index, 0) + 1
-        self.max_recorders = max(self.max_recorders, len(self.held))
+        self.count_recorders()
+        return 0
+
+    cdef int count_recorders(self) except -1:
+        """Note how many threads are in it now if they never were more."""
+        self.max_recorders = max(self.max_recorders, len(self.joined.keys() | self.held.keys()))
         return 0
 
     cdef int leave(self, tuple indices, uint64_t now) except -1:
@@ -46,7 +58,8 @@ cdef class BrickUsage:
 
     cdef void reset(self, uint64_t now):
         """Forget all but who is in it."""
-        self.max_recorders = len(self.held)
+        self.max_recorders = 0
+        self.count_recorders()
         self.since = now
         self.ticks = 0
         self.teams = {}
@@ -80,13 +93,39 @@ cdef class Brick:
 
 
 @cython.final
-@cython.no_gc
 cdef class BrickVisit:
     """A thread's visit to a brick, with the indices of all the recorders that it took along."""
 
+    cdef int join(self, Recorder recorder) except -1:
+        """Let in a recorder whose context inherits the brick, until the visit ends."""
+        if self.joined is None:
+            self.joined = []
+        self.joined.append(recorder)
+        joined = self.usage.joined
+        joined[recorder.thread_index] = joined.get(recorder.thread_index, 0) + 1
+        return self.usage.count_recorders()
+
     cdef int end(self, uint64_t now) except -1:
         """Leave the brick."""
+        cdef Recorder recorder
+        self.ended = True
+        for recorder in self.joined or ():
+            recorder.context = NULL     # it looks for a brick at its next tile
+            self.usage.joined[recorder.thread_index] -= 1
+            if not self.usage.joined[recorder.thread_index]:
+                del self.usage.joined[recorder.thread_index]
+        self.joined = None
         return self.usage.leave(self.indices, now)
+
+
+cdef BrickVisit inherited_visit(uint64_t profiler):
+    """Return the innermost visit of a profiler that goes on in the calling context, or None."""
+    opened = OPEN_BRICKS.get()
+    while opened is not None:
+        owner, visit, opened = opened
+        if owner == profiler and not (<BrickVisit> visit).ended:
+            return visit
+    return None
 
 
 cdef int count_ns(dict histogram, uint64_t ns) except -1:

@@ -10,6 +10,7 @@ from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, BP_MICRO, bp_cost, bp_read_clock, bp_recorder, bp_row
 
+from brickprof.machine import LostTime
 from brickprof.profiler import empty_pairs
 from brickprof.recording import Overhead
 
@@ -189,4 +190,6 @@ cdef int prepare(ProfilerState profiler, object make) except -1:
     profiler.c_cost = cost_of(profiler, "c", skipped[0])
     profiler.call_cost = cost_of(profiler, "python", skipped[1])
     profiler.block_cost = cost_of(profiler, "block", skipped[2])
+    if profiler.clock != BP_CLOCK_MANUAL:
+        profiler.lost_time = LostTime()
     return 0

@@ -1,8 +1,16 @@
 """One thread's recorder, its rows, and what it costs to use."""
 
+from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row
+
+
+cdef enum:                          # why nobody can stop a tile any more: bp_frame.orphan
+    TIMER_DROPPED = 1
+    LEFT_ELSEWHERE
+    LEFT_AROUND_BRICK
+    LEFT_BY_GENERATOR
 
 
 cdef class Recorder:
@@ -12,6 +20,10 @@ cdef class Recorder:
     cdef uint64_t owner             # id of its profiler
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
     cdef readonly int index
+    cdef int thread_index           # that of its thread's first recorder; else its own
+    cdef unsigned long thread_ident # of the thread that has it; 0 for none, and for nogil threads
+    cdef PyObject *context          # that its tiles are started in; NULL to look again
+    cdef object kept_context        # keeps `context` alive
     cdef str thread
     cdef double step_ticks          # of the clock
     cdef list entered               # BrickVisits of this thread that go on, outermost first
@@ -22,9 +34,13 @@ cdef class Recorder:
     cdef void observe(self)
     cdef tuple usage(self, uint32_t brick_id)
     cdef Py_ssize_t depth(self)
-    cdef Py_ssize_t orphans(self)
-    cdef Py_ssize_t drop_to(self, bp_frame *frame)
-    cdef Py_ssize_t drop_orphans(self)
+    cdef Py_ssize_t stoppable(self)
+    cdef bint is_busy(self)
+    cdef bint is_of_this_thread(self)
+    cdef dict unstopped(self, bp_frame *frame, str reason)
+    cdef dict orphans(self)
+    cdef dict drop_to(self, bp_frame *frame, str reason)
+    cdef dict drop_orphans(self)
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)

@@ -1,7 +1,7 @@
 """One thread's recorder, its rows, and what it costs to use."""
 
-cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport sqrt
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -39,6 +39,9 @@ cdef extern from *:
     void *bp_pages(size_t bytes) noexcept
     int munmap(void *pages, size_t bytes) noexcept
 
+
+cdef tuple ORPHANED = ("", "timer dropped", "left on another thread", "left with a brick open",
+                        "left by GeneratorExit")
 
 cdef enum:
     # 4K aliasing: a load whose address agrees in its low 12 bits with that of a store in flight is
@@ -84,7 +87,6 @@ cdef double standard_error(tuple histogram, uint64_t timed):
     return 2 * sqrt(squares / (timed - 1.0) / timed)
 
 
-@cython.no_gc
 cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
 
@@ -110,7 +112,7 @@ cdef class Recorder:
             self.c.observe_ticks = (<uint64_t> BP_OBSERVE_NS << 32) // ns_per_tick_q32
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
-        self.index = index
+        self.index = self.thread_index = index
         seed(self)
         self.thread = ""
         self.entered = []
@@ -180,29 +182,54 @@ cdef class Recorder:
         """Return the number of open tiles."""
         return self.c.top - self.c.frames
 
-    cdef Py_ssize_t orphans(self):
-        """Return the number of open tiles that nobody can stop any more."""
+    cdef Py_ssize_t stoppable(self):
+        """Return the number of open tiles that somebody can still stop."""
         cdef Py_ssize_t i, found = 0
         for i in range(1, self.depth() + 1):
-            found += self.c.frames[i].orphan
+            found += not self.c.frames[i].orphan
         return found
 
-    cdef Py_ssize_t drop_orphans(self):
-        """Forget the innermost tiles that nobody can stop any more and return their number."""
+    cdef bint is_busy(self):
+        """Tell whether it is in a brick or a tile, so that its context cannot change."""
+        return len(self.entered) > 0 or (self.depth() > 0 and self.stoppable() > 0)
+
+    cdef bint is_of_this_thread(self):
+        """Tell whether the calling thread has it, in whatever context."""
+        return self.thread_ident == PyThread_get_thread_ident()
+
+    cdef dict unstopped(self, bp_frame *frame, str reason):
+        """Count the open tiles inside a frame by why they are not stopped.
+
+        The reason is that of those that could still be stopped; None passes them over.
+        """
+        cdef bp_frame *inner = self.c.top
+        found = {}
+        while inner > frame:
+            why = ORPHANED[inner.orphan] if inner.orphan else reason
+            if why is not None:
+                found[why] = found.get(why, 0) + 1
+            inner -= 1
+        return found
+
+    cdef dict orphans(self):
+        """Count the open tiles that nobody can stop any more by the reason."""
+        return self.unstopped(self.c.frames, None)
+
+    cdef dict drop_orphans(self):
+        """Forget the innermost tiles that nobody can stop any more and count them by the reason."""
         cdef bp_frame *frame = self.c.top
         while frame > self.c.base and frame.orphan:
             frame -= 1
-        return self.drop_to(frame)
+        return self.drop_to(frame, None)
 
-    cdef Py_ssize_t drop_to(self, bp_frame *frame):
-        """Forget the open tiles inside a frame and return their number."""
-        cdef Py_ssize_t dropped = self.c.top - frame
+    cdef dict drop_to(self, bp_frame *frame, str reason):
+        """Forget the open tiles inside a frame and count them by the reason."""
+        dropped = self.unstopped(frame, reason)
         self.c.too_deep = 0
         self.c.slow_path &= ~<uint32_t> BP_OVERFULL
-        if dropped > 0:
+        if self.c.top > frame:
             self.c.top = frame
-            return dropped
-        return 0
+        return dropped
 
     cdef str open_tiles(self):
         """Name the open tiles, outermost first."""

@@ -16,6 +16,7 @@ cdef class RecorderSet:
     cdef int threads
     cdef list held                  # the Recorders, the calling thread's first; None when off
     cdef tuple handles
+    cdef tuple outer_bricks         # open in the context when it was entered
     cdef bp_recorder **c            # theirs; NULL when off
     cdef bp_brick *outer
     cdef bp_frame *outer_base

@@ -18,6 +18,7 @@ from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder
 
 from brickprof.core.errors import TileNestingError
+from brickprof.profiler.bricks import OPEN_BRICKS
 
 
 cdef void free_handle(object capsule) noexcept:
@@ -76,7 +77,8 @@ cdef class RecorderSet:
         self.base = recorder.c.base = recorder.c.top
         visit = BrickVisit.__new__(BrickVisit)
         visit.usage = brick.usage
-        visit.indices = tuple([(<Recorder> one).index for one in held])
+        visit.brick_id = self.brick_id
+        visit.indices = tuple([(<Recorder> one).thread_index for one in held])
         recorder.entered.append(visit)
         self.visit = visit
         self.held = held
@@ -170,7 +172,7 @@ cdef class RecorderSet:
         brick = profiler.bricks[self.brick_id]
         now = profiler.now()
         known = self.visit in recorder.entered
-        if known and current_recorder(profiler) is not recorder:
+        if known and not recorder.is_of_this_thread():
             raise TileNestingError("recorders were taken on another thread")
         busy = self.busy_ticks(brick.usage.resets)
         held, self.held = self.held, None
@@ -213,10 +215,11 @@ cdef class RecorderSet:
             problems.append(f"thread {number}: {misuse_text(recorder.c.misuse)}")
         recorder.c.misuse = 0
         tiles = recorder.open_tiles()
-        dropped = recorder.drop_to(base)
+        dropped = recorder.drop_to(base, "left open in a brick")
+        self.profiler.note_abandoned(dropped)
         if dropped:
-            self.profiler.abandoned += dropped
-            problems.append(f"thread {number}: {dropped} left open, abandoned (open: {tiles})")
+            problems.append(f"thread {number}: {sum(dropped.values())} left open, abandoned "
+                            f"(open: {tiles})")
         return problems
 
     def __enter__(self):
@@ -224,9 +227,15 @@ cdef class RecorderSet:
         if not self.held:
             return (None,) * self.threads
         self.handles = tuple([handle_of(recorder) for recorder in self.held])
+        self.outer_bricks = OPEN_BRICKS.get()
+        OPEN_BRICKS.set((self.profiler.id, self.visit, self.outer_bricks))
         return self.handles
 
     def __exit__(self, kind, value, traceback):
+        if self.held:
+            opened = OPEN_BRICKS.get()
+            if opened is not None and opened[1] is self.visit:
+                OPEN_BRICKS.set(self.outer_bricks)
         self.close(kind is not None)
 
 

@@ -56,7 +56,7 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers):
     for number in numbers:
         for recorder in recorders_with_tiles(profiler, number):
             ticks += recorder.outer_ticks(number)
-            indices.add(recorder.index)
+            indices.add(recorder.thread_index)
     if calls or usage.held:
         ticks = usage.ticks_until(profiler.now())
     # Of the recorders in it at once some may have had no work. Outside any brick, threads come
@@ -76,13 +76,13 @@ cdef tuple thread_usage(ProfilerState profiler, list numbers):
     """Return what was seen of each thread in the bricks of some numbers, most wall time first."""
     cdef Recorder recorder
     cdef uint32_t number
-    found = []
+    found = {}
     for recorder in profiler.recorders_made:
         seen = [recorder.usage(number) for number in numbers]
         known = [one for one in seen if one is not None]
-        if known:
-            found.append(ThreadUsage(*map(sum, zip(*known))))
-    return tuple(sorted(found, reverse=True))
+        found.setdefault(recorder.thread_index, []).extend(known)
+    sums = [ThreadUsage(*map(sum, zip(*known))) for known in found.values() if known]
+    return tuple(sorted(sums, reverse=True))
 
 
 cdef tuple brick_infos_of(ProfilerState profiler):
@@ -112,6 +112,15 @@ cdef tuple events_of(ProfilerState profiler):
                 level=TileLevel(event.level), row=event.row, col=event.col,
                 brick=(<Brick> profiler.bricks[event.brick]).name))
     return tuple(sorted(events)), dropped
+
+
+cdef dict abandoned_of(ProfilerState profiler):
+    """Return how many tiles were never stopped, by the reason."""
+    found = dict(profiler.abandoned)
+    for recorder in profiler.recorders_made:
+        for reason, count in (<Recorder> recorder).orphans().items():
+            found[reason] = found.get(reason, 0) + count
+    return found
 
 
 cdef str isa_of_roofs(object machine, tuple infos):
@@ -152,6 +161,8 @@ cdef object recording_of(ProfilerState profiler, object roofs):
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
         roofs, more_roofs = stored_for(machine, infos)
     events, dropped = events_of(profiler)
+    abandoned = abandoned_of(profiler)
+    lost = profiler.lost_time
     return Recording(
         tiles=tuple([sum_tile_stats(tiles[name, level], level, name)
                      for name, level in sorted(tiles)]),
@@ -161,7 +172,10 @@ cdef object recording_of(ProfilerState profiler, object roofs):
         overhead=profiler.overhead_info or Overhead(),
         machine=machine, roofs=roofs, more_roofs=more_roofs, sample_every=profiler.sample_every,
         open_tiles=profiler.open_tiles(),
-        abandoned_tiles=profiler.abandoned + profiler.orphans(),
+        abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),
+        brickless_threads=profiler.brickless_threads,
+        steal_ns=0 if lost is None else lost.steal_ns(),
+        throttled_ns=0 if lost is None else lost.throttled_ns(),
         events=events, events_dropped=dropped,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         version=__version__)

@@ -4,15 +4,33 @@ import threading
 import warnings
 import weakref
 
+from cpython.object cimport PyObject
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.arguments cimport as_count, check_overhead
-from brickprof.profiler.bricks cimport Brick, BrickUsage, leave_bricks
+from brickprof.profiler.bricks cimport Brick, BrickUsage, BrickVisit, inherited_visit, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
 
 from brickprof.recording import DEFAULT_BRICK
+
+
+cdef extern from *:
+    """
+    /* The calling thread's context (PEP 567); one is made where there is none yet. */
+    static PyObject *bp_current_context(void) {
+        PyThreadState *thread = PyThreadState_Get();
+        if (thread->context == NULL) {
+            PyObject *copy = PyContext_CopyCurrent();
+            if (copy == NULL) return NULL;
+            Py_DECREF(copy);
+        }
+        return Py_NewRef(thread->context);
+    }
+    """
+    object bp_current_context()
 
 
 cdef uint64_t last_profiler = 0, last_holder = 0
@@ -40,6 +58,7 @@ cdef class ProfilerState:
         self.bricks = []
         self.brick_ids = {}
         self.usage_by_name = {}
+        self.abandoned = {}
         self.brick_id(DEFAULT_BRICK, "float32")
 
     def __reduce__(self):
@@ -61,32 +80,85 @@ cdef class ProfilerState:
         return recorder
 
     cdef Recorder adopt(self):
-        """Return the calling thread's recorder, giving it one at its first tile."""
-        global last_holder
+        """Return the recorder of the calling thread and context, which has one from its first tile.
+
+        A thread has one recorder, whatever contexts come and go, but while a task of asyncio awaits
+        with a tile or a brick open, others get recorders of their own: they take turns, and their
+        tiles do not lie inside each other.
+        """
         cdef Recorder recorder
         handle = getattr(self.local, "handle", None)
         if handle is None:
-            recorder = self.take_recorder()
-            last_holder += 1
-            recorder.holder = last_holder
-            recorder.c.brick = recorder.brick(0, 4)
-            recorder.thread = threading.current_thread().name
-            recorder.meet_thread(False)
-            self.local.handle = _ThreadHandle(self, recorder)
+            handle = self.local.handle = _ThreadHandle(self)
+        context = bp_current_context()
+        recorder = handle.by_context.get(id(context))
+        if recorder is not None and recorder.is_busy():
+            recorder.context = <PyObject *> context
             return recorder
-        return handle.recorder
+        if recorder is None:
+            for recorder in handle.recorders:
+                if not recorder.is_busy():
+                    break
+            else:
+                recorder = self.give_recorder(handle)
+            if recorder.kept_context is not None:
+                del handle.by_context[id(recorder.kept_context)]
+            handle.by_context[id(context)] = recorder
+        self.enter_context(recorder, context)
+        return recorder
+
+    cdef Recorder give_recorder(self, object handle):
+        """Give the calling thread a recorder, its first or one more."""
+        global last_holder
+        cdef Recorder recorder = self.take_recorder()
+        last_holder += 1
+        recorder.holder = last_holder
+        recorder.thread = threading.current_thread().name
+        recorder.thread_ident = PyThread_get_thread_ident()
+        recorder.thread_index = recorder.index
+        if handle.recorders:
+            recorder.thread_index = (<Recorder> handle.recorders[0]).index
+        recorder.meet_thread(False)
+        handle.recorders.append(recorder)
+        return recorder
+
+    cdef int enter_context(self, Recorder recorder, object context) except -1:
+        """Let a recorder that is in no brick time tiles of a context, for the brick of that."""
+        cdef BrickVisit visit = inherited_visit(self.id)
+        cdef uint32_t brick_id = 0 if visit is None else visit.brick_id
+        if visit is not None:
+            visit.join(recorder)
+        elif recorder.kept_context is None:
+            self.brickless_threads += any([(<BrickUsage> usage).held
+                                           for usage in self.usage_by_name.values()])
+        if recorder.c.brick.rows[0].brick != brick_id:
+            recorder.observe()
+            recorder.c.brick = recorder.brick(brick_id, (<Brick> self.bricks[brick_id]).itemsize)
+            recorder.c.named = visit is not None
+        recorder.kept_context = context
+        recorder.context = <PyObject *> context
+        return 0
+
+    cdef int note_abandoned(self, dict tiles) except -1:
+        """Note tiles that were never stopped, counted by the reason."""
+        for reason, count in tiles.items():
+            self.abandoned[reason] = self.abandoned.get(reason, 0) + count
+        return 0
 
     def _retire(self, Recorder recorder not None):
         """Take back the recorder of a thread that ended."""
         tiles = recorder.open_tiles()
-        dropped = recorder.drop_to(recorder.c.frames)
+        dropped = recorder.drop_to(recorder.c.frames, "thread ended")
         recorder.c.base = recorder.c.frames
         recorder.c.misuse = 0
         leave_bricks(recorder, 0, self.now())
-        recorder.holder = 0
+        recorder.holder = recorder.thread_ident = 0
+        recorder.thread_index = recorder.index
+        recorder.context, recorder.kept_context = NULL, None
+        recorder.c.brick = recorder.brick(0, 4)
         self.idle.append(recorder)
+        self.note_abandoned(dropped)
         if dropped:
-            self.abandoned += dropped
             warnings.warn(
                 f"thread {recorder.thread!r} ended with tiles open, which are in no figure: "
                 f"{tiles}", RuntimeWarning, stacklevel=2)
@@ -103,24 +175,21 @@ cdef class ProfilerState:
         """Read the profiler's clock."""
         return self.manual_ticks if self.clock == BP_CLOCK_MANUAL else bp_read_clock(self.clock)
 
-    cdef Py_ssize_t orphans(self) except -1:
-        """Count the tiles open on all threads that nobody can stop any more."""
-        return sum([(<Recorder> recorder).orphans() for recorder in self.recorders_made])
-
     cdef Py_ssize_t open_tiles(self) except -1:
         """Count the tiles open on all threads that can still be stopped."""
-        depths = [(<Recorder> recorder).depth() for recorder in self.recorders_made]
-        return sum(depths) - self.orphans()
+        return sum([(<Recorder> recorder).stoppable() for recorder in self.recorders_made])
 
 
 class _ThreadHandle:
-    """Lives in a thread's local storage, and gives its recorder back when the thread ends."""
+    """Lives in a thread's local storage, and gives its recorders back when the thread ends."""
 
-    def __init__(self, profiler, recorder):
+    def __init__(self, profiler):
         self.profiler = weakref.ref(profiler)
-        self.recorder = recorder
+        self.recorders = []
+        self.by_context = {}        # id of a context, which its recorder keeps -> Recorder
 
     def __del__(self):
         profiler = self.profiler()
         if profiler is not None:
-            profiler._retire(self.recorder)
+            for recorder in self.recorders:
+                profiler._retire(recorder)

@@ -4,7 +4,9 @@ cimport cython
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.recorder cimport (
+    LEFT_AROUND_BRICK, LEFT_BY_GENERATOR, LEFT_ELSEWHERE, TIMER_DROPPED, Recorder,
+)
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, bp_flush_pending, bp_split
 
@@ -16,7 +18,7 @@ cdef int refuse_start(ProfilerState profiler, Recorder recorder, int level) exce
     """Drop what nobody can stop any more, and raise where a tile may still not be started."""
     cdef bp_recorder *c = recorder.c
     if c.top.orphan:
-        profiler.abandoned += recorder.drop_orphans()
+        profiler.note_abandoned(recorder.drop_orphans())
     if c.top.level > level and c.top != c.frames:
         raise TileNestingError(
             f"level {TileLevel(level).name} is coarser than the open tile that it would be "
@@ -38,7 +40,7 @@ cdef class TileTimer:
 
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
-            self.frame.orphan = 1
+            self.frame.orphan = TIMER_DROPPED
         if self.recorder != NULL:
             Py_DECREF(<Recorder> self.recorder)
 
@@ -55,13 +57,13 @@ cdef int check_stop(ProfilerState profiler, TileTimer timer) except -1:
     cdef bp_recorder *c = recorder.c
     if recorder.owner != profiler.id:
         raise TileNestingError("timer belongs to another BrickProfiler")
-    if current_recorder(profiler) is not recorder:
+    if not recorder.is_of_this_thread():
         raise TileNestingError("timer was started on another thread")
     if timer.frame > c.top or timer.frame.serial != timer.serial:
         timer.live = False
         raise TileNestingError("timer's tile was abandoned when an enclosing block was left")
     if c.top.orphan:
-        profiler.abandoned += recorder.drop_orphans()
+        profiler.note_abandoned(recorder.drop_orphans())
     if timer.frame != c.top:
         raise TileNestingError(
             f"timer is not of the innermost open tile; open, outermost first: "
@@ -78,7 +80,7 @@ cdef class TileBlock:
 
     def __dealloc__(self):
         if self.live and self.frame.serial == self.serial:
-            self.frame.orphan = 1
+            self.frame.orphan = TIMER_DROPPED
 
     def __reduce__(self):
         raise TypeError("a tile can be neither copied nor pickled")
@@ -109,29 +111,40 @@ cdef class TileBlock:
             return
         c = self.recorder.c
         now = bp_now(c) if self.frame.timed else 0
-        if current_recorder(self.profiler) is not self.recorder:
-            raise TileNestingError("tile was opened on another thread")
+        if not self.recorder.is_of_this_thread():
+            if kind is None:
+                raise TileNestingError("tile was opened on another thread")
+            # A generator that is closed or collected elsewhere will not leave it at home.
+            self.live = False
+            if self.frame.serial == self.serial:
+                self.frame.orphan = LEFT_ELSEWHERE
+            return
         self.live = False
         if c.top < self.frame or self.frame.serial != self.serial:
             if kind is None:
                 raise TileNestingError("tile was abandoned when an enclosing block was left")
             return
         if self.frame <= c.base:
-            self.frame.orphan = 1
+            self.frame.orphan = LEFT_AROUND_BRICK
             if kind is None:
                 raise TileNestingError(
                     "tile was left with a brick open inside it, and is abandoned")
             return
         if c.top.orphan and kind is None:
-            self.profiler.abandoned += self.recorder.drop_orphans()
+            self.profiler.note_abandoned(self.recorder.drop_orphans())
+        if kind is GeneratorExit and c.top > self.frame:
+            # A generator that is closed: what is open inside belongs to those that took turns.
+            self.frame.orphan = LEFT_BY_GENERATOR
+            return
         if c.top > self.frame or kind is not None:
             inside = self.recorder.open_tiles()
-            dropped = self.recorder.drop_to(self.frame - 1)
-            self.profiler.abandoned += dropped
+            reason = "left open inside another tile" if kind is None else f"left by {kind.__name__}"
+            self.profiler.note_abandoned(self.recorder.drop_to(self.frame - 1, reason))
             if kind is None:
                 raise TileNestingError(
-                    f"tile was left with others open inside it; all are abandoned. "
-                    f"They were, outermost first: {inside}")
+                    f"tile was left with others open inside it; all are abandoned. Generators that "
+                    f"take turns have to leave their tiles before they yield. They were, outermost "
+                    f"first: {inside}")
             return
         if self.nbytes.split:
             bp_split(c, self.nbytes.loaded, self.nbytes.stored)

@@ -69,6 +69,19 @@ def read_machine(value: JsonValue) -> Machine | None:
     return None if value.value is None else Machine.from_json(value)
 
 
+def read_abandoned_by(value: JsonValue) -> tuple[tuple[str, int], ...]:
+    """Read how many tiles were never stopped for each reason."""
+    found = []
+    for item in value.items():
+        if len(item.values()) != 2:
+            item.fail("[reason, tiles]")
+        reason, tiles = item.items()
+        found.append((reason.text(), tiles.integer(1)))
+    if found != sorted(dict(found).items()):
+        value.fail("distinct reasons, sorted")
+    return tuple(found)
+
+
 def read_roofs(value: JsonValue) -> Roofs | None:
     """Read the roofs, if there are any."""
     return None if value.value is None else Roofs.from_json(value)

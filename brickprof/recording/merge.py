@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from itertools import zip_longest
@@ -78,6 +79,8 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
         sample_every=max(p.sample_every for p in parts),
         open_tiles=sum(p.open_tiles for p in parts),
         abandoned_tiles=sum(p.abandoned_tiles for p in parts),
+        abandoned_by=_merge_counts(p.abandoned_by for p in parts),
+        brickless_threads=sum(p.brickless_threads for p in parts),
         events=tuple(sorted(event for p in parts for event in p.events)),
         events_dropped=sum(p.events_dropped for p in parts),
         steal_ns=sum(p.steal_ns for p in parts),
@@ -104,6 +107,14 @@ def merge_teams(teams: Iterable[TeamTimes]) -> tuple[TeamTimes, ...]:
         )
         for threads in sorted(alike)
     )
+
+
+def _merge_counts(parts: Iterable[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
+    """Add up counts by name."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(dict(part))
+    return tuple(sorted(total.items()))
 
 
 def _agreed(values: Iterable[_T], otherwise: _T) -> _T:

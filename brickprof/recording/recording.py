@@ -20,6 +20,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
     plain,
+    read_abandoned_by,
     read_brick_info,
     read_clock,
     read_event,
@@ -70,6 +71,10 @@ class Recording:
     abandoned_tiles : int
         Tiles that were never stopped (their thread ended, or an exception left them) and are in
         no figure.
+    abandoned_by : tuple of (str, int)
+        Why they were never stopped, such as ``"left by ValueError"``, sorted, with how many.
+    brickless_threads : int
+        Threads that began outside of any brick while another thread was in one.
     events : tuple of TileEvent
         The bounded list of single tiles, sorted by time.
     events_dropped : int
@@ -93,6 +98,8 @@ class Recording:
     sample_every: int = 1
     open_tiles: int = 0
     abandoned_tiles: int = 0
+    abandoned_by: tuple[tuple[str, int], ...] = ()
+    brickless_threads: int = 0
     events: tuple[TileEvent, ...] = ()
     events_dropped: int = 0
     steal_ns: int = 0
@@ -175,6 +182,8 @@ class Recording:
             "sample_every": self.sample_every,
             "open_tiles": self.open_tiles,
             "abandoned_tiles": self.abandoned_tiles,
+            "abandoned_by": [list(reason) for reason in self.abandoned_by],
+            "brickless_threads": self.brickless_threads,
             "brick_infos": [plain(info) for info in self.brick_infos],
             "tiles": [plain(tile) for tile in self.tiles],
             "events": [plain(event) for event in self.events],
@@ -221,6 +230,8 @@ class Recording:
             sample_every=root["sample_every"].integer(1),
             open_tiles=root["open_tiles"].integer(),
             abandoned_tiles=root["abandoned_tiles"].integer(),
+            abandoned_by=read_abandoned_by(root.optional("abandoned_by", [])),
+            brickless_threads=root.optional("brickless_threads", 0).integer(),
             events=tuple(read_event(event, known) for event in root["events"].items()),
             events_dropped=root["events_dropped"].integer(),
             steal_ns=root.optional("steal_ns", 0).integer(),

@@ -48,7 +48,8 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
             Calibrated cost of the timer: ``c_pair``, ``c_inside``, ``python_pair``,
             ``python_inside``, ``block_pair``, ``block_inside``, and half the length of the interval
             that each of them is in, named with ``_error``.
-        ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``events_dropped``
+        ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``abandoned_by``,
+        ``brickless_threads``, ``events_dropped``
             Counts.
         ``steal_ns``, ``throttled_ns``
             Time taken from all processors by the host, and from the threads by a quota.
@@ -105,6 +106,8 @@ def render_report(report: Report) -> str:
         "sample_every": recording.sample_every,
         "open_tiles": recording.open_tiles,
         "abandoned_tiles": recording.abandoned_tiles,
+        "abandoned_by": dict(recording.abandoned_by),
+        "brickless_threads": recording.brickless_threads,
         "events_dropped": recording.events_dropped,
         "steal_ns": recording.steal_ns,
         "throttled_ns": recording.throttled_ns,

@@ -247,6 +247,14 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
         (made(sample_every=8), "One tile in 8 was timed"),
         (made(open_tiles=1), "1 tile was still open, and in no figure."),
         (made(abandoned_tiles=1200), "1,200 tiles were never stopped, and in no figure."),
+        (
+            made(abandoned_tiles=3, abandoned_by=(("left by KeyError", 2), ("timer dropped", 1))),
+            "in no figure. Why: 2 left by KeyError; 1 timer dropped.",
+        ),
+        (
+            replace(made(brickless_threads=1), brick_infos=(BrickInfo("default", 0, 5, 1),)),
+            "1 thread began outside any brick while another thread was in one",
+        ),
         (made(events_dropped=7), "7 tiles did not fit into the time line"),
         (made(clock=ClockInfo("mixed", 0.0, "")), "timed by different clocks"),
         (made(roofs=None), "above 10.0 flop/byte counts as compute-bound"),

@@ -103,6 +103,8 @@ SAMPLE = Recording(
     sample_every=3,
     open_tiles=1,
     abandoned_tiles=2,
+    abandoned_by=(("left by ValueError", 1), ("timer dropped", 1)),
+    brickless_threads=3,
     events=(
         TileEvent(0, 100, 0, TileLevel.MACRO, -1, 0, "gemm"),
         TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
@@ -120,6 +122,7 @@ OPTIONAL = {
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("step_ns", "more_roofs", "steal_ns", "throttled_ns"),
+    *("abandoned_by", "brickless_threads"),
     *("traffic_gbs", "ceilings_gflops", "latency_ns"),
 }
 MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}

@@ -84,7 +84,14 @@ RECORDINGS: dict[str, Recording] = {
     ),
     "no-roofs": made(roofs=None, machine=None, sample_every=8),
     "empty": made((), brick_infos=(), machine=None, roofs=None),
-    "no-tiles": made((), open_tiles=1, abandoned_tiles=2, events_dropped=3),
+    "no-tiles": made(
+        (),
+        open_tiles=1,
+        abandoned_tiles=3,
+        abandoned_by=(("left by ValueError", 2), ("timer dropped", 1)),
+        brickless_threads=2,
+        events_dropped=3,
+    ),
     "work-in-doubt": made(
         [
             replace(one, undeclared=2) if one.level is MIDI

@@ -269,6 +269,12 @@ def recordings(draw: st.DrawFn) -> Recording:
         sample_every=draw(st.integers(1, 100)),
         open_tiles=draw(counts),
         abandoned_tiles=draw(counts),
+        abandoned_by=tuple(
+            sorted(
+                draw(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 9))).items()
+            )
+        ),
+        brickless_threads=draw(counts),
         events=tuple(sorted(line)),
         events_dropped=draw(sums),
         steal_ns=draw(sums),

@@ -98,7 +98,8 @@ typedef struct bp_frame {
     bp_row *sums;                                   /* where it is added up */
     uint64_t row, col;
     bp_inner inner[BP_LEVELS];                      /* kept when sampling */
-    uint8_t level, timed, orphan;
+    uint8_t level, timed;
+    uint8_t orphan;                                 /* why nobody can stop it any more, or 0 */
 } __attribute__((aligned(64))) bp_frame;
 
 typedef struct bp_event {
