@@ -43,6 +43,9 @@ cdef class BrickVisit:
     cdef int end(self, uint64_t now) except -1
 
 
+# Linked list (profiler's id, BrickVisit, outer) of the bricks open in a context.
+cdef object OPEN_BRICKS
+
 cdef BrickVisit inherited_visit(uint64_t profiler)
 cdef int count_ns(dict histogram, uint64_t ns) except -1
 cdef int leave_bricks(Recorder recorder, Py_ssize_t first, uint64_t now) except -1

@@ -13,7 +13,6 @@ from brickprof.core.dtypes import itemsize_of
 
 
 OPEN_BRICKS = ContextVar("brickprof.open_bricks", default=None)
-"""Linked list (profiler's id, BrickVisit, outer) of the bricks open in a context."""
 
 
 @cython.final

@@ -11,14 +11,13 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.profiler.arguments cimport (
     as_brick, as_dtype, as_footprints, as_isa, as_threads,
 )
-from brickprof.profiler.bricks cimport Brick, BrickVisit, count_ns, leave_bricks
+from brickprof.profiler.bricks cimport OPEN_BRICKS, Brick, BrickVisit, count_ns, leave_bricks
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder
 
 from brickprof.core.errors import TileNestingError
-from brickprof.profiler.bricks import OPEN_BRICKS
 
 
 cdef void free_handle(object capsule) noexcept:
