@@ -301,11 +301,10 @@ cdef class Recorder:
         variance of step**2 / 6 where their phases are independent, and twice the deviation of the
         sum of `n` is ``step * sqrt(2 n / 3)``.
         """
-        error = <double> row.error + <double> row.raised
-        own = 2 * error if row.child_raw else error
-        steps = self.step_ticks * max(1.0, sqrt(2 * row.timed / 3.0))
-        error += steps
-        own += steps
+        costs = <double> row.error
+        rest = <double> row.raised + self.step_ticks * max(1.0, sqrt(2 * row.timed / 3.0))
+        error = costs + rest
+        own = (2 * costs if row.child_raw else costs) + rest
         if row.timed < count and row.timed:
             spread = standard_error(histogram, row.timed) * count * 4294967296.0
             spread /= self.c.ns_per_tick_q32
