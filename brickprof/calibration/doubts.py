@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from brickprof.calibration.probing import Rates
 from brickprof.core import units
-from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.machine import Machine
 from brickprof.roofline import MEMORY, ORDER_TOLERANCE, Roofs
 
@@ -34,7 +33,7 @@ def disturbance(rates: Mapping[str, Rates]) -> Iterator[str]:
 
 def noise(spread: Mapping[str, float]) -> Iterator[str]:
     """Say which figures' repeats differ too much."""
-    loud = [name for name in (*KERNEL_DTYPES, *MEMORY) if spread[name] > NOISE_LIMIT]
+    loud = [name for name, of in spread.items() if of > NOISE_LIMIT]
     if loud:
         listed = ", ".join(f"{name} spread {units.format_percent(spread[name])}" for name in loud)
         yield f"noisy: {listed}; repeat on a quieter machine"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brickprof.calibration.probing import Bytes, Figure, Probes, Rates
-from brickprof.core.dtypes import KERNEL_DTYPES
+from brickprof.core.dtypes import DTYPE_NAMES, KERNEL_DTYPES
 from brickprof.roofline import MEMORY
 from brickprof.roofline.model import CEILINGS, TRAFFIC_KINDS
 
@@ -44,12 +44,19 @@ def figures_of(
         One for each thread.
     """
     return [
-        *(_peak(probes, isa, dtype) for dtype in KERNEL_DTYPES),
+        *(_peak(probes, isa, dtype) for dtype in dtypes_of(probes, isa)),
         *(_load(probes, isa, name, _views(sets[name], buffers)) for name in MEMORY),
         *_traffic(probes, isa, sets, buffers),
         *_ceilings(probes, isa),
         *(_latency(probes, name, sets[name], buffers) for name in MEMORY),
     ]
+
+
+def dtypes_of(probes: Probes, isa: str) -> tuple[str, ...]:
+    """Return the element types whose peaks are measured: those that the CPU multiplies in."""
+    return tuple(
+        name for name in DTYPE_NAMES if name in KERNEL_DTYPES or probes.has("peak", name, isa)
+    )
 
 
 def _views(size: int, buffers: list[Bytes]) -> list[Bytes]:
@@ -59,7 +66,8 @@ def _views(size: int, buffers: list[Bytes]) -> list[Bytes]:
 
 def _peak(probes: Probes, isa: str, dtype: str) -> Figure:
     """Return the figure of the multiply-add peak."""
-    return Figure(dtype, lambda rank, steps: probes.peak(dtype, steps, isa))
+    length = 1.0 if dtype in KERNEL_DTYPES else _IN_CORE_LENGTH
+    return Figure(dtype, lambda rank, steps: probes.peak(dtype, steps, isa), length=length)
 
 
 def _load(probes: Probes, isa: str, name: str, views: list[Bytes]) -> Figure:

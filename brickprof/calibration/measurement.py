@@ -20,7 +20,7 @@ from brickprof.calibration.doubts import (
     odd_peaks,
     shortage,
 )
-from brickprof.calibration.figures import figures_of, latencies_of, maps_of
+from brickprof.calibration.figures import dtypes_of, figures_of, latencies_of, maps_of
 from brickprof.calibration.probing import (
     Probes,
     Rates,
@@ -112,7 +112,8 @@ def calibrate(
     threads : int
         Threads that run at once, 1 to 4096; each loads a buffer of its own.
     dtype : {"float32", "float64"}
-        The element type that `Roofs.peak_gflops` speaks of; both peaks are measured.
+        The element type that `Roofs.peak_gflops` speaks of; both peaks are measured, and those of
+        float16, bfloat16 and int8 where the CPU multiplies in them.
     quick : bool
         Take about two seconds rather than half a minute.
     isa : str, optional
@@ -238,9 +239,10 @@ def measure_roofs(
     # Oversubscribed threads share cores, which must not make the calibration longer.
     aim_ns = effort.round_ns * min(machine.usable_cores, threads) // threads
     rates = _measure(threads, isa, sets, effort, aim_ns, probes, report)
-    spread = {name: spread_of(rates[name].values) for name in (*KERNEL_DTYPES, *MEMORY)}
+    dtypes = dtypes_of(probes, isa)
+    spread = {name: spread_of(rates[name].values) for name in (*dtypes, *MEMORY)}
     bandwidths = {name: max(rates[name].values) for name in MEMORY}
-    peaks = {name: max(rates[name].values) for name in KERNEL_DTYPES}
+    peaks = {name: max(rates[name].values) for name in dtypes}
     total = {name: size * threads for name, size in sets.items()}
     doubts = [
         *disturbance(rates),

@@ -27,7 +27,7 @@ class DType:
     kind : {"float", "int"}
         Floating point numbers or integers.
     in_kernels : bool
-        Whether the library's kernels take it, and calibration measures its peak.
+        Whether the library's kernels take it, and calibration measures its ceilings.
     """
 
     name: str

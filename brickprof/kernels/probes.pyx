@@ -6,7 +6,7 @@ cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
 from brickprof.kernels.runtime.runtime cimport (
-    BP_FLOAT32, bp_isa, bp_micro_kernels, dtype_number, isa_of,
+    BP_FLOAT32, bp_isa, bp_micro_kernels, bp_peak_fn, dtype_number, isa_of, peak_probe,
 )
 from brickprof.tile cimport (
     BP_MICRO, bp_now, bp_ns, bp_read_clock, bp_recorder, bp_recorder_of, bp_start, bp_stop,
@@ -16,23 +16,30 @@ cnp.import_array()
 
 
 def probe_peak(dtype, steps, isa=None):
-    """Run independent multiply-adds without the GIL and return their floating point operations.
+    """Run independent multiply-adds without the GIL and return their operations.
 
     Parameters
     ----------
-    dtype : {"float32", "float64"}
-        Element type.
+    dtype : str
+        Element type, one of `brickprof.core.dtypes`; of float16 the sums are float16, of bfloat16
+        float32, and of int8 32-bit integers.
     steps : int
         Rounds; one is a few dozen vector operations.
     isa : str, optional
         Instruction set.
+
+    Raises
+    ------
+    ValueError
+        If this CPU does not multiply in that type; see `has_probe`.
     """
-    cdef const bp_isa *chosen = isa_of(isa)
-    cdef const bp_micro_kernels *micro = chosen.micro[dtype_number(dtype)]
-    cdef uint64_t rounds = steps, flops
+    cdef bp_peak_fn peak = peak_probe(isa_of(isa), dtype)
+    cdef uint64_t rounds = steps, operations
+    if peak == NULL:
+        raise ValueError(f"dtype must be one that this CPU multiplies in, got {dtype!r}")
     with nogil:
-        flops = micro.peak(rounds)
-    return flops
+        operations = peak(rounds)
+    return operations
 
 
 def probe_load(data, steps, isa=None):
@@ -71,18 +78,22 @@ CEILINGS = ("scalar", "no-fma", "chain", "scalar-chain", "scalar-add-chain", "ha
 
 
 def has_probe(name, dtype="float32", isa=None):
-    """Return whether an instruction set has a probe of a kind of traffic or of a ceiling.
+    """Return whether an instruction set has a probe of a peak, a kind of traffic or a ceiling.
 
     Parameters
     ----------
     name : str
-        One of `TRAFFICS` or `CEILINGS`, or ``"exp"``.
-    dtype : {"float32", "float64"}
-        Element type.
+        ``"peak"``, one of `TRAFFICS` or `CEILINGS`, or ``"exp"``.
+    dtype : str
+        Element type; "float32" or "float64" but for a peak.
     isa : str, optional
         Instruction set.
     """
-    cdef const bp_micro_kernels *micro = isa_of(isa).micro[dtype_number(dtype)]
+    cdef const bp_isa *chosen = isa_of(isa)
+    cdef const bp_micro_kernels *micro
+    if name == "peak":
+        return peak_probe(chosen, dtype) != NULL
+    micro = chosen.micro[dtype_number(dtype)]
     if name in TRAFFICS:
         return micro.traffic[<int> TRAFFICS.index(name)] != NULL
     if name in CEILINGS:

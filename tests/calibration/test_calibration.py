@@ -92,6 +92,8 @@ class FakeProbes:
         return 1000 * steps * (CEILINGS.index(name) + 1)
 
     def has(self, name: str, dtype: str, isa: str) -> bool:
+        if name == "peak":
+            return dtype in self.rates
         return name not in ("nt-store", "quarter-width") and (name, dtype) != ("exp", "float64")
 
     def latency(self, buffer: Bytes, steps: int) -> int:
@@ -588,3 +590,16 @@ def test_real_probes_on_a_small_scale(threads: int) -> None:
 
 
 TINY_REAL = Effort("quick", 2, 50_000, 50_000, 1 * MIB, least_l3=1)
+
+
+def test_peaks_of_other_types_are_measured_where_the_cpu_multiplies_in_them() -> None:
+    fake = FakeProbes(SMALL, rates={**RATES, "bfloat16": 192, "int8": 384})
+    roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=fake.probes)
+    assert list(roofs.peak_by_dtype.items()) == [
+        ("float32", 96.0),
+        ("float64", 48.0),
+        ("bfloat16", 192.0),
+        ("int8", 384.0),
+    ]
+    assert roofs.for_dtype("bfloat16").peak_gflops == 192.0
+    assert (roofs.spread["bfloat16"], roofs.verdict) == (0.0, "steady")

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from support.kernel_checks import ISAS
 
+from brickprof.core.dtypes import DTYPE_NAMES, KERNEL_DTYPES
 from brickprof.kernels.probes import (
     CEILINGS,
     TRAFFICS,
@@ -15,6 +16,7 @@ from brickprof.kernels.probes import (
     probe_ceiling,
     probe_latency,
     probe_load,
+    probe_peak,
     probe_traffic,
 )
 from brickprof.roofline import model
@@ -62,6 +64,19 @@ def test_ceilings_count_their_operations(isa: str, dtype: str) -> None:
             with pytest.raises(ValueError, match="name must be a ceiling"):
                 probe_ceiling(name, dtype, 1, isa)
     assert probe_ceiling("scalar-chain", dtype, 7, isa) == 14
+
+
+@each_isa
+@pytest.mark.parametrize("dtype", DTYPE_NAMES)
+def test_peaks_count_their_operations(isa: str, dtype: str) -> None:
+    if has_probe("peak", dtype, isa):
+        once = probe_peak(dtype, 1, isa)
+        assert once > 0
+        assert probe_peak(dtype, 7, isa) == 7 * once
+    else:
+        assert dtype not in KERNEL_DTYPES
+        with pytest.raises(ValueError, match="dtype must be one that this CPU multiplies in"):
+            probe_peak(dtype, 1, isa)
 
 
 def test_lines_are_followed_in_one_circle() -> None:

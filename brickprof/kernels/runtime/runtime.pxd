@@ -93,6 +93,9 @@ cdef extern from "kernels/micro/micro_kernels.h" nogil:
         void (*rotate)(const float *x, const float *cosine, const float *sine, float *out,
                        Py_ssize_t half) noexcept nogil
 
+cdef extern from "kernels/micro/low_precision.h" nogil:
+    ctypedef uint64_t (*bp_peak_fn)(uint64_t steps) noexcept nogil
+
 cdef extern from "kernels/runtime/thread_pool.h" nogil:
     ctypedef struct bp_pool:
         pass
@@ -109,6 +112,7 @@ cdef unsigned kernel_dtypes                         # a bit for each bp_dtype th
 cdef const bp_isa *find_isa(object name) except NULL
 cdef int isa_index(const bp_isa *isa) noexcept nogil
 cdef int dtype_number(object dtype) except -1
+cdef bp_peak_fn peak_probe(const bp_isa *isa, object dtype) except? NULL
 cdef str dtype_name(int dtype)
 cdef int dtype_itemsize(int dtype) except -1
 cdef str dtype_names(unsigned accepted)

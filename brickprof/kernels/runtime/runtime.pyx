@@ -5,7 +5,7 @@ from brickprof.profiler.brick_profiler cimport BrickProfiler
 from brickprof.profiler.recorder_set cimport new_recorder_set
 from brickprof.tile cimport BP_MACRO
 
-from brickprof.core.dtypes import DTYPE_NAMES, KERNEL_DTYPES, itemsize_of, kernel_dtype
+from brickprof.core.dtypes import DTYPE_NAMES, KERNEL_DTYPES, dtype_of, itemsize_of, kernel_dtype
 from brickprof.machine.isas import checked_isa, chosen_isa
 from brickprof.planning.blocks import MicroKernel
 from brickprof.planning.budget import default_threads
@@ -13,6 +13,9 @@ from brickprof.planning.budget import default_threads
 
 cdef extern from "kernels/runtime/isa_table.h" nogil:
     const bp_isa **bp_isas
+
+cdef extern from "kernels/micro/low_precision.h" nogil:
+    bp_peak_fn bp_low_precision_peak(const char *isa, bp_dtype dtype)
 
 cdef extern from "kernels/runtime/thread_pool.h" nogil:
     bp_pool *bp_pool_take(int threads)
@@ -74,6 +77,14 @@ cdef int isa_index(const bp_isa *isa) noexcept nogil:
 cdef int dtype_number(object dtype) except -1:
     """Return the bp_dtype of a dtype that kernels take."""
     return C_DTYPES[kernel_dtype(dtype).name]
+
+
+cdef bp_peak_fn peak_probe(const bp_isa *isa, object dtype) except? NULL:
+    """Return the probe of the peak of any element type; NULL where this CPU has none."""
+    cdef int number = C_DTYPES[dtype_of(dtype).name]
+    if isa.micro[number] != NULL:
+        return isa.micro[number].peak
+    return bp_low_precision_peak(isa.name, <bp_dtype> number)
 
 
 cdef str dtype_name(int dtype):
