@@ -6,13 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from brickprof.planning.blocks import round_up
+
 if TYPE_CHECKING:
     from brickprof.core.levels import TileLevel
     from brickprof.planning.blocks import LevelPlan
     from brickprof.profiler.brick_profiler import BrickProfiler
 
-Run = Callable[[int | None, "BrickProfiler | None"], object]
-"""Runs a problem once, on a number of threads and with a profiler or none; returns the result."""
+Blocks = Any
+"""Block sizes of a kernel: a frozen dataclass of integers."""
+
+
+class Run(Protocol):
+    """Runs a problem once and returns the result."""
+
+    def __call__(
+        self, threads: int | None, profiler: BrickProfiler | None, blocks: Blocks = None
+    ) -> object:
+        """Run on a number of threads, in blocks for this machine or in others."""
 
 
 class ProblemError(ValueError):
@@ -117,11 +128,17 @@ class KernelSpec:
         Makes a `Problem` of the arguments by name and, where there are several dtypes, `dtype`;
         raises ProblemError where sizes do not fit each other.
     plan : callable
-        ``plan(problem, threads, isa)`` returns the plan of a problem on contiguous arrays.
+        ``plan(problem, threads, isa, blocks)`` returns the plan of a problem on contiguous arrays,
+        in given blocks or, for None, in those for this machine.
     run : callable
         ``run(problem, isa)`` makes random arrays and returns a `Run`.
     examples : tuple of Problem
         A few problems, smallest first; the last is worth several threads.
+    blocks : callable, optional
+        ``blocks(problem, isa)`` returns the block sizes for this machine.
+    block_space : callable, optional
+        ``block_space(problem, isa)`` returns sizes to try, by the fields of `blocks`,
+        which `brickprof tune` searches.
     """
 
     name: str
@@ -129,9 +146,11 @@ class KernelSpec:
     dtypes: tuple[str, ...]
     arguments: tuple[Argument, ...]
     problem: Callable[..., Any]
-    plan: Callable[[Any, int | None, str | None], Plan]
+    plan: Callable[..., Plan]
     run: Callable[[Any, str | None], Run]
     examples: tuple[Problem, ...]
+    blocks: Callable[[Any, str | None], Blocks] | None = None
+    block_space: Callable[[Any, str | None], dict[str, tuple[int, ...]]] | None = None
 
     def problem_of(self, given: Mapping[str, Any]) -> Problem:
         """Return the problem of what was given by name, among other things."""
@@ -139,3 +158,22 @@ class KernelSpec:
         names += ["dtype"] if len(self.dtypes) > 1 else []
         problem: Problem = self.problem(**{name: given[name] for name in names})
         return problem
+
+
+def around(size: int, unit: int, limit: int, factors: tuple[float, ...]) -> tuple[int, ...]:
+    """Return multiples of a block size that are worth trying, ascending.
+
+    Parameters
+    ----------
+    size : int
+        The block size.
+    unit : int
+        Whose multiples blocks are.
+    limit : int
+        The extent: larger blocks are all alike.
+    factors : tuple of float
+        What to multiply the size by.
+    """
+    largest = round_up(max(limit, 1), unit)
+    tried = {max(round(size * factor / unit), 1) * unit for factor in factors} | {size}
+    return tuple(sorted({min(one, max(largest, unit)) for one in tried}))

@@ -10,8 +10,9 @@ from brickprof.core import metrics, units
 from brickprof.diagnose import diagnose_sweep
 from brickprof.reports import layout
 from brickprof.reports.findings_text import render_findings
+from brickprof.tuning.medians import MIN_ROUNDS
 from brickprof.tuning.scalability import Scalability
-from brickprof.tuning.sweep import MIN_ROUNDS, Sweep
+from brickprof.tuning.sweep import Sweep
 
 if TYPE_CHECKING:
     from rich.console import Console

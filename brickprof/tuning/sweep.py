@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from math import comb
+from functools import partial
 
 from brickprof.core import metrics
 from brickprof.core.checks import (
@@ -21,6 +20,8 @@ from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_INTEGER
 from brickprof.planning.budget import thread_budget
+from brickprof.tuning.medians import median_interval
+from brickprof.tuning.race import race
 from brickprof.tuning.scalability import Scalability, fit_scalability
 
 SCHEMA = "brickprof-sweep"
@@ -28,11 +29,6 @@ SCHEMA = "brickprof-sweep"
 
 VERSION = 1
 """The newest schema version that this library writes and reads."""
-
-MIN_ROUNDS = 6
-"""Rounds before a count may be dropped: with fewer, a median has no 95 % confidence interval."""
-
-_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +80,9 @@ class SweepPoint:
     def interval_ns(self) -> tuple[int, int]:
         """Confidence interval of the median: low and high, nanoseconds.
 
-        The k-th least and the k-th greatest time with the largest k that covers the true median in
-        at least 95 % of cases, whatever the distribution: the number of times below it is binomial
-        (W. Conover, "Practical Nonparametric Statistics" (1999), section 3.2). With fewer than
-        `MIN_ROUNDS` rounds it is the whole range, which covers less: 1 - 2^(1 - rounds).
+        See `brickprof.tuning.medians.median_interval`.
         """
-        ordered = sorted(self.times_ns)
-        rank = max(_median_rank(len(ordered)), 1)
-        return ordered[rank - 1], ordered[-rank]
-
-
-def _median_rank(rounds: int) -> int:
-    """Return the largest k such that 2 P(Binomial(rounds, 1/2) < k) <= 5 %; 0 if there is none."""
-    rank, below = 0, 0
-    # Whole numbers: 2 below / 2^rounds <= 1/20.
-    while 40 * (below + comb(rounds, rank)) <= 1 << rounds:
-        below += comb(rounds, rank)
-        rank += 1
-    return rank
+        return median_interval(self.times_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +223,9 @@ def sweep_threads(
 ) -> Sweep:
     """Time ``fn(threads)`` at each thread count, in interleaved rounds.
 
-    Every count is called once to warm up. Then each round calls every count once: in a random order
-    with a fixed seed, and every other round in the reverse of the one before, so that neither
-    neighbours nor a drift of the machine favour a count. After `MIN_ROUNDS` rounds a count whose
-    confidence interval is entirely above that of the best so far is dropped.
+    Every count is called once to warm up. Then each round calls every count once, in an order that
+    favours none; a count that is clearly slower than the best is dropped after a few rounds. See
+    `brickprof.tuning.race.race`.
 
     Parameters
     ----------
@@ -303,33 +283,14 @@ def _measure(
 ) -> dict[int, list[int]]:
     """Return the times of each count in nanoseconds."""
     report = progress or (lambda fraction, what: None)
-    times: dict[int, list[int]] = {count: [] for count in counts}
     report(0.0, "warming up")
     for count in counts:
         fn(count)
-    shuffled = random.Random(_SEED)
-    order = list(counts)
-    for finished in range(rounds):
-        report(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(len(order))}")
-        if finished % 2:
-            order.reverse()
-        else:
-            shuffled.shuffle(order)
-        for count in order:
-            before = clock()
-            fn(count)
-            times[count].append(clock() - before)
-        if finished + 1 >= MIN_ROUNDS:
-            worse = _clearly_worse({count: tuple(times[count]) for count in order})
-            order = [count for count in order if count not in worse]
-    return times
 
+    def before_round(finished: int, left: int) -> None:
+        report(finished / rounds, f"round {finished + 1} of {rounds}, {_counts(left)}")
 
-def _clearly_worse(times: dict[int, tuple[int, ...]]) -> set[int]:
-    """Return the counts whose median is above the best's, by confidence intervals apart."""
-    points = [SweepPoint(count, taken) for count, taken in times.items()]
-    limit = min(points, key=lambda point: point.median_ns).interval_ns[1]
-    return {point.threads for point in points if point.interval_ns[0] > limit}
+    return race({count: partial(fn, count) for count in counts}, rounds, clock, before_round)
 
 
 def _counts(counts: int) -> str:

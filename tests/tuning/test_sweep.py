@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from brickprof.core.errors import SweepError
 from brickprof.planning.budget import thread_budget
 from brickprof.reports import sweep_svg
+from brickprof.tuning.medians import MIN_ROUNDS
 from brickprof.tuning.scalability import fit_scalability
-from brickprof.tuning.sweep import MIN_ROUNDS, Sweep, SweepPoint, sweep_threads
+from brickprof.tuning.sweep import Sweep, SweepPoint, sweep_threads
 
 Cost = Callable[[int, int], int]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brickprof.core.dtypes import itemsize_of
-from brickprof.kernels.spec import Argument, KernelSpec, ProblemError, Run
+from brickprof.kernels.spec import Argument, KernelSpec, ProblemError, Run, around
+from brickprof.planning.attention import AttentionBlocks
 
 if TYPE_CHECKING:
     from brickprof.planning.attention import AttentionPlan
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
 DTYPE = "float32"
 """The one element type of attention."""
@@ -80,13 +83,35 @@ class AttentionProblem:
         return plan(self, 1, None).flops
 
 
-def plan(problem: AttentionProblem, threads: int | None, isa: str | None) -> AttentionPlan:
+def plan(
+    problem: AttentionProblem,
+    threads: int | None,
+    isa: str | None,
+    blocks: AttentionBlocks | None = None,
+) -> AttentionPlan:
     """Return the plan of a call."""
     from brickprof.kernels.attention.plan import plan_attention
 
     sizes = problem.batch * problem.heads, problem.rows, problem.key_count, problem.dim
     key_heads = problem.batch * problem.key_heads
-    return plan_attention(*sizes, problem.causal, threads=threads, isa=isa, key_heads=key_heads)
+    return plan_attention(
+        *sizes, problem.causal, threads=threads, isa=isa, key_heads=key_heads, blocks=blocks
+    )
+
+
+def blocks(problem: AttentionProblem, isa: str | None) -> AttentionBlocks:
+    """Return the blocks for this machine."""
+    return plan(problem, 1, isa).blocks
+
+
+def block_space(problem: AttentionProblem, isa: str | None) -> dict[str, tuple[int, ...]]:
+    """Return blocks to try: those for this machine, and up to eight times more and less."""
+    of, micro = blocks(problem, isa), plan(problem, 1, isa).micro
+    factors = (0.125, 0.25, 0.5, 1, 2, 4, 8)
+    return {
+        "rows": around(of.rows, micro.mr, problem.rows, factors),
+        "keys": around(of.keys, micro.nr, problem.key_count, factors),
+    }
 
 
 def run(problem: AttentionProblem, isa: str | None) -> Run:
@@ -98,9 +123,23 @@ def run(problem: AttentionProblem, isa: str | None) -> Run:
     q = random.random((problem.batch, problem.heads, problem.rows, problem.dim), np.float32)
     k, v = random.random(shared, np.float32), random.random(shared, np.float32)
     out = np.empty_like(q)
-    return lambda threads, profiler: attention(
-        q, k, v, causal=problem.causal, out=out, threads=threads, profiler=profiler, isa=isa
-    )
+
+    @cache
+    def plan_of(threads: int | None, chosen: AttentionBlocks) -> AttentionPlan:
+        return plan(problem, threads, isa, chosen)
+
+    def attend(
+        threads: int | None, profiler: BrickProfiler | None, blocks: AttentionBlocks | None = None
+    ) -> object:
+        causal = problem.causal
+        if blocks is None:
+            return attention(
+                q, k, v, causal=causal, out=out, threads=threads, profiler=profiler, isa=isa
+            )
+        chosen = plan_of(threads, blocks)
+        return attention(q, k, v, causal=causal, out=out, profiler=profiler, plan=chosen)
+
+    return attend
 
 
 ATTENTION = KernelSpec(
@@ -119,6 +158,8 @@ ATTENTION = KernelSpec(
     problem=AttentionProblem,
     plan=plan,
     run=run,
+    blocks=blocks,
+    block_space=block_space,
     examples=(
         AttentionProblem(2, 30, 16),
         AttentionProblem(4, 1, 32, kv_heads=2, keys=300),

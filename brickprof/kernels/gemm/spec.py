@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
-from brickprof.kernels.spec import Argument, KernelSpec, Run
+from brickprof.kernels.spec import Argument, KernelSpec, Run, around
+from brickprof.planning.gemm import Blocks
 
 if TYPE_CHECKING:
     from brickprof.planning.gemm import GemmPlan
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,30 @@ class GemmProblem:
         return 2 * self.m * self.n * self.k
 
 
-def plan(problem: GemmProblem, threads: int | None, isa: str | None) -> GemmPlan:
+def plan(
+    problem: GemmProblem, threads: int | None, isa: str | None, blocks: Blocks | None = None
+) -> GemmPlan:
     """Return the plan of a product."""
     from brickprof.kernels.gemm.plan import plan_gemm
 
     sizes = problem.m, problem.n, problem.k
-    return plan_gemm(*sizes, problem.dtype, threads=threads, isa=isa)
+    return plan_gemm(*sizes, problem.dtype, threads=threads, isa=isa, blocks=blocks)
+
+
+def blocks(problem: GemmProblem, isa: str | None) -> Blocks:
+    """Return the cache blocks for this machine."""
+    return plan(problem, 1, isa).blocks
+
+
+def block_space(problem: GemmProblem, isa: str | None) -> dict[str, tuple[int, ...]]:
+    """Return cache blocks to try: those for this machine, and up to four times more and less."""
+    of, micro = blocks(problem, isa), plan(problem, 1, isa).micro
+    return {
+        "mc": around(of.mc, micro.mr, problem.m, (0.25, 0.5, 1, 2, 4)),
+        "kc": around(of.kc, 4, problem.k, (1 / 3, 0.5, 2 / 3, 1, 1.5, 2)),
+        "nc": around(of.nc, micro.nr, problem.n, (0.25, 0.5, 1, 2)),
+        "rows": around(of.rows, 1, problem.m, (0.25, 0.5, 1, 2)),
+    }
 
 
 def run(problem: GemmProblem, isa: str | None) -> Run:
@@ -62,9 +83,19 @@ def run(problem: GemmProblem, isa: str | None) -> Run:
     a = random.random((problem.m, problem.k), dtype)
     b = random.random((problem.k, problem.n), dtype)
     out = np.empty((problem.m, problem.n), dtype)
-    return lambda threads, profiler: gemm(
-        a, b, out=out, threads=threads, profiler=profiler, isa=isa
-    )
+
+    @cache
+    def plan_of(threads: int | None, chosen: Blocks) -> GemmPlan:
+        return plan(problem, threads, isa, chosen)
+
+    def multiply(
+        threads: int | None, profiler: BrickProfiler | None, blocks: Blocks | None = None
+    ) -> object:
+        if blocks is None:
+            return gemm(a, b, out=out, threads=threads, profiler=profiler, isa=isa)
+        return gemm(a, b, out=out, plan=plan_of(threads, blocks), profiler=profiler)
+
+    return multiply
 
 
 GEMM = KernelSpec(
@@ -79,5 +110,7 @@ GEMM = KernelSpec(
     problem=GemmProblem,
     plan=plan,
     run=run,
+    blocks=blocks,
+    block_space=block_space,
     examples=(GemmProblem(60, 70, 50), GemmProblem(1, 300, 200), GemmProblem(1024, 1024, 1024)),
 )
