@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from brickprof.core.errors import RoofsError as RoofsError
     from brickprof.core.errors import SweepError as SweepError
     from brickprof.core.errors import TileNestingError as TileNestingError
+    from brickprof.core.errors import TuningError as TuningError
     from brickprof.core.levels import TileLevel as TileLevel
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from brickprof.roofline import Roofs as Roofs
     from brickprof.tuning.scalability import Scalability as Scalability
     from brickprof.tuning.scalability import fit_scalability as fit_scalability
+    from brickprof.tuning.space import Space as Space
+    from brickprof.tuning.space import tile_space as tile_space
     from brickprof.tuning.sweep import Sweep as Sweep
     from brickprof.tuning.sweep import SweepPoint as SweepPoint
     from brickprof.tuning.sweep import sweep_threads as sweep_threads
@@ -55,6 +58,10 @@ if TYPE_CHECKING:
         configure_optimal_thread_pool as configure_optimal_thread_pool,
     )
     from brickprof.tuning.threads import optimal_threads as optimal_threads
+    from brickprof.tuning.tune import TunedCandidate as TunedCandidate
+    from brickprof.tuning.tune import Tuning as Tuning
+    from brickprof.tuning.tune import tune as tune
+    from brickprof.tuning.tuned_blocks import tuned_blocks as tuned_blocks
 
 _HOMES = {
     "AttentionBlocks": "planning.attention",
@@ -76,6 +83,7 @@ _HOMES = {
     "Roofs": "roofline",
     "RoofsError": "core.errors",
     "Scalability": "tuning.scalability",
+    "Space": "tuning.space",
     "Sweep": "tuning.sweep",
     "SweepError": "core.errors",
     "SweepPoint": "tuning.sweep",
@@ -83,6 +91,9 @@ _HOMES = {
     "TileLevel": "core.levels",
     "TileNestingError": "core.errors",
     "TileStats": "recording.tile_stats",
+    "TunedCandidate": "tuning.tune",
+    "Tuning": "tuning.tune",
+    "TuningError": "core.errors",
     "attention": "kernels.attention.attention",
     "calibrate": "calibration",
     "configure_optimal_thread_pool": "tuning.threads",
@@ -98,6 +109,9 @@ _HOMES = {
     "plan_gemm": "kernels.gemm.plan",
     "roofs": "calibration",
     "sweep_threads": "tuning.sweep",
+    "tile_space": "tuning.space",
+    "tune": "tuning.tune",
+    "tuned_blocks": "tuning.tuned_blocks",
 }
 
 __all__ = [*_HOMES, "__version__", "get_include"]

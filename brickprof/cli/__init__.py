@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import calibrate, compare, demo, machine, report, sweep
+from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
 from brickprof.kernels.registry import KERNELS
@@ -47,6 +47,7 @@ VERBS: tuple[Verb, ...] = (
     machine,
     calibrate,
     sweep,
+    tune,
     report,
     compare,
 )

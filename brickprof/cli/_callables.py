@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -17,7 +19,41 @@ def target(text: str) -> tuple[Path, str]:
     return Path(file), name
 
 
-def load(path: Path, name: str) -> Callable[[int], object]:
+@dataclass(slots=True)
+class UserFunction:
+    """A function of a Python file that can be pickled: it is loaded anew where it is called.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        The function.
+    """
+
+    path: Path
+    name: str
+    _loaded: Callable[..., object] | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[UserFunction], tuple[Path, str]]:
+        return UserFunction, (self.path.resolve(), self.name)
+
+    @property
+    def function(self) -> Callable[..., object]:
+        """The function itself."""
+        if self._loaded is None:
+            self._loaded = load(self.path, self.name)
+        return self._loaded
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    def __call__(self, **arguments: object) -> object:
+        return self.function(**arguments)
+
+
+def load(path: Path, name: str) -> Callable[..., object]:
     """Run a Python file and return one of its functions; a ValueError if there is none.
 
     Modules in the folder of the file can be imported, as if Python ran it.
@@ -33,5 +69,5 @@ def load(path: Path, name: str) -> Callable[[int], object]:
         raise ValueError(f"{path} cannot be imported: {error}") from error
     function: object = getattr(module, name, None)
     if not callable(function):
-        raise ValueError(f"{path} must have a function {name!r} that takes a thread count")
+        raise ValueError(f"{path} must have a function {name!r}")
     return function

@@ -28,6 +28,17 @@ def amount(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a finite number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text!r}")
+    return number
+
+
 def thread_count(text: str) -> int:
     """Read a number of threads."""
     threads = positive(text)

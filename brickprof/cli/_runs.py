@@ -7,13 +7,19 @@ import sys
 
 from brickprof.cli._output import progress_bar, write_output
 from brickprof.core import units
-from brickprof.kernels.spec import KernelSpec, Problem, Run
+from brickprof.kernels.spec import Blocks, KernelSpec, Problem, Run
 from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
 
 
 def prepared(kernel: KernelSpec, problem: Problem, isa: str | None) -> Run:
     """Return what runs a problem; a ValueError if its arrays do not fit into memory."""
+    check_memory(problem)
+    return kernel.run(problem, isa)
+
+
+def check_memory(problem: Problem) -> None:
+    """Raise a ValueError if the arrays of a problem do not fit into memory."""
     from brickprof.calibration.measurement import available_memory
 
     available = available_memory()
@@ -22,7 +28,6 @@ def prepared(kernel: KernelSpec, problem: Problem, isa: str | None) -> Run:
             f"{problem.label} needs {units.format_bytes(problem.nbytes)} of arrays, and "
             f"{units.format_bytes(available)} are available"
         )
-    return kernel.run(problem, isa)
 
 
 def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Problem) -> int:
@@ -30,13 +35,25 @@ def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Probl
     from brickprof.profiler.brick_profiler import BrickProfiler
 
     run = prepared(kernel, problem, args.isa)
+    blocks = _tuned(args, kernel, problem) if getattr(args, "tuned", False) else None
     profiler = BrickProfiler()
     profiler.enable_tile_profiling()
-    run(args.threads, None)
+    run(args.threads, None, blocks)
     for _ in range(args.repeat):
-        run(args.threads, profiler)
+        run(args.threads, profiler, blocks)
     show(args, with_roofs(profiler.recording(), problem.dtype, args.isa))
     return 0
+
+
+def _tuned(args: argparse.Namespace, kernel: KernelSpec, problem: Problem) -> Blocks:
+    """Return the blocks that were stored for a problem; a ValueError where there are none."""
+    from brickprof.tuning.kernel_task import KernelTask
+    from brickprof.tuning.tuned_blocks import load_tuned
+
+    blocks = load_tuned(KernelTask(kernel.name, problem, args.threads, args.isa))
+    if blocks is None:
+        raise ValueError(f"no tuned blocks are stored for {problem.label}: run brickprof tune")
+    return blocks
 
 
 def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:

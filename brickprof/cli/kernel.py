@@ -30,6 +30,10 @@ class KernelVerb:
         """Add the verb's arguments to its parser."""
         add_sizes(parser, self.kernel)
         add_run_options(parser)
+        if self.kernel.blocks is not None:
+            parser.add_argument(
+                "--tuned", action="store_true", help="run in the blocks that brickprof tune stored"
+            )
 
     def run(self, args: argparse.Namespace) -> int:
         """Profile the problem and print the report."""

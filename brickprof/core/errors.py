@@ -25,3 +25,7 @@ class MachineError(BrickprofError, ValueError):
 
 class SweepError(BrickprofError, ValueError):
     """A saved sweep of thread counts is damaged."""
+
+
+class TuningError(BrickprofError, ValueError):
+    """Candidates cannot be compared or timed, or stored tuned blocks make no sense."""

@@ -35,13 +35,14 @@ class AttentionBlocks:
 def attention_blocks(machine: Machine, micro: MicroKernel, dim: int) -> AttentionBlocks:
     """Return the blocks for a machine, a micro-kernel and a head size.
 
-    keys: a block's keys and values take half of L2, its scores half of L1. rows: the queries and
-    the output of a Midi tile take a quarter of L2.
+    keys: a block's keys and values take half of L2, its scores three quarters of L1, since each
+    block rescales the sums and the output. rows: the queries and the output of a Midi tile take a
+    quarter of L2.
     """
     l1 = machine.cache(TileLevel.MICRO).size_bytes
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     width = max(round_up(dim, micro.nr), 1)
-    keys = min(l2 // 2 // (2 * width * ITEMSIZE), l1 // 2 // (micro.mr * ITEMSIZE))
+    keys = min(l2 // 2 // (2 * width * ITEMSIZE), l1 * 3 // 4 // (micro.mr * ITEMSIZE))
     rows = l2 // 4 // (2 * width * ITEMSIZE)
     return AttentionBlocks(max(rows // micro.mr, 1) * micro.mr, max(keys // micro.nr, 1) * micro.nr)
 

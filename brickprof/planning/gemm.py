@@ -50,7 +50,7 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     """Return the cache blocks for a machine and a micro-kernel.
 
     kc: a micropanel of B takes L1 and a third more, since L2 feeds what does not stay, in [256,
-    384]: below, C is updated too often, above nothing is won and sums of so many products lose
+    512]: below, C is updated too often, above little is won and sums of so many products lose
     digits. mc: a block of A takes a quarter of L2. nc and rows: a packed part of B takes a quarter
     of a core's share of L3, a part of C half of it.
     """
@@ -58,7 +58,7 @@ def gemm_blocks(machine: Machine, micro: MicroKernel, itemsize: int) -> Blocks:
     l2 = machine.cache(TileLevel.MIDI).size_bytes
     l3 = machine.cache(TileLevel.MACRO)
     share = max(l3.size_bytes // max(l3.shared_by, 1), l2)
-    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 384) // 4 * 4
+    kc = min(max(l1 * 4 // 3 // (micro.nr * itemsize), 256), 512) // 4 * 4
     mc = max(l2 // 4 // (kc * itemsize) // micro.mr, 1) * micro.mr
     nc = max(min(share // 4 // (kc * itemsize), 2048) // micro.nr, 1) * micro.nr
     rows = max(share // 2 // (nc * itemsize), mc)

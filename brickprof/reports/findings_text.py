@@ -73,7 +73,12 @@ def explain(code: str, findings: Iterable[Finding]) -> str:
 
 def _paragraph(finding: Finding) -> str:
     """Return all that a finding says."""
-    return f"{_seen([finding])}{_gain(finding)}. {finding.cause} {finding.action}"
+    return f"{headline(finding)}. {finding.cause} {finding.action}"
+
+
+def headline(finding: Finding) -> str:
+    """Return where a finding is, what is seen there, and what mending it would gain at most."""
+    return f"{_seen([finding])}{_gain(finding)}"
 
 
 def _seen(group: list[Finding]) -> str:
