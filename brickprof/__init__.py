@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from brickprof.recording import merge_recordings as merge_recordings
     from brickprof.recording.tile_stats import TileStats as TileStats
     from brickprof.roofline import Roofs as Roofs
+    from brickprof.tuning.outcome import TunedCandidate as TunedCandidate
+    from brickprof.tuning.outcome import Tuning as Tuning
     from brickprof.tuning.scalability import Scalability as Scalability
     from brickprof.tuning.scalability import fit_scalability as fit_scalability
     from brickprof.tuning.space import Space as Space
@@ -58,8 +60,6 @@ if TYPE_CHECKING:
         configure_optimal_thread_pool as configure_optimal_thread_pool,
     )
     from brickprof.tuning.threads import optimal_threads as optimal_threads
-    from brickprof.tuning.tune import TunedCandidate as TunedCandidate
-    from brickprof.tuning.tune import Tuning as Tuning
     from brickprof.tuning.tune import tune as tune
     from brickprof.tuning.tuned_blocks import tuned_blocks as tuned_blocks
 
@@ -91,8 +91,8 @@ _HOMES = {
     "TileLevel": "core.levels",
     "TileNestingError": "core.errors",
     "TileStats": "recording.tile_stats",
-    "TunedCandidate": "tuning.tune",
-    "Tuning": "tuning.tune",
+    "TunedCandidate": "tuning.outcome",
+    "Tuning": "tuning.outcome",
     "TuningError": "core.errors",
     "attention": "kernels.attention.attention",
     "calibrate": "calibration",

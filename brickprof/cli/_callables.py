@@ -42,7 +42,7 @@ class UserFunction:
     def function(self) -> Callable[..., object]:
         """The function itself."""
         if self._loaded is None:
-            self._loaded = load(self.path, self.name)
+            self._loaded = load(self.path, self.name, "what is tried")
         return self._loaded
 
     @property
@@ -53,7 +53,7 @@ class UserFunction:
         return self.function(**arguments)
 
 
-def load(path: Path, name: str) -> Callable[..., object]:
+def load(path: Path, name: str, takes: str) -> Callable[..., object]:
     """Run a Python file and return one of its functions; a ValueError if there is none.
 
     Modules in the folder of the file can be imported, as if Python ran it.
@@ -69,5 +69,5 @@ def load(path: Path, name: str) -> Callable[..., object]:
         raise ValueError(f"{path} cannot be imported: {error}") from error
     function: object = getattr(module, name, None)
     if not callable(function):
-        raise ValueError(f"{path} must have a function {name!r}")
+        raise ValueError(f"{path} must have a function {name!r} that takes {takes}")
     return function

@@ -130,7 +130,7 @@ def _task_of(
 def _function(args: argparse.Namespace) -> _Task:
     """Return the task of a user's function."""
     path, name = args.target
-    return _Task(f"{path}:{name}", load(path, name), args.work, args.unit, None)
+    return _Task(f"{path}:{name}", load(path, name, "a thread count"), args.work, args.unit, None)
 
 
 def run(args: argparse.Namespace) -> int:

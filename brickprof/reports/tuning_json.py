@@ -5,8 +5,8 @@ from __future__ import annotations
 from brickprof.diagnose import diagnose
 from brickprof.recording import Recording
 from brickprof.reports.json import dump, finding_json
+from brickprof.tuning.outcome import Tuning
 from brickprof.tuning.proof import Proof
-from brickprof.tuning.tune import Tuning
 
 
 def render(tuning: Tuning, title: str) -> str:

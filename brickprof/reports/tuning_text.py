@@ -12,20 +12,21 @@ from brickprof.diagnose.comparison import ComparisonRow, compare
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.findings_text import brick_name, headline
-from brickprof.tuning.tune import Tuning
+from brickprof.tuning.outcome import Tuning
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _WHY: layout.Columns = (
     ("Level", "left"),
-    ("Default GF/s", "right"),
-    ("Fastest GF/s", "right"),
-    ("Default efficiency", "right"),
-    ("Fastest efficiency", "right"),
+    ("GF/s, default", "right"),
+    ("fastest", "right"),
+    ("Efficiency, default", "right"),
+    ("fastest", "right"),
     ("Time", "right"),
 )
 
+_BRICK_WIDTH = 28
 _MAX_FINDINGS = 3
 _MAX_TOLD = 3
 
@@ -158,7 +159,7 @@ def _level_row(row: ComparisonRow, several: bool) -> tuple[str, ...]:
     sides = (row.a, row.b)
     label = TileLevel[row.level or "MACRO"].label
     return (
-        f"{brick_name(row.brick)} {label}" if several else label,
+        f"{layout.clipped(brick_name(row.brick), _BRICK_WIDTH)} {label}" if several else label,
         *("-" if side is None else units.format_number(side.gflops) for side in sides),
         *(
             "-"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from brickprof.core.checks import checked_integer
 from brickprof.core.levels import TileLevel
@@ -41,10 +41,7 @@ class Space:
     _known: frozenset[Candidate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        try:
-            object.__setattr__(self, "_known", frozenset(self.candidates))
-        except TypeError as error:
-            raise TypeError(f"space must be of hashable values: {error}") from None
+        object.__setattr__(self, "_known", frozenset(self.candidates))
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -84,7 +81,7 @@ def space_of(space: SpaceLike) -> Space:
         return _combinations(space)
     if not isinstance(space, Iterable) or isinstance(space, str | bytes):
         raise TypeError(f"space must map arguments to values or list candidates, got {space!r}")
-    return _listed(list(space))
+    return _listed(list(islice(space, MAX_CANDIDATES + 1)))
 
 
 def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
@@ -95,7 +92,7 @@ def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
             raise TypeError(f"space must be by the names of arguments, got {name!r}")
         if not isinstance(values, Iterable) or isinstance(values, str | bytes):
             raise TypeError(f"space[{name!r}] must be values to try, got {values!r}")
-        axis = _axis(name, values)
+        axis = _once(f"space[{name!r}]", values)
         if not axis:
             raise ValueError(f"space[{name!r}] must hold at least one value, got none")
         axes.append(axis)
@@ -106,12 +103,12 @@ def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
     return Space(tuple(space), tuple(map(_ascending, axes)), tuple(product(*axes)))
 
 
-def _axis(name: str, values: Iterable[object]) -> tuple[object, ...]:
-    """Return the values of an argument, each once."""
+def _once(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    """Return values of an argument, each once, and one more than may be at most."""
     try:
-        return tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(islice(values, MAX_CANDIDATES + 1)))
     except TypeError as error:
-        raise TypeError(f"space[{name!r}] must be of hashable values: {error}") from None
+        raise TypeError(f"{name} must be of hashable values: {error}") from None
 
 
 def _listed(listed: list[Mapping[str, object]]) -> Space:
@@ -128,8 +125,8 @@ def _listed(listed: list[Mapping[str, object]]) -> Space:
                 f"got {sorted(one)}"
             )
     names = tuple(listed[0])
-    candidates = tuple(dict.fromkeys(tuple(one[name] for name in names) for one in listed))
-    axes = (tuple(dict.fromkeys(values)) for values in zip(*candidates, strict=True))
+    candidates = _once("space", (tuple(one[name] for name in names) for one in listed))
+    axes = (_once("space", values) for values in zip(*candidates, strict=True))
     return Space(names, tuple(map(_ascending, axes)), candidates)
 
 

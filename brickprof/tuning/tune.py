@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import inspect
 import math
-import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 from brickprof.core.checks import checked_integer, checked_number
 from brickprof.core.errors import TuningError
 from brickprof.recording import Recording
-from brickprof.tuning.medians import median_interval
-from brickprof.tuning.proof import Proof, prove
+from brickprof.tuning.outcome import TunedCandidate, Tuning
+from brickprof.tuning.proof import Arguments, Proof, prove
 from brickprof.tuning.race import race
-from brickprof.tuning.results import kept, same
+from brickprof.tuning.same_result import kept, same
 from brickprof.tuning.search import search
 from brickprof.tuning.space import Candidate, Space, SpaceLike, space_of
 
 Check = Callable[[object, object], object]
+Report = Callable[[float, str], None]
+Clock = Callable[[], int]
 
 FINALISTS = 4
 """The fastest of the search that are raced, beside the default."""
@@ -32,87 +32,6 @@ _SEARCH_NS = 3_000_000
 _MAX_CALLS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class TunedCandidate:
-    """A candidate that was raced.
-
-    Parameters
-    ----------
-    arguments : dict of str to object
-        What `fn` was called with.
-    times_ns : tuple of int
-        Nanoseconds of each round.
-    """
-
-    arguments: dict[str, object]
-    times_ns: tuple[int, ...]
-
-    @property
-    def median_ns(self) -> int:
-        """Median time in nanoseconds, rounded."""
-        return round(statistics.median(self.times_ns))
-
-    @property
-    def interval_ns(self) -> tuple[int, int]:
-        """Confidence interval of the median, in nanoseconds; see `median_interval`."""
-        return median_interval(self.times_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What `tune` found.
-
-    Parameters
-    ----------
-    default : dict of str to object
-        The arguments to beat.
-    candidates : tuple of TunedCandidate
-        Those that were raced, the fastest first; the default is among them.
-    space_size, tried : int
-        Candidates of the space, and how many of them were timed.
-    wrong : tuple of dict
-        Arguments of the candidates whose results differed from the default's.
-    failed : tuple of (dict, str)
-        Arguments of the candidates that raised, and what.
-    proof : Proof or None
-        The fastest against the default; None where the default is the fastest.
-    margin : float
-        Share by which the whole confidence interval of the proof must be above 1.
-    search_ns, proof_ns : int
-        How long it took.
-    before, after : Recording or None
-        The default and the fastest, profiled; None where `fn` takes no profiler.
-    """
-
-    default: dict[str, object]
-    candidates: tuple[TunedCandidate, ...]
-    space_size: int
-    tried: int
-    wrong: tuple[dict[str, object], ...]
-    failed: tuple[tuple[dict[str, object], str], ...]
-    proof: Proof | None
-    margin: float
-    search_ns: int
-    proof_ns: int
-    before: Recording | None = field(default=None, repr=False)
-    after: Recording | None = field(default=None, repr=False)
-
-    @property
-    def fastest(self) -> TunedCandidate:
-        """The fastest of the race, whether it was proved or not."""
-        return self.candidates[0]
-
-    @property
-    def improved(self) -> bool:
-        """Whether the fastest is proved to be faster than the default by the margin."""
-        return self.proof is not None and self.proof.interval[0] > 1 + self.margin
-
-    @property
-    def best(self) -> dict[str, object]:
-        """The arguments to use: those of the fastest where it is proved, else the default's."""
-        return self.fastest.arguments if self.improved else self.default
-
-
 def tune(
     fn: Callable[..., object],
     space: SpaceLike,
@@ -121,7 +40,7 @@ def tune(
     default: Mapping[str, object] | None = None,
     rounds: int = 15,
     margin: float = 0.02,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Report | None = None,
 ) -> Tuning:
     """Find the fastest arguments of a function, and prove that they beat the default.
 
@@ -169,34 +88,53 @@ def tune(
         raise TypeError(f"fn must be callable, got {fn!r}")
     if check is not None and not callable(check):
         raise TypeError(f"check must be callable or None, got {check!r}")
-    total = checked_integer("rounds", rounds, 1)
-    least = checked_number("margin", margin, zero=True)
     candidates = space_of(space)
-    start = _start(candidates, default)
-    report = progress or (lambda fraction, what: None)
-    began = time.perf_counter_ns()
-    heat = _Heat(fn, candidates, check or _compared, report)
-    times = search(candidates, start, heat.time_of)
+    return tune_measured(
+        fn,
+        candidates,
+        _start(candidates, default),
+        check or _compared,
+        checked_integer("rounds", rounds, 1),
+        checked_number("margin", margin, zero=True),
+        progress or (lambda fraction, what: None),
+    )
+
+
+def tune_measured(
+    fn: Callable[..., object],
+    space: Space,
+    start: Candidate,
+    check: Check,
+    rounds: int,
+    margin: float,
+    report: Report,
+    clock: Clock = time.perf_counter_ns,
+    proving: Callable[[Callable[..., object], Arguments, Arguments], Proof] = prove,
+) -> Tuning:
+    """Tune by a given clock and proof; arguments else as of `tune`."""
+    began = clock()
+    heat = _Heat(fn, space, check, report, clock)
+    times = search(space, start, heat.time_of)
     right = [one for one in sorted(times, key=times.__getitem__) if math.isfinite(times[one])]
     finalists = list(dict.fromkeys([*right[:FINALISTS], start]))
-    raced = _raced(fn, candidates, finalists, total, report)
-    searched = time.perf_counter_ns()
-    proof = None
-    if raced[0].arguments != candidates.arguments(start):
+    raced = _raced(fn, space, finalists, rounds, report, clock)
+    searched = clock()
+    default, fastest, proof = space.arguments(start), raced[0].arguments, None
+    if fastest != default:
         report(0.8, "proving the fastest in a fresh process")
-        proof = prove(fn, candidates.arguments(start), raced[0].arguments)
-    proved = time.perf_counter_ns()
-    before, after = _profiled(fn, candidates.arguments(start), raced[0].arguments)
+        proof = proving(fn, default, fastest)
+    proved = clock()
+    before, after = _profiled(fn, default, fastest)
     report(1.0, "done")
     return Tuning(
-        default=candidates.arguments(start),
+        default=default,
         candidates=raced,
-        space_size=len(candidates),
+        space_size=len(space),
         tried=len(times),
-        wrong=tuple(map(candidates.arguments, heat.wrong)),
-        failed=tuple((candidates.arguments(one), why) for one, why in heat.failed.items()),
+        wrong=tuple(map(space.arguments, heat.wrong)),
+        failed=tuple((space.arguments(one), why) for one, why in heat.failed.items()),
         proof=proof,
-        margin=least,
+        margin=margin,
         search_ns=searched - began,
         proof_ns=proved - searched,
         before=before,
@@ -231,9 +169,10 @@ class _Heat:
         fn: Callable[..., object],
         space: Space,
         check: Check,
-        report: Callable[[float, str], None],
+        report: Report,
+        clock: Clock,
     ) -> None:
-        self.fn, self.space, self.check, self.report = fn, space, check, report
+        self.fn, self.space, self.check, self.report, self.clock = fn, space, check, report, clock
         self.first: tuple[object] | None = None
         self.fastest = math.inf
         self.tried = 0
@@ -245,7 +184,7 @@ class _Heat:
         self.tried += 1
         shown = ", ".join(f"{name}={value}" for name, value in self._arguments(candidate).items())
         self.report(0.5 * self.tried / (self.tried + 20), f"candidate {self.tried}: {shown}")
-        before = time.perf_counter_ns()
+        before = self.clock()
         try:
             result = self.fn(**self._arguments(candidate))
         except Exception as error:
@@ -253,7 +192,7 @@ class _Heat:
                 raise
             self.failed[candidate] = f"{type(error).__name__}: {error}"
             return math.inf
-        taken = time.perf_counter_ns() - before
+        taken = self.clock() - before
         if self.first is None:
             self.first = (kept(result),)
         if not self._right(result):
@@ -261,9 +200,9 @@ class _Heat:
             return math.inf
         spent, calls = 0, 0
         while taken < HOPELESS * self.fastest and calls < _MAX_CALLS and spent < _SEARCH_NS:
-            before = time.perf_counter_ns()
+            before = self.clock()
             self.fn(**self._arguments(candidate))
-            again = time.perf_counter_ns() - before
+            again = self.clock() - before
             taken = again if calls == 0 else min(taken, again)
             spent, calls = spent + again, calls + 1
         self.fastest = min(self.fastest, taken)
@@ -287,7 +226,8 @@ def _raced(
     space: Space,
     finalists: list[Candidate],
     rounds: int,
-    report: Callable[[float, str], None],
+    report: Report,
+    clock: Clock,
 ) -> tuple[TunedCandidate, ...]:
     """Return the finalists with their times, the fastest first."""
 
@@ -295,7 +235,7 @@ def _raced(
         report(0.5 + 0.3 * finished / rounds, f"round {finished + 1} of {rounds}, {left} left")
 
     calls = {one: partial(fn, **space.arguments(one)) for one in finalists}
-    times = race(calls, rounds, time.perf_counter_ns, before_round)
+    times = race(calls, rounds, clock, before_round)
     raced = [TunedCandidate(space.arguments(one), tuple(taken)) for one, taken in times.items()]
     return tuple(sorted(raced, key=lambda one: one.median_ns))
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
-from support.report_cases import RECORDINGS, SWEEPS
+from support.report_cases import RECORDINGS, SWEEPS, TUNINGS
 
 from brickprof.cli import main
 from brickprof.machine import CpuBudget
 from brickprof.recording import BrickInfo, Recording
-from brickprof.reports import render, sweep_svg
+from brickprof.reports import render, sweep_svg, tuning_json, tuning_text
 from brickprof.tuning.sweep import Sweep
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -109,6 +109,12 @@ def test_sweep_pictures_are_titled() -> None:
     check("sweep-titled.svg", sweep_svg.render(SWEEPS["peaks"], "a<b & c"))
 
 
+@pytest.mark.parametrize("name", TUNINGS)
+def test_tunings(name: str) -> None:
+    check(f"tuning-{name}.txt", tuning_text.render(TUNINGS[name], "blur"))
+    check(f"tuning-{name}.json", tuning_json.render(TUNINGS[name], "blur"))
+
+
 COMPARED: dict[str, tuple[Recording, Recording]] = {
     "slower": (
         made(),
@@ -175,6 +181,7 @@ def test_calibrations(json: bool, output: Output, monkeypatch: pytest.MonkeyPatc
 
 def test_every_snapshot_belongs_to_a_test() -> None:
     reports = {f"report-{name}.{end}" for name in RECORDINGS for end in ("txt", "json")}
+    tunings = {f"tuning-{name}.{end}" for name in TUNINGS for end in ("txt", "json")}
     sweeps = {f"sweep-{name}.svg" for name in (*SWEEPS, "titled")}
     printed = {
         f"{name}{end}"
@@ -187,4 +194,4 @@ def test_every_snapshot_belongs_to_a_test() -> None:
             *(f"compare-{name}" for name in COMPARED),
         )
     }
-    assert {path.name for path in FOLDER.iterdir()} == reports | sweeps | printed
+    assert {path.name for path in FOLDER.iterdir()} == reports | tunings | sweeps | printed

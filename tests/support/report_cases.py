@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from support.made_recordings import (
     COUNTS,
@@ -26,6 +27,8 @@ from brickprof.recording import (
     TeamTimes,
     ThreadUsage,
 )
+from brickprof.tuning.outcome import TunedCandidate, Tuning
+from brickprof.tuning.proof import Proof
 from brickprof.tuning.scalability import Scalability
 from brickprof.tuning.sweep import Sweep, SweepPoint
 
@@ -176,3 +179,42 @@ SWEEPS: dict[str, Sweep] = {
     ),
 }
 """By name: a single count, one with a peak and every finding, and one without an optimum."""
+
+
+def _tuning(ratio: float | None, **changed: Any) -> Tuning:
+    """Return a tuning whose winner was so many times as fast."""
+    default, winner = {"rows": 8, "kind": "plain"}, {"rows": 64, "kind": "plain"}
+    raced = (
+        TunedCandidate(winner, (1_000_000, 1_020_000, 990_000) * 3),
+        TunedCandidate({"rows": 32, "kind": "skewed"}, (1_100_000, 1_090_000, 1_110_000) * 2),
+        TunedCandidate(default, (1_500_000, 1_520_000, 1_490_000) * 2),
+    )
+    return Tuning(
+        **{
+            "default": default if ratio else winner,
+            "candidates": raced,
+            "space_size": 4096,
+            "tried": 71,
+            "wrong": (),
+            "failed": (),
+            "proof": ratio and Proof((ratio - 0.01, ratio, ratio + 0.01) * 4, fresh=True),
+            "margin": 0.02,
+            "search_ns": 2_500_000_000,
+            "proof_ns": 1_000_000_000,
+            **changed,
+        }
+    )
+
+
+TUNINGS: dict[str, Tuning] = {
+    "default-stays": _tuning(None),
+    "within-margin": _tuning(1.015),
+    "improved": _tuning(1.5, before=RECORDINGS["strided"], after=RECORDINGS["two-bricks"]),
+    "in-doubt": _tuning(
+        1.5,
+        proof=Proof((1.5,) * 8, fresh=False, reason="fn cannot be pickled: a lock"),
+        wrong=tuple({"rows": rows, "kind": "skewed"} for rows in range(5)),
+        failed=(({"rows": 5, "kind": "\x1b[31m"}, "ValueError: no such kind"),),
+    ),
+}
+"""By name: no proof, one within the margin, a profiled winner, and what can go wrong."""

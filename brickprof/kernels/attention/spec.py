@@ -137,7 +137,7 @@ def run(problem: AttentionProblem, isa: str | None) -> Run:
                 q, k, v, causal=causal, out=out, threads=threads, profiler=profiler, isa=isa
             )
         chosen = plan_of(threads, blocks)
-        return attention(q, k, v, causal=causal, out=out, profiler=profiler, plan=chosen)
+        return attention(q, k, v, causal=causal, out=out, profiler=profiler, plan=chosen, isa=isa)
 
     return attend
 

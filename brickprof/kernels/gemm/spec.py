@@ -93,7 +93,8 @@ def run(problem: GemmProblem, isa: str | None) -> Run:
     ) -> object:
         if blocks is None:
             return gemm(a, b, out=out, threads=threads, profiler=profiler, isa=isa)
-        return gemm(a, b, out=out, plan=plan_of(threads, blocks), profiler=profiler)
+        chosen = plan_of(threads, blocks)
+        return gemm(a, b, out=out, plan=chosen, profiler=profiler, isa=isa)
 
     return multiply
 
