@@ -16,6 +16,9 @@ MAX_FINDINGS = 5
 NAME_WIDTH = 48
 """Columns of a brick's name at most."""
 
+_LEAST_EVIDENCE = 24
+"""Columns below which a part of the evidence says nothing."""
+
 _HEADING = "What to look at next"
 
 
@@ -76,29 +79,49 @@ def _paragraph(finding: Finding) -> str:
     return f"{headline(finding)}. {finding.cause} {finding.action}"
 
 
-def headline(finding: Finding) -> str:
-    """Return where a finding is, what is seen there, and what mending it would gain at most."""
-    return f"{_seen([finding])}{_gain(finding)}"
+def headline(finding: Finding, width: int | None = None) -> str:
+    """Return where a finding is, what is seen there, and what mending it would gain at most.
+
+    Parameters
+    ----------
+    finding : Finding
+        The finding.
+    width : int, optional
+        Columns to fit it into; by default as many as it takes.
+    """
+    return _headline([finding], width)
 
 
-def _seen(group: list[Finding]) -> str:
+def _headline(group: list[Finding], width: int | None) -> str:
+    """Return what `headline` does, of findings that are alike."""
+    from rich.cells import cell_len
+
+    gain, symptom = _gain(group[0]), _symptom(group)
+    evidence = layout.printable(group[0].evidence)
+    whole = f"{symptom} ({evidence}){gain}"
+    if width is None or cell_len(whole) <= width:
+        return whole
+    room = width - cell_len(symptom) - len(gain) - 3
+    if room < _LEAST_EVIDENCE:
+        return f"{layout.clipped_words(symptom, width - len(gain))}{gain}"
+    return f"{symptom} ({layout.clipped_words(evidence, room)}){gain}"
+
+
+def _symptom(group: list[Finding]) -> str:
     """Return where a finding is, and what is seen there."""
     first = group[0]
     bricks = places([finding.brick for finding in group if finding.brick is not None])
     level = "" if first.level is None else first.level.label
     place = f"{bricks} {level}".strip()
-    symptom = f"{place}: {first.symptom}" if place else first.symptom.capitalize()
-    return f"{symptom} ({layout.printable(first.evidence)})"
+    return f"{place}: {first.symptom}" if place else first.symptom.capitalize()
 
 
 def _lines(number: int, group: list[Finding]) -> list[str]:
     """Return what is seen and what it would gain, and what to do."""
-    first, seen = group[0], _seen(group)
-    gain = _gain(first)
-    width = layout.WIDTH - 4
-    action = layout.clipped(layout.printable(first.action), width - len(first.code) - 3)
+    first, width = group[0], layout.WIDTH - 4
+    action = layout.clipped_words(layout.printable(first.action), width - len(first.code) - 3)
     return [
-        f"{number:2}. {layout.clipped(seen, width - len(gain))}{gain}",
+        f"{number:2}. {_headline(group, width)}",
         f"    {action} [{first.code}]",
     ]
 

@@ -151,3 +151,16 @@ def clipped(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def clipped_words(text: str, width: int) -> str:
+    """Return text cut to a width in columns, between words where one ends in its second half."""
+    from rich.cells import cell_len
+
+    cut = clipped(text, width)
+    if cell_len(text) <= width:
+        return cut
+    end = cut.rfind(" ")
+    if end < width // 2 or text[len(cut) - 1 : len(cut)] == " ":
+        return cut
+    return f"{cut[:end].rstrip(' ,;:(')} …"

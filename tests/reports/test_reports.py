@@ -23,7 +23,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.diagnose import diagnose
 from brickprof.diagnose.summary import summarize
 from brickprof.recording import BrickInfo, Recording, load_recording
-from brickprof.reports import RENDERERS, render
+from brickprof.reports import RENDERERS, layout, render
 from brickprof.reports.findings_text import explain
 from brickprof.roofline import Roofs
 
@@ -228,7 +228,7 @@ def test_any_brick_name_is_shown_literally(name: str, shown: str) -> None:
     )
     text = render("text", recording)
     assert any(line.startswith(shown) for line in text.splitlines())
-    assert f" 1. {shown[:-2]} Micro: neither" in text
+    assert f" 1. {shown[:-2]} Micro: near neither" in text
     assert report_of(recording)["bricks"][0]["name"] == name
     check_layout(text)
 
@@ -315,3 +315,14 @@ def test_reports_need_no_compiled_module(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode() == "".join(render(name, made()) for name in RENDERERS)
+
+
+@given(st.text("ab ;,(漢", max_size=60), st.integers(2, 40))
+def test_text_is_cut_between_words_where_it_can_be(text: str, width: int) -> None:
+    cut = layout.clipped_words(text, width)
+    assert cell_len(cut) <= width
+    if cell_len(text) <= width:
+        assert cut == text
+    else:
+        assert cut.endswith("…")
+        assert text.startswith(cut[:-1].rstrip())

@@ -54,7 +54,7 @@ def neither_roof(
         code="neither-roof",
         brick=brick.info.name,
         level=row.level,
-        symptom=f"neither roof is near: {_shares(row, peak_share)}",
+        symptom=f"near neither roof: {_shares(row, peak_share)}",
         evidence=f"ruled out: {', '.join(out)}" if out else "nothing is ruled out",
         figures=(
             ("gflops", row.typical_gflops),
