@@ -175,12 +175,12 @@ def forget_roofs(machine: Machine, folder: str | Path | None = None) -> int:
 def better_roofs(old: Roofs, new: Roofs) -> Roofs:
     """Return what is better of two measurements of the same roofs.
 
-    A roof is an upper bound, and whatever disturbs a measurement lowers it: of two steady
-    measurements each figure's best counts. Of a steady and a noisy one, which may contradict
-    itself, the steady one counts alone, and of two noisy ones the newer.
+    A roof is an upper bound, and whatever disturbs a measurement lowers it: each figure's best
+    counts. Of a steady and a noisy one, which may contradict itself, the steady one counts alone.
+    Two noisy ones stay noisy, as the newer says.
     """
-    if old.noisy or new.noisy:
-        return old if _rank(old) > _rank(new) else new
+    if old.noisy != new.noisy:
+        return new if old.noisy else old
     newer = max(new, old, key=lambda roofs: roofs.measured)
     return replace(
         newer,
@@ -234,11 +234,6 @@ def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Ro
     except RoofsError:
         return ()
     return tuple(found[key] for key in sorted(found))
-
-
-def _rank(roofs: Roofs) -> tuple[bool, bool, datetime]:
-    """Return what decides which of two roofs counts, where one of them is noisy."""
-    return (not roofs.noisy, roofs.method == "full", roofs.measured)
 
 
 def _plausible(roofs: Roofs) -> bool:

@@ -1,1 +1,1 @@
-"""Choosing thread counts: by rule, by a law fitted to throughputs, and by measuring."""
+"""Choosing thread counts and tile sizes: by rule, by a fitted law, by racing and proving."""
