@@ -25,6 +25,9 @@ MIN_QUADS, MAX_QUADS = 8, 40
 _BUDGET_NS = 2_000_000_000
 """Time for the turns beyond `MIN_QUADS`: of short calls there are more."""
 
+_OBVIOUS = 1.25
+"""Ratio above which more turns would tell nothing new."""
+
 _SHORTEST_NS = 200_000
 """What is shorter is called several times in a row: a call of the clock, and an interrupt, are long
 beside it."""
@@ -105,7 +108,9 @@ def abba(
             timed(arguments, calls) for arguments in (default, winner, winner, default)
         )
         ratios.append((first + last) / max(sum(inner), 1))
-        if len(ratios) >= MIN_QUADS and clock() - started > _BUDGET_NS:
+        if len(ratios) < MIN_QUADS:
+            continue
+        if clock() - started > _BUDGET_NS or median_interval(ratios)[0] > _OBVIOUS:
             break
     return tuple(ratios)
 

@@ -33,10 +33,15 @@ class Work:
 
 def test_turns_are_abba() -> None:
     work = Work()
-    ratios = abba(work, {"ns": 30 * MS}, {"ns": 20 * MS}, work.clock)
-    assert work.called[3:11] == [30 * MS, 20 * MS, 20 * MS, 30 * MS] * 2
-    assert set(ratios) == {1.5}
-    assert MIN_QUADS <= len(ratios) == 21
+    ratios = abba(work, {"ns": 30 * MS}, {"ns": 25 * MS}, work.clock)
+    assert work.called[3:11] == [30 * MS, 25 * MS, 25 * MS, 30 * MS] * 2
+    assert set(ratios) == {1.2}
+    assert MIN_QUADS <= len(ratios) == 19
+
+
+def test_what_is_obvious_ends_early() -> None:
+    work = Work()
+    assert abba(work, {"ns": 3 * MS}, {"ns": 2 * MS}, work.clock) == (1.5,) * MIN_QUADS
 
 
 def test_a_steady_drift_favours_none() -> None:
