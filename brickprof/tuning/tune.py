@@ -250,7 +250,7 @@ def _profiled(
         takes = "profiler" in inspect.signature(fn).parameters
     except (TypeError, ValueError):
         takes = False
-    if not takes or default == fastest:
+    if not takes or "profiler" in default or default == fastest:
         return None, None
     recordings = []
     for arguments in (default, fastest):

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from brickprof.core.dtypes import kernel_dtype
 from brickprof.core.errors import BrickprofError, TuningError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
@@ -90,13 +91,18 @@ def tuned_blocks(
     Raises
     ------
     TypeError, ValueError
-        If there is no such kernel, or the sizes are no problem of it.
+        If there is no such kernel, the sizes are no problem of it, or `threads` or `isa` is none
+        that it could run with.
     """
     found = [one for one in KERNELS if one.name == kernel and one.blocks is not None]
     if not found:
         known = ", ".join(repr(one.name) for one in KERNELS if one.blocks is not None)
         raise ValueError(f"kernel must be one of {known}, got {kernel!r}")
-    return load_tuned(KernelTask(kernel, found[0].problem(**sizes), threads, isa))
+    if "dtype" in sizes:
+        sizes["dtype"] = kernel_dtype(sizes["dtype"]).name
+    problem = found[0].problem(**sizes)
+    found[0].plan(problem, threads, isa)  # raises what the kernel would
+    return load_tuned(KernelTask(kernel, problem, threads, isa))
 
 
 def load_tuned(task: KernelTask) -> Any:

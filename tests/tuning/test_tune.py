@@ -195,6 +195,11 @@ def test_a_function_that_takes_a_profiler_is_profiled() -> None:
     assert counts == [3, 6]
 
 
+def test_a_profiler_that_is_tried_is_no_other() -> None:
+    tuning = tune(lambda profiler: sum(range(profiler)) and 1, {"profiler": (5000, 2)}, rounds=6)
+    assert (tuning.fastest.arguments, tuning.before) == ({"profiler": 2}, None)
+
+
 def bad(**changed: Any) -> dict[str, Any]:
     return {"fn": lambda n: 1, "space": {"n": (1, 2)}, **changed}
 

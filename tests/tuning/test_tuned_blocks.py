@@ -89,6 +89,7 @@ def test_stored_blocks_come_back_where_they_are_asked_for(store: Path) -> None:
     store_tuned(ATTENTION, {"rows": 28}, 1.5)
     wanted = replace(bp.plan_gemm(300, 200, 500).blocks, mc=56, kc=100)
     assert load_tuned(GEMM) == tuned_blocks("gemm", threads=1, m=300, n=200, k=500) == wanted
+    assert tuned_blocks("gemm", threads=1, m=300, n=200, k=500, dtype=np.float32) == wanted
     assert tuned_blocks("gemm", threads=2, m=300, n=200, k=500) is None
     assert tuned_blocks("gemm", threads=1, isa="base", m=300, n=200, k=500) is None
     assert tuned_blocks("gemm", threads=1, m=300, n=200, k=501) is None
@@ -143,11 +144,15 @@ def test_later_sizes_and_fields_are_ignored(store: Path) -> None:
         ("conv", {}, ValueError, "kernel must be one of 'gemm', 'attention', got 'conv'"),
         (5, {}, ValueError, "kernel must be one of"),
         ("gemm", {"m": 5}, TypeError, "missing"),
+        ("gemm", {"m": "a", "n": 2, "k": 3}, TypeError, "m must be"),
+        ("gemm", {"m": 1, "n": 2, "k": 3, "dtype": "int8"}, ValueError, "dtype must be"),
+        ("gemm", {"m": 1, "n": 2, "k": 3, "threads": -3}, ValueError, "threads must be"),
+        ("gemm", {"m": 1, "n": 2, "k": 3, "isa": "zzz"}, ValueError, "isa must be"),
         ("attention", {"heads": 5, "rows": 1, "dim": 1, "kv_heads": 2}, ValueError, "kv_heads"),
     ],
 )
 def test_problems_that_make_no_sense(
-    kernel: Any, sizes: dict[str, int], error: type[Exception], said: str
+    kernel: Any, sizes: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
         tuned_blocks(kernel, **sizes)
