@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 
 from brickprof.core.checks import check_saved_integers, checked_number, checked_text
 from brickprof.core.errors import MachineError
@@ -151,11 +152,7 @@ class Machine:
         -------
         str
         """
-        facts = self.to_json()
-        for name in ("usable_cores", "quota_cores", "assumed"):
-            del facts[name]
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _fingerprint(self)
 
     def to_json(self) -> dict[str, object]:
         """Return the machine as a dict of JSON values.
@@ -222,3 +219,12 @@ def _check_caches(caches: object) -> None:
     levels = [cache.level for cache in caches]
     if levels[:3] != [1, 2, 3] or levels != sorted(set(levels)):
         raise MachineError(f"caches must be L1, L2, L3 and further levels in order, got {levels}")
+
+
+@lru_cache(maxsize=16)  # Each brick of a summary is asked whether its roofs are of its machine.
+def _fingerprint(machine: Machine) -> str:
+    facts = machine.to_json()
+    for name in ("usable_cores", "quota_cores", "assumed"):
+        del facts[name]
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

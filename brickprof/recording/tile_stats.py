@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brickprof.core import histograms as stats
 from brickprof.core import metrics
@@ -178,6 +178,8 @@ def sum_tile_stats(
     parts = tuple(parts)
     if any(part.level is not level for part in parts):
         raise ValueError(f"parts must all be of level {level.name}")
+    if len(parts) == 1:
+        return parts[0] if parts[0].brick == brick else replace(parts[0], brick=brick)
     timed = [part for part in parts if part.timed]
     return TileStats(
         level=level,

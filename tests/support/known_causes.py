@@ -341,13 +341,15 @@ def oversubscription(prof: bp.BrickProfiler) -> None:
 @case("neither-roof", mentions="false sharing")
 def false_sharing(prof: bp.BrickProfiler) -> None:
     counters = np.zeros(8, np.int64)
+    both = threading.Barrier(2)
 
     def work(number: int) -> None:
+        both.wait()
         with prof.brick("kernel"):
             for turn in range(20):
                 timer = prof.start_tile(MICRO, turn, number)
-                call("shared_counter", counters[number:], 100_000)
-                prof.stop_tile(timer, 100_000, 100_000, 1_600_000)
+                call("shared_counter", counters[number:], 1_000_000)
+                prof.stop_tile(timer, 1_000_000, 1_000_000, 16_000_000)
 
     _on_threads(2, work)
 
@@ -376,7 +378,7 @@ def tiles_of_two_sizes(prof: bp.BrickProfiler) -> None:
     call("healthy", 10, out)
     with prof.brick("kernel"):
         for number in range(600):
-            steps = 20_000 if number % 8 == 0 else 1000
+            steps = 20_000 if number % 8 == 0 else 4000
             timer = prof.start_tile(MICRO, number, 0)
             call("healthy", steps, out)
             prof.stop_tile(timer, steps, steps * 24 * 32, 64)

@@ -9,7 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.level_summary import LevelSummary
-from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, busy, ceiling_hit
+from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, busy, ceilings_hit
 from brickprof.diagnose.rules.neither import neither_roof, partly_outside
 from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, Summary
@@ -309,26 +309,33 @@ def _ceiling(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) 
     """Tiles run at a ceiling inside the core."""
     memory_busy = any(busy(row, roofs) for row in rows)
     for row in reversed(rows):
-        hit = ceiling_hit(row, roofs)
-        if hit is None or (memory_busy and not CEILINGS[hit.name].busy_memory):
-            continue
-        # At the rate of a farther memory, a ceiling of vectors is a coincidence.
-        if not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs)):
-            return _core_ceiling(brick, row, hit)
+        hits = [
+            hit
+            for hit in ceilings_hit(row, roofs)
+            if not (memory_busy and not CEILINGS[hit.name].busy_memory)
+            # At the rate of a farther memory, a ceiling of vectors is a coincidence.
+            and not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs))
+        ]
+        if hits:
+            return _core_ceiling(brick, row, hits)
     return None
 
 
-def _core_ceiling(brick: BrickSummary, row: LevelSummary, hit: Ceiling) -> Finding:
-    """Return the finding that tiles run at a ceiling."""
+def _core_ceiling(brick: BrickSummary, row: LevelSummary, hits: list[Ceiling]) -> Finding:
+    """Return the finding that tiles run at a ceiling, and which others are as near."""
+    hit, *others = hits
     text = CEILINGS[hit.name]
     attainable = row.attainable_gflops or hit.peak_gflops
+    also = ", ".join(
+        f"{CEILINGS[other.name].what} ({units.format_percent(other.share)})" for other in others
+    )
     return Finding(
         code="core-ceiling",
         brick=brick.info.name,
         level=row.level,
         symptom=f"at the ceiling of {text.what} ({units.format_percent(hit.share)})",
         evidence=f"{units.format_number(hit.rate)} of {units.format_number(hit.ceiling)} "
-        f"{hit.unit}",
+        f"{hit.unit}" + (f"; as near: {also}" if also else ""),
         figures=_figures(row, ceiling=hit.ceiling, ceiling_share=hit.share),
         cause=text.cause,
         action=text.action,
@@ -348,8 +355,9 @@ def _compute_bound(
         row,
         code="compute-bound",
         symptom="compute-bound, yet at",
-        cause=f"{_in_use(row, roofs)}What is left: loads and stores beside each operation, few "
-        "independent sums, operations that are no multiply-adds, edges of tiles, packing.",
+        cause=f"{_in_use(row, roofs)}What is left: loads and stores beside each operation, call "
+        "overhead, few independent sums, operations that are no multiply-adds, edges of tiles, "
+        "packing.",
         action="Look at the micro-kernel: operations per load, independent sums, edges, packing.",
     )
 

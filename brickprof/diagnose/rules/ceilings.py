@@ -20,6 +20,10 @@ MEANINGFUL = 0.9
 """Share of the peak from which a ceiling costs too little to be a cause."""
 
 
+ONE_FLOP = 1.5
+"""Flops for an element up to which it is made by one operation, however that is counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class CeilingText:
     """What is said of a ceiling, and the share of it from which a rate is at it.
@@ -85,7 +89,7 @@ CEILINGS = {
         "one dependent chain of vectors",
         "Each operation waits for the result of the one before it.",
         _SUMS,
-        0.85,
+        0.8,
         full_vectors=True,
     ),
     "scalar-chain": CeilingText(
@@ -105,7 +109,7 @@ CEILINGS = {
         "The divider takes several cycles for each vector and is not pipelined fully.",
         "Multiply by a reciprocal that is computed once, or refine an approximate one.",
         0.85,
-        most_flops=1.5,
+        most_flops=ONE_FLOP,
         full_vectors=True,
     ),
     "sqrt": CeilingText(
@@ -113,7 +117,7 @@ CEILINGS = {
         "The divider takes several cycles for each vector and is not pipelined fully.",
         "Refine an approximate reciprocal square root, or compare squares.",
         0.85,
-        most_flops=1.5,
+        most_flops=ONE_FLOP,
         full_vectors=True,
     ),
     "exp": CeilingText(
@@ -156,8 +160,8 @@ class Ceiling:
         return metrics.share(self.rate, self.ceiling)
 
 
-def ceiling_hit(row: LevelSummary, roofs: ThreadRoofs) -> Ceiling | None:
-    """Return the ceiling that a level's rate is nearest to, of those that it is at."""
+def ceilings_hit(row: LevelSummary, roofs: ThreadRoofs) -> list[Ceiling]:
+    """Return the ceilings that a level's rate is at, the likeliest first."""
     hits = []
     for name, ceiling in roofs.ceilings_gflops().items():
         text = CEILINGS.get(name)
@@ -169,9 +173,15 @@ def ceiling_hit(row: LevelSummary, roofs: ThreadRoofs) -> Ceiling | None:
             hit = Ceiling(name, elements_rate(row), ceiling, "G elements/s", roofs.peak_gflops)
         if text.least <= hit.share <= ABOVE_CEILING:
             hits.append(hit)
-    # Flops tell more than elements, which any operation makes at some rate.
-    of_flops = [hit for hit in hits if CEILINGS[hit.name].most_flops is None]
-    return min(of_flops or hits, key=lambda hit: abs(math.log(hit.share)), default=None)
+    # Any operations make elements at some rate, so flops tell more where an element takes several.
+    several = row.stats.flops > ONE_FLOP * row.stats.elements
+    return sorted(
+        hits,
+        key=lambda hit: (
+            several and CEILINGS[hit.name].most_flops is not None,
+            abs(math.log(hit.share)),
+        ),
+    )
 
 
 def _comparable(text: CeilingText, ceiling: float, row: LevelSummary, peak: float) -> bool:
