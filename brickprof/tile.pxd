@@ -36,6 +36,7 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_LISTS
         BP_OVERFULL
         BP_UNOBSERVED
+        BP_REQUESTED
 
     ctypedef struct bp_sum:
         uint64_t low, carry
@@ -68,6 +69,7 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t child_raw, child_ticks, overhead, error, serial, start
         bp_row *sums
         uint64_t row, col
+        void *timer
         uint8_t level, timed, orphan
 
     ctypedef struct bp_event:
@@ -76,6 +78,9 @@ cdef extern from "brickprof/tile.h" nogil:
 
     ctypedef struct bp_cost:
         uint64_t inside, pair, skipped, inside_error, pair_error
+
+    ctypedef struct bp_request:
+        pass
 
     ctypedef struct bp_recorder:
         uint32_t abi, clock, misuse, too_deep, slow_path
@@ -91,8 +96,14 @@ cdef extern from "brickprof/tile.h" nogil:
         uint64_t observe_at, observe_ticks
         void (*observe)(bp_recorder *recorder) noexcept
         int named
+        void (*serve)(bp_recorder *recorder) noexcept
+        bp_request *request
+        bp_brick **bricks
+        uint32_t bricks_len
         bp_frame *frames
 
+    void bp_slow_on(bp_recorder *recorder, uint32_t bits) noexcept
+    void bp_slow_off(bp_recorder *recorder, uint32_t bits) noexcept
     uint64_t bp_read_clock(uint32_t clock) noexcept
     uint64_t bp_now(const bp_recorder *recorder) noexcept
     uint64_t bp_ns(const bp_recorder *recorder, uint64_t ticks) noexcept

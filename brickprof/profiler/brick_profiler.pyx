@@ -6,7 +6,6 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
-from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
 from brickprof.profiler.recorder cimport Recorder
@@ -93,7 +92,7 @@ cdef class BrickProfiler(ProfilerState):
             raise ValueError("advance needs a profiler made with clock='manual'")
         self.manual_ticks += as_count(ticks, "ticks")
         for recorder in self.recorders_made:
-            (<Recorder> recorder).c.manual_ticks = self.manual_ticks
+            (<Recorder> recorder).advance(self.manual_ticks)
 
     def start_tile(self, level, row, col):
         """Start a tile and return its timer for `stop_tile`.
@@ -131,6 +130,7 @@ cdef class BrickProfiler(ProfilerState):
         bp_push(recorder.c, number, tile_row, tile_col)
         timer.frame = recorder.c.top
         timer.serial = number_tile(recorder.c)
+        timer.frame.timer = <void *> timer
         timer.live = True
         if timer.frame.timed:
             timer.frame.start = bp_now(recorder.c)
@@ -245,7 +245,7 @@ cdef class BrickProfiler(ProfilerState):
         KeyError
             If no brick of that name was ever entered.
         """
-        if brick is not None and brick not in self.usage_by_name:
+        if brick is not None and brick not in self.bricks_known:
             raise KeyError(brick)
         return summed_tiles(tiles_of(self, level_of(level)), level, brick)
 
@@ -256,23 +256,18 @@ cdef class BrickProfiler(ProfilerState):
     def reset_tile_stats(self):
         """Forget all that was recorded.
 
+        Threads that record at this moment without the GIL do so when they next start or stop a
+        tile; until then their tiles are in no figure.
+
         Raises
         ------
         TileNestingError
-            If tiles are open on any thread; nothing is forgotten then.
+            If tiles are open that were started from Python; nothing is forgotten then.
         """
-        cdef uint64_t now
-        opened = self.open_tiles()
+        opened = self.tiles_in_the_way()
         if opened:
             raise TileNestingError(f"cannot reset with {opened} open tiles")
-        for recorder in self.recorders_made:
-            (<Recorder> recorder).drop_orphans()
-            (<Recorder> recorder).clear()
-        now = self.now()
-        for brick in self.bricks:
-            (<Brick> brick).calls = 0
-        for usage in self.usage_by_name.values():
-            (<BrickUsage> usage).reset(now)
+        self.forget_all()
         self.abandoned = {}
         self.brickless_threads = 0
         if self.lost_time is not None:

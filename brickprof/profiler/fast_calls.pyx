@@ -121,6 +121,7 @@ cdef PyObject *start_fast(PyObject *self, PyObject *const *args, Py_ssize_t narg
     (<TileTimer> timer).recorder = bp_last.recorder
     (<TileTimer> timer).live = True
     bp_push(c, level, row, col)
+    c.top.timer = <void *> timer
     (<TileTimer> timer).frame = c.top
     (<TileTimer> timer).serial = number_tile(c)
     if c.top.timed:

@@ -3,7 +3,15 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row
+from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row, bp_usage
+
+
+cdef extern from "profiler/requests.h":
+    ctypedef struct bp_row_copy:
+        bp_row row
+        bp_usage usage
+        uint32_t first, last
+        uint64_t *histogram
 
 
 cdef enum:                          # why nobody can stop a tile any more: bp_frame.orphan
@@ -11,12 +19,12 @@ cdef enum:                          # why nobody can stop a tile any more: bp_fr
     LEFT_ELSEWHERE
     LEFT_AROUND_BRICK
     LEFT_BY_GENERATOR
+    LEFT_BY_FUNCTION
 
 
 cdef class Recorder:
     cdef bp_recorder *c
-    cdef bp_brick **bricks          # by brick id; NULL where this recorder has none
-    cdef uint32_t bricks_len
+    cdef int lent                   # to so many RecorderSets, so that it may be in use now
     cdef uint64_t owner             # id of its profiler
     cdef uint64_t holder            # unique for each thread that it was given to; 0 for none
     cdef readonly int index
@@ -35,6 +43,8 @@ cdef class Recorder:
     cdef tuple usage(self, uint32_t brick_id)
     cdef Py_ssize_t depth(self)
     cdef Py_ssize_t stoppable(self)
+    cdef Py_ssize_t in_the_way(self)
+    cdef int find_lost(self) except -1
     cdef bint is_busy(self)
     cdef bint is_of_this_thread(self)
     cdef dict unstopped(self, bp_frame *frame, str reason)
@@ -44,10 +54,15 @@ cdef class Recorder:
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)
-    cdef tuple errors(self, bp_row *row, uint64_t count, tuple histogram)
-    cdef tuple histogram(self, bp_row *row)
+    cdef bint holds(self, uint32_t brick_id) noexcept
+    cdef const bp_row_copy *read_row(self, uint32_t brick_id, int level) except NULL
+    cdef tuple errors(self, const bp_row *row, uint64_t count, tuple histogram)
     cdef object outer_ticks(self, uint32_t brick_id)
-    cdef void clear(self)
+    cdef void free_bricks(self, const bp_brick *kept) noexcept
+    cdef void advance(self, uint64_t ticks) noexcept
+    cdef uint64_t events_kept(self) noexcept
+    cdef uint64_t events_lost(self) noexcept
+    cdef void forget(self)
 
 
 cdef str misuse_text(uint32_t misuse)

@@ -3,18 +3,19 @@
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport sqrt
-from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.tile cimport (
-    BP_ABI, BP_BUCKETS, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH,
-    BP_CLOCK_MANUAL, BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP,
-    BP_UNOBSERVED, bp_brick, bp_bucket, bp_event, bp_frame, bp_ns, bp_recorder, bp_row, bp_sum,
-    bp_usage,
+    BP_ABI, BP_CLOCK_MANUAL, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH, BP_NO_SUCH_LEVEL,
+    BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED, bp_brick, bp_event,
+    bp_frame, bp_ns, bp_recorder, bp_request, bp_row, bp_slow_off, bp_slow_on, bp_sum, bp_usage,
 )
 
+from brickprof.core.errors import RecordingError
 from brickprof.core.histograms import bucket_bounds
 from brickprof.core.levels import TileLevel
+from brickprof.profiler.finished_frames import references_from_finished_frames
 from brickprof.recording.tile_stats import TileStats
 
 
@@ -22,9 +23,28 @@ cdef extern from "profiler/usage.h":
     const int BP_OBSERVE_NS
     void bp_observe(bp_recorder *recorder) noexcept
 
+cdef extern from "profiler/requests.h":
+    const size_t BP_REQUEST_BYTES
+    void bp_serve(bp_recorder *recorder) noexcept
+    void bp_clear_row(bp_recorder *recorder, bp_brick *brick, int level) noexcept
+    void bp_clear(bp_recorder *recorder) noexcept
+    void bp_request_clear(bp_recorder *recorder) noexcept
+    void bp_seed(bp_recorder *recorder, uint64_t seed) noexcept
+    bint bp_to_be_cleared(const bp_recorder *recorder) noexcept
+    const bp_row_copy *bp_read_row(bp_recorder *recorder, const bp_brick *brick, int level) noexcept
+
 cdef extern from *:
     """
     #include <sys/mman.h>
+
+    /* What other threads read while one records without the GIL. */
+    #define bp_top_of(r) __atomic_load_n(&(r)->top, __ATOMIC_ACQUIRE)
+    #define bp_orphan_of(f) BP_GET((f)->orphan)
+    #define bp_serial_of(f) BP_GET((f)->serial)
+    #define bp_set_clock(r, ticks) BP_SET((r)->manual_ticks, ticks)
+    #define bp_events_of(r) __atomic_load_n(&(r)->events_used, __ATOMIC_ACQUIRE)
+    #define bp_lost_events_of(r) BP_GET((r)->events_dropped)
+    #define bp_tiles_of(row) (BP_GET((row)->timed) + BP_GET((row)->skipped))
 
     /* Zeroed memory that takes up a page when it is first written to; NULL where there is none. */
     static void *bp_pages(size_t bytes) {
@@ -36,23 +56,38 @@ cdef extern from *:
         return pages;
     }
     """
+    bp_frame *bp_top_of(const bp_recorder *recorder) noexcept
+    uint8_t bp_orphan_of(const bp_frame *frame) noexcept
+    uint64_t bp_serial_of(const bp_frame *frame) noexcept
+    void bp_set_clock(bp_recorder *recorder, uint64_t ticks) noexcept
+    uint64_t bp_events_of(const bp_recorder *recorder) noexcept
+    uint64_t bp_lost_events_of(const bp_recorder *recorder) noexcept
+    uint64_t bp_tiles_of(const bp_row *row) noexcept
     void *bp_pages(size_t bytes) noexcept
     int munmap(void *pages, size_t bytes) noexcept
 
 
 cdef tuple ORPHANED = ("", "timer dropped", "left on another thread", "left with a brick open",
-                        "left by GeneratorExit")
+                        "left by GeneratorExit", "left by a function that raised")
 
 cdef enum:
     # 4K aliasing: a load whose address agrees in its low 12 bits with that of a store in flight is
     # taken to depend on it. Bricks begin on a page, so a recorder begins in the middle of one.
     PAGE_OFFSET = 2048
 
+cdef size_t RECORDER_BYTES = PAGE_OFFSET + sizeof(bp_recorder) + BP_REQUEST_BYTES
+
 
 cdef bp_recorder *new_recorder() noexcept:
-    """Return a zeroed recorder, or NULL."""
-    cdef char *page = <char *> bp_pages(PAGE_OFFSET + sizeof(bp_recorder))
-    return <bp_recorder *> (page + PAGE_OFFSET) if page != NULL else NULL
+    """Return a zeroed recorder and what others ask of it, or NULL."""
+    cdef char *page = <char *> bp_pages(RECORDER_BYTES)
+    cdef bp_recorder *made
+    if page == NULL:
+        return NULL
+    made = <bp_recorder *> (page + PAGE_OFFSET)
+    made.request = <bp_request *> (made + 1)
+    made.serve = bp_serve
+    return made
 
 
 cdef object as_int(bp_sum total):
@@ -104,7 +139,7 @@ cdef class Recorder:
         self.c.ns_per_tick_q32 = ns_per_tick_q32
         self.c.events_capacity = events_capacity
         if events_capacity:
-            self.c.slow_path |= BP_LISTS
+            bp_slow_on(self.c, BP_LISTS)
         self.sample(sample_every)
         self.c.observe_at = UINT64_MAX
         if clock != BP_CLOCK_MANUAL and ns_per_tick_q32:
@@ -113,54 +148,67 @@ cdef class Recorder:
         self.c.top = self.c.base = self.c.frames
         self.owner = owner
         self.index = self.thread_index = index
-        seed(self)
+        # Which tiles are timed is drawn alike in each run, and otherwise on each thread.
+        bp_seed(self.c, <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> index + 1))
         self.thread = ""
         self.entered = []
 
     def __dealloc__(self):
-        cdef uint32_t i
-        for i in range(self.bricks_len):
-            if self.bricks[i] != NULL:
-                munmap(self.bricks[i], sizeof(bp_brick))
-        PyMem_RawFree(self.bricks)
         if self.c != NULL:
+            self.free_bricks(NULL)
+            PyMem_RawFree(self.c.bricks)
             PyMem_RawFree(self.c.events)
-            munmap(<char *> self.c - PAGE_OFFSET, PAGE_OFFSET + sizeof(bp_recorder))
+            munmap(<char *> self.c - PAGE_OFFSET, RECORDER_BYTES)
+
+    cdef void free_bricks(self, const bp_brick *kept) noexcept:
+        """Free the rows of all bricks but one."""
+        cdef uint32_t i
+        for i in range(self.c.bricks_len):
+            if self.c.bricks[i] != NULL and self.c.bricks[i] != kept:
+                munmap(self.c.bricks[i], sizeof(bp_brick))
+                self.c.bricks[i] = NULL
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
         """Return this recorder's rows of a brick, making them where there are none."""
         cdef bp_brick **grown
         cdef bp_brick *brick
-        if brick_id >= self.bricks_len:
-            grown = <bp_brick **> PyMem_RawRealloc(
-                self.bricks, (brick_id + 1) * sizeof(bp_brick *))
+        cdef bp_row *row
+        cdef uint32_t length = self.c.bricks_len
+        cdef int level
+        if brick_id >= length:
+            length = brick_id + 1 + brick_id // 8
+            grown = <bp_brick **> PyMem_RawRealloc(self.c.bricks, length * sizeof(bp_brick *))
             if grown == NULL:
                 raise MemoryError("no memory for another brick")
-            memset(&grown[self.bricks_len], 0,
-                   (brick_id + 1 - self.bricks_len) * sizeof(bp_brick *))
-            self.bricks = grown
-            self.bricks_len = brick_id + 1
-        if self.bricks[brick_id] == NULL:
+            memset(&grown[self.c.bricks_len], 0,
+                   (length - self.c.bricks_len) * sizeof(bp_brick *))
+            self.c.bricks = grown
+            self.c.bricks_len = length
+        if self.c.bricks[brick_id] == NULL:
             brick = <bp_brick *> bp_pages(sizeof(bp_brick))
             if brick == NULL:
                 raise MemoryError("no memory for another brick")
-            self.bricks[brick_id] = brick
-            clear_rows(brick, brick_id, itemsize)
-        return self.bricks[brick_id]
+            self.c.bricks[brick_id] = brick
+            for level in range(BP_LEVELS):
+                row = &brick.rows[level]
+                row.brick, row.itemsize = brick_id, itemsize
+                row.histogram = brick.histograms[level]
+                bp_clear_row(self.c, brick, level)
+        return self.c.bricks[brick_id]
 
     cdef void sample(self, uint64_t every):
         """Time one tile in this many from now on."""
         self.c.sample_every = every
         if every > 1:
-            self.c.slow_path |= BP_SAMPLES
+            bp_slow_on(self.c, BP_SAMPLES)
         else:
-            self.c.slow_path &= ~<uint32_t> BP_SAMPLES
+            bp_slow_off(self.c, BP_SAMPLES)
 
     cdef void meet_thread(self, bint named):
         """Begin to observe the thread that gets this recorder, when it starts a tile."""
         self.c.named = named
         if self.c.observe != NULL:
-            self.c.slow_path |= BP_UNOBSERVED
+            bp_slow_on(self.c, BP_UNOBSERVED)
 
     cdef void observe(self):
         """Add what happened on the calling thread, which holds this recorder, to its brick."""
@@ -169,25 +217,62 @@ cdef class Recorder:
 
     cdef tuple usage(self, uint32_t brick_id):
         """Return what was seen of a thread in a brick, as the fields of a ThreadUsage."""
-        cdef bp_usage *seen
-        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+        cdef const bp_usage *seen
+        if not self.holds(brick_id):
             return None
-        seen = &self.bricks[brick_id].usage
+        seen = &self.read_row(brick_id, 0).usage
         if not seen.wall_ticks:
             return None
         return (bp_ns(self.c, seen.wall_ticks), seen.cpu_ns, seen.system_ns, seen.minor_faults,
                 seen.major_faults, seen.voluntary, seen.involuntary, seen.migrations)
 
+    cdef bint holds(self, uint32_t brick_id) noexcept:
+        """Tell whether it has rows of a brick that are not to be forgotten."""
+        return (brick_id < self.c.bricks_len and self.c.bricks[brick_id] != NULL
+                and not bp_to_be_cleared(self.c))
+
+    cdef const bp_row_copy *read_row(self, uint32_t brick_id, int level) except NULL:
+        """Copy a level of a brick, of the same tiles throughout; until the next copy is made."""
+        cdef const bp_row_copy *copy = bp_read_row(self.c, self.c.bricks[brick_id], level)
+        if copy == NULL:
+            raise RecordingError(
+                f"thread {self.thread or self.index!r} stopped while it was adding a tile, as one "
+                "that a fork left behind")
+        return copy
+
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
-        return self.c.top - self.c.frames
+        return bp_top_of(self.c) - self.c.frames
 
     cdef Py_ssize_t stoppable(self):
         """Return the number of open tiles that somebody can still stop."""
         cdef Py_ssize_t i, found = 0
         for i in range(1, self.depth() + 1):
-            found += not self.c.frames[i].orphan
+            found += not bp_orphan_of(&self.c.frames[i])
         return found
+
+    cdef Py_ssize_t in_the_way(self):
+        """Return the number of open tiles that all that was recorded cannot be forgotten for.
+
+        Those of code without the GIL, which has borrowed it, come and go at any time, and are none.
+        """
+        cdef Py_ssize_t i, found = 0
+        for i in range(1, self.depth() + 1):
+            found += (not bp_orphan_of(&self.c.frames[i])
+                      and not (self.lent and bp_serial_of(&self.c.frames[i]) == 0))
+        return found
+
+    cdef int find_lost(self) except -1:
+        """Mark open tiles whose timers are named by nothing but functions that have returned."""
+        cdef bp_frame *frame
+        cdef Py_ssize_t i, references
+        for i in range(1, self.depth() + 1):
+            frame = &self.c.frames[i]
+            if not frame.orphan and frame.serial and frame.timer != NULL:
+                references = (<PyObject *> frame.timer).ob_refcnt
+                if references_from_finished_frames(<object> frame.timer) == references:
+                    frame.orphan = LEFT_BY_FUNCTION
+        return 0
 
     cdef bint is_busy(self):
         """Tell whether it is in a brick or a tile, so that its context cannot change."""
@@ -202,10 +287,12 @@ cdef class Recorder:
 
         The reason is that of those that could still be stopped; None passes them over.
         """
-        cdef bp_frame *inner = self.c.top
+        cdef bp_frame *inner = bp_top_of(self.c)
+        cdef uint8_t orphan
         found = {}
         while inner > frame:
-            why = ORPHANED[inner.orphan] if inner.orphan else reason
+            orphan = bp_orphan_of(inner)
+            why = ORPHANED[orphan] if orphan else reason
             if why is not None:
                 found[why] = found.get(why, 0) + 1
             inner -= 1
@@ -226,7 +313,7 @@ cdef class Recorder:
         """Forget the open tiles inside a frame and count them by the reason."""
         dropped = self.unstopped(frame, reason)
         self.c.too_deep = 0
-        self.c.slow_path &= ~<uint32_t> BP_OVERFULL
+        bp_slow_off(self.c, BP_OVERFULL)
         if self.c.top > frame:
             self.c.top = frame
         return dropped
@@ -241,23 +328,23 @@ cdef class Recorder:
 
     cdef bint has_tiles(self, uint32_t brick_id):
         """Tell whether anything was recorded of a brick."""
-        cdef bp_row *row
         cdef int level
-        if brick_id < self.bricks_len and self.bricks[brick_id] != NULL:
+        if self.holds(brick_id):
             for level in range(BP_LEVELS):
-                row = &self.bricks[brick_id].rows[level]
-                if row.timed or row.skipped:
+                if bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
                     return True
         return False
 
     cdef object stats(self, uint32_t brick_id, int level, str name):
         """Return a row as TileStats, or None where nothing was recorded."""
-        cdef bp_row *row
+        cdef const bp_row_copy *copy
+        cdef const bp_row *row
         cdef uint64_t count
         cdef int i
-        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
+        if not self.holds(brick_id) or not bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
             return None
-        row = &self.bricks[brick_id].rows[level]
+        copy = self.read_row(brick_id, level)
+        row = &copy.row
         count = row.timed + row.skipped
         if count == 0:
             return None
@@ -274,7 +361,7 @@ cdef class Recorder:
                 scaled(row.inner[i].raw_ticks, row.inner[i].timed, row.inner[i].count)
                 for i in range(BP_LEVELS)])
 
-        histogram = self.histogram(row)
+        histogram = histogram_of(copy)
         error, own_error = self.errors(row, count, histogram)
 
         def ns(ticks):
@@ -289,10 +376,11 @@ cdef class Recorder:
             undeclared=row.undeclared,
             total_error_ns=ns(error), self_error_ns=ns(own_error),
             loaded_bytes=as_int(row.loaded), stored_bytes=as_int(row.stored), split=row.split,
-            min_work=row.min_work, max_work=row.max_work,
+            # The first work of a row is noted where it differs from 2**64 - 1 alone.
+            min_work=row.min_work, max_work=max(row.min_work, row.max_work),
             histogram=histogram)
 
-    cdef tuple errors(self, bp_row *row, uint64_t count, tuple histogram):
+    cdef tuple errors(self, const bp_row *row, uint64_t count, tuple histogram):
         """Return half the intervals of a row's time and self time, in ticks.
 
         The costs of the pairs that were taken out are known to their errors, and what was added so
@@ -313,67 +401,48 @@ cdef class Recorder:
             own = own * factor + spread
         return round(error), round(own)
 
-    cdef tuple histogram(self, bp_row *row):
-        """Return the buckets of a row that are not empty, with its latest tile."""
-        cdef uint64_t count
-        cdef uint32_t i, first, last, pending = BP_BUCKETS
-        if self.c.pending == row:
-            pending = bp_bucket(bp_ns(self.c, self.c.pending_ticks))
-        buckets = []
-        if not row.timed:
-            return ()
-        first = bp_bucket(bp_ns(self.c, row.min_ticks))
-        last = bp_bucket(bp_ns(self.c, row.max_ticks))
-        for i in range(first, last + 1):
-            count = row.histogram[i] + (i == pending)
-            if count:
-                buckets.append((i, count))
-        return tuple(buckets)
-
     cdef object outer_ticks(self, uint32_t brick_id):
         """Return the raw time of a brick's tiles inside no other tile, in ticks."""
-        cdef bp_row *rows
+        cdef const bp_row *row
         cdef int level
-        if brick_id >= self.bricks_len or self.bricks[brick_id] == NULL:
-            return 0
-        rows = self.bricks[brick_id].rows
-        return sum([scaled(rows[level].outer_raw, rows[level].outer_timed,
-                           rows[level].outer_timed + rows[level].outer_skipped)
-                    for level in range(BP_LEVELS)])
+        total = 0
+        if self.holds(brick_id):
+            for level in range(BP_LEVELS):
+                if bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
+                    row = &self.read_row(brick_id, level).row
+                    total += scaled(row.outer_raw, row.outer_timed,
+                                    row.outer_timed + row.outer_skipped)
+        return total
 
-    cdef void clear(self):
-        """Forget all that was recorded."""
-        cdef bp_row *row
-        cdef uint32_t i
-        self.c.pending = NULL
-        for i in range(self.bricks_len):
-            if self.bricks[i] != NULL:
-                row = self.bricks[i].rows
-                clear_rows(self.bricks[i], row.brick, row.itemsize)
-        self.c.events_used = self.c.events_dropped = 0
-        seed(self)
+    cdef void advance(self, uint64_t ticks) noexcept:
+        """Set the manual clock."""
+        bp_set_clock(self.c, ticks)
+
+    cdef uint64_t events_kept(self) noexcept:
+        """Return how many events there are to read."""
+        return 0 if bp_to_be_cleared(self.c) else bp_events_of(self.c)
+
+    cdef uint64_t events_lost(self) noexcept:
+        """Return how many events did not fit."""
+        return 0 if bp_to_be_cleared(self.c) else bp_lost_events_of(self.c)
+
+    cdef void forget(self):
+        """Forget all that was recorded: now, or before the next tile where one may be recording."""
+        if self.lent:
+            bp_request_clear(self.c)
+            return
+        self.drop_orphans()
+        self.free_bricks(self.c.brick)
+        bp_clear(self.c)
 
 
-cdef void seed(Recorder recorder):
-    """Start drawing which tiles to time: alike in each run, and otherwise on each thread."""
-    recorder.c.random = <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> recorder.index + 1)
-
-
-cdef void clear_rows(bp_brick *brick, uint32_t brick_id, uint32_t itemsize):
-    """Make a brick's rows those of no tile."""
-    cdef bp_row *row
-    cdef int level
-    memset(&brick.usage, 0, sizeof(bp_usage))
-    for level in range(BP_LEVELS):
-        row = &brick.rows[level]
-        # A histogram that nothing was added to has no memory yet, and zeroing would give it some.
-        if row.timed:
-            memset(brick.histograms[level], 0, BP_BUCKETS * sizeof(uint64_t))
-        memset(row, 0, sizeof(bp_row))
-        row.min_ticks = row.min_work = UINT64_MAX
-        row.histogram = brick.histograms[level]
-        row.brick = brick_id
-        row.itemsize = itemsize
+cdef tuple histogram_of(const bp_row_copy *copy):
+    """Return the buckets of a row that are not empty."""
+    cdef uint32_t i
+    if not copy.row.timed:
+        return ()
+    return tuple([(i, copy.histogram[i]) for i in range(copy.first, copy.last + 1)
+                  if copy.histogram[i]])
 
 
 cdef str misuse_text(uint32_t misuse):

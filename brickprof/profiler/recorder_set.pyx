@@ -72,7 +72,7 @@ cdef class RecorderSet:
         recorder.observe()
         self.outer_named = recorder.c.named
         recorder.c.named = True
-        recorder.c.brick = recorder.bricks[self.brick_id]
+        recorder.c.brick = recorder.c.bricks[self.brick_id]
         self.base = recorder.c.base = recorder.c.top
         visit = BrickVisit.__new__(BrickVisit)
         visit.usage = brick.usage
@@ -109,10 +109,12 @@ cdef class RecorderSet:
         except MemoryError:
             self.profiler.idle += held[1:]
             raise
+        for recorder in held:
+            recorder.lent += 1
         for recorder in held[1:]:
             recorder.c.misuse = 0
             recorder.meet_thread(True)
-            recorder.c.brick = recorder.bricks[self.brick_id]
+            recorder.c.brick = recorder.c.bricks[self.brick_id]
         return held
 
     cdef uint64_t flops_of(self, int level) noexcept:
@@ -176,6 +178,9 @@ cdef class RecorderSet:
         busy = self.busy_ticks(brick.usage.resets)
         held, self.held = self.held, None
         self.close_handles()
+        for recorder in held:
+            recorder.lent -= 1
+        recorder = held[0]
         problems = []
         if known:
             place = recorder.entered.index(self.visit)

@@ -97,14 +97,15 @@ cdef tuple brick_infos_of(ProfilerState profiler):
 cdef tuple events_of(ProfilerState profiler):
     """Return the events of all threads, by time since the first, and the number dropped."""
     cdef Recorder recorder
-    cdef uint64_t i, origin = UINT64_MAX
+    cdef uint64_t i, used, origin = UINT64_MAX
     events, dropped = [], 0
-    for recorder in profiler.recorders_made:
-        for i in range(recorder.c.events_used):
+    kept = [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
+    for recorder, used in kept:
+        for i in range(used):
             origin = min(origin, recorder.c.events[i].start)
-    for recorder in profiler.recorders_made:
-        dropped += recorder.c.events_dropped
-        for i in range(recorder.c.events_used):
+    for recorder, used in kept:
+        dropped += recorder.events_lost()
+        for i in range(used):
             event = recorder.c.events[i]
             events.append(TileEvent(
                 start_ns=bp_ns(recorder.c, event.start - origin),

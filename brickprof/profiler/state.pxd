@@ -30,6 +30,7 @@ cdef class ProfilerState:
     cdef list recorders_made, idle, bricks
     cdef dict brick_ids             # by name and element type
     cdef dict usage_by_name, abandoned      # abandoned: reason -> tiles
+    cdef set bricks_known           # names of all that were ever entered
     cdef readonly object sample_every, events
     cdef object __weakref__
 
@@ -39,6 +40,8 @@ cdef class ProfilerState:
     cdef int enter_context(self, Recorder recorder, object context) except -1
     cdef int note_abandoned(self, dict tiles) except -1
     cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
+    cdef Py_ssize_t tiles_in_the_way(self) except -1
+    cdef int forget_all(self) except -1
     cdef uint64_t now(self)
     cdef Py_ssize_t open_tiles(self) except -1
 

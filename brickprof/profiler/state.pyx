@@ -58,6 +58,7 @@ cdef class ProfilerState:
         self.bricks = []
         self.brick_ids = {}
         self.usage_by_name = {}
+        self.bricks_known = set()
         self.abandoned = {}
         self.brick_id(DEFAULT_BRICK, "float32")
 
@@ -167,9 +168,37 @@ cdef class ProfilerState:
         """Return the number of a brick of one element type."""
         number = self.brick_ids.setdefault((name, dtype), len(self.bricks))
         if number == len(self.bricks):
+            self.bricks_known.add(name)
             usage = self.usage_by_name.setdefault(name, BrickUsage())
             self.bricks.append(Brick(name, dtype, usage))
         return number
+
+    cdef Py_ssize_t tiles_in_the_way(self) except -1:
+        """Count the open tiles that a reset is refused for."""
+        cdef Recorder recorder
+        for recorder in self.recorders_made:
+            if recorder.in_the_way() and not recorder.lent:
+                recorder.find_lost()
+        return sum([(<Recorder> made).in_the_way() for made in self.recorders_made])
+
+    cdef int forget_all(self) except -1:
+        """Forget all tiles and calls, and the bricks too where no thread is in one."""
+        cdef Recorder recorder
+        cdef uint64_t now = self.now()
+        in_use = any([(<Recorder> made).lent for made in self.recorders_made])
+        if not in_use:
+            self.bricks, self.brick_ids, self.usage_by_name = [], {}, {}
+            self.brick_id(DEFAULT_BRICK, "float32")
+        for recorder in self.recorders_made:
+            if not in_use:
+                recorder.c.brick = recorder.brick(0, 4)
+                recorder.context = NULL     # it looks for a brick at its next tile
+            recorder.forget()
+        for brick in self.bricks:
+            (<Brick> brick).calls = 0
+        for usage in self.usage_by_name.values():
+            (<BrickUsage> usage).reset(now)
+        return 0
 
     cdef uint64_t now(self):
         """Read the profiler's clock."""

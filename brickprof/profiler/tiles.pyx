@@ -17,8 +17,11 @@ from brickprof.core.levels import TileLevel
 cdef int refuse_start(ProfilerState profiler, Recorder recorder, int level) except -1:
     """Drop what nobody can stop any more, and raise where a tile may still not be started."""
     cdef bp_recorder *c = recorder.c
-    if c.top.orphan:
-        profiler.note_abandoned(recorder.drop_orphans())
+    profiler.note_abandoned(recorder.drop_orphans())
+    if may_start(c, level):
+        return 0
+    recorder.find_lost()
+    profiler.note_abandoned(recorder.drop_orphans())
     if c.top.level > level and c.top != c.frames:
         raise TileNestingError(
             f"level {TileLevel(level).name} is coarser than the open tile that it would be "
@@ -65,6 +68,9 @@ cdef int check_stop(ProfilerState profiler, TileTimer timer) except -1:
     if c.top.orphan:
         profiler.note_abandoned(recorder.drop_orphans())
     if timer.frame != c.top:
+        recorder.find_lost()
+        profiler.note_abandoned(recorder.drop_orphans())
+    if timer.frame != c.top:
         raise TileNestingError(
             f"timer is not of the innermost open tile; open, outermost first: "
             f"{recorder.open_tiles()}")
@@ -97,6 +103,7 @@ cdef class TileBlock:
         check_start(self.profiler, self.recorder, self.level)
         c = self.recorder.c
         bp_push(c, self.level, self.row, self.col)
+        c.top.timer = NULL
         self.frame = c.top
         self.serial = number_tile(c)
         self.live = True

@@ -52,7 +52,7 @@ static uint64_t bp_since(uint64_t now, uint64_t before) { return now > before ? 
 
 /* Begin to observe the calling thread, which holds the recorder from now on. */
 static void bp_observe_first(bp_recorder *r) {
-    r->slow_path &= ~(uint32_t)BP_UNOBSERVED;
+    bp_slow_off(r, BP_UNOBSERVED);
     bp_read_usage(&r->seen);
     r->seen.wall_ticks = bp_now(r);
     r->seen_outer = bp_outer_ticks(r->brick);
@@ -75,19 +75,19 @@ static void bp_observe_since(bp_recorder *r) {
         wall = inside < wall ? inside : wall;
     }
     const uint64_t wall_ns = bp_ns(r, wall);
-    sum->wall_ticks += wall;
-    sum->cpu_ns += cpu < wall_ns ? cpu : wall_ns;
-    sum->system_ns += bp_since(r->seen.system_ns, before.system_ns);
-    sum->minor_faults += bp_since(r->seen.minor_faults, before.minor_faults);
-    sum->major_faults += bp_since(r->seen.major_faults, before.major_faults);
-    sum->voluntary += bp_since(r->seen.voluntary, before.voluntary);
-    sum->involuntary += bp_since(r->seen.involuntary, before.involuntary);
-    sum->migrations += r->seen.migrations != before.migrations;
+    BP_INCREASE(sum->wall_ticks, wall);
+    BP_INCREASE(sum->cpu_ns, cpu < wall_ns ? cpu : wall_ns);
+    BP_INCREASE(sum->system_ns, bp_since(r->seen.system_ns, before.system_ns));
+    BP_INCREASE(sum->minor_faults, bp_since(r->seen.minor_faults, before.minor_faults));
+    BP_INCREASE(sum->major_faults, bp_since(r->seen.major_faults, before.major_faults));
+    BP_INCREASE(sum->voluntary, bp_since(r->seen.voluntary, before.voluntary));
+    BP_INCREASE(sum->involuntary, bp_since(r->seen.involuntary, before.involuntary));
+    BP_INCREASE(sum->migrations, r->seen.migrations != before.migrations);
 }
 
 /* Take a reading: the first one on this thread, or what happened since the last. */
 static void bp_observe(bp_recorder *r) {
-    if (r->slow_path & BP_UNOBSERVED) {
+    if (BP_GET(r->slow_path) & BP_UNOBSERVED) {
         bp_observe_first(r);
     } else {
         bp_observe_since(r);

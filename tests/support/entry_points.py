@@ -32,6 +32,21 @@ void stop_split(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t load
                 uint64_t stored) {
     bp_stop_split(r, elements, flops, loaded, stored);
 }
+/* Record tiles, some of them inside others, until `go` is 0; return how many outer ones. */
+uint64_t record(bp_recorder *r, const volatile int *go, int pause) {
+    uint64_t tiles = 0;
+    while (*go) {
+        bp_start(r, BP_MIDI, tiles, 0);
+        for (int i = 0; i < 3; i++) {
+            bp_start(r, BP_MICRO, 0, (uint64_t)i);
+            for (volatile int wait = 0; wait < pause; wait++) {}
+            bp_stop_split(r, 1, 2, 3, 4);
+        }
+        bp_stop(r, 5, 6, 7);
+        tiles++;
+    }
+    return tiles;
+}
 uint32_t bucket(uint64_t ns) { return bp_bucket(ns); }
 uint64_t nanoseconds(uint64_t ticks, uint64_t q32) {
     bp_recorder r = {.ns_per_tick_q32 = q32};
@@ -57,6 +72,8 @@ def tile_library() -> ctypes.CDLL:
     library.start.argtypes = [pointer, narrow, wide, wide]
     library.stop.argtypes = [pointer, wide, wide, wide]
     library.stop_split.argtypes = [pointer, wide, wide, wide, wide]
+    library.record.argtypes = [pointer, ctypes.POINTER(narrow), narrow]
+    library.record.restype = wide
     library.bucket.argtypes = [wide]
     library.bucket.restype = library.buckets.restype = ctypes.c_uint32
     library.nanoseconds.argtypes = [wide, wide]
@@ -70,7 +87,7 @@ def pointer_of(handle: object) -> int | None:
         return None
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    address: int = get(handle, b"brickprof.recorder.3")
+    address: int = get(handle, b"brickprof.recorder.4")
     return address
 
 

@@ -18,8 +18,8 @@
 extern "C" {
 #endif
 
-#define BP_ABI 3                                    /* of bp_recorder; part of BP_CAPSULE */
-#define BP_CAPSULE "brickprof.recorder.3"
+#define BP_ABI 4                                    /* of bp_recorder; part of BP_CAPSULE */
+#define BP_CAPSULE "brickprof.recorder.4"
 #define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
 #define BP_BUCKETS 1920                             /* brickprof.core.histograms.BUCKETS */
 #define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
@@ -37,13 +37,21 @@ __extension__ typedef unsigned __int128 bp_u128;
 #define BP_HOT static inline __attribute__((always_inline))
 #define BP_COLD static __attribute__((noinline, cold, unused))
 
+/* A recorder is written to by one thread and read by others, so that whatever they read is stored
+ * atomically, if in no particular order: on x86-64 and AArch64 these are plain loads and stores. */
+#define BP_GET(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define BP_SET(x, value) __atomic_store_n(&(x), (value), __ATOMIC_RELAXED)
+#define BP_INCREASE(x, by) BP_SET(x, (x) + (by))
+
 /* A sum that may pass 64 bits; the carry is apart because it hardly ever moves. */
 typedef struct bp_sum {
     uint64_t low, carry;
 } bp_sum;
 
 BP_HOT void bp_add(bp_sum *sum, uint64_t x) {
-    if (BP_UNLIKELY(__builtin_add_overflow(sum->low, x, &sum->low))) sum->carry++;
+    uint64_t low;
+    if (BP_UNLIKELY(__builtin_add_overflow(sum->low, x, &low))) BP_INCREASE(sum->carry, 1);
+    BP_SET(sum->low, low);
 }
 
 /* Tiles directly inside others, when sampling: what those that were not timed took is estimated
@@ -97,6 +105,7 @@ typedef struct bp_frame {
     uint64_t start;
     bp_row *sums;                                   /* where it is added up */
     uint64_t row, col;
+    void *timer;                                    /* its Python timer, where `serial` is that of one */
     bp_inner inner[BP_LEVELS];                      /* kept when sampling */
     uint8_t level, timed;
     uint8_t orphan;                                 /* why nobody can stop it any more, or 0 */
@@ -116,18 +125,21 @@ typedef struct bp_cost {
 } bp_cost;
 
 /* Why a recorder takes the slow path, as bits of bp_recorder.slow_path. */
-enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4, BP_UNOBSERVED = 8 };
+enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4, BP_UNOBSERVED = 8, BP_REQUESTED = 16 };
+#define BP_SLOW_START (BP_SAMPLES | BP_UNOBSERVED | BP_REQUESTED)
 
 typedef struct bp_recorder bp_recorder;
+typedef struct bp_request bp_request;               /* of other threads, to the one that records */
 
 struct bp_recorder {
     uint32_t abi, clock, misuse, too_deep;
-    uint32_t slow_path;                             /* 0 on the fast path; see bp_stop */
+    uint32_t slow_path;                             /* 0 on the fast path; other threads set bits */
     uint64_t ns_per_tick_q32;                       /* nanoseconds per tick, 32 fractional bits */
     bp_cost cost;                                   /* of a pair through this header */
     bp_brick *brick;                                /* that new tiles belong to */
     bp_frame *top;                                  /* innermost open tile, or base */
     bp_frame *base;                                 /* tiles up to here are outside the brick */
+    uint64_t version;                               /* odd while a tile is added to its row */
     bp_row *pending;                                /* of the tile not yet in its histogram */
     uint64_t pending_ticks;                         /* that tile's corrected time */
     uint64_t manual_ticks;                          /* the time of BP_CLOCK_MANUAL */
@@ -140,6 +152,10 @@ struct bp_recorder {
     bp_usage seen;                                  /* the last reading on this thread */
     uint64_t seen_outer;                            /* ticks in outermost tiles until then */
     int named;                                      /* whether `brick` was entered by name */
+    void (*serve)(bp_recorder *recorder);           /* does what other threads request */
+    bp_request *request;
+    bp_brick **bricks;                              /* by number; NULL where nothing was recorded */
+    uint32_t bricks_len;
     bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
 };
 
@@ -179,7 +195,7 @@ static inline uint64_t bp_read_clock(uint32_t clock) {
 }
 
 BP_COLD uint64_t bp_now_slow(const bp_recorder *r) {
-    return r->clock == BP_CLOCK_MANUAL ? r->manual_ticks : bp_read_clock(r->clock);
+    return r->clock == BP_CLOCK_MANUAL ? BP_GET(r->manual_ticks) : bp_read_clock(r->clock);
 }
 
 BP_HOT uint64_t bp_now(const bp_recorder *r) {
@@ -210,20 +226,52 @@ static inline uint64_t bp_draw(bp_recorder *r, uint64_t bound) {
     return (uint64_t)((bp_u128)r->random * bound >> 64);
 }
 
+/* Set or clear bits of slow_path, whoever else does so at the same time. */
+static inline void bp_slow_on(bp_recorder *r, uint32_t bits) {
+    __atomic_fetch_or(&r->slow_path, bits, __ATOMIC_RELEASE);
+}
+
+static inline void bp_slow_off(bp_recorder *r, uint32_t bits) {
+    __atomic_fetch_and(&r->slow_path, ~bits, __ATOMIC_RELEASE);
+}
+
+/* Begin to change a row, or to go on: until bp_end its readers find an odd version, and try again. A
+ * sequence lock, as in H.-J. Boehm, Can seqlocks get along with programming language memory models?,
+ * MSPC 2012, section 4. */
+BP_HOT void bp_begin(bp_recorder *r) {
+    BP_SET(r->version, r->version | 1);
+#if defined(__SANITIZE_THREAD__)
+    __atomic_fetch_add(&r->version, 0, __ATOMIC_ACQ_REL); /* it knows of no fences */
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
+BP_HOT void bp_end(bp_recorder *r) {
+    __atomic_store_n(&r->version, (r->version | 1) + 1, __ATOMIC_RELEASE);
+}
+
 /* Count a tile in its row's window and tell whether it is the one to time. */
 static inline int bp_sampled(bp_recorder *r, bp_row *row) {
     int timed = row->started == row->chosen;
-    if (++row->started == r->sample_every) {
-        row->started = 0;
-        row->chosen = bp_draw(r, r->sample_every);
+    BP_INCREASE(row->started, 1);
+    if (row->started == r->sample_every) {
+        BP_SET(row->started, 0);
+        BP_SET(row->chosen, bp_draw(r, r->sample_every));
     }
     return timed;
 }
 
-/* Open a tile when sampling, or as the first one on a thread that was not observed yet. */
+/* Open a tile when sampling, when something is requested, or as the first one on a thread that was not
+ * observed yet. */
 BP_COLD void bp_push_slow(bp_recorder *r, bp_frame *f) {
-    if (r->slow_path & BP_UNOBSERVED) r->observe(r);
-    if (!(r->slow_path & BP_SAMPLES)) return;
+    if (BP_GET(r->slow_path) & BP_REQUESTED) {
+        bp_begin(r);
+        r->serve(r);
+        bp_end(r);
+    }
+    if (BP_GET(r->slow_path) & BP_UNOBSERVED) r->observe(r);
+    if (!(BP_GET(r->slow_path) & BP_SAMPLES)) return;
     f->timed = (uint8_t)bp_sampled(r, f->sums);
     memset(f->inner, 0, sizeof f->inner);
 }
@@ -236,15 +284,16 @@ BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
         level = BP_MICRO;
     }
     if (BP_UNLIKELY(level < r->top->level)) r->misuse |= BP_COARSER_INSIDE;
-    f->child_raw = f->child_ticks = f->overhead = f->error = f->serial = 0;
+    f->child_raw = f->child_ticks = f->overhead = f->error = 0;
+    BP_SET(f->serial, 0);
     f->sums = &r->brick->rows[level];
     f->row = row;
     f->col = col;
     f->level = (uint8_t)level;
     f->timed = 1;
-    f->orphan = 0;
-    if (BP_UNLIKELY(r->slow_path & (BP_SAMPLES | BP_UNOBSERVED))) bp_push_slow(r, f);
-    r->top = f;
+    BP_SET(f->orphan, 0);
+    if (BP_UNLIKELY(BP_GET(r->slow_path) & BP_SLOW_START)) bp_push_slow(r, f);
+    __atomic_store_n(&r->top, f, __ATOMIC_RELEASE);
 }
 
 /* Put the tile that was stopped last into its histogram: a tile late, because the bucket's
@@ -252,21 +301,23 @@ BP_HOT void bp_push(bp_recorder *r, int level, uint64_t row, uint64_t col) {
  * yet holds up the loads behind it. The caller then sets `pending` anew. */
 BP_HOT void bp_flush_pending(bp_recorder *r) {
     bp_row *row = r->pending;
-    if (BP_LIKELY(row != NULL)) row->histogram[bp_bucket(bp_ns(r, r->pending_ticks))]++;
+    bp_begin(r);
+    if (BP_LIKELY(row != NULL))
+        BP_INCREASE(row->histogram[bp_bucket(bp_ns(r, r->pending_ticks))], 1);
 }
 
 static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
                                 uint64_t ticks) {
-    sum->count += count;
-    sum->timed += timed;
-    sum->raw_ticks += raw_ticks;
-    sum->ticks += ticks;
+    BP_INCREASE(sum->count, count);
+    BP_INCREASE(sum->timed, timed);
+    BP_INCREASE(sum->raw_ticks, raw_ticks);
+    BP_INCREASE(sum->ticks, ticks);
 }
 
 /* Raise a corrected time to that of the tiles inside: it was corrected by too much. */
 BP_COLD int64_t bp_raise(bp_frame *f, int64_t ticks) {
     if (f->overhead == 0) return ticks;             /* nothing is inside */
-    f->sums->raised += f->child_ticks - (uint64_t)ticks;
+    BP_INCREASE(f->sums->raised, f->child_ticks - (uint64_t)ticks);
     return (int64_t)f->child_ticks;
 }
 
@@ -279,22 +330,22 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     uint64_t ticks;
     if (BP_UNLIKELY(signed_ticks < (int64_t)f->child_ticks)) signed_ticks = bp_raise(f, signed_ticks);
     ticks = signed_ticks > 0 ? (uint64_t)signed_ticks : 0;
-    sums->timed++;
-    sums->raw_ticks += raw;
-    sums->ticks += (uint64_t)signed_ticks;
-    sums->child_raw += f->child_raw;
-    sums->child_ticks += f->child_ticks;
-    if (ticks < sums->min_ticks) sums->min_ticks = ticks;
-    if (ticks > sums->max_ticks) sums->max_ticks = ticks;
+    BP_INCREASE(sums->timed, 1);
+    BP_INCREASE(sums->raw_ticks, raw);
+    BP_INCREASE(sums->ticks, (uint64_t)signed_ticks);
+    BP_INCREASE(sums->child_raw, f->child_raw);
+    BP_INCREASE(sums->child_ticks, f->child_ticks);
+    if (ticks < sums->min_ticks) BP_SET(sums->min_ticks, ticks);
+    if (ticks > sums->max_ticks) BP_SET(sums->max_ticks, ticks);
     parent->child_raw += raw;
     parent->child_ticks += (uint64_t)signed_ticks;
     parent->overhead += f->overhead + cost->pair;
     parent->error += f->error + cost->pair_error;
-    sums->error += f->error + cost->inside_error;
-    r->pending = sums;
-    r->pending_ticks = ticks;
+    BP_INCREASE(sums->error, f->error + cost->inside_error);
+    BP_SET(r->pending, sums);
+    BP_SET(r->pending_ticks, ticks);
     if (parent == r->frames) {
-        sums->outer_raw += raw;
+        BP_INCREASE(sums->outer_raw, raw);
         if (BP_UNLIKELY(f->start + raw >= r->observe_at)) r->observe(r);
     }
     return (uint64_t)signed_ticks;
@@ -303,12 +354,12 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
 static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t stop) {
     bp_event *e = &r->events[r->events_used];
     if (r->events_used == r->events_capacity) {
-        r->events_dropped++;
+        BP_INCREASE(r->events_dropped, 1);
         return;
     }
     e->start = f->start, e->stop = stop, e->row = f->row, e->col = f->col;
     e->brick = f->sums->brick, e->level = f->level;
-    r->events_used++;
+    __atomic_store_n(&r->events_used, r->events_used + 1, __ATOMIC_RELEASE);
 }
 
 /* Add a tile's time when sampling or when keeping single tiles. */
@@ -318,16 +369,16 @@ BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const b
     if (f->timed) {
         uint64_t raw = now - f->start, ticks = bp_add_time(r, f, raw, cost);
         bp_add_inner(inner, 1, 1, raw, ticks);
-        f->sums->outer_timed += outermost;
+        BP_INCREASE(f->sums->outer_timed, (uint64_t)outermost);
         if (r->events_capacity) bp_add_event(r, f, now);
     } else {
-        r->pending = NULL;
-        f->sums->skipped++;
-        f->sums->outer_skipped += outermost;
+        BP_SET(r->pending, NULL);
+        BP_INCREASE(f->sums->skipped, 1);
+        BP_INCREASE(f->sums->outer_skipped, (uint64_t)outermost);
         f[-1].overhead += f->overhead + cost->skipped;
         bp_add_inner(inner, 1, 0, 0, 0);
     }
-    if (!(r->slow_path & BP_SAMPLES)) return;
+    if (!(BP_GET(r->slow_path) & BP_SAMPLES)) return;
     for (int level = 0; level < BP_LEVELS; level++) {
         const bp_inner *own = &f->inner[level];
         bp_add_inner(&f->sums->inner[level], own->count, own->timed, own->raw_ticks, own->ticks);
@@ -337,15 +388,33 @@ BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const b
 /* Count the bytes of a tile that does not know them and return those still to be added. */
 static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     bp_u128 assumed = (bp_u128)elements * sums->itemsize;
-    sums->undeclared++;
-    sums->nbytes.carry += (uint64_t)(assumed >> 64);
+    BP_INCREASE(sums->undeclared, 1);
+    BP_INCREASE(sums->nbytes.carry, (uint64_t)(assumed >> 64));
     return (uint64_t)assumed;
 }
 
 /* Note that tiles of a row differ in their work, or the work of the first. */
 BP_COLD void bp_note_work(bp_row *sums, uint64_t work) {
-    if (work < sums->min_work) sums->min_work = work;
-    if (work > sums->max_work) sums->max_work = work;
+    if (work < sums->min_work) BP_SET(sums->min_work, work);
+    if (work > sums->max_work) BP_SET(sums->max_work, work);
+}
+
+/* Add a tile's work to its row. */
+BP_HOT void bp_add_work(bp_row *sums, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    const uint64_t work = elements + flops;
+    if (BP_UNLIKELY(work != sums->min_work)) bp_note_work(sums, work);
+    bp_add(&sums->elements, elements);
+    bp_add(&sums->flops, flops);
+    if (nbytes == BP_UNDECLARED) nbytes = bp_assume(sums, elements);
+    bp_add(&sums->nbytes, nbytes);
+}
+
+/* Close the innermost tile off the fast path. */
+BP_COLD void bp_pop_slow(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
+                         uint64_t nbytes, const bp_cost *cost) {
+    bp_add_work(r->top->sums, elements, flops, nbytes);
+    bp_add_time_slow(r, r->top, now, cost);
+    if (BP_GET(r->slow_path) & BP_REQUESTED) r->serve(r);
 }
 
 /* Close the innermost tile at a time that was read already, after bp_flush_pending; cost is that of
@@ -353,24 +422,19 @@ BP_COLD void bp_note_work(bp_row *sums, uint64_t work) {
 BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
                    uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
-    bp_row *sums = f->sums;
-    const uint64_t work = elements + flops;
-    if (BP_UNLIKELY(work != sums->min_work)) bp_note_work(sums, work);
-    bp_add(&sums->elements, elements);
-    bp_add(&sums->flops, flops);
-    if (nbytes == BP_UNDECLARED) nbytes = bp_assume(sums, elements);
-    bp_add(&sums->nbytes, nbytes);
-    if (BP_UNLIKELY(r->slow_path)) {
-        bp_add_time_slow(r, f, now, cost);
+    if (BP_UNLIKELY(BP_GET(r->slow_path))) {
+        bp_pop_slow(r, now, elements, flops, nbytes, cost);
     } else {
+        bp_add_work(f->sums, elements, flops, nbytes);
         bp_add_time(r, f, now - f->start, cost);
     }
-    r->top = f - 1;
+    BP_SET(r->top, f - 1);
+    bp_end(r);
 }
 
 BP_COLD void bp_start_overfull(bp_recorder *r) {
     r->misuse |= BP_TOO_DEEP;
-    r->slow_path |= BP_OVERFULL;
+    bp_slow_on(r, BP_OVERFULL);
     r->too_deep++;
 }
 
@@ -382,7 +446,7 @@ BP_HOT void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
         return;
     }
     bp_push(r, level, row, col);
-    if (BP_UNLIKELY(r->slow_path & BP_SAMPLES) && !r->top->timed) return;
+    if (BP_UNLIKELY(BP_GET(r->slow_path) & BP_SAMPLES) && !r->top->timed) return;
     r->top->start = bp_now(r);
 }
 
@@ -390,7 +454,7 @@ BP_HOT void bp_start(bp_recorder *r, int level, uint64_t row, uint64_t col) {
 BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now = r->top->timed ? bp_now(r) : 0;
     if (r->too_deep != 0) {
-        if (--r->too_deep == 0) r->slow_path &= ~(uint32_t)BP_OVERFULL;
+        if (--r->too_deep == 0) bp_slow_off(r, BP_OVERFULL);
     } else if (r->top == r->base) {
         r->misuse |= BP_NOTHING_OPEN;
     } else {
@@ -404,7 +468,7 @@ BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uin
 BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now;
     if (r == NULL) return;
-    if (BP_UNLIKELY(r->slow_path) || BP_UNLIKELY(r->top == r->base)) {
+    if (BP_UNLIKELY(BP_GET(r->slow_path)) || BP_UNLIKELY(r->top == r->base)) {
         bp_stop_slow(r, elements, flops, nbytes);
         return;
     }
@@ -417,9 +481,10 @@ BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t 
  * their sum. */
 static inline void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
     bp_row *sums = r->top->sums;
+    bp_begin(r);
     bp_add(&sums->loaded, loaded);
     bp_add(&sums->stored, stored);
-    sums->split++;
+    BP_INCREASE(sums->split, 1);
 }
 
 /* Stop the innermost tile like bp_stop, declaring the bytes that it loaded from its cache and those
