@@ -66,7 +66,7 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	mkdir -p $(CHECKED)
 	tar -cf - --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist \
 		--exclude='*.so' . | tar -xf - -C $(CHECKED)
-	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=1 $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
+	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=address,undefined $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		$(CURDIR)/$(RUN) -m pytest -q $(WORKERS) $(UNCHECKED:%=--ignore=tests/%)

@@ -22,8 +22,9 @@ SOURCES = {
     "brickprof.kernels.runtime.runtime": ["kernels/micro", "kernels/runtime"],
 }
 """Folders whose C files are linked into a module, once: they hold state."""
-CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS") == "1"
-"""Build with Cython's bounds checks and the address and undefined-behaviour sanitizers."""
+CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS", "")
+"""Build with Cython's bounds checks, and with sanitizers by gcc's names for them, such as
+"address,undefined" or "thread"."""
 
 
 def module_name(path: Path) -> str:
@@ -68,7 +69,7 @@ class BuildExtensions(build_ext):
         flags = ["-O3", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-Wno-psabi", "-pthread"]
         links = ["-pthread"]
         if CHECKS:
-            sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+            sanitize = [f"-fsanitize={CHECKS}", "-fno-sanitize-recover=undefined"]
             # What is read before it is set then has a value that nothing else has.
             unset = "-ftrivial-auto-var-init=pattern"
             flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", unset, *sanitize]
@@ -128,9 +129,9 @@ if __name__ == "__main__":
                 "binding": False,
                 "embedsignature": True,
                 "embedsignature.format": "clinic",
-                "boundscheck": CHECKS,
-                "wraparound": CHECKS,
-                "initializedcheck": CHECKS,
+                "boundscheck": bool(CHECKS),
+                "wraparound": bool(CHECKS),
+                "initializedcheck": bool(CHECKS),
                 "cdivision": True,
             },
             annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),

@@ -97,6 +97,8 @@ cdef class BrickVisit:
 
     cdef int join(self, Recorder recorder) except -1:
         """Let in a recorder whose context inherits the brick, until the visit ends."""
+        if self.ended:
+            return 0
         if self.joined is None:
             self.joined = []
         self.joined.append(recorder)

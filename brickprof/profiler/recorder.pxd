@@ -55,12 +55,12 @@ cdef class Recorder:
     cdef bint has_tiles(self, uint32_t brick_id)
     cdef object stats(self, uint32_t brick_id, int level, str name)
     cdef bint holds(self, uint32_t brick_id) noexcept
-    cdef const bp_row_copy *read_row(self, uint32_t brick_id, int level) except NULL
+    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to) except -1
     cdef tuple errors(self, const bp_row *row, uint64_t count, tuple histogram)
     cdef object outer_ticks(self, uint32_t brick_id)
     cdef void free_bricks(self, const bp_brick *kept) noexcept
     cdef void advance(self, uint64_t ticks) noexcept
-    cdef uint64_t events_kept(self) noexcept
+    cdef bytes events_kept(self)
     cdef uint64_t events_lost(self) noexcept
     cdef void forget(self)
 

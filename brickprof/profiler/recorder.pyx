@@ -1,5 +1,6 @@
 """One thread's recorder, its rows, and what it costs to use."""
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree, PyMem_RawRealloc
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport sqrt
@@ -31,7 +32,8 @@ cdef extern from "profiler/requests.h":
     void bp_request_clear(bp_recorder *recorder) noexcept
     void bp_seed(bp_recorder *recorder, uint64_t seed) noexcept
     bint bp_to_be_cleared(const bp_recorder *recorder) noexcept
-    const bp_row_copy *bp_read_row(bp_recorder *recorder, const bp_brick *brick, int level) noexcept
+    bint bp_read_row(bp_recorder *recorder, const bp_brick *brick, int level,
+                     bp_row_copy *to) noexcept
 
 cdef extern from *:
     """
@@ -217,10 +219,11 @@ cdef class Recorder:
 
     cdef tuple usage(self, uint32_t brick_id):
         """Return what was seen of a thread in a brick, as the fields of a ThreadUsage."""
-        cdef const bp_usage *seen
+        cdef bp_row_copy copy
+        cdef const bp_usage *seen = &copy.usage
         if not self.holds(brick_id):
             return None
-        seen = &self.read_row(brick_id, 0).usage
+        self.read_row(brick_id, 0, &copy)
         if not seen.wall_ticks:
             return None
         return (bp_ns(self.c, seen.wall_ticks), seen.cpu_ns, seen.system_ns, seen.minor_faults,
@@ -231,14 +234,13 @@ cdef class Recorder:
         return (brick_id < self.c.bricks_len and self.c.bricks[brick_id] != NULL
                 and not bp_to_be_cleared(self.c))
 
-    cdef const bp_row_copy *read_row(self, uint32_t brick_id, int level) except NULL:
-        """Copy a level of a brick, of the same tiles throughout; until the next copy is made."""
-        cdef const bp_row_copy *copy = bp_read_row(self.c, self.c.bricks[brick_id], level)
-        if copy == NULL:
+    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to) except -1:
+        """Copy a level of a brick, of the same tiles throughout."""
+        if not bp_read_row(self.c, self.c.bricks[brick_id], level, to):
             raise RecordingError(
                 f"thread {self.thread or self.index!r} stopped while it was adding a tile, as one "
                 "that a fork left behind")
-        return copy
+        return 0
 
     cdef Py_ssize_t depth(self):
         """Return the number of open tiles."""
@@ -337,14 +339,13 @@ cdef class Recorder:
 
     cdef object stats(self, uint32_t brick_id, int level, str name):
         """Return a row as TileStats, or None where nothing was recorded."""
-        cdef const bp_row_copy *copy
-        cdef const bp_row *row
+        cdef bp_row_copy copy
+        cdef const bp_row *row = &copy.row
         cdef uint64_t count
         cdef int i
         if not self.holds(brick_id) or not bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
             return None
-        copy = self.read_row(brick_id, level)
-        row = &copy.row
+        self.read_row(brick_id, level, &copy)
         count = row.timed + row.skipped
         if count == 0:
             return None
@@ -361,7 +362,7 @@ cdef class Recorder:
                 scaled(row.inner[i].raw_ticks, row.inner[i].timed, row.inner[i].count)
                 for i in range(BP_LEVELS)])
 
-        histogram = histogram_of(copy)
+        histogram = histogram_of(&copy)
         error, own_error = self.errors(row, count, histogram)
 
         def ns(ticks):
@@ -403,13 +404,14 @@ cdef class Recorder:
 
     cdef object outer_ticks(self, uint32_t brick_id):
         """Return the raw time of a brick's tiles inside no other tile, in ticks."""
-        cdef const bp_row *row
+        cdef bp_row_copy copy
+        cdef const bp_row *row = &copy.row
         cdef int level
         total = 0
         if self.holds(brick_id):
             for level in range(BP_LEVELS):
                 if bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
-                    row = &self.read_row(brick_id, level).row
+                    self.read_row(brick_id, level, &copy)
                     total += scaled(row.outer_raw, row.outer_timed,
                                     row.outer_timed + row.outer_skipped)
         return total
@@ -418,9 +420,10 @@ cdef class Recorder:
         """Set the manual clock."""
         bp_set_clock(self.c, ticks)
 
-    cdef uint64_t events_kept(self) noexcept:
-        """Return how many events there are to read."""
-        return 0 if bp_to_be_cleared(self.c) else bp_events_of(self.c)
+    cdef bytes events_kept(self):
+        """Return a copy of the events; no other thread can ask to clear them meanwhile."""
+        cdef uint64_t used = 0 if bp_to_be_cleared(self.c) else bp_events_of(self.c)
+        return PyBytes_FromStringAndSize(<char *> self.c.events, used * sizeof(bp_event))
 
     cdef uint64_t events_lost(self) noexcept:
         """Return how many events did not fit."""
@@ -431,7 +434,8 @@ cdef class Recorder:
         if self.lent:
             bp_request_clear(self.c)
             return
-        self.drop_orphans()
+        while self.c.top > self.c.base and self.c.top.orphan:
+            self.c.top -= 1
         self.free_bricks(self.c.brick)
         bp_clear(self.c)
 

@@ -29,7 +29,9 @@ cdef class RecorderSet:
     cdef uint64_t flops[3]          # by level, of all Recorders, when entered; modulo 2**64
     cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
 
-    cdef list take_recorders(self, Recorder own, uint32_t itemsize)
+    cdef list take_recorders(self, Recorder own)
+    cdef int end_loan(self, list held) except -1
+    cdef list give_back(self, list held, bint known, bint failed)
     cdef list tile_ticks(self)
     cdef uint64_t flops_of(self, int level) noexcept
     cdef int add_call(self, Brick brick, uint64_t now) except -1

@@ -62,11 +62,10 @@ cdef class RecorderSet:
             self.c = <bp_recorder **> PyMem_RawCalloc(self.threads, sizeof(bp_recorder *))
             if self.c == NULL:
                 raise MemoryError(f"no memory for threads={self.threads} recorders")
-        self.brick_id = profiler.brick_id(self.name, self.dtype)
-        brick = profiler.bricks[self.brick_id]
         recorder = current_recorder(profiler)
         check_start(profiler, recorder, level)
-        held = self.take_recorders(recorder, brick.itemsize)
+        held = self.take_recorders(recorder)
+        brick = profiler.bricks[self.brick_id]
         self.outer = recorder.c.brick
         self.outer_base = recorder.c.base
         recorder.observe()
@@ -94,28 +93,38 @@ cdef class RecorderSet:
         self.waits = None
         return visit.usage.enter(visit.indices, self.opened)
 
-    cdef list take_recorders(self, Recorder own, uint32_t itemsize):
-        """Return a recorder for each thread, the calling thread's own first."""
+    cdef list take_recorders(self, Recorder own):
+        """Return a recorder for each thread, the calling thread's own first, all with the brick."""
+        cdef ProfilerState profiler = self.profiler
         cdef Recorder recorder
         cdef int i
         held = [own]
+        own.lent += 1   # from here on a reset keeps the bricks that there are
         try:
+            self.brick_id = profiler.brick_id(self.name, self.dtype)
             for i in range(self.threads):
                 if i:
-                    held.append(self.profiler.take_recorder())
+                    recorder = profiler.take_recorder()
+                    recorder.lent += 1
+                    held.append(recorder)
                 recorder = held[i]
-                recorder.brick(self.brick_id, itemsize)
+                recorder.brick(self.brick_id, (<Brick> profiler.bricks[self.brick_id]).itemsize)
                 self.c[i] = recorder.c
-        except MemoryError:
-            self.profiler.idle += held[1:]
+        except BaseException:
+            profiler.idle += held[1:]
+            self.end_loan(held)
             raise
-        for recorder in held:
-            recorder.lent += 1
         for recorder in held[1:]:
             recorder.c.misuse = 0
             recorder.meet_thread(True)
             recorder.c.brick = recorder.c.bricks[self.brick_id]
         return held
+
+    cdef int end_loan(self, list held) except -1:
+        """Note that these recorders are not in use any more."""
+        for recorder in held:
+            (<Recorder> recorder).lent -= 1
+        return 0
 
     cdef uint64_t flops_of(self, int level) noexcept:
         """Return the flops of a level of this brick in all recorders, modulo 2**64."""
@@ -163,24 +172,30 @@ cdef class RecorderSet:
 
     cdef int close(self, bint failed) except -1:
         """Leave the brick and give the recorders back; raise what was done wrong with them."""
-        cdef ProfilerState profiler = self.profiler
         cdef Recorder recorder
-        cdef Brick brick
-        cdef uint64_t now
         if not self.held:
             return 0
         recorder = self.held[0]
-        brick = profiler.bricks[self.brick_id]
-        now = profiler.now()
         known = self.visit in recorder.entered
         if known and not recorder.is_of_this_thread():
             raise TileNestingError("recorders were taken on another thread")
-        busy = self.busy_ticks(brick.usage.resets)
         held, self.held = self.held, None
         self.close_handles()
-        for recorder in held:
-            recorder.lent -= 1
-        recorder = held[0]
+        try:
+            problems = self.give_back(held, known, failed)
+        finally:
+            self.end_loan(held)
+        if problems and not failed:
+            raise TileNestingError(f"brick {self.name!r}: {'; '.join(problems)}")
+        return 0
+
+    cdef list give_back(self, list held, bint known, bint failed):
+        """Leave the brick if its thread still is in it; return what was done wrong."""
+        cdef ProfilerState profiler = self.profiler
+        cdef Brick brick = profiler.bricks[self.brick_id]
+        cdef Recorder recorder = held[0]
+        cdef uint64_t now = profiler.now()
+        busy = self.busy_ticks(brick.usage.resets)
         problems = []
         if known:
             place = recorder.entered.index(self.visit)
@@ -201,9 +216,7 @@ cdef class RecorderSet:
             profiler.idle.append(recorder)
         if busy is not None and not problems and not failed:
             brick.usage.add_team(now - min(self.opened, now), busy)
-        if problems and not failed:
-            raise TileNestingError(f"brick {brick.name!r}: {'; '.join(problems)}")
-        return 0
+        return problems
 
     cdef int close_handles(self) except -1:
         """Make the handles useless: their recorders may soon be another thread's."""

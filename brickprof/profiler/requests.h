@@ -28,7 +28,7 @@ struct bp_request {
     const bp_brick *brick;                          /* of which a copy is wanted, and its level */
     int level;
     uint64_t seed;                                  /* that bp_recorder.random starts at */
-    bp_row_copy served, read;                       /* by the thread that records, and by others */
+    bp_row_copy served;
 };
 
 #define BP_REQUEST_BYTES sizeof(struct bp_request)
@@ -153,16 +153,16 @@ static inline int bp_withdraw(bp_request *request) {
     return 1;
 }
 
-/* Read a level of a brick as it is between two tiles; NULL if its thread does not end a tile that it
- * is about to add for half a second, as after a fork that left it behind. */
-static inline const bp_row_copy *bp_read_row(bp_recorder *r, const bp_brick *brick, int level) {
+/* Read a level of a brick as it is between two tiles; 0 if its thread does not end a tile that it is
+ * about to add for half a second, as after a fork that left it behind. */
+static inline int bp_read_row(bp_recorder *r, const bp_brick *brick, int level, bp_row_copy *to) {
     enum { SPINS = 16, TRIES = 5000 };
     const struct timespec pause = {0, 50000};       /* takes twice as long */
     bp_request *request = r->request;
     for (int i = 0; i < TRIES; i++) {
-        if (bp_try_copy(r, brick, level, &request->read)) {
+        if (bp_try_copy(r, brick, level, to)) {
             if (i > SPINS) bp_withdraw(request);
-            return &request->read;
+            return 1;
         }
         if (i < SPINS) continue;
         if (i == SPINS) {
@@ -173,7 +173,9 @@ static inline const bp_row_copy *bp_read_row(bp_recorder *r, const bp_brick *bri
         if (__atomic_load_n(&request->copy, __ATOMIC_ACQUIRE) == BP_COPY_DONE) break;
         nanosleep(&pause, NULL);
     }
-    return bp_withdraw(request) ? &request->served : NULL;
+    if (!bp_withdraw(request)) return 0;
+    memcpy(to, &request->served, sizeof *to);
+    return 1;
 }
 
 #endif

@@ -1,3 +1,4 @@
+# cython: boundscheck=True
 """What was recorded, read out: tiles, bricks, events and the Recording of all."""
 
 from datetime import datetime, timezone
@@ -7,9 +8,10 @@ from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
-from brickprof.tile cimport BP_CLOCK_MANUAL, BP_LEVELS, bp_ns
+from brickprof.tile cimport BP_CLOCK_MANUAL, BP_LEVELS, bp_event, bp_ns
 
 from brickprof._version import __version__
+from brickprof.core.errors import RecordingError
 from brickprof.core.levels import TileLevel
 from brickprof.machine import detect_machine
 from brickprof.machine.isas import default_isa
@@ -20,8 +22,29 @@ from brickprof.recording import (
 from brickprof.roofline import Roofs, load_roofs
 
 
+cdef object between_resets(ProfilerState profiler, object read):
+    """Read something again where another thread reset the profiler meanwhile, and renamed its bricks."""
+    cdef uint64_t resets
+    for _ in range(1000):
+        resets = profiler.resets
+        try:
+            found = read()
+        except (IndexError, KeyError):
+            if resets == profiler.resets:
+                raise
+            continue
+        if resets == profiler.resets:
+            return found
+    raise RecordingError("another thread resets the profiler over and over")
+
+
 cdef list tiles_of(ProfilerState profiler, int level):
     """Return a level's TileStats, one for each recorder and brick."""
+    return between_resets(profiler, lambda: rows_of(profiler, level))
+
+
+cdef list rows_of(ProfilerState profiler, int level):
+    """Return what `tiles_of` does, if it is not disturbed."""
     tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name)
              for recorder in profiler.recorders_made
              for number, brick in enumerate(profiler.bricks)]
@@ -97,16 +120,18 @@ cdef tuple brick_infos_of(ProfilerState profiler):
 cdef tuple events_of(ProfilerState profiler):
     """Return the events of all threads, by time since the first, and the number dropped."""
     cdef Recorder recorder
-    cdef uint64_t i, used, origin = UINT64_MAX
+    cdef bytes kept
+    cdef const bp_event *event
+    cdef uint64_t i, origin = UINT64_MAX
     events, dropped = [], 0
-    kept = [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
-    for recorder, used in kept:
-        for i in range(used):
-            origin = min(origin, recorder.c.events[i].start)
-    for recorder, used in kept:
+    copies = [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
+    for recorder, kept in copies:
+        for i in range(len(kept) // sizeof(bp_event)):
+            origin = min(origin, (<const bp_event *> <const char *> kept)[i].start)
+    for recorder, kept in copies:
         dropped += recorder.events_lost()
-        for i in range(used):
-            event = recorder.c.events[i]
+        for i in range(len(kept) // sizeof(bp_event)):
+            event = &(<const bp_event *> <const char *> kept)[i]
             events.append(TileEvent(
                 start_ns=bp_ns(recorder.c, event.start - origin),
                 stop_ns=bp_ns(recorder.c, event.stop - origin), thread=recorder.index,
@@ -148,35 +173,40 @@ cdef tuple stored_for(object machine, tuple infos):
     return roofs, tuple([found[kind] for kind in sorted(found) if found[kind] is not None])
 
 
-cdef object recording_of(ProfilerState profiler, object roofs):
-    """Return all that was recorded so far as a Recording."""
-    if roofs is not None and not isinstance(roofs, Roofs):
-        raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
+cdef dict parts_of(ProfilerState profiler):
+    """Return what a Recording holds of a profiler, by the names of its fields."""
     tiles = {}
     for level in range(BP_LEVELS):
-        for tile in tiles_of(profiler, level):
+        for tile in rows_of(profiler, level):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
-    infos = brick_infos_of(profiler)
-    machine = detect_machine()
-    more_roofs = ()
-    if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
-        roofs, more_roofs = stored_for(machine, infos)
     events, dropped = events_of(profiler)
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time
-    return Recording(
+    return dict(
         tiles=tuple([sum_tile_stats(tiles[name, level], level, name)
                      for name, level in sorted(tiles)]),
-        brick_infos=infos,
-        clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason,
-                        profiler.step_ns),
-        overhead=profiler.overhead_info or Overhead(),
-        machine=machine, roofs=roofs, more_roofs=more_roofs, sample_every=profiler.sample_every,
+        brick_infos=brick_infos_of(profiler),
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),
         brickless_threads=profiler.brickless_threads,
         steal_ns=0 if lost is None else lost.steal_ns(),
         throttled_ns=0 if lost is None else lost.throttled_ns(),
-        events=events, events_dropped=dropped,
+        events=events, events_dropped=dropped)
+
+
+cdef object recording_of(ProfilerState profiler, object roofs):
+    """Return all that was recorded so far as a Recording."""
+    if roofs is not None and not isinstance(roofs, Roofs):
+        raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
+    parts = between_resets(profiler, lambda: parts_of(profiler))
+    machine = detect_machine()
+    more_roofs = ()
+    if roofs is None and profiler.clock != BP_CLOCK_MANUAL:
+        roofs, more_roofs = stored_for(machine, parts["brick_infos"])
+    return Recording(
+        clock=ClockInfo(profiler.clock_name, profiler.ns_per_tick, profiler.clock_reason,
+                        profiler.step_ns),
+        overhead=profiler.overhead_info or Overhead(),
+        machine=machine, roofs=roofs, more_roofs=more_roofs, sample_every=profiler.sample_every,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        version=__version__)
+        version=__version__, **parts)

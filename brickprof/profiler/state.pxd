@@ -31,6 +31,7 @@ cdef class ProfilerState:
     cdef dict brick_ids             # by name and element type
     cdef dict usage_by_name, abandoned      # abandoned: reason -> tiles
     cdef set bricks_known           # names of all that were ever entered
+    cdef uint64_t resets
     cdef readonly object sample_every, events
     cdef object __weakref__
 
@@ -42,6 +43,7 @@ cdef class ProfilerState:
     cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
     cdef Py_ssize_t tiles_in_the_way(self) except -1
     cdef int forget_all(self) except -1
+    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name)
     cdef uint64_t now(self)
     cdef Py_ssize_t open_tiles(self) except -1
 

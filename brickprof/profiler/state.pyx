@@ -126,9 +126,11 @@ cdef class ProfilerState:
     cdef int enter_context(self, Recorder recorder, object context) except -1:
         """Let a recorder that is in no brick time tiles of a context, for the brick of that."""
         cdef BrickVisit visit = inherited_visit(self.id)
-        cdef uint32_t brick_id = 0 if visit is None else visit.brick_id
+        cdef uint32_t brick_id = 0
         if visit is not None:
             visit.join(recorder)
+            if not visit.ended:     # its number is known for as long
+                brick_id = visit.brick_id
         elif recorder.kept_context is None:
             self.brickless_threads += any([(<BrickUsage> usage).held
                                            for usage in self.usage_by_name.values()])
@@ -183,22 +185,37 @@ cdef class ProfilerState:
 
     cdef int forget_all(self) except -1:
         """Forget all tiles and calls, and the bricks too where no thread is in one."""
-        cdef Recorder recorder
         cdef uint64_t now = self.now()
-        in_use = any([(<Recorder> made).lent for made in self.recorders_made])
-        if not in_use:
-            self.bricks, self.brick_ids, self.usage_by_name = [], {}, {}
-            self.brick_id(DEFAULT_BRICK, "float32")
-        for recorder in self.recorders_made:
-            if not in_use:
-                recorder.c.brick = recorder.brick(0, 4)
-                recorder.context = NULL     # it looks for a brick at its next tile
-            recorder.forget()
+        usage = BrickUsage()
+        default = Brick(DEFAULT_BRICK, "float32", usage)
+        former = self.clear_recorders([default], {(DEFAULT_BRICK, "float32"): 0},
+                                      {DEFAULT_BRICK: usage})
+        del former
         for brick in self.bricks:
             (<Brick> brick).calls = 0
         for usage in self.usage_by_name.values():
             (<BrickUsage> usage).reset(now)
         return 0
+
+    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name):
+        """Clear the recorders, take other bricks where no thread is in one, and return the former.
+
+        Nothing in it makes or frees a Python object, so that no other thread comes in between.
+        """
+        cdef Recorder recorder
+        cdef bint in_use = False
+        former = self.bricks, self.brick_ids, self.usage_by_name
+        for recorder in self.recorders_made:
+            in_use = in_use or recorder.lent > 0
+        self.resets += 1
+        if not in_use:
+            self.bricks, self.brick_ids, self.usage_by_name = bricks, brick_ids, usage_by_name
+        for recorder in self.recorders_made:
+            if not in_use:
+                recorder.c.brick = recorder.brick(0, 4)
+                recorder.context = NULL     # it looks for a brick at its next tile
+            recorder.forget()
+        return former
 
     cdef uint64_t now(self):
         """Read the profiler's clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 from support.entry_points import MACRO, MICRO, MIDI, manual, pointer_of, tile_library
 
 import brickprof as bp
+from brickprof.core.errors import TileNestingError
 from brickprof.recording import Recording
 from brickprof.recording.tile_stats import TileStats
 
@@ -167,6 +169,38 @@ def test_gemm_beside_resets_and_snapshots() -> None:
         prof.recording().to_json()
         prof.reset_tile_stats()
     thread.join()
+    assert not failed
+
+
+def test_resets_and_snapshots_from_python_threads() -> None:
+    prof = bp.BrickProfiler(events=20)
+    prof.enable_tile_profiling()
+    failed: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(150):
+                with prof.brick(f"brick {turn % 7}"):
+                    bp.gemm(a, a, threads=2, profiler=prof)
+                if number == 0:
+                    with contextlib.suppress(TileNestingError):
+                        prof.reset_tile_stats()
+                for tile in prof.recording().tiles:
+                    assert sum(count for _, count in tile.histogram) == tile.timed
+        except BaseException as error:
+            failed.append(error)
+
+    a = np.ones((64, 64), np.float32)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert not failed
 
 

@@ -239,7 +239,7 @@ static inline void bp_slow_off(bp_recorder *r, uint32_t bits) {
  * sequence lock, as in H.-J. Boehm, Can seqlocks get along with programming language memory models?,
  * MSPC 2012, section 4. */
 BP_HOT void bp_begin(bp_recorder *r) {
-    BP_SET(r->version, r->version | 1);
+    BP_SET(r->version, BP_GET(r->version) | 1);
 #if defined(__SANITIZE_THREAD__)
     __atomic_fetch_add(&r->version, 0, __ATOMIC_ACQ_REL); /* it knows of no fences */
 #else
@@ -248,7 +248,7 @@ BP_HOT void bp_begin(bp_recorder *r) {
 }
 
 BP_HOT void bp_end(bp_recorder *r) {
-    __atomic_store_n(&r->version, (r->version | 1) + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&r->version, (BP_GET(r->version) | 1) + 1, __ATOMIC_RELEASE);
 }
 
 /* Count a tile in its row's window and tell whether it is the one to time. */
