@@ -7,6 +7,11 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 
 
+cdef tuple shape_of(cnp.ndarray array)
+cdef tuple strides_of(cnp.ndarray array)
+cdef cnp.ndarray plain(cnp.ndarray array, str name)
+cdef object keep_memory(cnp.ndarray array)
+cdef cnp.ndarray private_view(cnp.ndarray array, list kept)
 cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dims,
                                unsigned accepted)
 cdef cnp.ndarray as_output(object out, cnp.ndarray like, int dims, const cnp.npy_intp *shape)
@@ -47,7 +52,9 @@ cdef inline cnp.ndarray as_input(object array, str name, int min_dims, int max_d
                                  unsigned accepted):
     """Return an array of the right rank and of one of the accepted dtypes.
 
-    An array of odd strides or foreign byte order is copied; any other is used where it is.
+    An array of odd strides or foreign byte order is copied; any other is used where it is. What is
+    returned is no subclass, whose attributes could say anything; but nothing here stays true
+    through the next call of Python code, which may reshape it.
     """
     if type(array) is cnp.ndarray and is_accepted(<cnp.ndarray> array, accepted) and (
             min_dims <= cnp.PyArray_NDIM(<cnp.ndarray> array) <= max_dims) and (

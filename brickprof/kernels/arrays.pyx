@@ -3,11 +3,27 @@
 import numpy as np
 
 cimport numpy as cnp
+from cpython.weakref cimport PyWeakref_NewRef
 from libc.stdint cimport uintptr_t
 
 from brickprof.kernels.runtime.runtime cimport dtype_names
 
 cnp.import_array()
+
+
+cdef tuple shape_of(cnp.ndarray array):
+    """Return the shape, for a message; a subclass may say another."""
+    cdef int axis
+    return tuple([cnp.PyArray_DIM(array, axis) for axis in range(cnp.PyArray_NDIM(array))])
+
+
+cdef cnp.ndarray plain(cnp.ndarray array, str name):
+    """Return an array without what a subclass makes of it; refuse a mask, which would be ignored."""
+    if type(array) is cnp.ndarray:
+        return array
+    if issubclass(type(array), np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array: fill or compress it")
+    return np.asarray(array)
 
 
 cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dims,
@@ -16,7 +32,7 @@ cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dim
     cdef cnp.ndarray result
     cdef int dims
     if isinstance(array, cnp.ndarray):
-        result = array
+        result = plain(array, name)
     else:
         try:
             result = np.asarray(array)
@@ -25,7 +41,7 @@ cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dim
     dims = cnp.PyArray_NDIM(result)
     if not min_dims <= dims <= max_dims:
         wanted = f"{min_dims}-D" if min_dims == max_dims else f"{min_dims}-D or {max_dims}-D"
-        raise ValueError(f"{name} must be {wanted}, got shape {np.shape(result)}")
+        raise ValueError(f"{name} must be {wanted}, got shape {shape_of(result)}")
     if not is_accepted(result, accepted):
         raise TypeError(f"{name} must be {dtype_names(accepted)}, got dtype {result.dtype}")
     if not is_regular(result):
@@ -33,27 +49,63 @@ cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dim
     return result
 
 
+cdef object keep_memory(cnp.ndarray array):
+    """Return what keeps the memory of an array where it is.
+
+    NumPy resizes no array that a weak reference is made to, not even with ``refcheck=False``.
+    """
+    cdef object owner = array
+    while not cnp.PyArray_CHKFLAGS(<cnp.ndarray> owner, cnp.NPY_ARRAY_OWNDATA):
+        base = cnp.PyArray_BASE(<cnp.ndarray> owner)
+        if base == NULL or not cnp.PyArray_Check(<object> base):
+            break
+        owner = <object> base
+    return PyWeakref_NewRef(owner, None), owner
+
+
+cdef cnp.ndarray private_view(cnp.ndarray array, list kept):
+    """Return a view that nobody else can reshape, of memory that stays while `kept` does."""
+    kept.append(keep_memory(array))
+    return array[...]
+
+
 cdef tuple strides_of(cnp.ndarray array):
     """Return the strides in bytes, for a message."""
     return tuple([array.strides[axis] for axis in range(array.ndim)])
 
 
-cdef bint overlaps_itself(cnp.ndarray array):
-    """Tell whether elements may share memory, as in an array made by broadcasting."""
+cdef bint share_memory(object one, object other) except -1:
+    """Tell whether two arrays share an element; True where that takes too long to find out."""
+    try:
+        return np.shares_memory(one, other, max_work=100_000)
+    except (np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError):
+        return True
+
+
+cdef bint overlaps_itself(cnp.ndarray array) except -1:
+    """Tell whether elements share memory, as in an array made by broadcasting."""
+    cdef int axis, dims = cnp.PyArray_NDIM(array)
     if cnp.PyArray_SIZE(array) == 0:
         return False
     extent = cnp.PyArray_ITEMSIZE(array)
-    for stride, size in sorted(
-            [(abs(array.strides[axis]), array.shape[axis]) for axis in range(array.ndim)]):
+    for stride, size in sorted([(abs(array.strides[axis]), array.shape[axis])
+                                for axis in range(dims)]):
         if size > 1:
             if stride < extent:
-                return True
-            extent = stride * (size - 1) + extent
+                break
+            extent += stride * (size - 1)
+    else:
+        return False
+    # Where two elements that differ first in an axis share memory, so do such of its first index.
+    for axis in range(dims):
+        first = (0,) * axis
+        if share_memory(array[(*first, slice(1))], array[(*first, slice(1, None))]):
+            return True
     return False
 
 
 cdef cnp.ndarray as_output(object out, cnp.ndarray like, int dims, const cnp.npy_intp *shape):
-    """Return `out` once it is fit to be written, or a new C-contiguous array for None."""
+    """Return `out`, as a plain array, once it is fit to be written; a new one for None."""
     cdef cnp.ndarray result
     cdef bint same
     cdef int axis
@@ -61,14 +113,14 @@ cdef cnp.ndarray as_output(object out, cnp.ndarray like, int dims, const cnp.npy
         return cnp.PyArray_EMPTY(dims, <cnp.npy_intp *> shape, cnp.PyArray_TYPE(like), 0)
     if not isinstance(out, cnp.ndarray):
         raise TypeError(f"out must be a numpy array or None, got {type(out).__name__}")
-    result = out
+    result = plain(out, "out")
     same = cnp.PyArray_NDIM(result) == dims
     if same:
         for axis in range(dims):
             same = same and cnp.PyArray_DIM(result, axis) == shape[axis]
     if not same:
         wanted = tuple([shape[axis] for axis in range(dims)])
-        raise ValueError(f"out must have shape {wanted}, got {np.shape(result)}")
+        raise ValueError(f"out must have shape {wanted}, got {shape_of(result)}")
     if cnp.PyArray_TYPE(result) != cnp.PyArray_TYPE(like) or not cnp.PyArray_ISNOTSWAPPED(result):
         raise TypeError(f"out must be {like.dtype.newbyteorder('=')}, got dtype {result.dtype}")
     if not cnp.PyArray_ISWRITEABLE(result):
@@ -104,10 +156,6 @@ cdef int check_overlap(cnp.ndarray out, cnp.ndarray array, str name) except -1:
     bounds(array, &low, &high)
     if out_low >= high or low >= out_high:
         return 0
-    try:
-        shared = np.shares_memory(out, array, max_work=100_000)
-    except (np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError):
-        shared = True
-    if shared:
+    if share_memory(out, array):
         raise ValueError(f"out must not overlap {name}")
     return 0

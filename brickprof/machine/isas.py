@@ -70,7 +70,7 @@ def checked_isa_name(value: object) -> str:
         raise TypeError(wanted)
     if not value:
         raise ValueError(wanted)
-    return str(value)
+    return str.__str__(value)  # of a subclass: an exact one, which is equal to nothing else
 
 
 def checked_isa(value: object, supported: tuple[str, ...]) -> str:

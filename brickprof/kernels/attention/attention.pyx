@@ -1,33 +1,46 @@
 """Attention as it is called from Python: arguments, tiling, result."""
 
-import numpy as np
-
 cimport numpy as cnp
 
-from brickprof.kernels.arrays cimport as_input, as_output, check_overlap
+from brickprof.kernels.arrays cimport (
+    as_input, as_output, check_overlap, is_accepted, keep_memory, shape_of,
+)
 from brickprof.kernels.attention.geometry cimport (
-    attention_geometry, attention_scale, attention_set_isa,
+    attention_factor, attention_geometry, attention_scale, attention_set_isa,
 )
 from brickprof.kernels.attention.loops cimport attention_run
 from brickprof.kernels.attention.plan cimport attention_tile
 from brickprof.kernels.attention.shape cimport attention_job
 from brickprof.kernels.runtime.runtime cimport (
-    BP_FLOAT32, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
+    BP_FLOAT32, bp_isa, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
+cnp.import_array()
+
 cdef enum:
     FLOAT32 = 1 << BP_FLOAT32
+    MIN_WORK_TO_KEEP = 1 << 21                      # multiply-adds beside which that costs nothing
+
+cdef str CHANGED = "q, k, v and out must not be changed while attention takes its arguments"
 
 
-cdef int attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v) except -1:
-    """Check that shapes agree."""
-    cdef int dims = q.ndim
-    for array, name in ((k, "k"), (v, "v")):
-        if array.ndim != dims:
-            raise ValueError(f"{name} must be {dims}-D as q is, got shape {np.shape(array)}")
-    if np.shape(v) != np.shape(k):
-        raise ValueError(f"v must have k's shape {np.shape(k)}, got {np.shape(v)}")
+cdef int attention_check_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v) except -1:
+    """Check that arrays are still of the right rank and dtype, and that their shapes agree.
+
+    What was asked for the later ones may have reshaped the earlier ones.
+    """
+    cdef int dims = cnp.PyArray_NDIM(q), axis
+    if not 3 <= dims <= 4 or not (
+            is_accepted(q, FLOAT32) and is_accepted(k, FLOAT32) and is_accepted(v, FLOAT32)):
+        raise ValueError(CHANGED)
+    if cnp.PyArray_NDIM(k) != dims:
+        raise ValueError(f"k must be {dims}-D as q is, got shape {shape_of(k)}")
+    if cnp.PyArray_NDIM(v) != dims:
+        raise ValueError(f"v must be {dims}-D as q is, got shape {shape_of(v)}")
+    for axis in range(dims):
+        if cnp.PyArray_DIM(v, axis) != cnp.PyArray_DIM(k, axis):
+            raise ValueError(f"v must have k's shape {shape_of(k)}, got {shape_of(v)}")
     if q.shape[dims - 1] != k.shape[dims - 1]:
         raise ValueError(f"k must have q's dim {q.shape[dims - 1]}, got {k.shape[dims - 1]}")
     if dims == 4 and q.shape[0] != k.shape[0]:
@@ -41,6 +54,40 @@ cdef int attention_shapes(cnp.ndarray q, cnp.ndarray k, cnp.ndarray v) except -1
     return 0
 
 
+cdef bint have_one_shape(cnp.ndarray one, cnp.ndarray other) noexcept:
+    """Tell whether two arrays have the same shape."""
+    cdef int axis
+    if cnp.PyArray_NDIM(one) != cnp.PyArray_NDIM(other):
+        return False
+    for axis in range(cnp.PyArray_NDIM(one)):
+        if cnp.PyArray_DIM(one, axis) != cnp.PyArray_DIM(other, axis):
+            return False
+    return True
+
+
+cdef int attention_check_unchanged(const attention_job *job, cnp.ndarray q, cnp.ndarray k,
+                                   cnp.ndarray v, cnp.ndarray target, bint causal,
+                                   bint join) except -1:
+    """Raise if an array is elsewhere, or of another shape, than when the job was filled in."""
+    cdef attention_job now
+    cdef int axis
+    cdef bint same
+    attention_check_shapes(q, k, v)
+    now.micro = job.micro
+    attention_geometry(&now, q, k, v, causal, join)
+    same = (have_one_shape(q, target) and is_accepted(target, FLOAT32)
+            and cnp.PyArray_IS_C_CONTIGUOUS(target) and job.out == cnp.PyArray_DATA(target)
+            and now.q == job.q and now.k == job.k and now.v == job.v
+            and now.batches == job.batches and now.heads == job.heads and now.group == job.group
+            and now.rows == job.rows and now.keys == job.keys and now.dim == job.dim)
+    for axis in range(4):
+        same = (same and now.q_step[axis] == job.q_step[axis]
+                and now.k_step[axis] == job.k_step[axis] and now.v_step[axis] == job.v_step[axis])
+    if not same:
+        raise ValueError(CHANGED)
+    return 0
+
+
 def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profiler=None,
               plan=None, isa=None):
     """Scaled dot-product attention, ``softmax(scale * q @ k.T) @ v`` for each head.
@@ -51,7 +98,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     Parameters
     ----------
     q : array_like, shape (heads, rows, dim) or (batch, heads, rows, dim)
-        float32 queries, of any strides.
+        float32 queries, of any strides; no masked array.
     k, v : array_like, shape (key heads, keys, dim) or (batch, key heads, keys, dim)
         float32 keys and values. Fewer heads than `q` has are shared by groups of its heads.
     causal : bool
@@ -79,7 +126,8 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type, rank, shape or range; nothing is written then.
+        If an argument is of the wrong type, rank, shape or range, or what Python code the arguments
+        run changes an array; nothing is written then.
     TileNestingError
         If a tile finer than Macro is open on this thread.
     MemoryError, RuntimeError
@@ -91,43 +139,51 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     softmax", 2018; the blocking that of T. Dao, "FlashAttention-2", 2023.
     """
     cdef attention_job job
+    cdef const bp_isa *chosen = isa_of(isa)
+    cdef int count = checked_threads(threads)
+    cdef bint hides = bool(causal), join = plan is None or getattr(plan, "rows", 1) != 1
+    cdef object factor = attention_factor(scale)
     cdef cnp.ndarray queries = as_input(q, "q", 3, 4, FLOAT32)
     cdef cnp.ndarray keys = as_input(k, "k", 3, 4, FLOAT32)
     cdef cnp.ndarray values = as_input(v, "v", 3, 4, FLOAT32)
     cdef cnp.ndarray result, target
-    cdef RecorderSet recorders
+    cdef RecorderSet recorders = None
     cdef bp_pool *pool
-    attention_shapes(queries, keys, values)
-    result = as_output(out, queries, cnp.PyArray_NDIM(queries), cnp.PyArray_DIMS(queries))
+    cdef object kept = None
+    attention_check_shapes(queries, keys, values)
+    result = target = as_output(out, queries, cnp.PyArray_NDIM(queries), cnp.PyArray_DIMS(queries))
     if out is not None:
         check_overlap(result, queries, "q")
         check_overlap(result, keys, "k")
         check_overlap(result, values, "v")
-    attention_set_isa(&job, isa_of(isa))
-    attention_geometry(&job, queries, keys, values, bool(causal),
-                       plan is None or getattr(plan, "rows", 1) != 1)
-    attention_scale(&job, scale)
-    attention_tile(&job, plan, checked_threads(threads))
-    target = result
+        attention_check_shapes(queries, keys, values)
+    attention_set_isa(&job, chosen)
+    attention_geometry(&job, queries, keys, values, hides, join)
+    attention_scale(&job, factor)
+    attention_tile(&job, plan, count)
     if not cnp.PyArray_IS_C_CONTIGUOUS(result):
-        target = np.empty(np.shape(result), np.float32)
+        target = cnp.PyArray_EMPTY(
+            cnp.PyArray_NDIM(queries), cnp.PyArray_DIMS(queries), cnp.NPY_FLOAT32, 0)
     job.out = <float *> cnp.PyArray_DATA(target)
     pool = take_pool(job.threads)
-    failed, recorders = True, None
+    failed = True
     try:
         recorders = open_recorders(profiler, "attention", job.threads, "float32", job.isa,
                                    plan)
         job.recorders = NULL if recorders is None else recorders.c
-        if cnp.PyArray_SIZE(result) == 0 or job.keys == 0:
+        if <double> job.heads * job.rows * job.keys * job.dim >= MIN_WORK_TO_KEEP:
+            kept = [keep_memory(array) for array in (queries, keys, values, target)]
+        attention_check_unchanged(&job, queries, keys, values, target, hides, join)
+        if cnp.PyArray_SIZE(target) == 0 or job.keys == 0:
             target[...] = 0
         else:
             with nogil:
                 attention_run(&job, pool)
         if target is not result:
-            result[...] = target
+            cnp.PyArray_CopyInto(result, target)
         failed = False
     finally:
         give_pool(pool)
         if recorders is not None:
             recorders.close(failed)
-    return result
+    return result if out is None else out

@@ -9,4 +9,5 @@ from brickprof.kernels.runtime.runtime cimport bp_isa
 cdef int attention_set_isa(attention_job *job, const bp_isa *isa) except -1
 cdef int attention_geometry(attention_job *job, cnp.ndarray q, cnp.ndarray k, cnp.ndarray v,
                             bint causal, bint join) except -1
-cdef int attention_scale(attention_job *job, object scale) except -1
+cdef object attention_factor(object scale)
+cdef int attention_scale(attention_job *job, object given) except -1

@@ -165,6 +165,9 @@ cdef inline void attention_queries(const attention_job *job, const attention_are
         row += high
     if job.negative:
         job.isa.negate(arena.q, rows * job.dim)
+    if job.halved:
+        for i in range(rows * job.dim):
+            arena.q[i] *= 0.5
 
 
 cdef inline void attention_block_values(const attention_job *job, const attention_arena *arena,

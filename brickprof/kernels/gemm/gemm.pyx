@@ -1,10 +1,10 @@
 """GEMM as it is called from Python: arguments, tiling, result."""
 
-import numpy as np
-
 cimport numpy as cnp
 
-from brickprof.kernels.arrays cimport as_input, as_output, check_overlap, dtype_of, step
+from brickprof.kernels.arrays cimport (
+    as_input, as_output, check_overlap, dtype_of, keep_memory, shape_of, step,
+)
 from brickprof.kernels.gemm.loops cimport gemm_run
 from brickprof.kernels.gemm.packed cimport PackedMatrix
 from brickprof.kernels.gemm.plan cimport gemm_machine_blocks, gemm_take_plan
@@ -15,30 +15,25 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
+cnp.import_array()
 
-cdef object gemm_right(object b, cnp.ndarray left, const bp_isa *isa):
-    """Check the right side of a product against the left."""
+cdef enum:
+    MIN_WORK_TO_KEEP = 1 << 21                      # multiply-adds beside which that costs nothing
+
+
+cdef object gemm_right(object b, int dtype, const bp_isa *isa):
+    """Check the right side of a product against the left one's dtype."""
     cdef PackedMatrix packed
-    cdef cnp.ndarray array
-    cdef Py_ssize_t rows
-    cdef int dtype = dtype_of(left)
-    if isinstance(b, PackedMatrix):
-        packed = b
-        if packed.dtype_number != dtype:
-            raise TypeError(f"b must be packed from a's dtype {left.dtype}, got {packed.dtype}")
-        if packed.packed_for != isa:
-            raise ValueError(
-                f"b must be packed for the instruction set that is used, {isa.name.decode()}, "
-                f"got {packed.isa}")
-        rows = packed.k
-    else:
-        b = array = as_input(b, "b", 2, 2, 1u << dtype)
-        rows = cnp.PyArray_DIM(array, 0)
-    if cnp.PyArray_DIM(left, 1) != rows:
-        raise ValueError(
-            f"b must have as many rows as a has columns, got shapes "
-            f"{np.shape(left)} and {b.shape}")
-    return b
+    if not isinstance(b, PackedMatrix):
+        return as_input(b, "b", 2, 2, 1u << dtype)
+    packed = b
+    if packed.dtype_number != dtype:
+        raise TypeError(
+            f"b must be packed from a's dtype {dtype_name(dtype)}, got {packed.dtype}")
+    if packed.packed_for != isa:
+        raise ValueError(f"b must be packed for the instruction set that is used, "
+                         f"{isa.name.decode()}, got {packed.isa}")
+    return packed
 
 
 cdef cnp.ndarray gemm_output(object out, cnp.ndarray left, object b):
@@ -56,6 +51,34 @@ cdef cnp.ndarray gemm_output(object out, cnp.ndarray left, object b):
         if not isinstance(b, PackedMatrix):
             check_overlap(result, b, "b")
     return result
+
+
+cdef inline bint is_matrix(cnp.ndarray array, int dtype) noexcept:
+    """Tell whether an array is of two axes and a dtype, whatever it was when it was checked."""
+    return cnp.PyArray_NDIM(array) == 2 and dtype_of(array) == dtype
+
+
+cdef int gemm_check_shapes(cnp.ndarray left, object b, cnp.ndarray target, int dtype) except -1:
+    """Raise unless the arrays that were checked, one after the other, fit each other now.
+
+    What was asked for the later ones may have reshaped the earlier ones.
+    """
+    cdef bint packed = isinstance(b, PackedMatrix)
+    cdef Py_ssize_t rows, columns
+    if not is_matrix(left, dtype) or not (packed or is_matrix(b, dtype)) or (
+            target is not None and not is_matrix(target, dtype)):
+        raise ValueError("a, b and out must not be changed while gemm takes its arguments")
+    rows = (<PackedMatrix> b).k if packed else cnp.PyArray_DIM(<cnp.ndarray> b, 0)
+    if cnp.PyArray_DIM(left, 1) != rows:
+        raise ValueError(f"b must have as many rows as a has columns, got shapes {shape_of(left)} "
+                         f"and {b.shape if packed else shape_of(b)}")
+    if target is None:
+        return 0
+    columns = (<PackedMatrix> b).n if packed else cnp.PyArray_DIM(<cnp.ndarray> b, 1)
+    if cnp.PyArray_DIM(target, 0) != cnp.PyArray_DIM(left, 0) or (
+            cnp.PyArray_DIM(target, 1) != columns):
+        raise ValueError("a, b and out must not be changed while gemm takes its arguments")
+    return 0
 
 
 cdef inline void gemm_transpose(gemm_job *job) noexcept nogil:
@@ -102,9 +125,23 @@ cdef int gemm_geometry(gemm_job *job, cnp.ndarray left, object b, cnp.ndarray ta
     return True
 
 
+cdef int gemm_check_unchanged(const gemm_job *job, cnp.ndarray left, object b, cnp.ndarray target,
+                              int dtype, bint keep_sides) except -1:
+    """Raise if an array is elsewhere, or of another shape, than when the job was filled in."""
+    cdef gemm_job now
+    gemm_check_shapes(left, b, target, dtype)
+    if not gemm_geometry(&now, left, b, target, keep_sides) or (
+            now.a != job.a or now.b != job.b or now.c != job.c
+            or now.m != job.m or now.n != job.n or now.k != job.k
+            or now.a_row != job.a_row or now.a_col != job.a_col
+            or now.b_row != job.b_row or now.b_col != job.b_col or now.c_row != job.c_row):
+        raise ValueError("a, b and out must not be changed while gemm takes its arguments")
+    return 0
+
+
 cdef int gemm_tile(gemm_job *job, object right, object plan, const bp_isa *isa, int dtype,
                    int threads) except -1:
-    """Tile a product for this machine, or as a plan says."""
+    """Tile a product in the blocks for this machine, which it has, or as a plan says."""
     cdef Py_ssize_t depth = max((<PackedMatrix> right).kc, 1) if job.prepacked else 0
     if plan is not None:
         gemm_take_plan(job, plan, isa, dtype)
@@ -112,16 +149,27 @@ cdef int gemm_tile(gemm_job *job, object right, object plan, const bp_isa *isa, 
             raise ValueError(
                 f"plan must have the depth that b was packed in, {depth}, got {plan.kc}")
         return 0
-    gemm_machine_blocks(isa, dtype, &job.blocks)
     if job.prepacked:
         job.blocks.kc = depth
     gemm_shape(job, threads)
     return 0
 
 
-cdef int gemm_compute(gemm_job *job, bp_pool *pool) except -1:
-    """Run a product, without the GIL where it takes longer than letting go of it."""
-    if <double> job.m * job.n * job.k < 1 << 15:
+cdef int gemm_compute(gemm_job *job, bp_pool *pool, cnp.ndarray left, object right,
+                      cnp.ndarray target, int dtype, bint has_plan, bint recheck) except -1:
+    """Run a product, without the GIL where it takes longer than letting go of it.
+
+    `recheck` the arrays where Python code ran since the job was filled in.
+    """
+    cdef double work = <double> job.m * job.n * job.k
+    cdef object kept = None
+    if work == 0:
+        return 0
+    if work >= MIN_WORK_TO_KEEP:
+        kept = keep_memory(left), job.prepacked or keep_memory(right), keep_memory(target)
+    if recheck or kept is not None:
+        gemm_check_unchanged(job, left, right, target, dtype, has_plan)
+    if work < 1 << 15:
         gemm_run(job, pool)
     else:
         with nogil:
@@ -130,7 +178,8 @@ cdef int gemm_compute(gemm_job *job, bp_pool *pool) except -1:
 
 
 cdef int gemm_profiled(gemm_job *job, bp_pool *pool, object profiler, const bp_isa *isa,
-                       int dtype, object plan) except -1:
+                       int dtype, object plan, cnp.ndarray left, object right,
+                       cnp.ndarray target) except -1:
     """Run a product in a brick of a profiler that is on."""
     # Dot products hold less than they are planned to: L2 feeds their Micro tiles.
     cdef object holds = plan if job.kind == TILES else None
@@ -139,8 +188,7 @@ cdef int gemm_profiled(gemm_job *job, bp_pool *pool, object profiler, const bp_i
     job.recorders = NULL if recorders is None else recorders.c
     failed = True
     try:
-        if job.m and job.n and job.k:
-            gemm_compute(job, pool)
+        gemm_compute(job, pool, left, right, target, dtype, plan is not None, True)
         failed = False
     finally:
         if recorders is not None:
@@ -154,7 +202,7 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     Parameters
     ----------
     a : array_like, shape (m, k)
-        float32 or float64, of any strides.
+        float32 or float64, of any strides; no masked array.
     b : array_like, shape (k, n), or PackedMatrix
         Of the same dtype; `pack` prepares one that is used many times.
     out : ndarray, shape (m, n), optional
@@ -177,8 +225,9 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type, rank, shape or range, or a plan was made for arrays
-        that lie otherwise or another depth than that of a packed `b`; nothing is written then.
+        If an argument is of the wrong type, rank, shape or range, a plan was made for arrays that
+        lie otherwise or another depth than that of a packed `b`, or what Python code the arguments
+        run changes an array; nothing is written then.
     TileNestingError
         If a tile finer than Macro is open on this thread.
     MemoryError, RuntimeError
@@ -190,29 +239,35 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     multiplication", ACM TOMS 34(3), 2008.
     """
     cdef gemm_job job
+    cdef const bp_isa *chosen = isa_of(isa)
+    cdef int count = checked_threads(threads)
     cdef cnp.ndarray left = as_input(a, "a", 2, 2, kernel_dtypes)
     cdef int dtype = dtype_of(left)
-    cdef const bp_isa *chosen = isa_of(isa)
-    cdef object right = gemm_right(b, left, chosen)
-    cdef cnp.ndarray result = gemm_output(out, left, right), target = result
-    cdef int count = checked_threads(threads)
+    cdef object right = gemm_right(b, dtype, chosen)
+    cdef cnp.ndarray result, target
     cdef bp_pool *pool
     job.micro = chosen.micro[dtype]
+    gemm_machine_blocks(chosen, dtype, &job.blocks)
+    gemm_check_shapes(left, right, None, dtype)
+    result = target = gemm_output(out, left, right)
+    if out is not None:
+        gemm_check_shapes(left, right, target, dtype)
     if not gemm_geometry(&job, left, right, target, plan is not None):
-        target = np.empty(np.shape(result), result.dtype)
+        target = cnp.PyArray_EMPTY(2, cnp.PyArray_DIMS(result), cnp.PyArray_TYPE(result), 0)
         gemm_geometry(&job, left, right, target, plan is not None)
     gemm_tile(&job, right, plan, chosen, dtype, count)
     pool = take_pool(job.threads)
     job.recorders = NULL
     try:
         if profiler is not None:
-            gemm_profiled(&job, pool, profiler, chosen, dtype, plan)
-        elif job.m and job.n and job.k:
-            gemm_compute(&job, pool)
+            gemm_profiled(&job, pool, profiler, chosen, dtype, plan, left, right, target)
+        else:
+            gemm_compute(&job, pool, left, right, target, dtype, plan is not None,
+                         plan is not None)
         if job.k == 0:
             target[...] = 0
         if target is not result:
-            result[...] = target
+            cnp.PyArray_CopyInto(result, target)
     finally:
         give_pool(pool)
-    return result
+    return result if out is None else out

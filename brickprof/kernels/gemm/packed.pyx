@@ -4,7 +4,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from brickprof.kernels.arrays cimport as_input, dtype_of, step
+from brickprof.kernels.arrays cimport as_input, dtype_of, private_view, step
 from brickprof.kernels.gemm.plan cimport gemm_machine_blocks
 from brickprof.kernels.gemm.shape cimport gemm_block_sizes
 from brickprof.kernels.partition cimport balanced, ceil_div, round_up
@@ -101,8 +101,10 @@ def pack(b, isa=None):
     MemoryError
         If there is no memory for the copy.
     """
-    cdef cnp.ndarray array = as_input(b, "b", 2, 2, kernel_dtypes)
     cdef const bp_isa *chosen = isa_of(isa)
+    cdef list kept = []
+    cdef cnp.ndarray array = as_input(
+        private_view(as_input(b, "b", 2, 2, kernel_dtypes), kept), "b", 2, 2, kernel_dtypes)
     cdef int dtype = dtype_of(array)
     cdef const bp_micro_kernels *micro = chosen.micro[dtype]
     cdef PackedMatrix packed = PackedMatrix.__new__(PackedMatrix)

@@ -1,11 +1,12 @@
 """What a parallel region asks of the arrays that it keeps."""
 
-import numpy as np
-
 cimport numpy as cnp
 
-from brickprof.kernels.arrays cimport as_input, as_output, check_overlap, step
-from brickprof.kernels.runtime.runtime cimport BP_FLOAT32
+from brickprof.kernels.arrays cimport (
+    as_output, check_overlap, is_accepted, is_regular, plain, private_view, shape_of, step,
+    strides_of,
+)
+from brickprof.kernels.runtime.runtime cimport BP_FLOAT32, dtype_names
 
 cnp.import_array()
 
@@ -13,37 +14,41 @@ cdef enum:
     FLOAT32 = 1 << BP_FLOAT32
 
 
-cdef cnp.ndarray region_array(object given, str name, int dims, bint written):
-    """Return an array that a region may keep: float32, its rows contiguous, used where it is."""
+cdef cnp.ndarray region_array(object given, str name, int dims, bint written, list kept):
+    """Return a view that a region may keep: float32, its rows contiguous, its memory in `kept`."""
     cdef cnp.ndarray array
-    if not isinstance(given, np.ndarray):
+    if not isinstance(given, cnp.ndarray):
         raise TypeError(f"{name} must be a numpy array, got {type(given).__name__}")
-    array = as_input(given, name, dims, dims, FLOAT32)
-    if array is not given:
+    array = private_view(plain(given, name), kept)
+    if cnp.PyArray_NDIM(array) != dims:
+        raise ValueError(f"{name} must be {dims}-D, got shape {shape_of(array)}")
+    if not is_accepted(array, FLOAT32):
+        raise TypeError(f"{name} must be {dtype_names(FLOAT32)}, got dtype {array.dtype}")
+    if not is_regular(array):
         raise ValueError(f"{name} must be aligned, native, its strides whole elements")
     if cnp.PyArray_DIM(array, dims - 1) > 1 and step(array, dims - 1) != 1:
         raise ValueError(f"{name} must have contiguous elements along its last axis, got strides "
-                         f"{given.strides}")
+                         f"{strides_of(array)}")
     if written:
         as_output(array, array, dims, cnp.PyArray_DIMS(array))
     return array
 
 
-cdef cnp.ndarray region_shaped(object given, str name, tuple shape, bint written):
+cdef cnp.ndarray region_shaped(object given, str name, tuple shape, bint written, list kept):
     """Return a contiguous array of one shape."""
-    cdef cnp.ndarray array = region_array(given, name, len(shape), written)
-    if np.shape(array) != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {np.shape(array)}")
+    cdef cnp.ndarray array = region_array(given, name, len(shape), written, kept)
+    if shape_of(array) != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {shape_of(array)}")
     if not cnp.PyArray_IS_C_CONTIGUOUS(array):
-        raise ValueError(f"{name} must be contiguous, got strides {given.strides}")
+        raise ValueError(f"{name} must be contiguous, got strides {strides_of(array)}")
     return array
 
 
 cdef cnp.ndarray region_cache(object given, str name, Py_ssize_t heads, Py_ssize_t dim,
-                              Py_ssize_t context):
+                              Py_ssize_t context, list kept):
     """Return an array of all positions' keys or values; -1 where a size is open."""
-    cdef cnp.ndarray array = region_array(given, name, 3, True)
-    cdef tuple shape = np.shape(array)
+    cdef cnp.ndarray array = region_array(given, name, 3, True, kept)
+    cdef tuple shape = shape_of(array)
     wanted = (shape[0] if heads < 0 else heads, shape[1] if context < 0 else context, dim)
     if shape != wanted:
         raise ValueError(f"{name} must have shape {wanted}, got {shape}")

@@ -10,10 +10,10 @@ from libc.string cimport memset
 from posix.types cimport pid_t
 from posix.unistd cimport getpid
 
-from brickprof.kernels.arrays cimport check_overlap, step
+from brickprof.kernels.arrays cimport check_overlap, shape_of, step
 from brickprof.kernels.attention.arena cimport attention_arena, attention_lay_out
 from brickprof.kernels.attention.geometry cimport (
-    attention_geometry, attention_scale, attention_set_isa,
+    attention_factor, attention_geometry, attention_scale, attention_set_isa,
 )
 from brickprof.kernels.attention.plan cimport attention_machine_blocks
 from brickprof.kernels.attention.shape cimport attention_job, attention_shape
@@ -37,6 +37,20 @@ from brickprof.profiler.recorder_set cimport RecorderSet
 from brickprof.core.checks import checked_integer
 
 cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
+
+
+cdef double checked_eps(object eps) except -1:
+    """Return what is added to a mean of squares."""
+    cdef double added
+    if not isinstance(eps, (int, float, np.floating)):
+        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+    try:
+        added = eps
+    except OverflowError:
+        added = INFINITY
+    if not added >= 0 or not <float> added < INFINITY:
+        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+    return added
 
 
 cdef class ParallelRegion:
@@ -81,15 +95,19 @@ cdef class ParallelRegion:
     def __init__(self, threads=None, isa=None, name="region"):
         cdef int wanted = 0 if threads is None else checked_threads(threads)
         cdef const bp_isa *chosen = isa_of(isa)
+        cdef gemm_block_sizes blocks
+        cdef list kept
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {name!r}")
+        name = str.__str__(name)                    # of a subclass: an exact one
+        gemm_machine_blocks(chosen, BP_FLOAT32, &blocks)
         if self.runner == getpid():
             raise RuntimeError("the region is running on another thread")
-        gemm_machine_blocks(chosen, BP_FLOAT32, &self.blocks)
-        self.threads, self.isa, self.name = wanted, chosen, name
+        # What ends with the arrays of earlier operations may run code, so they go last.
+        kept, self.kept = self.kept, []
+        self.threads, self.isa, self.name, self.blocks = wanted, chosen, name, blocks
         self.count = self.current = self.arena_bytes = self.partial_floats = 0
         self.limit = -1
-        self.kept = []
 
     def __dealloc__(self):
         PyMem_Free(self.stages)
@@ -111,8 +129,11 @@ cdef class ParallelRegion:
             raise RuntimeError("the region is running on another thread")
         return 0
 
-    cdef region_stage *_add(self, int kind, list arrays) except NULL:
-        """Make room for one more stage, which keeps its arrays alive."""
+    cdef region_stage *_add(self, int kind, list kept) except NULL:
+        """Make room for one more stage, which keeps its arrays alive.
+
+        Nothing may raise or run Python code from here until the stage is filled in.
+        """
         cdef Py_ssize_t room = max(2 * self.room, 16)
         cdef region_stage *stages
         cdef Py_ssize_t *counters
@@ -127,7 +148,7 @@ cdef class ParallelRegion:
             if counters == NULL:
                 raise MemoryError()
             self.counters, self.room = counters, room
-        self.kept += arrays
+        self.kept += kept
         stages = self.stages + self.count
         memset(stages, 0, sizeof(region_stage))
         stages.kind, stages.layer, stages.parts = kind, self.current, 1
@@ -142,8 +163,9 @@ cdef class ParallelRegion:
         number : int
             At least 0.
         """
+        cdef Py_ssize_t current = checked_integer("number", number, 0, MAX_INDEX)
         self._check_ready()
-        self.current = checked_integer("number", number, 0, MAX_INDEX)
+        self.current = current
 
     def rms_norm(self, x, weight, out, eps=1e-6):
         """Add ``out = x / sqrt(mean(x**2) + eps) * weight``.
@@ -153,22 +175,23 @@ cdef class ParallelRegion:
         x, weight, out : ndarray, shape (n,)
             `out` may be `x`.
         eps : float
-            Finite, not negative.
+            Finite in float32, not negative.
         """
-        cdef cnp.ndarray source = region_array(x, "x", 1, False)
-        cdef tuple shape = np.shape(source)
-        cdef cnp.ndarray factors = region_shaped(weight, "weight", shape, False)
-        cdef cnp.ndarray target = region_shaped(out, "out", shape, True)
+        cdef double added = checked_eps(eps)
+        cdef list kept = []
+        cdef cnp.ndarray source = region_array(x, "x", 1, False, kept)
+        cdef tuple shape = shape_of(source)
+        cdef cnp.ndarray factors = region_shaped(weight, "weight", shape, False, kept)
+        cdef cnp.ndarray target = region_shaped(out, "out", shape, True, kept)
+        cdef Py_ssize_t n = cnp.PyArray_DIM(source, 0)
         cdef region_stage *stage
-        if not isinstance(eps, (int, float, np.floating)) or not 0 <= eps < INFINITY:
-            raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
         check_overlap(target, factors, "weight")
         if floats(target) != floats(source):
             check_overlap(target, source, "x")
-        stage = self._add(RMS_NORM, [source, factors, target])
-        stage.rows, stage.eps = shape[0], eps
+        stage = self._add(RMS_NORM, kept)
+        stage.rows, stage.eps = n, <float> added
         stage.x, stage.w, stage.out = floats(source), floats(factors), floats(target)
-        stage.parts = 1 if shape[0] else 0
+        stage.parts = 1 if n else 0
 
     def matvec(self, w, x, out, bias=None, add=False):
         """Add ``out = w @ x + bias``, or ``out + w @ x + bias``.
@@ -183,23 +206,25 @@ cdef class ParallelRegion:
         add : bool
             Add to what `out` holds.
         """
-        cdef cnp.ndarray matrix = region_array(w, "w", 2, False), target, source, start = None
+        cdef bint accumulate = bool(add)
+        cdef list kept = []
+        cdef cnp.ndarray matrix = region_array(w, "w", 2, False, kept), target, source, start = None
         cdef Py_ssize_t n = cnp.PyArray_DIM(matrix, 0), k = cnp.PyArray_DIM(matrix, 1), tile
         cdef region_stage *stage
         if k < 1:
-            raise ValueError(f"w must have at least one column, got shape {np.shape(matrix)}")
-        source = region_shaped(x, "x", (k,), False)
-        target = region_shaped(out, "out", (n,), True)
+            raise ValueError(f"w must have at least one column, got shape {shape_of(matrix)}")
+        source = region_shaped(x, "x", (k,), False, kept)
+        target = region_shaped(out, "out", (n,), True, kept)
         if bias is not None:
-            start = region_shaped(bias, "bias", (n,), False)
+            start = region_shaped(bias, "bias", (n,), False, kept)
             check_overlap(target, start, "bias")
         check_overlap(target, matrix, "w")
         check_overlap(target, source, "x")
-        stage = self._add(MATVEC, [matrix, source, target, start])
+        stage = self._add(MATVEC, kept)
         stage.rows, stage.depth, stage.row_stride = n, k, step(matrix, 0)
         stage.w, stage.x, stage.out = floats(matrix), floats(source), floats(target)
         stage.bias = NULL if start is None else floats(start)
-        stage.accumulate = bool(add)
+        stage.accumulate = accumulate
         tile = max(self.blocks.l1_bytes // 2 // (k * sizeof(float)) // 4, 1) * 4
         stage.tile_rows = tile
         stage.part_rows = round_up(
@@ -214,17 +239,18 @@ cdef class ParallelRegion:
         gate, up, out : ndarray, shape (n,)
             `out` may be `gate` or `up`.
         """
-        cdef cnp.ndarray left = region_array(gate, "gate", 1, False)
-        cdef tuple shape = np.shape(left)
-        cdef cnp.ndarray right = region_shaped(up, "up", shape, False)
-        cdef cnp.ndarray target = region_shaped(out, "out", shape, True)
+        cdef list kept = []
+        cdef cnp.ndarray left = region_array(gate, "gate", 1, False, kept)
+        cdef tuple shape = shape_of(left)
+        cdef cnp.ndarray right = region_shaped(up, "up", shape, False, kept)
+        cdef cnp.ndarray target = region_shaped(out, "out", shape, True, kept)
         cdef region_stage *stage
         if floats(target) != floats(left):
             check_overlap(target, left, "gate")
         if floats(target) != floats(right):
             check_overlap(target, right, "up")
-        stage = self._add(SWIGLU, [left, right, target])
-        stage.rows = shape[0]
+        stage = self._add(SWIGLU, kept)
+        stage.rows = cnp.PyArray_DIM(left, 0)
         stage.x, stage.w, stage.out = floats(left), floats(right), floats(target)
         stage.parts = ceil_div(stage.rows, SWIGLU_PART)
 
@@ -243,36 +269,38 @@ cdef class ParallelRegion:
         keys, values : ndarray, shape (key heads, context, dim)
             Written to at the position of the run.
         """
-        cdef cnp.ndarray queries = region_array(q, "q", 2, True), key, value, c, s, all_keys, kept
+        cdef list kept = []
+        cdef cnp.ndarray queries = region_array(q, "q", 2, True, kept), key, value, c, s
+        cdef cnp.ndarray all_keys, all_values
         cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
         cdef Py_ssize_t shared, context
         cdef region_stage *stage
         cdef cnp.ndarray written
-        region_shaped(queries, "q", (heads, dim), True)
+        region_shaped(queries, "q", (heads, dim), True, kept)
         if dim < 2 or dim % 2:
-            raise ValueError(f"q must have an even dim, got shape {np.shape(queries)}")
-        key = region_array(k, "k", 2, False)
+            raise ValueError(f"q must have an even dim, got shape {shape_of(queries)}")
+        key = region_array(k, "k", 2, False, kept)
         shared = cnp.PyArray_DIM(key, 0)
-        region_shaped(key, "k", (shared, dim), False)
-        value = region_shaped(v, "v", (shared, dim), False)
-        all_keys = region_cache(keys, "keys", shared, dim, -1)
+        region_shaped(key, "k", (shared, dim), False, kept)
+        value = region_shaped(v, "v", (shared, dim), False, kept)
+        all_keys = region_cache(keys, "keys", shared, dim, -1, kept)
         context = cnp.PyArray_DIM(all_keys, 1)
-        kept = region_cache(values, "values", shared, dim, context)
-        c = region_shaped(cosine, "cosine", (context, dim // 2), False)
-        s = region_shaped(sine, "sine", (context, dim // 2), False)
-        for written, name in ((queries, "q"), (all_keys, "keys"), (kept, "values")):
+        all_values = region_cache(values, "values", shared, dim, context, kept)
+        c = region_shaped(cosine, "cosine", (context, dim // 2), False, kept)
+        s = region_shaped(sine, "sine", (context, dim // 2), False, kept)
+        for written, name in ((queries, "q"), (all_keys, "keys"), (all_values, "values")):
             for array, other in ((key, "k"), (value, "v"), (c, "cosine"), (s, "sine")):
                 region_apart(written, name, array, other)
         region_apart(queries, "q", all_keys, "keys")
-        region_apart(queries, "q", kept, "values")
-        region_apart(all_keys, "keys", kept, "values")
-        stage = self._add(ROTATE, [queries, key, value, c, s, all_keys, kept])
+        region_apart(queries, "q", all_values, "values")
+        region_apart(all_keys, "keys", all_values, "values")
+        stage = self._add(ROTATE, kept)
         stage.heads, stage.key_heads, stage.dim = heads, shared, dim
         stage.x = stage.out = floats(queries)
         stage.k, stage.v, stage.cosine, stage.sine = floats(key), floats(value), floats(c), floats(s)
-        stage.keys, stage.values = floats(all_keys), floats(kept)
+        stage.keys, stage.values = floats(all_keys), floats(all_values)
         stage.key_head, stage.key_row = step(all_keys, 0), step(all_keys, 1)
-        stage.value_head, stage.value_row = step(kept, 0), step(kept, 1)
+        stage.value_head, stage.value_row = step(all_values, 0), step(all_values, 1)
         self._bound(context)
 
     def attend(self, q, keys, values, out, scale=None, isa=None):
@@ -288,34 +316,39 @@ cdef class ParallelRegion:
         isa : str, optional
             Instruction set for this operation; by default the region's.
         """
-        cdef cnp.ndarray queries = region_array(q, "q", 2, False), target, all_keys, kept
+        cdef object factor = attention_factor(scale)
+        cdef const bp_isa *chosen = NULL if isa is None else isa_of(isa)
+        cdef list kept = []
+        cdef cnp.ndarray queries = region_array(q, "q", 2, False, kept), target, all_keys, all_values
         cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
-        cdef Py_ssize_t context, s, first = self.count, block_rows, block_keys
+        cdef Py_ssize_t context, shared, first, block_rows, block_keys, s
         cdef attention_job job
         cdef attention_arena arena
         self._check_ready()
-        region_shaped(queries, "q", (heads, dim), False)
-        all_keys = region_cache(keys, "keys", -1, dim, -1)
-        context = cnp.PyArray_DIM(all_keys, 1)
-        kept = region_cache(values, "values", cnp.PyArray_DIM(all_keys, 0), dim, context)
-        if not heads or not dim or not all_keys.shape[0] or heads % all_keys.shape[0]:
+        region_shaped(queries, "q", (heads, dim), False, kept)
+        all_keys = region_cache(keys, "keys", -1, dim, -1, kept)
+        shared, context = cnp.PyArray_DIM(all_keys, 0), cnp.PyArray_DIM(all_keys, 1)
+        all_values = region_cache(values, "values", shared, dim, context, kept)
+        if not heads or not dim or not shared or heads % shared:
             raise ValueError("q must have a dim and as many heads as keys or a multiple, got shapes "
-                             f"{np.shape(queries)} and {np.shape(all_keys)}")
-        target = region_shaped(out, "out", (heads, dim), True)
+                             f"{shape_of(queries)} and {shape_of(all_keys)}")
+        target = region_shaped(out, "out", (heads, dim), True, kept)
         check_overlap(target, queries, "q")
         check_overlap(target, all_keys, "keys")
-        check_overlap(target, kept, "values")
+        check_overlap(target, all_values, "values")
         memset(&job, 0, sizeof(attention_job))
-        attention_set_isa(&job, self.isa if isa is None else isa_of(isa))
-        attention_geometry(&job, queries[:, None], all_keys, kept, False,
-                           heads // all_keys.shape[0] <= job.micro.max_dotxf)
-        attention_scale(&job, scale)
+        attention_set_isa(&job, self.isa if chosen == NULL else chosen)
+        attention_geometry(&job, queries[:, None], all_keys, all_values, False,
+                           heads // shared <= job.micro.max_dotxf)
+        attention_scale(&job, factor)
         job.out = floats(target)
         job.keys = SPLIT_KEYS
         attention_machine_blocks(&job, &block_rows, &block_keys)
         attention_shape(&job, 1, True, block_rows, block_keys)
+        self._check_ready()
+        first = self.count
         try:
-            self._add(ATTEND, [queries, all_keys, kept, target])
+            self._add(ATTEND, kept)
             self._add(JOIN, [])
         except MemoryError:
             self.count = first                      # neither without the other
@@ -360,9 +393,10 @@ cdef class ParallelRegion:
         cdef bint together = bool(fused)
         cdef int count = self.threads if threads is None and self.threads else checked_threads(
             threads)
+        cdef Py_ssize_t at = checked_integer("position", position, 0, MAX_INDEX)
         self._check_ready()
-        last = self.limit - 1 if self.limit >= 0 else MAX_INDEX
-        at = checked_integer("position", position, 0, last)
+        if 0 <= self.limit <= at:
+            raise ValueError(f"position must be in [0, {self.limit - 1}], got {at}")
         if self.count == 0:
             return
         job.isa, job.micro = self.isa, self.isa.micro[<int> BP_FLOAT32]
@@ -373,9 +407,9 @@ cdef class ParallelRegion:
         failed = True
         self.runner = getpid()
         try:
-            self._prepare(&job, count)
             recorders = open_recorders(profiler, self.name, count, "float32", self.isa, None)
             job.recorders = NULL if recorders is None else recorders.c
+            self._prepare(&job, count)              # last: other kernels take the same workspace
             with nogil:
                 region_run(&job, pool, count, together)
             if job.recorders != NULL:
