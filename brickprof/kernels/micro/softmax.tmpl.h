@@ -5,6 +5,7 @@
 
 typedef float V __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
 typedef int32_t I __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
+typedef uint32_t U __attribute__((vector_size(VBYTES), aligned(sizeof(float)), may_alias));
 
 static inline V splat(float x) { return x - (V){0}; }
 
@@ -20,7 +21,7 @@ static inline V exp2_of(V x) {
     const float shift = 12582912.0f;
     const V shifted = x + shift;
     const V r = x - (shifted - shift);
-    const V power = (V)(((I)shifted << 23) + 0x3f800000);
+    const V power = (V)(((U)shifted << 23) + 0x3f800000u); /* unsigned: it wraps around */
     V y = splat(0x1.41d332p-13f);
     y = y * r + 0x1.5f456ap-10f;
     y = y * r + 0x1.3b2dbcp-7f;

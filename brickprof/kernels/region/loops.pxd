@@ -21,6 +21,11 @@ from brickprof.tile cimport (
 )
 
 
+cdef extern from *:
+    int ACQUIRE "__ATOMIC_ACQUIRE"
+    Py_ssize_t load_count "__atomic_load_n"(const Py_ssize_t *count, int order) nogil
+
+
 cdef enum region_kind:
     RMS_NORM
     MATVEC
@@ -212,7 +217,8 @@ cdef inline uint64_t region_await(const Py_ssize_t *parts_done, Py_ssize_t parts
                                   bp_recorder *recorder) noexcept nogil:
     """Wait for the parts that others have in work; return for how many ticks, if recorded."""
     cdef uint64_t since
-    if recorder == NULL or parts_done[0] >= parts:  # most often all is done: read no clock
+    # Most often all is done: read no clock.
+    if recorder == NULL or load_count(parts_done, ACQUIRE) >= parts:
         wait_for_parts(parts_done, parts)
         return 0
     since = bp_now(recorder)
