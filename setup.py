@@ -72,7 +72,8 @@ class BuildExtensions(build_ext):
             sanitize = [f"-fsanitize={CHECKS}", "-fno-sanitize-recover=undefined"]
             # What is read before it is set then has a value that nothing else has.
             unset = "-ftrivial-auto-var-init=pattern"
-            flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", unset, *sanitize]
+            # Python's own -fwrapv would hide signed overflows.
+            flags = [*flags, "-O1", "-g", "-fno-omit-frame-pointer", "-fno-wrapv", unset, *sanitize]
             links += sanitize
         for ext in self.extensions:
             ext.extra_compile_args = [*ext.extra_compile_args, *flags]

@@ -135,6 +135,10 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
 
     Notes
     -----
+    A row whose scores are all -inf gives NaN, as its softmax is; PyTorch's
+    ``scaled_dot_product_attention`` gives zeros for it since 2.5. Arrays may not be resized while a
+    call runs: the large ones refuse to be, unless their state is set (`ndarray.__setstate__`).
+
     The online softmax is that of M. Milakov and N. Gimelshein, "Online normalizer calculation for
     softmax", 2018; the blocking that of T. Dao, "FlashAttention-2", 2023.
     """

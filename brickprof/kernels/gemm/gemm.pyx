@@ -235,6 +235,9 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
 
     Notes
     -----
+    Arrays may not be resized while a call runs: the large ones refuse to be, unless their state is
+    set (`ndarray.__setstate__`).
+
     The loop nest is that of K. Goto and R. van de Geijn, "Anatomy of high-performance matrix
     multiplication", ACM TOMS 34(3), 2008.
     """

@@ -320,6 +320,7 @@ cdef str seen_layout(str name, object layout, tuple known, object rows, object c
     """Return the layout that the kernel sees: a single row or column lies both ways."""
     if not isinstance(layout, str) or layout not in known:
         raise ValueError(f"{name} must be one of {known}, got {layout!r}")
+    layout = known[known.index(layout)]             # of a subclass: an exact str
     if layout == "packed":
         return layout
     if columns == 1 or (rows == 1 and layout == "columns" and stride in (None, 1)):
