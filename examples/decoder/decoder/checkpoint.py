@@ -24,6 +24,8 @@ from decoder.weights import (
 )
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+ROWS_AT_ONCE = 4096
 DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """Types that are read, and those of their bits in NumPy, which has no bfloat16."""
 
@@ -59,7 +61,8 @@ def read_weights(folder: Path, config: ModelConfig) -> ModelWeights:
     ------
     CheckpointError
         If a file or tensor is missing, damaged, of another shape or of a type that is not read,
-        or if there are tensors that the model has no use for.
+        if there are tensors that the model has no use for, or if a head that is tied to the
+        embedding is there with other values.
     """
     stored = _stored_tensors(folder)
     used = set()
@@ -67,6 +70,8 @@ def read_weights(folder: Path, config: ModelConfig) -> ModelWeights:
         _check(folder, stored, tensor)
         used.add(tensor.name)
     _check_no_unused(stored, used, config)
+    if config.tied and HEAD in stored:
+        _check_same(folder, stored, EMBEDDING, HEAD)
     weights = empty_weights(config)
     for tensor in non_layer_tensors(config):
         _read(stored[tensor.name], tensor.name, destination(weights, tensor))
@@ -139,17 +144,33 @@ def _check(folder: Path, stored: dict[str, _Stored], tensor: Tensor) -> None:
 def _check_no_unused(stored: dict[str, _Stored], used: set[str], config: ModelConfig) -> None:
     """Refuse tensors of parts that would be left out, such as biases or more layers."""
     if config.tied:
-        used = used | {"lm_head.weight"}
+        used = used | {HEAD}
     for name in stored.keys() - used:
         if not name.endswith(".rotary_emb.inv_freq"):  # follows from the config
             raise CheckpointError(f"{stored[name].path}: {name} is of no use to the model")
 
 
-def _read(stored: _Stored, name: str, out: Array) -> None:
-    """Copy a tensor to its place as float32."""
+def _check_same(folder: Path, stored: dict[str, _Stored], name: str, other: str) -> None:
+    """Check that a tensor has the values of another, some rows at a time."""
+    first, second = stored[name], stored[other]
+    _check(folder, stored, Tensor(other, "", 0, first.shape))
+    rows = np.empty((2, min(ROWS_AT_ONCE, first.shape[0]), *first.shape[1:]), np.float32)
+    for start in range(0, first.shape[0], ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        count = min(ROWS_AT_ONCE, first.shape[0] - start)
+        _read(first, name, rows[0, :count], part)
+        _read(second, other, rows[1, :count], part)
+        if not np.array_equal(rows[0, :count], rows[1, :count], equal_nan=True):
+            raise CheckpointError(
+                f"{second.path}: {other} must be equal to {name}, as tie_word_embeddings says"
+            )
+
+
+def _read(stored: _Stored, name: str, out: Array, rows: slice = slice(None)) -> None:
+    """Copy a tensor, or some rows of it, to its place as float32."""
     dtype = np.dtype(DTYPES[stored.dtype])
     try:
-        bits = np.memmap(stored.path, dtype, "r", stored.offset, stored.shape)
+        bits = np.memmap(stored.path, dtype, "r", stored.offset, stored.shape)[rows]
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
     if stored.dtype == "BF16":

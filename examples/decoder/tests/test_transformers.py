@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decoder import Decoder
+from decoder import CheckpointError, Decoder
 from decoder.sampling import Sampling
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the import: nothing is ever fetched
@@ -173,3 +173,41 @@ def test_the_ids_that_may_be_drawn(
     actual = np.zeros(80)
     actual[ids] = weights / weights.sum()
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-9)
+
+
+ORIGINAL = "original_max_position_embeddings"
+OUTSIDE = {name: value for name, value in LLAMA3.items() if name != ORIGINAL}
+CHANGES: dict[str, dict[str, Any]] = {
+    "two spellings": {"rope_scaling": LLAMA3, "rope_parameters": {"rope_type": "default"}},
+    "two that agree": {"rope_scaling": LLAMA3, "rope_parameters": LLAMA3},
+    "another theta": {"rope_scaling": LLAMA3, "rope_parameters": {**LLAMA3, "rope_theta": 9e3}},
+    "by layer type": {"rope_parameters": {"full_attention": {"rope_theta": 9e3}}},
+    "no theta": {"rope_parameters": {"rope_type": "default"}},
+    "theta beside it": {"rope_parameters": {"rope_type": "default"}, "rope_theta": 9e3},
+    "original context outside": {"rope_parameters": OUTSIDE, ORIGINAL: 32},
+    "two original contexts": {"rope_parameters": LLAMA3, ORIGINAL: 64},
+    "not causal": {"is_causal": False},
+    "tied after all": {"tie_word_embeddings": True},
+    "sliding window that is off": {"sliding_window": 4},
+    "sliding window": {"sliding_window": 4, "use_sliding_window": True, "max_window_layers": 0},
+    "tiny theta": {"rope_theta": 1e-5},
+    "granite": {"model_type": "granite"},
+    "helium": {"model_type": "helium"},
+    "ernie4_5": {"model_type": "ernie4_5"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", ["Qwen2", "Llama"])
+def test_changed_configs_are_computed_or_refused(tmp_path: Path, kind: str, change: str) -> None:
+    make_model(kind, {}).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    del config["rope_parameters"]
+    path.write_text(json.dumps(config | CHANGES[change]))
+    try:
+        logits = Decoder.from_pretrained(tmp_path).prefill(IDS)
+    except CheckpointError:
+        return
+    expected = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    assert_close(logits, logits_of(expected.eval(), IDS)[-1])
