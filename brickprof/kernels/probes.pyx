@@ -15,6 +15,13 @@ from brickprof.tile cimport (
 cnp.import_array()
 
 
+cdef cnp.ndarray bytes_of(object data):
+    """Return an array to load from; None is not one, although Cython takes it."""
+    if not isinstance(data, cnp.ndarray):
+        raise TypeError(f"data must be a numpy array, got {type(data).__name__}")
+    return data
+
+
 def probe_peak(dtype, steps, isa=None):
     """Run independent multiply-adds without the GIL and return their operations.
 
@@ -57,9 +64,9 @@ def probe_load(data, steps, isa=None):
     """
     cdef const bp_isa *chosen = isa_of(isa)
     cdef const bp_micro_kernels *micro = chosen.micro[<int> BP_FLOAT32]
-    cdef cnp.ndarray array = data
     cdef uint64_t rounds = steps, nbytes = 0, step
-    cdef size_t size = array.nbytes
+    cdef cnp.ndarray array = bytes_of(data)
+    cdef size_t size = cnp.PyArray_NBYTES(array)
     cdef const void *first = cnp.PyArray_DATA(array)
     if not cnp.PyArray_IS_C_CONTIGUOUS(array):
         raise ValueError("data must be contiguous")
@@ -118,10 +125,10 @@ def probe_traffic(kind, data, steps, isa=None):
         Instruction set, which gives the width of a load.
     """
     cdef const bp_micro_kernels *micro = isa_of(isa).micro[<int> BP_FLOAT32]
-    cdef cnp.ndarray array = data
     cdef int number = TRAFFICS.index(kind)
     cdef uint64_t rounds = steps, nbytes = 0, step
-    cdef size_t size = array.nbytes
+    cdef cnp.ndarray array = bytes_of(data)
+    cdef size_t size = cnp.PyArray_NBYTES(array)
     cdef char *first = cnp.PyArray_BYTES(array)
     if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISWRITEABLE(array):
         raise ValueError("data must be contiguous and writeable")
@@ -185,9 +192,8 @@ def probe_latency(data, steps):
     steps : int
         Hundreds of loads, each of which waits for the one before.
     """
-    cdef cnp.ndarray array = data
-    cdef void **at = <void **> cnp.PyArray_BYTES(array)
     cdef uint64_t rounds = steps, step
+    cdef void **at = <void **> cnp.PyArray_BYTES(bytes_of(data))
     cdef int i
     with nogil:
         for step in range(rounds):

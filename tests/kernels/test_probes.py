@@ -100,3 +100,24 @@ def test_buffers_that_will_not_do_are_refused() -> None:
     data.flags.writeable = False
     with pytest.raises(ValueError, match="contiguous and writeable"):
         probe_traffic("store", data, 1)
+
+
+class Larger(np.ndarray):  # type: ignore[type-arg]
+    """An array that says that it is larger than it is."""
+
+    @property
+    def nbytes(self) -> int:
+        return 1 << 40
+
+
+def test_probes_load_what_an_array_holds_and_nothing_else() -> None:
+    data = aligned(BYTES)
+    assert probe_load(data.view(Larger), 1) == BYTES
+    assert probe_traffic("store", data.view(Larger), 1) == BYTES
+    for call in (
+        lambda: probe_load(None, 1),  # type: ignore[arg-type]
+        lambda: probe_traffic("store", None, 1),  # type: ignore[arg-type]
+        lambda: probe_latency(None, 1),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(TypeError, match="data must be a numpy array, got NoneType"):
+            call()

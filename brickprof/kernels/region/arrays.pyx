@@ -1,6 +1,9 @@
-"""What a parallel region asks of the arrays that it keeps."""
+"""What a parallel region asks of its arguments, above all of the arrays that it keeps."""
+
+import numpy as np
 
 cimport numpy as cnp
+from libc.math cimport INFINITY
 
 from brickprof.kernels.arrays cimport (
     as_output, check_overlap, is_accepted, is_regular, plain, private_view, shape_of, step,
@@ -64,3 +67,17 @@ cdef int region_apart(cnp.ndarray written, str name, cnp.ndarray array, str othe
     except ValueError:
         raise ValueError(f"{name} must not overlap {other}") from None
     return 0
+
+
+cdef double checked_eps(object eps) except -1:
+    """Return what is added to a mean of squares."""
+    cdef double added
+    if not isinstance(eps, (int, float, np.floating)):
+        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+    try:
+        added = eps
+    except OverflowError:
+        added = INFINITY
+    if not added >= 0 or not <float> added < INFINITY:
+        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+    return added

@@ -1,10 +1,7 @@
 """A parallel region as it is built and run from Python."""
 
-import numpy as np
-
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.math cimport INFINITY
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 from posix.types cimport pid_t
@@ -22,7 +19,7 @@ from brickprof.kernels.gemm.plan cimport gemm_machine_blocks
 from brickprof.kernels.gemm.shape cimport gemm_block_sizes
 from brickprof.kernels.partition cimport ceil_div, round_up
 from brickprof.kernels.region.arrays cimport (
-    floats, region_apart, region_array, region_cache, region_shaped,
+    checked_eps, floats, region_apart, region_array, region_cache, region_shaped,
 )
 from brickprof.kernels.region.loops cimport (
     ATTEND, COUNTER_STRIDE, JOIN, MATVEC, RMS_NORM, ROTATE, SPLIT_KEYS, SWIGLU, SWIGLU_PART,
@@ -37,20 +34,6 @@ from brickprof.profiler.recorder_set cimport RecorderSet
 from brickprof.core.checks import checked_integer
 
 cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
-
-
-cdef double checked_eps(object eps) except -1:
-    """Return what is added to a mean of squares."""
-    cdef double added
-    if not isinstance(eps, (int, float, np.floating)):
-        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
-    try:
-        added = eps
-    except OverflowError:
-        added = INFINITY
-    if not added >= 0 or not <float> added < INFINITY:
-        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
-    return added
 
 
 cdef class ParallelRegion:
