@@ -35,9 +35,10 @@ cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dim
         result = plain(array, name)
     else:
         try:
-            result = np.asarray(array)
+            result = np.asanyarray(array)
         except ValueError as error:
             raise ValueError(f"{name} must be an array of one shape: {error}") from None
+        result = plain(result, name)
     dims = cnp.PyArray_NDIM(result)
     if not min_dims <= dims <= max_dims:
         wanted = f"{min_dims}-D" if min_dims == max_dims else f"{min_dims}-D or {max_dims}-D"

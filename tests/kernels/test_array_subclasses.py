@@ -61,6 +61,18 @@ def test_masked_arrays_are_refused_by_name(call: str, argument: str) -> None:
         function(**{**arguments, argument: masked})
 
 
+class Column:
+    """Something that turns into a masked array when it is asked for one."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.ma.masked_array(ones(3, 3), mask=False)
+
+
+def test_what_turns_into_a_masked_array_is_refused() -> None:
+    with pytest.raises(TypeError, match="^b must not be a masked array"):
+        bp.gemm(ones(3, 3), Column())
+
+
 @pytest.mark.parametrize("call, argument", EVERY)
 def test_other_subclasses_are_taken(call: str, argument: str) -> None:
     function, arguments = CALLS[call]
