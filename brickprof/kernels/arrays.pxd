@@ -7,6 +7,10 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 
 
+cdef enum:
+    MIN_WORK_TO_KEEP = 1 << 21                      # multiply-adds that `keep_memory` is worth
+
+
 cdef tuple shape_of(cnp.ndarray array)
 cdef tuple strides_of(cnp.ndarray array)
 cdef cnp.ndarray plain(cnp.ndarray array, str name)

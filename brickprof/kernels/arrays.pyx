@@ -18,7 +18,7 @@ cdef tuple shape_of(cnp.ndarray array):
 
 
 cdef cnp.ndarray plain(cnp.ndarray array, str name):
-    """Return an array without what a subclass makes of it; refuse a mask, which would be ignored."""
+    """Return an array without what a subclass makes of it; refuse a mask, not to ignore it."""
     if type(array) is cnp.ndarray:
         return array
     if issubclass(type(array), np.ma.MaskedArray):

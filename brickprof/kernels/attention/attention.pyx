@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from brickprof.kernels.arrays cimport (
-    as_input, as_output, check_overlap, is_accepted, keep_memory, shape_of,
+    MIN_WORK_TO_KEEP, as_input, as_output, check_overlap, is_accepted, keep_memory, shape_of,
 )
 from brickprof.kernels.attention.geometry cimport (
     attention_factor, attention_geometry, attention_scale, attention_set_isa,
@@ -20,7 +20,6 @@ cnp.import_array()
 
 cdef enum:
     FLOAT32 = 1 << BP_FLOAT32
-    MIN_WORK_TO_KEEP = 1 << 21                      # multiply-adds beside which that costs nothing
 
 cdef str CHANGED = "q, k, v and out must not be changed while attention takes its arguments"
 
@@ -175,7 +174,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
         recorders = open_recorders(profiler, "attention", job.threads, "float32", job.isa,
                                    plan)
         job.recorders = NULL if recorders is None else recorders.c
-        if <double> job.heads * job.rows * job.keys * job.dim >= MIN_WORK_TO_KEEP:
+        if <double> job.batches * job.heads * job.rows * job.keys * job.dim >= MIN_WORK_TO_KEEP:
             kept = [keep_memory(array) for array in (queries, keys, values, target)]
         attention_check_unchanged(&job, queries, keys, values, target, hides, join)
         if cnp.PyArray_SIZE(target) == 0 or job.keys == 0:

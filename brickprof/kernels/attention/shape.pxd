@@ -40,8 +40,8 @@ cdef struct attention_job:
     bint dotxf                                      # and so are keys, in fused dot products
     float scale                                     # times log2(e), without its sign
     bint negative                                   # the sign of the scale
-    bint halved                                     # queries are halved and the scale is doubled, so
-                                                    # that no difference of scores overflows
+    bint halved                                     # queries are, and the scale is doubled, so that
+                                                    # no difference of scores overflows
     Py_ssize_t chunk, row_block, key_block
     Py_ssize_t l1_elements
     Py_ssize_t splits, split_keys                   # parts of the keys of a head, and their length

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from brickprof.kernels.arrays cimport (
-    as_input, as_output, check_overlap, dtype_of, keep_memory, shape_of, step,
+    MIN_WORK_TO_KEEP, as_input, as_output, check_overlap, dtype_of, keep_memory, shape_of, step,
 )
 from brickprof.kernels.gemm.loops cimport gemm_run
 from brickprof.kernels.gemm.packed cimport PackedMatrix
@@ -16,9 +16,6 @@ from brickprof.kernels.runtime.runtime cimport (
 from brickprof.profiler.recorder_set cimport RecorderSet
 
 cnp.import_array()
-
-cdef enum:
-    MIN_WORK_TO_KEEP = 1 << 21                      # multiply-adds beside which that costs nothing
 
 
 cdef object gemm_right(object b, int dtype, const bp_isa *isa):

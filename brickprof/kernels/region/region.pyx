@@ -303,7 +303,8 @@ cdef class ParallelRegion:
         cdef object factor = attention_factor(scale)
         cdef const bp_isa *chosen = NULL if isa is None else isa_of(isa)
         cdef list kept = []
-        cdef cnp.ndarray queries = region_array(q, "q", 2, False, kept), target, all_keys, all_values
+        cdef cnp.ndarray queries = region_array(q, "q", 2, False, kept)
+        cdef cnp.ndarray target, all_keys, all_values
         cdef Py_ssize_t heads = cnp.PyArray_DIM(queries, 0), dim = cnp.PyArray_DIM(queries, 1)
         cdef Py_ssize_t context, shared, first, block_rows, block_keys, s
         cdef attention_job job
