@@ -61,10 +61,11 @@ cdef class ParallelRegion:
     Notes
     -----
     All arrays are float32 with contiguous elements along their last axis, and cannot be resized for
-    as long as a region keeps them; their state must not be set (`ndarray.__setstate__`). Profiled, a Macro tile is
-    what a thread does in a layer, a Midi tile some rows of a matrix or one head of keys, a Micro
-    tile as many rows or keys as stay in L1. A Macro tile's self time is the small operations, and
-    waiting for other threads.
+    as long as a region keeps them; their state must not be set (`ndarray.__setstate__`).
+
+    Profiled, a Macro tile is what a thread does in a layer, a Midi tile some rows of a matrix or one
+    head of keys, a Micro tile as many rows or keys as stay in L1. A Macro tile's self time is the
+    small operations, and waiting for other threads.
     """
     cdef const bp_isa *isa
     cdef region_stage *stages
