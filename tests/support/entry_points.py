@@ -64,7 +64,15 @@ def tile_library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "tile.c"), Path(folder, "tile.so")
         source.write_text(_SOURCE)
-        warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+        warnings = [
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Wconversion",
+            "-Wshadow",
+            "-Werror",
+        ]
         command = [*compiler, "-O1", "-fPIC", "-shared", *warnings, f"-I{include}"]
         subprocess.run([*command, str(source), "-o", str(target)], check=True)
         library = ctypes.CDLL(str(target))
