@@ -58,7 +58,7 @@ def bound_of(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         _own_memory(brick, brick.roofs, rows),
         _stores(brick, brick.roofs, rows),
         _outer_memory(brick, brick.roofs, rows, summary.recording.machine),
-        _ceiling(brick, brick.roofs, rows),
+        _ceiling(brick, brick.roofs, rows, summary.recording.machine),
         _compute_bound(brick, brick.roofs, rows),
         neither_roof(brick, brick.roofs, rows),
     ):
@@ -196,19 +196,25 @@ def _own_memory(
 
 
 def _share_used(row: LevelSummary, roofs: ThreadRoofs) -> float:
-    """Return the share of a memory's bandwidth that tiles use, 0 where they are not near it.
-
-    Of tiles that compute and did not declare their stores, that of the kind of traffic with loads
-    that they are nearest to.
-    """
+    """Return the share of a memory's bandwidth that tiles use, 0 where they are not near it."""
     share = row.typical_share or 0.0
     if share >= MEMORY_USED or row.stats.split or not row.stats.flops:
         return share
-    of_kinds = [
-        metrics.share(row.typical_gbs, gbs)
-        for gbs in roofs.kinds_gbs(row.memory, _WITH_LOADS).values()
-    ]
-    return max((one for one in of_kinds if MATCH[0] <= one <= MATCH[1]), default=0.0)
+    return _matching_share(row, row.memory, roofs)
+
+
+def _matching_share(row: LevelSummary, memory: str, roofs: ThreadRoofs) -> float:
+    """Return the share of a memory's bandwidth, where tiles run at that rate; 0 otherwise.
+
+    Of tiles that compute and did not declare their stores, that of the kind of traffic with loads
+    that they are nearest to. Of memories farther out there are too many kinds at too many rates.
+    """
+    rates = [roofs.bandwidth_gbs(memory, row.stats)]
+    near = (row.memory, *OUTWARD[row.memory][:1])
+    if row.stats.flops and not row.stats.split and memory in near:
+        rates += roofs.kinds_gbs(memory, _WITH_LOADS).values()
+    shares = [metrics.share(row.typical_gbs, gbs) for gbs in rates]
+    return max((one for one in shares if MATCH[0] <= one <= MATCH[1]), default=0.0)
 
 
 def _memory_bound(brick: BrickSummary, row: LevelSummary, memory: str, share: float) -> Finding:
@@ -285,18 +291,25 @@ def _outer_memory(
     brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], machine: Machine | None
 ) -> Finding | None:
     """Tiles run at the rate of a memory behind the one that they should live in."""
-    if machine is None:
-        return None
-    calls = max(brick.info.calls, 1)
     for row in rows:
-        if not row.stats.nbytes or row.bound == "compute":
+        if row.bound == "compute":
             continue
-        for memory in OUTWARD[row.memory]:
-            inside = _cache_inside(memory, machine)
-            share = metrics.share(row.typical_gbs, roofs.bandwidth_gbs(memory, row.stats))
-            if row.stats.nbytes // calls > 2 * inside and MATCH[0] <= share <= MATCH[1]:
+        for memory in _outer_memories(brick, row, machine):
+            share = _matching_share(row, memory, roofs)
+            if share:
                 return _memory_bound(brick, row, memory, share)
     return None
+
+
+def _outer_memories(
+    brick: BrickSummary, row: LevelSummary, machine: Machine | None
+) -> Iterator[str]:
+    """Yield the memories behind a level's own that its bytes may come from, being so many a call."""
+    if machine is not None:
+        for memory in OUTWARD[row.memory]:
+            inside = _cache_inside(memory, machine)
+            if row.stats.nbytes // max(brick.info.calls, 1) > 2 * inside:
+                yield memory
 
 
 def _cache_inside(memory: str, machine: Machine) -> int:
@@ -305,9 +318,15 @@ def _cache_inside(memory: str, machine: Machine) -> int:
     return machine.cache(inner).size_bytes
 
 
-def _ceiling(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -> Finding | None:
+def _ceiling(
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], machine: Machine | None
+) -> Finding | None:
     """Tiles run at a ceiling inside the core."""
-    memory_busy = any(busy(row, roofs) for row in rows)
+    memory_busy = any(
+        busy(row, memory, roofs)
+        for row in rows
+        for memory in (row.memory, *_outer_memories(brick, row, machine))
+    )
     for row in reversed(rows):
         hits = [
             hit

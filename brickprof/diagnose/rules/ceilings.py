@@ -191,9 +191,9 @@ def _comparable(text: CeilingText, ceiling: float, row: LevelSummary, peak: floa
     return row.stats.elements > 0 and row.stats.flops <= text.most_flops * row.stats.elements
 
 
-def busy(row: LevelSummary, roofs: ThreadRoofs) -> bool:
-    """Tell whether a level's memory may be what holds back code that seems scalar."""
-    return row.typical_gbs >= BUSY_MEMORY * roofs.load_gbs(row.memory)
+def busy(row: LevelSummary, memory: str, roofs: ThreadRoofs) -> bool:
+    """Tell whether a memory may be what holds back code that seems scalar."""
+    return row.typical_gbs >= BUSY_MEMORY * roofs.load_gbs(memory)
 
 
 def elements_rate(row: LevelSummary) -> float:

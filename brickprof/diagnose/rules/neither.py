@@ -156,7 +156,7 @@ def _possible_ceilings(row: LevelSummary, roofs: ThreadRoofs) -> Iterator[str]:
         return
     possible = [
         CEILINGS[name].what
-        for name in ("scalar-chain", "chain", "scalar", "no-fma")
+        for name in ("scalar-chain", "chain", "scalar", "quarter-width", "half-width", "no-fma")
         if name in ceilings and row.typical_gflops <= ABOVE_CEILING * ceilings[name]
     ]
     if possible:
