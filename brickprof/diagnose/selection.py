@@ -12,6 +12,9 @@ from brickprof.diagnose.summary import BrickSummary
 EXPLAINS = 0.2
 """Share of a brick's time from which a cause explains what follows from it."""
 
+HIDES = 0.4
+"""Share of the time that was taken from threads from which rates tell nothing of their code."""
+
 COUNTS = 0.1
 """Share of a brick's time from which what threads lose around tiles comes before their bounds."""
 
@@ -74,6 +77,8 @@ def select(findings: Sequence[Finding], brick: BrickSummary, steady: bool) -> li
         if finding.weight >= EXPLAINS * time_ns or finding.code in _IN_DOUBT
         for code in _CONSEQUENCES.get(finding.code, ())
     }
+    if any(one.code == "preempted" and one.weight >= HIDES * time_ns for one in findings):
+        explained |= _BOUNDS
     kept = [
         finding
         for finding in findings

@@ -146,6 +146,43 @@ def test_vectors_that_wait_for_a_memory_are_not_called_scalar() -> None:
     assert "scalar code" in finding.cause
 
 
+def test_data_behind_the_caches_are_not_called_scalar_code() -> None:
+    # 4.9 GF/s at 9 GB/s: the rate of scalar code, and 0.45 of what DRAM loads, 90 MB a tile.
+    def streamed(nbytes: int) -> Recording:
+        flops = nbytes * 49 // 90
+        return made([tiles(MACRO, [nbytes // 9] * 20, flops=20 * flops, nbytes=20 * nbytes)])
+
+    ceilings = replace(ROOFS, ceilings_gflops=CEILINGS)
+    (finding,) = diagnose(streamed(90_000_000), ceilings)
+    assert finding.code == "neither-roof"
+    assert "tiles larger than L3" in finding.cause and "scalar code" in finding.cause
+    (finding,) = diagnose(streamed(90_000), ceilings)
+    assert "ceiling of scalar code" in finding.symptom
+
+
+@pytest.mark.parametrize(("gbs", "code"), [(9.0, "memory-bound"), (7.0, "neither-roof")])
+def test_tiles_at_the_rate_of_a_kind_of_traffic_of_the_memory_behind(gbs: float, code: str) -> None:
+    roofs = replace(ROOFS, traffic_gbs={"DRAM copy": 10.0, "DRAM update": 30.0, "L3 update": 90.0})
+    ns = round(120_000_000 / gbs)
+    triad = made([tiles(MACRO, [ns] * 20, flops=20 * 20_000_000, nbytes=20 * 120_000_000)])
+    (finding,) = diagnose(triad, roofs)
+    assert finding.code == code
+    assert code == "neither-roof" or "memory-bound on DRAM" in finding.symptom
+
+
+def test_ceilings_at_the_same_rate_are_all_named() -> None:
+    # 2.0 G elements/s of divisions, which is 0.8 of 2.5 GF/s of a chain.
+    same = replace(ROOFS, ceilings_gflops=CEILINGS | {"float32 scalar-chain": 2.5})
+    stats = [replace(one, elements=FLOPS) for one in healthy_tiles(FLOPS / 2.0 / 1_040_000)]
+    (finding,) = diagnose(made(stats), same)
+    assert "ceiling of divisions" in finding.symptom
+    assert "as near: one dependent chain of scalars" in finding.evidence
+    # Two flops for an element are no division.
+    stats = [replace(one, elements=FLOPS // 2) for one in healthy_tiles(FLOPS / 2.0 / 1_040_000)]
+    (finding,) = diagnose(made(stats), same)
+    assert "ceiling of one dependent chain of scalars" in finding.symptom
+
+
 def test_a_rate_above_a_ceiling_rules_it_out() -> None:
     ceilings = replace(ROOFS, ceilings_gflops=CEILINGS)
     (finding,) = diagnose(made(healthy_tiles(FLOPS / 20.0 / 1_040_000)), ceilings)
@@ -288,6 +325,13 @@ def used(wall_ms: float, cpu_ms: float, *more: int, threads: int = 1) -> Recordi
 )
 def test_what_the_operating_system_saw(recording: Recording, code: str) -> None:
     assert only(recording).code == code
+
+
+def test_rates_of_threads_that_hardly_ran_tell_nothing_of_their_code() -> None:
+    slow = healthy_tiles(4.0)
+    for cpu_ms, codes in ((7, {"neither-roof", "preempted"}), (5, {"preempted"})):
+        seen = used(10, cpu_ms, 0, 0, 0, 0, 3).brick_infos
+        assert {one.code for one in diagnose(made(slow, brick_infos=seen))} == codes
 
 
 def test_threads_by_turns_wait_for_a_lock_or_the_gil() -> None:
