@@ -304,7 +304,7 @@ def _outer_memory(
 def _outer_memories(
     brick: BrickSummary, row: LevelSummary, machine: Machine | None
 ) -> Iterator[str]:
-    """Yield the memories behind a level's own that its bytes may come from, being so many a call."""
+    """Yield the memories behind a level's own that its bytes, of a call, may come from."""
     if machine is not None:
         for memory in OUTWARD[row.memory]:
             inside = _cache_inside(memory, machine)
