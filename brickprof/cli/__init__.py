@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from brickprof._version import __version__
 from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune
+from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
 from brickprof.kernels.registry import KERNELS
@@ -67,29 +66,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 when it failed, with one line on standard error; 2 when the arguments are
         wrong; 130 when it was interrupted.
     """
-    _tolerate_narrow_encodings()
+    tolerate_narrow_encodings()
     try:
         args = _parser().parse_args(argv)
         code: int = args.run(args)
-        sys.stdout.flush()
         return code
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else DONE
+        return _exit_code(stop.code)
     except KeyboardInterrupt:
-        print("brickprof: interrupted", file=sys.stderr)
+        say("brickprof: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Else the interpreter would complain when it flushes the stream at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except EXPECTED as error:
-        print(f"brickprof: {_one_line(error)}", file=sys.stderr)
+        say(f"brickprof: {_one_line(error)}")
         return FAILED
+
+
+def _exit_code(code: object) -> int:
+    """Return what a process that exits with this would end with; a text is written."""
+    if code is None or isinstance(code, int):
+        return code or DONE
+    say(str(code))
+    return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages, which hold arguments as they are, are written like all others."""
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if file is None or file is sys.stderr:
+            say(message.removesuffix("\n"))
+        else:
+            write_output(message)
 
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="brickprof", description="A hierarchical tile profiler for cache-blocked kernels."
     )
     parser.add_argument("--version", action="version", version=f"brickprof {__version__}")
@@ -99,13 +113,6 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_arguments(one)
         one.set_defaults(run=verb.run, parser=one)
     return parser
-
-
-def _tolerate_narrow_encodings() -> None:
-    """Replace characters that standard output cannot encode by "?" instead of failing."""
-    stream = sys.stdout
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-        stream.reconfigure(errors="replace")
 
 
 def _one_line(error: BaseException) -> str:

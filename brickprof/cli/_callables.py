@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from traceback import walk_tb
 
 
 def target(text: str) -> tuple[Path, str]:
@@ -58,16 +60,36 @@ def load(path: Path, name: str, takes: str) -> Callable[..., object]:
 
     Modules in the folder of the file can be imported, as if Python ran it.
     """
-    spec = spec_from_file_location(path.stem, path)
+    # Data classes, pickles and others look a class's module up by its name.
+    module_name = path.stem.replace(".", "_")
+    if module_name in sys.modules:
+        module_name += f"_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]}"
+    spec = spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} must be a Python file (.py)")
-    module = module_from_spec(spec)
+    module = sys.modules[module_name] = module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
-    except ImportError as error:
-        raise ValueError(f"{path} cannot be imported: {error}") from error
+    except BaseException as error:
+        del sys.modules[module_name]
+        if isinstance(error, OSError) and error.filename == str(path):
+            raise
+        if isinstance(error, Exception):
+            raise ValueError(f"{path} cannot be imported: {_described(error, path)}") from error
+        raise
     function: object = getattr(module, name, None)
     if not callable(function):
         raise ValueError(f"{path} must have a function {name!r} that takes {takes}")
     return function
+
+
+def _described(error: Exception, path: Path) -> str:
+    """Return an error of a file's code with the line of the file that it is of."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    for frame, number in walk_tb(error.__traceback__):
+        if Path(frame.f_code.co_filename) == path:
+            line = number
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    place = f", line {line}" if line else ""
+    return f"{text} ({type(error).__name__}{place})"

@@ -2,28 +2,68 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from brickprof.core.plain_text import NARROW, neutral
 
 
 def write_output(output: str | bytes, path: Path | None = None) -> None:
-    """Write text or bytes to a file, or to standard output where there is none."""
+    """Write text or bytes to a file, or to standard output where there is none.
+
+    Raises
+    ------
+    OSError
+        If it could not be written, as where standard output is closed.
+    """
+    styles = path is None and sys.stdout is not None and sys.stdout.isatty()
+    if isinstance(output, str):
+        output = neutral(output, styles=styles or bool(os.environ.get("FORCE_COLOR")))
     if path is not None:
-        path.write_bytes(output.encode("utf-8") if isinstance(output, str) else output)
-        print(f"saved {path}", file=sys.stderr)
-    elif isinstance(output, str):
-        sys.stdout.write(output)
-    else:
-        sys.stdout.buffer.write(output)
-    sys.stdout.flush()
+        path.write_bytes(output.encode() if isinstance(output, str) else output)
+        say(f"saved {path}")
+        return
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    try:
+        if isinstance(output, str):
+            sys.stdout.write(output)
+        else:
+            sys.stdout.buffer.write(output)
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+        raise
+
+
+def drop_output() -> None:
+    """Let what was not written go, which the interpreter would try to write again at its exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, if that is there."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            sys.stderr.write(neutral(f"{text}\n"))
+
+
+def tolerate_narrow_encodings() -> None:
+    """Write characters that an output cannot encode as others that read alike."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=NARROW)
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float, str], None] | None]:
     """Yield a function that draws progress on standard error; None where that is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

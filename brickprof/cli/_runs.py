@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from brickprof.cli._output import progress_bar, write_output
+from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.core import units
 from brickprof.kernels.spec import Blocks, KernelSpec, Problem, Run
 from brickprof.recording import Recording
@@ -73,4 +72,4 @@ def show(args: argparse.Namespace, recording: Recording) -> None:
     finally:
         # A closed pipe must not lose the file, nor an unwritable file the report.
         if args.save is not None:
-            print(f"saved {recording.save(args.save)}", file=sys.stderr)
+            say(f"saved {recording.save(args.save)}")

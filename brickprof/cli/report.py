@@ -72,7 +72,7 @@ def _renderer(args: argparse.Namespace) -> Renderer:
         except ValueError as error:
             args.parser.error(f"argument -o/--output: {error}, and --format is not given")
     renderer = RENDERERS[args.format or "text"]
-    if renderer.binary and args.output is None and sys.stdout.isatty():
+    if renderer.binary and args.output is None and sys.stdout is not None and sys.stdout.isatty():
         args.parser.error(
             f"argument --format: {renderer.name} is binary and cannot be shown on a terminal; "
             "write it to a file with --output FILE"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any
 
 from brickprof.cli._callables import UserFunction, target
 from brickprof.cli._options import add_isa, add_json, add_threads, positive, share
-from brickprof.cli._output import progress_bar, write_output
+from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.cli._runs import check_memory
 from brickprof.cli.kernel import add_sizes, problem_of
 from brickprof.kernels.registry import KERNELS
@@ -147,5 +146,5 @@ def run(args: argparse.Namespace) -> int:
         from brickprof.tuning.tuned_blocks import store_tuned
 
         path = store_tuned(task.fn, tuning.best, tuning.proof.median)  # type: ignore[arg-type]
-        print(f"stored {path}: used with --tuned, and by tuned_blocks()", file=sys.stderr)
+        say(f"stored {path}: used with --tuned, and by tuned_blocks()")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.diagnose.comparison import Comparison, ComparisonRow
 from brickprof.reports import layout
 
@@ -86,5 +87,5 @@ def _times(ratio: float | None) -> str:
 
 def _clipped(name: str) -> str:
     """Return a brick's name literally, cut to `_NAME_WIDTH` characters."""
-    text = layout.printable(name)
+    text = printable(name)
     return text if len(text) <= _NAME_WIDTH else f"{text[: _NAME_WIDTH - 1]}…"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.reports import layout
@@ -97,7 +98,7 @@ def _headline(group: list[Finding], width: int | None) -> str:
     from rich.cells import cell_len
 
     gain, symptom = _gain(group[0]), _symptom(group)
-    evidence = layout.printable(group[0].evidence)
+    evidence = printable(group[0].evidence)
     whole = f"{symptom} ({evidence}){gain}"
     if width is None or cell_len(whole) <= width:
         return whole
@@ -119,7 +120,7 @@ def _symptom(group: list[Finding]) -> str:
 def _lines(number: int, group: list[Finding]) -> list[str]:
     """Return what is seen and what it would gain, and what to do."""
     first, width = group[0], layout.WIDTH - 4
-    action = layout.clipped_words(layout.printable(first.action), width - len(first.code) - 3)
+    action = layout.clipped_words(printable(first.action), width - len(first.code) - 3)
     return [
         f"{number:2}. {_headline(group, width)}",
         f"    {action} [{first.code}]",
@@ -143,4 +144,4 @@ def places(bricks: list[str]) -> str:
 
 def brick_name(brick: str) -> str:
     """Return a brick's name literally, clipped if it is very long."""
-    return layout.clipped(layout.printable(brick), NAME_WIDTH)
+    return layout.clipped(printable(brick), NAME_WIDTH)

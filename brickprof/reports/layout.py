@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
+
+from brickprof.core.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,10 +44,13 @@ def plain_console() -> Console:
 def stdout_console() -> Console:
     """Return a console as wide as a terminal that is standard output, and with its styles.
 
-    Where standard output is no terminal it has `WIDTH` columns.
+    Where standard output is no terminal it has `WIDTH` columns. There are no styles where NO_COLOR
+    is set, whatever else is (no-color.org).
     """
     from rich.console import Console
 
+    if sys.stdout is None or os.environ.get("NO_COLOR"):
+        return plain_console()
     width = max(shutil.get_terminal_size().columns, WIDTH) if sys.stdout.isatty() else WIDTH
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
@@ -90,7 +96,7 @@ def table(
     for heading, justify in columns:
         layout.add_column(heading, justify=justify, no_wrap=True)
     for number, row in enumerate(rows):
-        layout.add_row(*row, style="bold" if number == bold else None)
+        layout.add_row(*map(printable, row), style="bold" if number == bold else None)
     with console.capture() as capture:
         console.print(layout)
     return capture.get().splitlines()
@@ -100,7 +106,7 @@ def paragraphs(console: Console, *texts: str) -> list[str]:
     """Return the lines of paragraphs, each broken at the width of a console."""
     with console.capture() as capture:
         for text in texts:
-            console.print(text)
+            console.print(printable(text))
     return capture.get().splitlines()
 
 
@@ -114,7 +120,7 @@ def hanging(console: Console, bullet: str, text: str) -> list[str]:
     """Return a paragraph as lines of at most `WIDTH` columns that hang behind its bullet."""
     from rich.text import Text
 
-    lines = [line.plain for line in Text(text).wrap(console, WIDTH - len(bullet))]
+    lines = [line.plain for line in Text(printable(text)).wrap(console, WIDTH - len(bullet))]
     return [(bullet if not i else " " * len(bullet)) + line for i, line in enumerate(lines)]
 
 
@@ -134,14 +140,6 @@ def packed(items: Iterable[str]) -> list[str]:
         else:
             lines[-1:] = [longer]
     return lines
-
-
-def printable(text: str) -> str:
-    """Return text with control and other invisible characters escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def clipped(text: str, width: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.tuning.sweep import Sweep
 
 __all__ = ["render"]
@@ -64,7 +65,7 @@ def render(sweep: Sweep, title: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}"'
         f' viewBox="0 0 {_WIDTH} {_HEIGHT}">',
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+        f"<title>{escape(printable(title))}</title><style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_LEFT, 24, title),
         *_axes(sweep.unit, counts, rates, x_of, y_of),
@@ -85,7 +86,7 @@ def _step(top: float) -> float:
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
     """Return a line of text."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(printable(text))}</text>'
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:

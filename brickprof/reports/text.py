@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brickprof.core import metrics, units
+from brickprof.core.plain_text import printable
 from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.recording import Recording
 from brickprof.reports import layout
@@ -90,8 +91,8 @@ def _notes(summary: Summary) -> list[str]:
     for brick in summary.bricks:
         for note in brick.notes:
             about.setdefault(note, []).append(brick.info.name)
-    notes = [f"{places(bricks)}: {layout.printable(note)}" for note, bricks in about.items()]
-    notes += map(layout.printable, summary.notes)
+    notes = [f"{places(bricks)}: {printable(note)}" for note, bricks in about.items()]
+    notes += map(printable, summary.notes)
     if len(summary.bricks) > MAX_BRICKS and len(notes) > MAX_NOTES:
         more = units.format_count(len(notes) - MAX_NOTES + 1)
         return [*notes[: MAX_NOTES - 1], f"{more} more notes (--json has them)."]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
+from brickprof.core.plain_text import printable
 from brickprof.diagnose import diagnose
 from brickprof.diagnose.comparison import ComparisonRow, compare
 from brickprof.recording import Recording
@@ -66,7 +67,7 @@ def render(tuning: Tuning, title: str, *, console: Console | None = None) -> str
 
 def _columns(tuning: Tuning) -> layout.Columns:
     """Return a column for each argument, and those of the race."""
-    names = [layout.printable(name) for name in tuning.default]
+    names = [printable(name) for name in tuning.default]
     return (
         *((name, "right") for name in names),
         ("Median", "right"),
@@ -84,7 +85,7 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, ...]]:
         low, high = one.interval_ns
         speedup = metrics.share(default.median_ns, one.median_ns)
         yield (
-            *(layout.clipped(layout.printable(f"{value}"), 24) for value in one.arguments.values()),
+            *(layout.clipped(printable(f"{value}"), 24) for value in one.arguments.values()),
             units.format_ns(one.median_ns),
             f"{units.format_ns(low)} - {units.format_ns(high)}",
             f"{units.format_number(speedup)}x",
@@ -96,7 +97,7 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, ...]]:
 def shown(arguments: dict[str, object]) -> str:
     """Return arguments as they would be written in a call."""
     return layout.clipped(
-        layout.printable(", ".join(f"{name}={value}" for name, value in arguments.items())), 72
+        printable(", ".join(f"{name}={value}" for name, value in arguments.items())), 72
     )
 
 

@@ -188,9 +188,13 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 
 def test_a_narrow_encoding_is_no_error(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.json", made())
-    done = in_process("report", path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "brickprof 0.1.0 ? Test CPU 3000" in done.stdout
+    for environment in (
+        {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ):
+        done = in_process("report", path, **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "brickprof 0.1.0 - Test CPU 3000" in done.stdout
 
 
 def test_what_needs_no_compiled_module(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Plain text: what is printed can neither move a terminal's cursor nor reorder what is read."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+__all__ = ["NARROW", "neutral", "printable"]
+
+_STYLE = re.compile("(\x1b\\[[0-9;]*m)")
+"""Select Graphic Rendition (ECMA-48, 8.3.117): colors and weights, and nothing else."""
+
+NARROW = "brickprof.narrow"
+"""Name of the error handler that encodes a character as one of ASCII that reads alike."""
+
+_STAND_INS = str.maketrans(
+    {
+        "·": "-",
+        "×": "x",
+        "µ": "u",
+        "…": ".",
+        "²": "2",
+        "±": "+-",
+        "≤": "<=",
+        "≥": ">=",
+        "→": "->",
+        "─": "-",
+        "━": "-",
+        "╸": "-",
+        "╺": "-",
+        "│": "|",
+        "–": "-",
+        "—": "-",
+        "’": "'",
+    }
+)
+
+
+def printable(text: str) -> str:
+    """Return text with all characters escaped that are not seen as themselves.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a name that a file holds.
+
+    Returns
+    -------
+    str
+        One line: control characters (line breaks too), marks of direction, separators but the
+        blank, lone surrogates and unassigned characters are written as Python escapes them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def neutral(text: str, *, styles: bool = False) -> str:
+    """Return lines of text as `printable` does each.
+
+    Parameters
+    ----------
+    text : str
+        Lines, each with a newline at its end.
+    styles : bool
+        Whether colors and weights of a terminal are left as they are.
+    """
+    lines = text.split("\n")
+    if styles:
+        return "\n".join(
+            "".join(
+                part if _STYLE.fullmatch(part) else printable(part) for part in _STYLE.split(line)
+            )
+            for line in lines
+        )
+    return "\n".join(map(printable, lines))
+
+
+def _narrow(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks by ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(_STAND_INS)
+    return lacking.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(NARROW, _narrow)

@@ -1,0 +1,246 @@
+"""What is printed can neither move a cursor nor reorder text, and streams may be odd."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_recordings import ROOFS, healthy_tiles, made
+
+from brickprof.cli import main
+from brickprof.core.plain_text import NARROW, neutral, printable
+from brickprof.recording import BrickInfo, Recording
+from brickprof.reports import RENDERERS, render, sweep_svg
+from brickprof.tuning.sweep import Sweep, SweepPoint
+
+NAMES = (
+    "\x1b]0;title\x07",
+    "\x9b31m",
+    "a\u202eb\u2066c",
+    "line\nand\r\u2028more\x85",
+    "\x00\x7f\ufeff\u200b",
+    "\ud800lone",
+    "long" * 2000,
+)
+
+
+def is_clean(text: str) -> bool:
+    """Tell whether text has nothing but lines of characters that are seen as themselves."""
+    return all(char == "\n" or char.isprintable() for char in text)
+
+
+def hostile(name: str) -> Recording:
+    """Return a recording whose every text is a hostile name."""
+    recording = made(healthy_tiles(30.0, brick=name))
+    info = replace(recording.brick_infos[0], name=name, isas=())
+    assert recording.machine is not None
+    return replace(
+        recording,
+        brick_infos=(info, BrickInfo(name + "2", 1, 5, 1)),
+        machine=replace(recording.machine, cpu=name),
+        roofs=replace(ROOFS, verdict=name, cpu=name),
+        clock=replace(recording.clock, reason=name),
+        version=name,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("output", list(RENDERERS))
+def test_renderers(name: str, output: str) -> None:
+    shown = render(output, hostile(name))
+    text = shown if isinstance(shown, str) else shown.decode()
+    assert is_clean(text)
+    if output == "json":
+        assert json.loads(text)["bricks"][0]["name"] == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_are_well_formed(name: str) -> None:
+    points = (SweepPoint(1, (100, 101, 102)), SweepPoint(2, (60, 61, 62)))
+    picture = sweep_svg.render(Sweep(points, 6.0, "tokens", 3, 4, None), name)
+    assert is_clean(picture)
+    ElementTree.fromstring(picture)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "\0" not in name and len(name) < 99])
+def test_commands(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / os.fsencode(name.replace("/", "_").replace("\ud800", "\udc80")).decode(
+        errors="surrogateescape"
+    )
+    folder.mkdir()
+    path = str(hostile(name).save(folder / "a.json"))
+    (folder / "bad.json").write_text("[")
+    for argv in (
+        ["report", path],
+        ["report", path, path],
+        ["report", path, "--explain", "neither-roof"],
+        ["report", path, "--json"],
+        ["report", path, "-o", str(folder / "out.txt")],
+        ["report", path, "-o", str(folder / "out.wrong")],
+        ["report", str(folder / "bad.json")],
+        ["report", str(folder / "none.json")],
+        ["report", "--format", name],
+        ["compare", path, path],
+        ["compare", path, path, "--json"],
+        ["sweep", "python", f"{folder}/none.py:f"],
+        ["sweep", "python", name],
+        ["machine", name],
+        [name],
+    ):
+        main(argv)
+        captured = capsys.readouterr()
+        assert is_clean(captured.out), argv
+        assert is_clean(captured.err), argv
+    assert is_clean((folder / "out.txt").read_text())
+
+
+@given(st.text())
+def test_printable_text_is_left_alone_and_all_other_is_escaped(text: str) -> None:
+    assert printable(text).isprintable()
+    if text.isprintable():
+        assert printable(text) == text
+    assert is_clean(neutral(text))
+
+
+@given(st.text(), st.sampled_from(["\x1b[1m", "\x1b[0;31m", "\x1b[m"]))
+def test_styles_alone_are_let_through(text: str, style: str) -> None:
+    assert neutral(style + printable(text), styles=True) == style + printable(text)
+    assert "\x1b" not in neutral(style)
+    for other in ("\x1b[2J", "\x1b]0;x\x07", "\x1b[1", "\x9b1m"):
+        assert "\x1b" not in neutral(other, styles=True) and "\x9b" not in neutral(other)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_narrow_encodings_take_all_text(text: str) -> None:
+    written = text.encode("ascii", NARROW).decode("ascii")
+    if text.isascii():
+        assert written == text
+
+
+def test_what_reads_alike() -> None:
+    assert "1 × 2 · µs … ≥ ─".encode("ascii", NARROW) == b"1 x 2 - us . >= -"
+    assert "µ ─".encode("latin-1", NARROW) == b"\xb5 -"
+    assert "\N{SNOWMAN}".encode("ascii", NARROW) == b"\\u2603"
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", NARROW)
+    assert unicodedata.name("·") == "MIDDLE DOT"
+
+
+def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of a shell with ``$PYTHON``."""
+    return subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHON": sys.executable, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        (">&-", 1, "brickprof: standard output is closed\n"),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        (">&- 2>&-", 1, ""),
+        (">&- 2>&- <&-", 1, ""),
+    ],
+)
+def test_closed_streams(how: str, code: int, said: str) -> None:
+    done = shell(f'"$PYTHON" -m brickprof machine {how}')
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("verb", ["machine", "machine --json", "--help", "--version"])
+def test_a_full_stream(verb: str) -> None:
+    done = shell(f'"$PYTHON" -m brickprof {verb} > /dev/full')
+    assert done.returncode == 1
+    assert done.stderr == "brickprof: [Errno 28] No space left on device\n"
+
+
+def test_a_reader_that_leaves() -> None:
+    done = shell('"$PYTHON" -m brickprof machine --json | true')
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "colored"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+        ({}, False),
+    ],
+)
+def test_colors(
+    environment: dict[str, str],
+    colored: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    path = str(made().save(tmp_path / "a.json"))
+    assert main(["compare", path, path]) == 0
+    assert ("\x1b[" in capsys.readouterr().out) == colored
+
+
+def test_what_user_code_exits_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for body, code, said in (
+        ("raise SystemExit('no \\x1b data')", 1, "no \\x1b data\n"),
+        ("raise SystemExit(7)", 7, ""),
+        ("raise SystemExit", 0, ""),
+        ("raise KeyboardInterrupt", 130, "brickprof: interrupted\n"),
+    ):
+        path = tmp_path / f"code{code}.py"
+        path.write_text(body)
+        assert main(["sweep", "python", f"{path}:f"]) == code
+        assert capsys.readouterr().err == said
+
+
+def test_a_users_file_may_use_what_looks_its_module_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "json.py"  # the name of a module that is loaded already
+    path.write_text(
+        "from __future__ import annotations\nimport pickle, sys\n"
+        "from dataclasses import dataclass\nfrom typing import get_type_hints\n\n"
+        "@dataclass\nclass Size:\n    rows: int\n\n"
+        "def f(threads):\n"
+        "    assert get_type_hints(Size) == {'rows': int}\n"
+        "    assert pickle.loads(pickle.dumps(Size(3))) == Size(3)\n"
+        "    assert sys.modules['json'] is not sys.modules[__name__]\n"
+    )
+    assert main(["sweep", "python", f"{path}:f", "--rounds", "3"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_of_a_users_file_names_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.py"
+    for body, said in (
+        ("x = 1\nx.no_such\n", "'int' object has no attribute 'no_such' (AttributeError, line 2)"),
+        ("def f(:\n", "(SyntaxError, line 1)"),
+    ):
+        path.write_text(body)
+        assert main(["sweep", "python", f"{path}:f"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"brickprof: {path} cannot be imported: ") and said in error
+        assert error.count("\n") == 1
