@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-import psutil
-
 from brickprof.calibration.doubts import (
     crowd,
     disorder,
@@ -34,8 +32,7 @@ from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import KERNEL_DTYPES, DTypeLike, kernel_dtype
 from brickprof.core.errors import RoofsError
 from brickprof.kernels.runtime.runtime import default_isa, micro_kernel
-from brickprof.machine import Machine, detect_machine
-from brickprof.machine.sysfs import parse_int, read_text
+from brickprof.machine import Machine, available_memory, detect_machine
 from brickprof.roofline import (
     MEMORY,
     Roofs,
@@ -54,7 +51,6 @@ _measured_here: dict[tuple[Path | None, str, int, str], Roofs] = {}
 
 _KIB, _MIB = 1024, 1024**2
 _GRAIN = 4 * _KIB
-_LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,12 +291,6 @@ def working_sets(machine: Machine, threads: int, effort: Effort, room: int) -> d
         "DRAM": max(min(wanted, room) // threads, in_l3),
     }
     return {name: max(size // _GRAIN, 1) * _GRAIN for name, size in sets.items()}
-
-
-def available_memory() -> int:
-    """Return the bytes that may be allocated without harm: free, and within the cgroup's limit."""
-    limits = (parse_int(read_text(Path("/", name))) for name in _LIMIT_FILES)
-    return int(min([psutil.virtual_memory().available, *(one for one in limits if one)]))
 
 
 def spread_of(rates: list[float]) -> float:

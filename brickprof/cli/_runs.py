@@ -19,7 +19,7 @@ def prepared(kernel: KernelSpec, problem: Problem, isa: str | None) -> Run:
 
 def check_memory(problem: Problem) -> None:
     """Raise a ValueError if the arrays of a problem do not fit into memory."""
-    from brickprof.calibration.measurement import available_memory
+    from brickprof.machine import available_memory
 
     available = available_memory()
     if problem.nbytes > available:

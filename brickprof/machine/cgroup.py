@@ -1,7 +1,8 @@
-"""Reads the CPU quota that Linux control groups put on this process."""
+"""Reads the limits on CPU time and memory that Linux control groups put on this process."""
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,21 +34,57 @@ def read_quota(root: Path) -> tuple[float, str] | None:
     return min(found, key=lambda pair: pair[0], default=None)
 
 
+def read_memory_room(root: Path) -> int | None:
+    """Return the bytes that control groups still let this process allocate; None without a limit.
+
+    As for `read_quota` all ancestors count. What a group uses less what it can drop at once, its
+    inactive cache of files, is taken off its limit.
+    """
+    rooms = [
+        room
+        for version, names in ((2, _MEMORY_V2), (1, _MEMORY_V1))
+        for folder in _folders_of(root, version, "memory")
+        if (room := _memory_room(folder, *names)) is not None
+    ]
+    return min(rooms, default=None)
+
+
+_MEMORY_V2 = ("memory.current", "inactive_file", "memory.max", "memory.high")
+_MEMORY_V1 = ("memory.usage_in_bytes", "total_inactive_file", "memory.limit_in_bytes")
+_NO_LIMIT = 1 << 60
+"""Bytes from which a v1 group has no limit: it holds the largest whole number of pages."""
+
+
+def _memory_room(folder: Path, usage: str, droppable: str, *limits: str) -> int | None:
+    """Return the bytes below a group's limit; None without one."""
+    found = [parse_int(read_text(folder / name)) for name in limits]
+    known = [limit for limit in found if limit is not None and 0 <= limit < _NO_LIMIT]
+    if not known:
+        return None
+    stat = dict(
+        line.split(maxsplit=1)
+        for line in read_text(folder / "memory.stat").splitlines()
+        if len(line.split()) == 2
+    )
+    used = parse_int(read_text(folder / usage)) or 0
+    return max(min(known) - max(used - (parse_int(stat.get(droppable, "")) or 0), 0), 0)
+
+
 def group_folders(root: Path) -> list[Path]:
     """Return the folders of the groups that may limit this process, of all hierarchies."""
     return [*_folders_of(root, 2), *_folders_of(root, 1)]
 
 
-def _folders_of(root: Path, version: int) -> list[Path]:
+def _folders_of(root: Path, version: int, controller: str = "cpu") -> list[Path]:
     """Return the folders of the process's group and its ancestors, of the v1 or v2 hierarchy."""
-    mounts = _mounts(read_text(root / "proc/self/mountinfo"))
-    paths = _group_paths(read_text(root / "proc/self/cgroup"))
+    mounts = _mounts(read_text(root / "proc/self/mountinfo"), controller)
+    paths = _group_paths(read_text(root / "proc/self/cgroup"), controller)
     mine = [mount for mount in mounts if mount.version == version]
     return _group_folders(root, mine, paths.get(version))
 
 
-def _mounts(mountinfo: str) -> list[_Mount]:
-    """Return the cgroup mounts that may carry a CPU quota."""
+def _mounts(mountinfo: str, controller: str) -> list[_Mount]:
+    """Return the cgroup mounts that may carry a controller's limits."""
     mounts = []
     for line in mountinfo.splitlines():
         left, separator, right = line.partition(" - ")
@@ -56,7 +93,7 @@ def _mounts(mountinfo: str) -> list[_Mount]:
             continue
         if kind[0] == "cgroup2":
             version = 2
-        elif kind[0] == "cgroup" and "cpu" in kind[-1].split(","):
+        elif kind[0] == "cgroup" and controller in kind[-1].split(","):
             version = 1
         else:
             continue
@@ -69,8 +106,8 @@ def _unescape(field: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
 
 
-def _group_paths(text: str) -> dict[int, str]:
-    """Return the process's group path in the v2 and in the v1 CPU hierarchy."""
+def _group_paths(text: str, controller: str) -> dict[int, str]:
+    """Return the process's group path in the v2 and in a controller's v1 hierarchy."""
     paths: dict[int, str] = {}
     for line in text.splitlines():
         parts = line.split(":", 2)
@@ -78,7 +115,7 @@ def _group_paths(text: str) -> dict[int, str]:
             continue
         if parts[0] == "0" and not parts[1]:
             paths[2] = parts[2]
-        elif "cpu" in parts[1].split(","):
+        elif controller in parts[1].split(","):
             paths[1] = parts[2]
     return paths
 
@@ -100,7 +137,8 @@ def _group_folders(root: Path, mounts: list[_Mount], path: str | None) -> list[P
     folders = [point]
     for part in parts:
         folders.append(folders[-1] / part)
-    return folders if folders[-1].is_dir() else [point]
+    # Of a folder that may not be read, is_dir() raises what this does not.
+    return folders if os.path.isdir(folders[-1]) else [point]
 
 
 def _below(path: str | None, top: str) -> tuple[str, ...] | None:

@@ -136,10 +136,14 @@ _fixed_facts_once = functools.lru_cache(maxsize=8)(_fixed_facts)
 def _budget(root: Path, online: tuple[int, ...], cpus: tuple[int, ...]) -> CpuBudget:
     """Return the budget of a process that may run on `cpus`."""
     found = read_quota(root)
-    if found is not None and math.floor(found[0]) < len(cpus):
+    usable = len(cpus)
+    if usable < len(online):
+        # Threads of one core take turns: a part of the CPUs is worth as many as it has cores.
+        usable = physical_cores(root, cpus) or usable
+    if found is not None and math.floor(found[0]) < usable:
         source = found[1]
     elif len(cpus) < len(online):
         source = "affinity"
     else:
         source = "all cpus"
-    return CpuBudget(len(cpus), found[0] if found else None, source)
+    return CpuBudget(usable, found[0] if found else None, source)

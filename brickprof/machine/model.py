@@ -25,7 +25,7 @@ class CpuBudget:
     Parameters
     ----------
     affinity : int
-        Online logical CPUs that the process may run on.
+        Online logical CPUs that the process may run on; of a part of them, the cores.
     quota : float or None
         CPUs' worth of time per unit of time that its control groups grant; None without a limit.
     source : str
@@ -66,7 +66,8 @@ class Machine:
     physical_cores, logical_cores : int
         Cores and hardware threads that are online.
     usable_cores : int
-        Logical CPUs that the process may keep busy, affinity and quota counted.
+        CPUs that the process may keep busy, affinity and quota counted; of an affinity to a part of
+        the logical CPUs, the cores that it holds.
     quota_cores : float or None
         The control groups' quota in CPUs; None without one.
     caches : tuple of Cache

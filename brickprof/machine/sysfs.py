@@ -41,3 +41,11 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
             return ()
         cpus.update(range(first, last + 1))
     return tuple(sorted(cpus))
+
+
+def parse_cpu_mask(text: str) -> tuple[int, ...]:
+    """Return the CPUs of a mask such as "0,00000003", ascending; () for junk."""
+    if re.fullmatch(r"[0-9a-f]{1,8}(,[0-9a-f]{8}){0,511}", text) is None:
+        return ()
+    mask = int(text.replace(",", ""), 16)
+    return tuple(cpu for cpu in range(mask.bit_length()) if mask >> cpu & 1)

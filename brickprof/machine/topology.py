@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from brickprof.machine.cpuinfo import parse_cpuinfo
-from brickprof.machine.sysfs import parse_cpu_list, parse_int, read_text
+from brickprof.machine.sysfs import parse_cpu_list, parse_cpu_mask, parse_int, read_text
 
 
 def is_real(root: Path) -> bool:
@@ -45,21 +45,50 @@ def usable_cpus(
     return tuple(cpu for cpu in online if cpu in allowed) or online
 
 
-def physical_cores(root: Path, online: tuple[int, ...]) -> int | None:
-    """Return the number of distinct (package, core) pairs, or None."""
-    pairs = set()
-    for cpu in online:
-        folder = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
-        package = parse_int(read_text(folder / "physical_package_id"))
-        core = parse_int(read_text(folder / "core_id"))
-        if package is None or core is None:
-            break
-        pairs.add((package, core))
-    else:
-        return len(pairs)
+def physical_cores(root: Path, cpus: tuple[int, ...]) -> int | None:
+    """Return the number of cores that some CPUs are threads of, or None.
+
+    The kernel's lists of sibling threads tell; numbers of cores are unique only within a cluster of
+    some packages, within a die of others, and the same for all on a few.
+    """
+    cores = [_core_of(root, cpu) for cpu in cpus]
+    if any(cores):
+        # A CPU of which nothing is told is a core.
+        return len({core or ("alone", cpu) for core, cpu in zip(cores, cpus, strict=True)})
     if not is_real(root):
         return None
     import psutil  # type: ignore[import-untyped,unused-ignore]  # needed on few machines only
 
-    cores: int | None = psutil.cpu_count(logical=False)
-    return min(cores, len(online)) if cores else None
+    try:
+        found: int | None = psutil.cpu_count(logical=False)
+    except (OSError, ValueError):
+        return None
+    return min(found, len(cpus)) if found else None
+
+
+def _core_of(root: Path, cpu: int) -> tuple[object, ...] | None:
+    """Return what names the core of a CPU; None where nothing tells."""
+    folder = root / f"sys/devices/system/cpu/cpu{cpu}/topology"
+    for name in ("core_cpus", "thread_siblings"):
+        for siblings in (
+            parse_cpu_list(read_text(folder / f"{name}_list")),
+            parse_cpu_mask(read_text(folder / name)),
+        ):
+            if cpu in siblings:
+                return ("siblings", *siblings)
+    ids = [parse_int(read_text(folder / name)) for name in _PLACES]
+    package, core = ids[0], ids[-1]
+    if package is None or core is None or core < 0:
+        return None
+    return ("ids", *ids)
+
+
+_PLACES = (
+    "physical_package_id",
+    "drawer_id",
+    "book_id",
+    "die_id",
+    "cluster_id",
+    "core_id",
+)
+"""Files that say where a CPU is, outermost first."""

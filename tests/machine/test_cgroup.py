@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brickprof.machine import CpuBudget, cpu_budget, detect_machine
+from brickprof.machine import CpuBudget, available_memory, cpu_budget, detect_machine
 
 V1 = "33 31 0:30 {top} {point} rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct"
 V2 = "41 31 0:38 {top} {point} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
@@ -229,4 +229,63 @@ def test_unreadable_files_are_no_limit(root: Path) -> None:
 def test_junk_mountinfo_is_no_limit(root: Path, junk: str) -> None:
     put(root, "proc/self/mountinfo", junk)
     limit_v2(root, UNIFIED, "100000 100000")
+    assert cpu_budget(root).quota is None
+
+
+# Memory.
+
+MEMORY_V1 = "34 31 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
+
+
+def memory_v2(root: Path, folder: str, limit: str, used: int, droppable: int = 0) -> None:
+    put(root, f"{folder}/memory.max", limit)
+    put(root, f"{folder}/memory.current", str(used))
+    put(root, f"{folder}/memory.stat", f"anon 5\ninactive_file {droppable}\njunk")
+
+
+def test_the_tightest_group_bounds_the_memory(root: Path) -> None:
+    put(root, "proc/meminfo", "MemTotal: 99 kB\nMemAvailable:    1000 kB")
+    assert available_memory(root) == 1_024_000
+    mount(root, v2())
+    group(root, "0::/a/b")
+    memory_v2(root, f"{UNIFIED}/a/b", "max", 50_000)
+    assert available_memory(root) == 1_024_000
+    memory_v2(root, f"{UNIFIED}/a", "400000", 300_000, 100_000)
+    assert available_memory(root) == 200_000
+    put(root, f"{UNIFIED}/a/b/memory.high", "90000")
+    assert available_memory(root) == 40_000
+    memory_v2(root, f"{UNIFIED}/a", "400000", 900_000)
+    assert available_memory(root) == 0
+
+
+def test_memory_of_the_first_hierarchy(root: Path) -> None:
+    put(root, "proc/meminfo", "MemAvailable:    1000 kB")
+    mount(root, MEMORY_V1)
+    group(root, "7:memory:/box")
+    folder = "/sys/fs/cgroup/memory/box"
+    put(root, f"{folder}/memory.limit_in_bytes", "9223372036854771712")
+    put(root, f"{folder}/memory.usage_in_bytes", "5000")
+    assert available_memory(root) == 1_024_000
+    put(root, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "70000")
+    put(root, "/sys/fs/cgroup/memory/memory.usage_in_bytes", "junk")
+    assert available_memory(root) == 70_000
+    put(root, f"{folder}/memory.limit_in_bytes", "9000")
+    put(root, f"{folder}/memory.stat", "total_inactive_file 1000")
+    assert available_memory(root) == 5_000
+
+
+def test_memory_without_proc(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) > 0
+    put(tmp_path, "proc/meminfo", "MemAvailable: junk")
+    assert available_memory(tmp_path) > 0
+
+
+def test_an_error_of_a_folder_is_no_group(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mount(root, v2())
+    group(root, "0::/a/b")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
     assert cpu_budget(root).quota is None

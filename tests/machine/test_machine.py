@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import brickprof as bp
 from brickprof.core.errors import MachineError
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine, cpu_budget, detect_machine
@@ -247,9 +249,82 @@ def test_junk_online_falls_back_to_cpuinfo(xeon: Path, junk: str) -> None:
 
 def test_junk_topology_counts_threads_as_cores(xeon: Path) -> None:
     put(xeon, "sys/devices/system/cpu/cpu1/topology/core_id", "junk")
+    assert detect_machine(xeon).physical_cores == 4
+    for cpu in range(4):
+        put(xeon, f"sys/devices/system/cpu/cpu{cpu}/topology/core_id", "junk")
     machine = detect_machine(xeon)
     assert machine.physical_cores == 4
     assert machine.assumed == ("physical_cores",)
+
+
+def put_places(root: Path, cpu: int, **files: object) -> None:
+    """Write the topology files of a CPU."""
+    for name, content in files.items():
+        put(root, f"sys/devices/system/cpu/cpu{cpu}/topology/{name}", content)
+
+
+def cores_of(root: Path, cpus: list[dict[str, object]], **options: Any) -> int:
+    """Return the physical cores of a machine with these topology files."""
+    put_online(root, f"0-{len(cpus) - 1}")
+    for cpu, files in enumerate(cpus):
+        put_places(root, cpu, **files)
+    return detect_machine(root, **options).physical_cores
+
+
+def ids(**places: int) -> dict[str, object]:
+    return {"physical_package_id": 0, **places}
+
+
+@pytest.mark.parametrize(
+    ("cpus", "cores"),
+    [
+        # Siblings decide, whatever the numbers are.
+        ([ids(core_id=0, thread_siblings_list=c) for c in range(3)], 3),
+        ([ids(core_id=c, core_cpus_list=f"{c % 2},{c % 2 + 2}") for c in range(4)], 2),
+        ([ids(core_id=-1, thread_siblings_list=f"{c & ~1}-{c | 1}") for c in range(6)], 3),
+        # Masks where there are no lists, of more than 32 CPUs.
+        ([ids(core_id=0, thread_siblings=f"{1 << c:x}") for c in range(4)], 4),
+        ([ids(core_id=0, core_cpus=f"00000000,{3 << (c & ~1):08x}") for c in range(4)], 2),
+        # A list that lacks its own CPU is junk.
+        ([ids(core_id=c // 2, thread_siblings_list="7") for c in range(4)], 2),
+        # Numbers: within a cluster, a die, a drawer and a book.
+        ([ids(cluster_id=c // 4, core_id=c % 4) for c in range(64)], 64),
+        ([ids(die_id=c // 4, cluster_id=-1, core_id=c % 4) for c in range(8)], 8),
+        ([ids(die_id=0, cluster_id=65535, core_id=c // 2) for c in range(8)], 4),
+        ([ids(drawer_id=c // 8, book_id=c // 4, core_id=c % 4 // 2) for c in range(16)], 8),
+        ([{"physical_package_id": c // 2, "core_id": 0} for c in range(4)], 2),
+        # Nothing is told of a CPU: it is a core.
+        ([ids(core_id=0, thread_siblings_list="0-1")] * 2 + [{}, {}], 3),
+    ],
+)
+def test_physical_cores(tmp_path: Path, cpus: list[dict[str, object]], cores: int) -> None:
+    assert cores_of(tmp_path, cpus) == cores
+
+
+def test_offline_siblings_and_gaps(tmp_path: Path) -> None:
+    for cpu in (0, 2, 5, 1030):
+        put_places(tmp_path, cpu, core_id=0, physical_package_id=0, thread_siblings_list=cpu)
+    put_online(tmp_path, "0,2,5,1030")
+    machine = detect_machine(tmp_path)
+    assert (machine.physical_cores, machine.logical_cores) == (4, 4)
+
+
+def test_threads_of_one_core_are_worth_one_cpu(tmp_path: Path) -> None:
+    pairs: list[dict[str, object]] = [
+        ids(core_id=c // 2, thread_siblings_list=f"{c & ~1}-{c | 1}") for c in range(8)
+    ]
+    assert cores_of(tmp_path, pairs) == 4
+    for affinity, usable in (({0, 1}, 1), ({0, 2}, 2), ({1, 2, 3}, 2), (range(8), 8)):
+        machine = detect_machine(tmp_path, affinity=affinity)
+        assert (machine.usable_cores, machine.physical_cores) == (usable, 4)
+        assert cpu_budget(tmp_path, affinity=affinity).usable == usable
+
+
+def test_the_kernels_and_the_machine_agree_on_the_instruction_sets() -> None:
+    machine = detect_machine()
+    known = [isa for isa in machine.isas if isa in ("avx512", "avx2", "neon", "base")]
+    assert tuple(known) == tuple(bp.isas())
+    assert machine.isa == known[0]
 
 
 def test_bytes_that_are_no_text_do_not_raise(xeon: Path) -> None:
