@@ -92,7 +92,7 @@ cdef extern from "brickprof/tile.h" nogil:
         bp_row *pending
         uint64_t pending_ticks, manual_ticks, serial, sample_every, random
         bp_event *events
-        uint64_t events_capacity, events_used, events_dropped
+        uint64_t events_capacity, events_used, events_dropped, steps_back
         uint64_t observe_at, observe_ticks
         void (*observe)(bp_recorder *recorder) noexcept
         int named

@@ -62,6 +62,7 @@ cdef class Recorder:
     cdef void advance(self, uint64_t ticks) noexcept
     cdef bytes events_kept(self)
     cdef uint64_t events_lost(self) noexcept
+    cdef uint64_t steps_back(self) noexcept
     cdef void forget(self)
 
 

@@ -45,6 +45,7 @@ cdef extern from *:
     #define bp_serial_of(f) BP_GET((f)->serial)
     #define bp_set_clock(r, ticks) BP_SET((r)->manual_ticks, ticks)
     #define bp_events_of(r) __atomic_load_n(&(r)->events_used, __ATOMIC_ACQUIRE)
+    #define bp_steps_back_of(r) BP_GET((r)->steps_back)
     #define bp_lost_events_of(r) BP_GET((r)->events_dropped)
     #define bp_tiles_of(row) (BP_GET((row)->timed) + BP_GET((row)->skipped))
 
@@ -64,6 +65,7 @@ cdef extern from *:
     void bp_set_clock(bp_recorder *recorder, uint64_t ticks) noexcept
     uint64_t bp_events_of(const bp_recorder *recorder) noexcept
     uint64_t bp_lost_events_of(const bp_recorder *recorder) noexcept
+    uint64_t bp_steps_back_of(const bp_recorder *recorder) noexcept
     uint64_t bp_tiles_of(const bp_row *row) noexcept
     void *bp_pages(size_t bytes) noexcept
     int munmap(void *pages, size_t bytes) noexcept
@@ -428,6 +430,10 @@ cdef class Recorder:
     cdef uint64_t events_lost(self) noexcept:
         """Return how many events did not fit."""
         return 0 if bp_to_be_cleared(self.c) else bp_lost_events_of(self.c)
+
+    cdef uint64_t steps_back(self) noexcept:
+        """Return during how many tiles the clock stepped back."""
+        return 0 if bp_to_be_cleared(self.c) else bp_steps_back_of(self.c)
 
     cdef void forget(self):
         """Forget all that was recorded: now, or before the next tile where one may be recording."""

@@ -95,6 +95,7 @@ static inline void bp_clear(bp_recorder *r) {
     BP_SET(r->pending, NULL);
     BP_SET(r->events_used, 0);
     BP_SET(r->events_dropped, 0);
+    BP_SET(r->steps_back, 0);
     r->random = r->request->seed;
     r->seen_outer = 0;
     __atomic_store_n(&r->request->clear, 0, __ATOMIC_RELEASE);

@@ -189,6 +189,7 @@ cdef dict parts_of(ProfilerState profiler):
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),
         brickless_threads=profiler.brickless_threads,
+        clock_steps_back=sum([(<Recorder> made).steps_back() for made in profiler.recorders_made]),
         steal_ns=0 if lost is None else lost.steal_ns(),
         throttled_ns=0 if lost is None else lost.throttled_ns(),
         events=events, events_dropped=dropped)

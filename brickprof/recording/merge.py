@@ -81,6 +81,7 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
         abandoned_tiles=sum(p.abandoned_tiles for p in parts),
         abandoned_by=_merge_counts(p.abandoned_by for p in parts),
         brickless_threads=sum(p.brickless_threads for p in parts),
+        clock_steps_back=sum(p.clock_steps_back for p in parts),
         events=tuple(sorted(event for p in parts for event in p.events)),
         events_dropped=sum(p.events_dropped for p in parts),
         steal_ns=sum(p.steal_ns for p in parts),

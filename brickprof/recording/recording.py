@@ -75,6 +75,8 @@ class Recording:
         Why they were never stopped, such as ``"left by ValueError"``, sorted, with how many.
     brickless_threads : int
         Threads that began outside of any brick while another thread was in one.
+    clock_steps_back : int
+        Tiles during which the clock stepped back; they count as 0 ns.
     events : tuple of TileEvent
         The bounded list of single tiles, sorted by time.
     events_dropped : int
@@ -100,6 +102,7 @@ class Recording:
     abandoned_tiles: int = 0
     abandoned_by: tuple[tuple[str, int], ...] = ()
     brickless_threads: int = 0
+    clock_steps_back: int = 0
     events: tuple[TileEvent, ...] = ()
     events_dropped: int = 0
     steal_ns: int = 0
@@ -184,6 +187,7 @@ class Recording:
             "abandoned_tiles": self.abandoned_tiles,
             "abandoned_by": [list(reason) for reason in self.abandoned_by],
             "brickless_threads": self.brickless_threads,
+            "clock_steps_back": self.clock_steps_back,
             "brick_infos": [plain(info) for info in self.brick_infos],
             "tiles": [plain(tile) for tile in self.tiles],
             "events": [plain(event) for event in self.events],
@@ -232,6 +236,7 @@ class Recording:
             abandoned_tiles=root["abandoned_tiles"].integer(),
             abandoned_by=read_abandoned_by(root.optional("abandoned_by", [])),
             brickless_threads=root.optional("brickless_threads", 0).integer(),
+            clock_steps_back=root.optional("clock_steps_back", 0).integer(),
             events=tuple(read_event(event, known) for event in root["events"].items()),
             events_dropped=root["events_dropped"].integer(),
             steal_ns=root.optional("steal_ns", 0).integer(),

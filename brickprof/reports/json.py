@@ -49,7 +49,7 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
             ``python_inside``, ``block_pair``, ``block_inside``, and half the length of the interval
             that each of them is in, named with ``_error``.
         ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``abandoned_by``,
-        ``brickless_threads``, ``events_dropped``
+        ``brickless_threads``, ``clock_steps_back``, ``events_dropped``
             Counts.
         ``steal_ns``, ``throttled_ns``
             Time taken from all processors by the host, and from the threads by a quota.
@@ -108,6 +108,7 @@ def render_report(report: Report) -> str:
         "abandoned_tiles": recording.abandoned_tiles,
         "abandoned_by": dict(recording.abandoned_by),
         "brickless_threads": recording.brickless_threads,
+        "clock_steps_back": recording.clock_steps_back,
         "events_dropped": recording.events_dropped,
         "steal_ns": recording.steal_ns,
         "throttled_ns": recording.throttled_ns,

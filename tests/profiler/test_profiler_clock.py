@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.entry_points import MICRO, manual, micro, tile_library
+from support.entry_points import ENTRY_POINTS, MICRO, manual, micro, tile, tile_library
 
 from brickprof import BrickProfiler
 from brickprof.core.histograms import BUCKETS, bucket_of
@@ -104,3 +104,21 @@ def test_calibration_leaves_no_tiles(real: Recording) -> None:
     prof = BrickProfiler()
     prof.enable_tile_profiling()
     assert prof.recording().tiles == ()
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("events", [0, 9])
+def test_a_clock_that_steps_back_gives_no_time_and_a_note(entry_point: str, events: int) -> None:
+    prof = manual(events=events)
+    with prof.recorders("kernel") as (handle,):
+        for ticks in (5, 2**64 - 3, 7):  # the second is 3 back
+            with tile(prof, entry_point, MICRO, handle=handle):
+                prof.advance(ticks)
+    stats, recording = prof.tile_stats(MICRO), prof.recording()
+    assert (stats.count, stats.total_ns, stats.raw_total_ns) == (3, 12, 12)
+    assert (stats.min_ns, stats.max_ns) == (0, 7)
+    assert recording.clock_steps_back == 1
+    assert all(event.stop_ns >= event.start_ns for event in recording.events)
+    assert "stepped back during 1 of the tiles" in prof.tile_summary()
+    prof.reset_tile_stats()
+    assert prof.recording().clock_steps_back == 0

@@ -105,6 +105,7 @@ SAMPLE = Recording(
     abandoned_tiles=2,
     abandoned_by=(("left by ValueError", 1), ("timer dropped", 1)),
     brickless_threads=3,
+    clock_steps_back=2,
     events=(
         TileEvent(0, 100, 0, TileLevel.MACRO, -1, 0, "gemm"),
         TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
@@ -122,7 +123,7 @@ OPTIONAL = {
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("step_ns", "more_roofs", "steal_ns", "throttled_ns"),
-    *("abandoned_by", "brickless_threads"),
+    *("abandoned_by", "brickless_threads", "clock_steps_back"),
     *("traffic_gbs", "ceilings_gflops", "latency_ns"),
 }
 MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}

@@ -93,6 +93,7 @@ RECORDINGS: dict[str, Recording] = {
         abandoned_tiles=3,
         abandoned_by=(("left by ValueError", 2), ("timer dropped", 1)),
         brickless_threads=2,
+        clock_steps_back=1,
         events_dropped=3,
     ),
     "work-in-doubt": made(

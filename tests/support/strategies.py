@@ -275,6 +275,7 @@ def recordings(draw: st.DrawFn) -> Recording:
             )
         ),
         brickless_threads=draw(counts),
+        clock_steps_back=draw(counts),
         events=tuple(sorted(line)),
         events_dropped=draw(sums),
         steal_ns=draw(sums),

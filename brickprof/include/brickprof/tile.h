@@ -147,6 +147,7 @@ struct bp_recorder {
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_event *events;
     uint64_t events_capacity, events_used, events_dropped;
+    uint64_t steps_back;                            /* tiles whose stop was before their start */
     void (*observe)(bp_recorder *recorder);         /* reads `seen` anew; NULL without readings */
     uint64_t observe_at, observe_ticks;             /* when the next reading is due, and how often */
     bp_usage seen;                                  /* the last reading on this thread */
@@ -314,6 +315,12 @@ static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, u
     BP_INCREASE(sum->ticks, ticks);
 }
 
+/* The time of a tile during which the clock stepped back. */
+BP_COLD uint64_t bp_step_back(bp_recorder *r) {
+    BP_INCREASE(r->steps_back, 1);
+    return 0;
+}
+
 /* Raise a corrected time to that of the tiles inside: it was corrected by too much. */
 BP_COLD int64_t bp_raise(bp_frame *f, int64_t ticks) {
     if (f->overhead == 0) return ticks;             /* nothing is inside */
@@ -328,7 +335,13 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     bp_frame *parent = f - 1;
     int64_t signed_ticks = (int64_t)(raw - cost->inside - f->overhead);
     uint64_t ticks;
-    if (BP_UNLIKELY(signed_ticks < (int64_t)f->child_ticks)) signed_ticks = bp_raise(f, signed_ticks);
+    if (BP_UNLIKELY(signed_ticks < (int64_t)f->child_ticks)) {
+        if ((int64_t)raw < 0) {
+            raw = bp_step_back(r);
+            signed_ticks = -(int64_t)(cost->inside + f->overhead);
+        }
+        signed_ticks = bp_raise(f, signed_ticks);
+    }
     ticks = signed_ticks > 0 ? (uint64_t)signed_ticks : 0;
     BP_INCREASE(sums->timed, 1);
     BP_INCREASE(sums->raw_ticks, raw);
@@ -351,7 +364,8 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     return (uint64_t)signed_ticks;
 }
 
-static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t stop) {
+static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t now) {
+    const uint64_t stop = now > f->start ? now : f->start;
     bp_event *e = &r->events[r->events_used];
     if (r->events_used == r->events_capacity) {
         BP_INCREASE(r->events_dropped, 1);
