@@ -1,15 +1,88 @@
-"""JSON files: replaced in one step, and read strictly."""
+"""JSON files: replaced in one step, and read strictly; regular files alone are opened."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
+import re
+import stat
 import uuid
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from brickprof.core.errors import BrickprofError
+
+MAX_BYTES = 512 * 1024**2
+"""Size of the largest file that is read: a recording with 4 million tiles of a time line."""
+
+BYTES_PER_OBJECT = 40
+"""Bytes of a file for each JSON object in it, at the least: one takes 64 bytes of memory and more,
+the smallest of a recording is written in 46."""
+
+_TEMPORARY = re.compile(r"\.brickprof-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{32}\.tmp")
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+    """Open a regular file without waiting for anything, and return its descriptor.
+
+    Parameters
+    ----------
+    path : Path
+        The file. A FIFO would wait for a writer, and a device may never end.
+    flags, mode
+        As of `os.open`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file.
+    """
+    extra = os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    descriptor = os.open(path, flags | extra, mode)
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path, *, private: bool = False) -> bytes:
+    """Return what is in a regular file of at most `MAX_BYTES`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    private : bool
+        Refuse what others own or may write to.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, too large, or not private.
+    """
+    with open(open_regular(path), "rb") as file:
+        facts = os.fstat(file.fileno())
+        if private and not is_private(facts):
+            raise PermissionError(
+                errno.EACCES, "another user owns it, or may write to it", str(path)
+            )
+        if facts.st_size > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"larger than {MAX_BYTES} bytes", str(path))
+        return file.read(facts.st_size)  # and not what is added meanwhile
+
+
+def is_private(facts: os.stat_result) -> bool:
+    """Tell whether a file is this user's or the system's, and nobody else may write to it."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return facts.st_uid in (os.geteuid(), 0) and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def write_json(path: Path, data: object, indent: int | None = None) -> Path:
@@ -18,7 +91,8 @@ def write_json(path: Path, data: object, indent: int | None = None) -> Path:
     Parameters
     ----------
     path : Path
-        The file, made with the permissions of any new one; its folder must exist.
+        The file; its folder must exist. A link is followed. An older file's permissions and owner
+        are kept, as far as the system lets.
     data : object
         What JSON can hold: no NaN and no infinity.
     indent : int, optional
@@ -27,29 +101,86 @@ def write_json(path: Path, data: object, indent: int | None = None) -> Path:
     Raises
     ------
     OSError
-        If the file cannot be written; an older one is left as it was.
+        If the file cannot be written, or is no regular one; an older one is left as it was.
     ValueError
         If a number is not finite.
     """
     content = json.dumps(data, indent=indent, allow_nan=False).encode() + b"\n"
-    temporary = path.parent / f".brickprof-{uuid.uuid4().hex}.tmp"
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            # The caller knows the path, not the temporary file beside it.
-            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-        raise
+        _replace(_target(path), content)
+    except OSError as error:
+        # The caller knows the path, not the temporary file beside it.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return path
 
 
-def read_json(path: Path, error: type[BrickprofError], nan: bool = False) -> object:
+def _target(path: Path) -> Path:
+    """Return the file to replace: behind all links, and neither a device nor a pipe."""
+    target = Path(os.path.realpath(path))
+    # What stands for an open file, such as /dev/stdout, must not be cut off from it.
+    if str(path.absolute()).startswith(("/dev/", "/proc/")) or (
+        target.exists() and not target.is_file() and not target.is_dir()
+    ):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return target
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Replace a file in one step, as it is owned and may be read."""
+    _sweep(target.parent)
+    name = f".brickprof-{_host()}-{os.getpid()}-{uuid.uuid4().hex}.tmp"
+    temporary = target.parent / name
+    try:
+        with open(temporary, "xb") as file:
+            with suppress(FileNotFoundError):
+                _take_over(file.fileno(), target.stat())
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _take_over(descriptor: int, older: os.stat_result) -> None:
+    """Give a new file the owner and the permissions of an older one."""
+    if hasattr(os, "fchown"):
+        with suppress(OSError):  # of another user's file only the content can be replaced
+            os.fchown(descriptor, older.st_uid, older.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(older.st_mode))
+
+
+def _host() -> str:
+    """Return 8 digits that name this host: process numbers are its own."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this host that were killed while they wrote left in a folder."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found and found[1] == _host() and not _runs(int(found[2])):
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _runs(process: int) -> bool:
+    """Tell whether a process is there."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True
+
+
+def read_json(
+    path: Path, error: type[BrickprofError], nan: bool = False, *, private: bool = False
+) -> object:
     """Return the JSON values in a file.
 
     Parameters
@@ -60,21 +191,37 @@ def read_json(path: Path, error: type[BrickprofError], nan: bool = False) -> obj
         What to raise where it holds something else.
     nan : bool
         Let NaN and Infinity pass, for a caller who refuses them part by part.
+    private : bool
+        Refuse a file that others own or may write to.
 
     Raises
     ------
     BrickprofError
-        The given `error`, if the file holds no JSON text.
+        The given `error`, if the file holds no JSON text, an object with the same key twice, or
+        more objects than its size explains.
     OSError
-        If it cannot be read.
+        If it cannot be read, or is no regular file.
     """
-    content = path.read_bytes()
+    content = read_regular(path, private=private)
+    if content.count(b"{") * BYTES_PER_OBJECT > len(content) + 65536:
+        raise error("not a JSON text of this library: it is full of tiny objects")
     try:
-        refuse = None if nan else _refuse_constant
-        values: object = json.loads(content.decode(), parse_constant=refuse)
+        values: object = json.loads(
+            content.decode(),
+            parse_constant=None if nan else _refuse_constant,
+            object_pairs_hook=_distinct,
+        )
     except (ValueError, RecursionError) as cause:
         raise error(f"not a JSON text: {cause}") from cause
     return values
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object whose keys must differ, since readers would not agree on what it says."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return made
 
 
 def _refuse_constant(literal: str) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -64,15 +64,15 @@ class JsonValue:
             self.fail("an object")
         return self.value
 
-    def items(self) -> list[JsonValue]:
-        """Return the items of this list."""
-        if not isinstance(self.value, list):
-            self.fail("a list")
-        return [self._part(value, f"{self.path}[{i}]") for i, value in enumerate(self.value)]
+    def items(self) -> Iterator[JsonValue]:
+        """Return an iterator over the items of this list."""
+        return (self._part(value, f"{self.path}[{i}]") for i, value in enumerate(self.values()))
 
     def values(self) -> tuple[object, ...]:
         """Return the bare items of this list."""
-        return tuple(item.value for item in self.items())
+        if not isinstance(self.value, list):
+            self.fail("a list")
+        return tuple(self.value)
 
     def integer(self, minimum: int | None = 0) -> int:
         """Return this integer of at least `minimum`."""

@@ -372,8 +372,9 @@ cdef class Recorder:
 
         return TileStats(
             level=TileLevel(level), brick=name, count=count, timed=row.timed,
-            total_ns=ns(total), self_ns=ns(own), raw_total_ns=ns(raw_total),
-            raw_self_ns=ns(raw_own),
+            # Sums of tiles shorter than their pair may be negative, and a parent's self time longer.
+            total_ns=ns(total), self_ns=min(ns(own), ns(total)), raw_total_ns=ns(raw_total),
+            raw_self_ns=min(ns(raw_own), ns(raw_total)),
             min_ns=ns(row.min_ticks) if row.timed else 0, max_ns=ns(row.max_ticks),
             elements=as_int(row.elements), flops=as_int(row.flops), nbytes=as_int(row.nbytes),
             undeclared=row.undeclared,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from brickprof.core.histograms import BUCKETS, Histogram
+from brickprof.core.dtypes import DTYPE_NAMES
+from brickprof.core.histograms import BUCKETS, Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
@@ -69,7 +70,7 @@ def read_machine(value: JsonValue) -> Machine | None:
     return None if value.value is None else Machine.from_json(value)
 
 
-def read_abandoned_by(value: JsonValue) -> tuple[tuple[str, int], ...]:
+def read_abandoned_by(value: JsonValue, abandoned: int) -> tuple[tuple[str, int], ...]:
     """Read how many tiles were never stopped for each reason."""
     found = []
     for item in value.items():
@@ -79,6 +80,8 @@ def read_abandoned_by(value: JsonValue) -> tuple[tuple[str, int], ...]:
         found.append((reason.text(), tiles.integer(1)))
     if found != sorted(dict(found).items()):
         value.fail("distinct reasons, sorted")
+    if sum(tiles for _, tiles in found) > abandoned:
+        value.fail(f"at most abandoned_tiles ({abandoned}) in all")
     return tuple(found)
 
 
@@ -109,19 +112,33 @@ def _brick(value: JsonValue, known: set[str]) -> str:
 
 def read_brick_info(value: JsonValue) -> BrickInfo:
     """Read what is known of a brick."""
+    calls = value["calls"].integer()
+    call_times = _histogram(value.optional("call_times", []))
+    call_paces = _histogram(value.optional("call_paces", []))
+    for name, histogram in (("call_times", call_times), ("call_paces", call_paces)):
+        if sum(count for _, count in histogram) > calls:
+            value[name].fail(f"counts that sum to at most calls ({calls})")
     return BrickInfo(
         name=value["name"].text(),
-        calls=value["calls"].integer(),
+        calls=calls,
         wall_ns=value["wall_ns"].integer(),
-        threads=value["threads"].integer(),
-        dtypes=tuple(dtype.text() for dtype in value["dtypes"].items()),
+        threads=value["threads"].integer(1),
+        dtypes=tuple(map(_dtype, value["dtypes"].items())),
         teams=_teams(value.optional("teams", [])),
         footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
         isas=tuple(isa.text() for isa in value.optional("isas", []).items()),
         usage=tuple(map(_usage, value.optional("usage", []).items())),
-        call_times=_histogram(value.optional("call_times", [])),
-        call_paces=_histogram(value.optional("call_paces", [])),
+        call_times=call_times,
+        call_paces=call_paces,
     )
+
+
+def _dtype(value: JsonValue) -> str:
+    """Read the name of an element type."""
+    name = value.text()
+    if name not in DTYPE_NAMES:
+        value.fail(f"one of {', '.join(DTYPE_NAMES)}")
+    return name
 
 
 def _usage(value: JsonValue) -> ThreadUsage:
@@ -188,7 +205,7 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
     histogram = _histogram(value["histogram"])
     if sum(tiles for _, tiles in histogram) != timed:
         value["histogram"].fail(f"counts that sum to timed ({timed})")
-    return TileStats(
+    tile = TileStats(
         level=_level(value["level"]),
         brick=_brick(value["brick"], known),
         count=count,
@@ -200,15 +217,46 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
         **{name: value[name].integer() for name in sums},
         **{name: value.optional(name, 0).integer() for name in _NEWER_SUMS},
     )
+    _check_times(value, tile)
+    _check_work(value, tile)
+    return tile
+
+
+def _check_times(value: JsonValue, tile: TileStats) -> None:
+    """Refuse times of a row that contradict each other."""
+    for part, whole in (("self_ns", "total_ns"), ("raw_self_ns", "raw_total_ns")):
+        if getattr(tile, part) > getattr(tile, whole):
+            value[part].fail(f"an integer <= {whole} ({getattr(tile, whole)})")
+    if not tile.timed:
+        return
+    # Ticks are rounded to nanoseconds one by one and as a sum, and sampled sums are scaled.
+    least, most = tile.count * (tile.min_ns - 1), tile.count * (tile.max_ns + 1)
+    if not least <= tile.total_ns <= most:
+        value["total_ns"].fail(
+            f"{tile.count} tiles of {tile.min_ns} to {tile.max_ns} ns, min_ns to max_ns"
+        )
+    ends = tile.histogram[0][0], tile.histogram[-1][0]
+    if ends != (bucket_of(tile.min_ns), bucket_of(tile.max_ns)):
+        value["histogram"].fail(f"buckets from that of min_ns ({tile.min_ns}) to that of max_ns")
+
+
+def _check_work(value: JsonValue, tile: TileStats) -> None:
+    """Refuse work of a row that contradicts itself."""
+    if tile.split > tile.count - tile.undeclared:
+        value["split"].fail("at most the tiles that declared their bytes")
+    if tile.loaded_bytes + tile.stored_bytes > tile.nbytes:
+        value["nbytes"].fail("an integer >= loaded_bytes + stored_bytes")
+    if tile.min_work > tile.max_work:
+        value["min_work"].fail(f"an integer <= max_work ({tile.max_work})")
 
 
 def _histogram(value: JsonValue) -> Histogram:
     """Read a histogram."""
     pairs: list[tuple[int, int]] = []
     for pair in value.items():
-        parts = pair.items()
-        if len(parts) != 2:
+        if len(pair.values()) != 2:
             pair.fail("a pair of bucket and count")
+        parts = tuple(pair.items())
         bucket, count = parts[0].integer(), parts[1].integer(1)
         if bucket >= BUCKETS:
             parts[0].fail(f"a bucket below {BUCKETS}")

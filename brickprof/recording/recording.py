@@ -17,6 +17,7 @@ from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
+from brickprof.core.plain_text import printable
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
     plain,
@@ -223,6 +224,7 @@ class Recording:
         known = {info.name for info in infos}
         if len(known) < len(infos):
             root["brick_infos"].fail("distinct names")
+        abandoned = root["abandoned_tiles"].integer()
         return cls(
             tiles=read_tiles(root["tiles"], known),
             brick_infos=infos,
@@ -233,8 +235,8 @@ class Recording:
             more_roofs=read_more_roofs(root.optional("more_roofs", [])),
             sample_every=root["sample_every"].integer(1),
             open_tiles=root["open_tiles"].integer(),
-            abandoned_tiles=root["abandoned_tiles"].integer(),
-            abandoned_by=read_abandoned_by(root.optional("abandoned_by", [])),
+            abandoned_tiles=abandoned,
+            abandoned_by=read_abandoned_by(root.optional("abandoned_by", []), abandoned),
             brickless_threads=root.optional("brickless_threads", 0).integer(),
             clock_steps_back=root.optional("clock_steps_back", 0).integer(),
             events=tuple(read_event(event, known) for event in root["events"].items()),
@@ -294,4 +296,10 @@ def load_recording(path: str | PathLike[str]) -> Recording:
     try:
         return Recording.from_json(read_json(Path(path), RecordingError))
     except RecordingError as error:
-        raise RecordingError(f"{os.fspath(path)}: {error}") from error
+        raise RecordingError(_shortened(f"{os.fspath(path)}: {error}")) from error
+
+
+def _shortened(text: str) -> str:
+    """Return an error as one line of at most 300 characters, without some of its middle."""
+    line = printable(text)
+    return line if len(line) <= 300 else f"{line[:120]} ... {line[-175:]}"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
 from brickprof.core.errors import RoofsError
-from brickprof.core.files import read_json, write_json
+from brickprof.core.files import is_private, open_regular, read_json, write_json
 
 if sys.platform != "win32":
     import fcntl
 
 _SCHEMA = 1
 _VARIABLE = "BRICKPROF_CACHE_DIR"
+
+PATIENCE_S = 5.0
+"""Seconds after which a lock that another process holds is an error: it is held for a few ms."""
 
 
 def default_folder() -> Path:
@@ -39,9 +44,13 @@ def default_folder() -> Path:
 
 
 def read_entries(path: Path, fingerprint: str) -> list[object]:
-    """Return the entries of a host's file; none if it is missing, damaged or another host's."""
+    """Return the entries of a host's file.
+
+    There are none if it is missing, damaged, another host's, or not this user's alone to write.
+    """
     try:
-        content = read_json(path, RoofsError, nan=True)  # a bad entry costs the others nothing
+        # A bad entry costs the others nothing; whoever may write here could lie about all roofs.
+        content = read_json(path, RoofsError, nan=True, private=True)
     except (OSError, RoofsError):
         return []
     if not isinstance(content, dict) or type(content.get("schema")) is not int:
@@ -63,9 +72,43 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock that belongs to a host's file, where the system has such locks.
 
     Without one, of two writers at once the last wins; the file is whole in any case.
+
+    Raises
+    ------
+    OSError
+        If the lock cannot be opened, is a link or no regular file, or another process does not let
+        it go, or if the file is another user's, who would lose what is in it.
     """
-    with open(path.with_suffix(".lock"), "ab") as file:
+    _check_owner(path)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with open(open_regular(path.with_suffix(".lock"), flags, 0o600), "r+b") as file:
         if sys.platform != "win32":
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+            _wait_for(file.fileno(), path)
         yield
+
+
+def _check_owner(path: Path) -> None:
+    """Raise where a file is there that this user should not replace."""
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:
+        return
+    if not is_private(facts):
+        raise PermissionError(errno.EACCES, "another user owns it, or may write to it", str(path))
+
+
+def _wait_for(descriptor: int, path: Path) -> None:
+    """Lock a file, within `PATIENCE_S` seconds."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError(
+                    errno.ETIMEDOUT, "another process holds its lock", str(path)
+                ) from None
+            time.sleep(0.01)
+        except OSError:  # a file system without locks
+            return

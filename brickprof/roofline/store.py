@@ -10,6 +10,7 @@ from pathlib import Path
 from brickprof.core.checks import checked_thread_count
 from brickprof.core.dtypes import DTypeLike, dtype_of
 from brickprof.core.errors import RoofsError
+from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import Machine
 from brickprof.machine.isas import checked_isa_name
 from brickprof.roofline.files import default_folder, locked, read_entries, write_entries
@@ -19,8 +20,10 @@ ORDER_TOLERANCE = 0.10
 """Share by which an outer memory may seem faster than an inner one: caches of some CPUs are
 equally fast for narrow loads, and then noise decides."""
 
-_MAX_GFLOPS = 1e7
-_MAX_GBS = 1e6
+_GFLOPS = (1e-3, 1e7)
+_GBS = (1e-3, 1e6)
+"""What peaks and bandwidths of machines are between."""
+
 _CLOCK_SKEW = timedelta(days=1)
 
 
@@ -57,8 +60,9 @@ def load_roofs(
     """Return stored roofs, or None if there are none that can be trusted.
 
     A file that is missing, unreadable, damaged or another host's counts as none, and so do roofs
-    that no machine has: a peak of 1e7 GFLOP/s or a bandwidth of 1e6 GB/s and more, a DRAM that is
-    over a tenth faster than the L1, a time of measuring that is still to come.
+    that no machine has: a peak beyond 1e-3 to 1e7 GFLOP/s or a bandwidth beyond 1e-3 to 1e6 GB/s,
+    a DRAM that is over a tenth faster than the L1, a time of measuring that is still to come. A
+    file that another user owns or may write to counts as none, too.
 
     Parameters
     ----------
@@ -122,7 +126,8 @@ def store_roofs(
     Raises
     ------
     RoofsError
-        If `roofs` are of another machine, or the folder cannot be written.
+        If `roofs` are of another machine, or the folder cannot be written, as where the file is
+        another user's or its lock is not let go.
     """
     fingerprint = machine.fingerprint()
     if roofs.fingerprint != fingerprint:
@@ -238,10 +243,11 @@ def stored_roofs(machine: Machine, folder: str | Path | None = None) -> tuple[Ro
 
 def _plausible(roofs: Roofs) -> bool:
     """Tell whether roofs could be those of a machine of today."""
-    bandwidths = roofs.bandwidth_gbs
+    bandwidths, traffic = roofs.bandwidth_gbs, roofs.traffic_gbs.values()
     return (
-        max(roofs.peak_by_dtype.values()) < _MAX_GFLOPS
-        and max(bandwidths.values()) < _MAX_GBS
+        roofs.threads <= MAX_THREADS
+        and all(_GFLOPS[0] < peak < _GFLOPS[1] for peak in roofs.peak_by_dtype.values())
+        and all(_GBS[0] < gbs < _GBS[1] for gbs in (*bandwidths.values(), *traffic))
         and bandwidths["L1"] * (1 + ORDER_TOLERANCE) >= bandwidths["DRAM"]
         and roofs.measured <= datetime.now(timezone.utc) + _CLOCK_SKEW
     )

@@ -53,7 +53,7 @@ def store_tuned(task: KernelTask, sizes: Mapping[str, Any], ratio: float) -> Pat
     """
     machine = detect_machine()
     path = tuned_path(machine)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     entry = {
         "blocks": {name: int(size) for name, size in sizes.items()},
         "ratio": ratio,
@@ -120,7 +120,7 @@ def load_tuned(task: KernelTask) -> Any:
 def _entries(path: Path) -> dict[str, object]:
     """Return what a file holds, by problem; nothing if it is missing or damaged."""
     try:
-        root = JsonValue.of(read_json(path, TuningError), "tuned blocks", TuningError)
+        root = JsonValue.of(read_json(path, TuningError, private=True), "tuned blocks", TuningError)
         root.check_schema(SCHEMA, VERSION)
         return dict(root["tuned"].fields())
     except (OSError, TuningError):

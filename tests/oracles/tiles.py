@@ -59,15 +59,17 @@ class Row(Sum):
         total, raw_total = self.estimate(self.times), self.estimate(self.raws)
         inner = self.inner.values()
         shown = [max(time, 0) for time in self.times]
+        own = total - sum(part.estimate(part.times) for part in inner)
+        raw_own = raw_total - sum(part.estimate(part.raws) for part in inner)
         amounts = [(elements + flops) % 2**64 for elements, flops, _ in self.work]
         return TileStats(
             level=level,
             count=self.count,
             timed=len(self.times),
             total_ns=max(total, 0),
-            self_ns=max(total - sum(part.estimate(part.times) for part in inner), 0),
+            self_ns=max(min(own, total), 0),
             raw_total_ns=raw_total,
-            raw_self_ns=max(raw_total - sum(part.estimate(part.raws) for part in inner), 0),
+            raw_self_ns=max(min(raw_own, raw_total), 0),
             min_ns=min(shown, default=0),
             max_ns=max(shown, default=0),
             elements=sum(elements for elements, _, _ in self.work),

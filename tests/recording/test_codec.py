@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
@@ -63,15 +64,15 @@ SAMPLE = Recording(
             [7],
             TileLevel.MICRO,
             "gemm",
-            total_ns=7,
-            **dict(zip(NEWER_SUMS, range(1, 8), strict=True)),
+            nbytes=9,
+            **dict(zip(NEWER_SUMS, (1, 2, 3, 4, 1, 6, 7), strict=True)),
         ),
-        stats_of([], TileLevel.MACRO, "weiß", untimed=1),
+        stats_of([5], TileLevel.MACRO, "weiß"),
     ),
     brick_infos=(
         BrickInfo(
             "gemm",
-            2,
+            3,
             450,
             2,
             ("float32", "float64"),
@@ -210,7 +211,7 @@ def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
     name = 'a "b"\n\x00 \ud800 \U0001f9f1 [bold]'
     recording = replace(
         SAMPLE,
-        tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, total_ns=2**63 + 1, flops=3**300),),
+        tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, flops=3**300),),
         brick_infos=(BrickInfo(name, 1, 2**80 + 1, 1),),
         events=(),
     )
@@ -238,10 +239,10 @@ def test_files_from_before_the_optional_fields_still_load() -> None:
         if path[-1] in OPTIONAL and path in OWN:
             del at(older, path[:-1])[path[-1]]
     loaded = Recording.from_json(older)
-    assert loaded.brick_infos[0] == BrickInfo("gemm", 2, 450, 2, ("float32", "float64"))
+    assert loaded.brick_infos[0] == BrickInfo("gemm", 3, 450, 2, ("float32", "float64"))
     assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
     assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
-    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", total_ns=7)
+    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=9)
     assert (loaded.more_roofs, loaded.steal_ns, loaded.throttled_ns) == ((), 0, 0)
 
 
@@ -460,3 +461,55 @@ def test_what_could_not_be_loaded_is_not_saved(
     with pytest.raises(RecordingError, match=f"^{field}: "):
         replace(SAMPLE, **changes).save(saved)
     assert load_recording(saved) == SAMPLE
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("tiles", 0, "self_ns"), 10**6),
+        (("tiles", 0, "raw_self_ns"), 10**6),
+        (("tiles", 0, "total_ns"), 5 * 99 - 1),
+        (("tiles", 0, "total_ns"), 5 * 301 + 1),
+        (("tiles", 0, "max_ns"), 5000),
+        (("tiles", 0, "min_ns"), 1),
+        (("tiles", 0, "histogram"), [[3, 3]]),
+        (("tiles", 0, "histogram"), [[35, 1], [1000, 2]]),
+        (("tiles", 0, "count"), 2),
+        (("tiles", 0, "undeclared"), 6),
+        (("tiles", 1, "split"), 2),
+        (("tiles", 1, "loaded_bytes"), 10),
+        (("tiles", 1, "min_work"), 8),
+        (("tiles", 0, "brick"), "stranger"),
+        (("brick_infos", 0, "threads"), 0),
+        (("brick_infos", 0, "dtypes"), ["banana"]),
+        (("brick_infos", 0, "call_times"), [[3, 4]]),
+        (("brick_infos", 0, "call_paces"), [[3, 4]]),
+        (("brick_infos", 1, "name"), "gemm"),
+        (("abandoned_tiles",), 1),
+        (("abandoned_by",), [["b", 1], ["a", 1]]),
+        (("events", 0, "stop_ns"), -1),
+        (("sample_every",), 0),
+        (("clock", "ns_per_tick"), -1.0),
+    ],
+)
+def test_contradictions_are_refused_in_one_short_line(
+    path: Path_, value: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / ("long" * 50) / "run.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(damaged(path, value)))
+    with pytest.raises(RecordingError) as caught:
+        load_recording(file)
+    assert len(str(caught.value)) <= 300 and "\n" not in str(caught.value)
+
+
+def test_many_empty_events_take_little_memory(tmp_path: Path) -> None:
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({**DATA, "events": [[]] * 500_000}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError, match=r"events\[0\]: expected an object"):
+            load_recording(file)
+        assert tracemalloc.get_traced_memory()[1] < 30 * file.stat().st_size
+    finally:
+        tracemalloc.stop()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,10 @@ from brickprof.roofline import (
     load_roofs,
     roofs_path,
     store_roofs,
+    stored_roofs,
 )
+from brickprof.roofline import files as roofs_files
+from brickprof.roofline.files import locked
 
 MACHINE = Machine(
     cpu="Test CPU",
@@ -584,3 +588,55 @@ def test_storing_at_once_loses_nothing(
     run(str(tmp_path), parts)
     for count in range(1, 33):
         assert load_roofs(MACHINE, threads=count, folder=tmp_path) == replace(ROOFS, threads=count)
+
+
+def test_files_of_others_count_as_none_and_are_not_replaced(tmp_path: Path) -> None:
+    path = store_roofs(ROOFS, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, folder=tmp_path) is not None
+    path.chmod(0o666)
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    assert stored_roofs(MACHINE, tmp_path) == ()
+    for store in (store_roofs, lambda *given: forget_roofs(given[1], given[2])):
+        with pytest.raises(RoofsError, match="another user owns it, or may write to it"):
+            store(ROOFS, MACHINE, tmp_path)
+    path.chmod(0o600)
+    assert load_roofs(MACHINE, folder=tmp_path) is not None
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_odd_locks_are_errors(tmp_path: Path, kind: str) -> None:
+    lock = roofs_path(MACHINE, tmp_path).with_suffix(".lock")
+    if kind == "fifo":
+        os.mkfifo(lock)
+    elif kind == "link":
+        lock.symlink_to(tmp_path / "elsewhere")
+    else:
+        lock.mkdir()
+    with pytest.raises(RoofsError, match="cannot store roofs in"):
+        store_roofs(ROOFS, MACHINE, tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_lock_that_is_never_let_go_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roofs_files, "PATIENCE_S", 0.05)
+    path = store_roofs(ROOFS, MACHINE, tmp_path)
+    with locked(path), pytest.raises(RoofsError, match="another process holds its lock"):
+        store_roofs(ROOFS, MACHINE, tmp_path)
+    store_roofs(ROOFS, MACHINE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {"peak_by_dtype": {"float32": 1e-300, "float64": 40.0}},
+        {"bandwidth_gbs": dict.fromkeys(("L1", "L2", "L3", "DRAM"), 1e-300)},
+        {"threads": 2**64},
+        {"traffic_gbs": {"L1 copy": 1e9}},
+    ],
+)
+def test_what_no_machine_has_is_not_trusted(tmp_path: Path, absurd: dict[str, Any]) -> None:
+    roofs = replace(ROOFS, **absurd)
+    store_roofs(roofs, MACHINE, tmp_path)
+    assert stored_roofs(MACHINE, tmp_path) == ()

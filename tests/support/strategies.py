@@ -41,11 +41,17 @@ dtypes = st.lists(st.sampled_from(["float32", "float64", "int8"]), unique=True, 
 
 
 def stats_of(times_ns: list[int], level: TileLevel, brick: str | None, **more: Any) -> TileStats:
-    """Return the statistics of tiles that took these times, with other fields as given."""
+    """Return the statistics of tiles that took these times, with other fields as given.
+
+    By default those that were not timed took as long as the mean of the others.
+    """
+    count = len(times_ns) + more.pop("untimed", 0)
+    if times_ns:
+        more.setdefault("total_ns", sum(times_ns) * count // len(times_ns))
     return TileStats(
         level=level,
         brick=brick,
-        count=len(times_ns) + more.pop("untimed", 0),
+        count=count,
         timed=len(times_ns),
         min_ns=min(times_ns, default=0),
         max_ns=max(times_ns, default=0),
@@ -65,32 +71,22 @@ def tile_stats(
     more = {
         name: draw(sums)
         for name in (
-            "total_ns",
-            "self_ns",
-            "raw_total_ns",
-            "raw_self_ns",
-            "elements",
-            "flops",
-            "nbytes",
-            "total_error_ns",
-            "self_error_ns",
-            "loaded_bytes",
-            "stored_bytes",
-            "split",
+            *("raw_total_ns", "elements", "flops", "total_error_ns", "self_error_ns"),
+            *("loaded_bytes", "stored_bytes"),
         )
     }
+    more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"] + draw(sums)
+    more["raw_self_ns"] = draw(st.integers(0, more["raw_total_ns"]))
     taken = draw(samples) if times_ns is None else times_ns
-    untimed = draw(counts)
-    if taken or untimed:
+    # The first tile of a row is timed.
+    untimed = draw(counts) if taken else 0
+    count = len(taken) + untimed
+    if taken:
         more["min_work"], more["max_work"] = sorted((draw(sums), draw(sums)))
-    return stats_of(
-        taken,
-        draw(levels) if level is None else level,
-        brick,
-        untimed=untimed,
-        undeclared=draw(st.integers(0, len(taken) + untimed)),
-        **more,
-    )
+        more["self_ns"] = draw(st.integers(0, sum(taken) * count // len(taken)))
+    more["undeclared"] = draw(st.integers(0, count))
+    more["split"] = draw(st.integers(0, count - more["undeclared"]))
+    return stats_of(taken, draw(levels) if level is None else level, brick, untimed=untimed, **more)
 
 
 @st.composite
@@ -236,6 +232,26 @@ def extended(draw: st.DrawFn, data: Any) -> Any:
 
 
 @st.composite
+def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
+    """What is known of a brick of some name."""
+    call_times, call_paces = draw(histograms), draw(histograms)
+    seen = max(sum(tiles for _, tiles in one) for one in (call_times, call_paces))
+    return BrickInfo(
+        name=brick,
+        calls=seen + draw(counts),
+        wall_ns=draw(sums),
+        threads=draw(st.integers(1, 5)),
+        dtypes=tuple(sorted(draw(dtypes))),
+        teams=draw(teams()),
+        footprint_bytes=tuple(draw(sums) for _ in TileLevel),
+        isas=tuple(sorted(draw(isas))),
+        usage=tuple(draw(st.lists(usages, max_size=2))),
+        call_times=call_times,
+        call_paces=call_paces,
+    )
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Recordings as a profiler makes them: all tuples sorted, all bricks known."""
     bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
@@ -243,24 +259,10 @@ def recordings(draw: st.DrawFn) -> Recording:
     used = draw(st.sets(st.sampled_from(places))) if places else set()
     line: list[Any] = draw(st.lists(events(bricks), max_size=4)) if bricks else []
     held_against = draw(st.none() | roofs())
+    reasons = draw(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 9)))
     return Recording(
         tiles=tuple(draw(tile_stats(level, brick)) for brick, level in sorted(used)),
-        brick_infos=tuple(
-            BrickInfo(
-                name=brick,
-                calls=draw(counts),
-                wall_ns=draw(sums),
-                threads=draw(counts),
-                dtypes=tuple(sorted(draw(dtypes))),
-                teams=draw(teams()),
-                footprint_bytes=tuple(draw(sums) for _ in TileLevel),
-                isas=tuple(sorted(draw(isas))),
-                usage=tuple(draw(st.lists(usages, max_size=2))),
-                call_times=draw(histograms),
-                call_paces=draw(histograms),
-            )
-            for brick in bricks
-        ),
+        brick_infos=tuple(draw(brick_infos(brick)) for brick in bricks),
         clock=draw(clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
@@ -268,12 +270,8 @@ def recordings(draw: st.DrawFn) -> Recording:
         more_roofs=draw(other_roofs(held_against)),
         sample_every=draw(st.integers(1, 100)),
         open_tiles=draw(counts),
-        abandoned_tiles=draw(counts),
-        abandoned_by=tuple(
-            sorted(
-                draw(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 9))).items()
-            )
-        ),
+        abandoned_tiles=sum(reasons.values()) + draw(counts),
+        abandoned_by=tuple(sorted(reasons.items())),
         brickless_threads=draw(counts),
         clock_steps_back=draw(counts),
         events=tuple(sorted(line)),
