@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from brickprof._version import __version__ as __version__
+from brickprof.core.importing import IMPORTING
 
 if TYPE_CHECKING:
     from brickprof._profiler import BrickProfiler as BrickProfiler
@@ -128,7 +129,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home at first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'brickprof' has no attribute {name!r}")
-    value = getattr(import_module(f"brickprof.{_HOMES[name]}"), name)
+    with IMPORTING:
+        value = getattr(import_module(f"brickprof.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from brickprof.core.importing import IMPORTING
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -105,7 +107,8 @@ def _checked(value: object, argument: str, names: tuple[str, ...]) -> DType:
 def _numpy_name(value: object) -> str | None:
     """Return the name of a numpy dtype or scalar type; None for anything else."""
     # Reports read recordings without numpy: only a dtype that is no name needs it.
-    import numpy as np
+    with IMPORTING:
+        import numpy as np
 
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         name: str = np.dtype(value).name

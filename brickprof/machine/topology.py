@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from brickprof.core.importing import IMPORTING
 from brickprof.machine.cpuinfo import parse_cpuinfo
 from brickprof.machine.sysfs import parse_cpu_list, parse_cpu_mask, parse_int, read_text
 
@@ -57,7 +58,8 @@ def physical_cores(root: Path, cpus: tuple[int, ...]) -> int | None:
         return len({core or ("alone", cpu) for core, cpu in zip(cores, cpus, strict=True)})
     if not is_real(root):
         return None
-    import psutil  # type: ignore[import-untyped,unused-ignore]  # needed on few machines only
+    with IMPORTING:
+        import psutil  # type: ignore[import-untyped,unused-ignore]  # needed on few machines only
 
     try:
         found: int | None = psutil.cpu_count(logical=False)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from brickprof.core import units
+from brickprof.core.importing import IMPORTING
 from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.explanations import EXPLANATIONS
@@ -95,7 +96,8 @@ def headline(finding: Finding, width: int | None = None) -> str:
 
 def _headline(group: list[Finding], width: int | None) -> str:
     """Return what `headline` does, of findings that are alike."""
-    from rich.cells import cell_len
+    with IMPORTING:
+        from rich.cells import cell_len
 
     gain, symptom = _gain(group[0]), _symptom(group)
     evidence = printable(group[0].evidence)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
 
+from brickprof.core.importing import IMPORTING
 from brickprof.core.plain_text import printable
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ Columns = Sequence[tuple[str, Justify]]
 
 def plain_console() -> Console:
     """Return a console of `WIDTH` columns without styles, the same in every environment."""
-    from rich.console import Console
+    with IMPORTING:
+        from rich.console import Console
 
     return Console(
         file=StringIO(),
@@ -47,7 +49,8 @@ def stdout_console() -> Console:
     Where standard output is no terminal it has `WIDTH` columns. There are no styles where NO_COLOR
     is set, whatever else is (no-color.org).
     """
-    from rich.console import Console
+    with IMPORTING:
+        from rich.console import Console
 
     if sys.stdout is None or os.environ.get("NO_COLOR"):
         return plain_console()
@@ -83,8 +86,9 @@ def table(
     full_width : bool
         Whether columns spread over the whole width; else each is as wide as its cells.
     """
-    from rich import box
-    from rich.table import Table
+    with IMPORTING:
+        from rich import box
+        from rich.table import Table
 
     layout = Table(
         box=box.SIMPLE_HEAD,
@@ -118,7 +122,8 @@ def bullets(console: Console, heading: str, texts: Iterable[str]) -> list[str]:
 
 def hanging(console: Console, bullet: str, text: str) -> list[str]:
     """Return a paragraph as lines of at most `WIDTH` columns that hang behind its bullet."""
-    from rich.text import Text
+    with IMPORTING:
+        from rich.text import Text
 
     lines = [line.plain for line in Text(printable(text)).wrap(console, WIDTH - len(bullet))]
     return [(bullet if not i else " " * len(bullet)) + line for i, line in enumerate(lines)]
@@ -129,7 +134,8 @@ def packed(items: Iterable[str]) -> list[str]:
 
     An item that no line could hold is clipped.
     """
-    from rich.cells import cell_len
+    with IMPORTING:
+        from rich.cells import cell_len
 
     lines: list[str] = []
     for item in items:
@@ -144,7 +150,8 @@ def packed(items: Iterable[str]) -> list[str]:
 
 def clipped(text: str, width: int) -> str:
     """Return text cut to a width in columns, with an ellipsis where something was cut off."""
-    from rich.cells import cell_len, set_cell_size
+    with IMPORTING:
+        from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
         return text
@@ -153,7 +160,8 @@ def clipped(text: str, width: int) -> str:
 
 def clipped_words(text: str, width: int) -> str:
     """Return text cut to a width in columns, between words where one ends in its second half."""
-    from rich.cells import cell_len
+    with IMPORTING:
+        from rich.cells import cell_len
 
     cut = clipped(text, width)
     if cell_len(text) <= width:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from brickprof.core.errors import TuningError
 from brickprof.core.files import read_json, write_json
+from brickprof.core.importing import IMPORTING
 from brickprof.tuning.medians import median_interval
 
 Arguments = Mapping[str, object]
@@ -117,7 +118,8 @@ def abba(
 
 def _pickled(call: tuple[object, ...]) -> bytes:
     """Return a call as bytes, with functions of scripts and notebooks by value."""
-    import cloudpickle
+    with IMPORTING:
+        import cloudpickle
 
     file = io.BytesIO()
     try:

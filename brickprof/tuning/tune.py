@@ -10,6 +10,7 @@ from functools import partial
 
 from brickprof.core.checks import checked_integer, checked_number
 from brickprof.core.errors import TuningError
+from brickprof.core.importing import IMPORTING
 from brickprof.recording import Recording
 from brickprof.tuning.outcome import TunedCandidate, Tuning
 from brickprof.tuning.proof import Arguments, Proof, prove
@@ -244,7 +245,8 @@ def _profiled(
     fn: Callable[..., object], default: dict[str, object], fastest: dict[str, object]
 ) -> tuple[Recording | None, Recording | None]:
     """Return recordings of the default and of the fastest, where `fn` takes a profiler."""
-    from brickprof.profiler.brick_profiler import BrickProfiler
+    with IMPORTING:
+        from brickprof.profiler.brick_profiler import BrickProfiler
 
     try:
         takes = "profiler" in inspect.signature(fn).parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brickprof.core.dtypes import itemsize_of
+from brickprof.core.importing import IMPORTING
 from brickprof.kernels.spec import Argument, KernelSpec, ProblemError, Run, around
 from brickprof.planning.attention import AttentionBlocks
 
@@ -90,7 +91,8 @@ def plan(
     blocks: AttentionBlocks | None = None,
 ) -> AttentionPlan:
     """Return the plan of a call."""
-    from brickprof.kernels.attention.plan import plan_attention
+    with IMPORTING:
+        from brickprof.kernels.attention.plan import plan_attention
 
     sizes = problem.batch * problem.heads, problem.rows, problem.key_count, problem.dim
     key_heads = problem.batch * problem.key_heads
@@ -116,7 +118,8 @@ def block_space(problem: AttentionProblem, isa: str | None) -> dict[str, tuple[i
 
 def run(problem: AttentionProblem, isa: str | None) -> Run:
     """Make random queries, keys and values and return what attends."""
-    from brickprof.kernels.attention.attention import attention
+    with IMPORTING:
+        from brickprof.kernels.attention.attention import attention
 
     random = np.random.default_rng(0)
     shared = (problem.batch, problem.key_heads, problem.key_count, problem.dim)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brickprof.core.dtypes import KERNEL_DTYPES, itemsize_of
+from brickprof.core.importing import IMPORTING
 from brickprof.kernels.spec import Argument, KernelSpec, Run, around
 from brickprof.planning.gemm import Blocks
 
@@ -52,7 +53,8 @@ def plan(
     problem: GemmProblem, threads: int | None, isa: str | None, blocks: Blocks | None = None
 ) -> GemmPlan:
     """Return the plan of a product."""
-    from brickprof.kernels.gemm.plan import plan_gemm
+    with IMPORTING:
+        from brickprof.kernels.gemm.plan import plan_gemm
 
     sizes = problem.m, problem.n, problem.k
     return plan_gemm(*sizes, problem.dtype, threads=threads, isa=isa, blocks=blocks)
@@ -76,7 +78,8 @@ def block_space(problem: GemmProblem, isa: str | None) -> dict[str, tuple[int, .
 
 def run(problem: GemmProblem, isa: str | None) -> Run:
     """Make random matrices and return what multiplies them."""
-    from brickprof.kernels.gemm.gemm import gemm
+    with IMPORTING:
+        from brickprof.kernels.gemm.gemm import gemm
 
     random = np.random.default_rng(0)
     dtype = np.dtype(problem.dtype).type
