@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from brickprof.kernels.gemm.plan import plan_gemm as plan_gemm
     from brickprof.kernels.region.region import ParallelRegion as ParallelRegion
     from brickprof.kernels.runtime.runtime import isas as isas
+    from brickprof.kernels.runtime.runtime import release_memory as release_memory
     from brickprof.machine import Machine as Machine
     from brickprof.machine import detect_machine as detect_machine
     from brickprof.planning.attention import AttentionBlocks as AttentionBlocks
@@ -108,6 +109,7 @@ _HOMES = {
     "pack": "kernels.gemm.packed",
     "plan_attention": "kernels.attention.plan",
     "plan_gemm": "kernels.gemm.plan",
+    "release_memory": "kernels.runtime.runtime",
     "roofs": "calibration",
     "sweep_threads": "tuning.sweep",
     "tile_space": "tuning.space",

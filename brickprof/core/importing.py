@@ -31,7 +31,7 @@ def _in_parent() -> None:
 
 
 def _in_child() -> None:
-    """Start with a lock that nobody holds; this thread may have forked in the middle of an import."""
+    """Start with a lock that no thread of the parent holds."""
     if _held_for_fork:
         IMPORTING.release()
     else:

@@ -94,6 +94,14 @@ cdef void keep_timer(PyObject *timer) noexcept:
     freelist_len += 1
 
 
+cdef void free_timers() noexcept:
+    """Give back the memory that is kept for the next timers."""
+    global freelist_len
+    while freelist_len:
+        freelist_len -= 1
+        free_timer(freelist[freelist_len])
+
+
 cdef PyObject *start_fast(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                           PyObject *names) except NULL:
     """Do what start_tile does."""

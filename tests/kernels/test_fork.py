@@ -18,6 +18,7 @@ from brickprof import (
     configure_optimal_thread_pool,
     gemm,
     plan_gemm,
+    release_memory,
 )
 from brickprof.planning import budget
 
@@ -195,3 +196,33 @@ def test_a_child_goes_on_with_its_parents_profiler() -> None:
 
     assert child_succeeds(work)
     assert prof.tile_stats(MICRO) == before
+
+
+def test_a_storm_of_forks_beside_threads_that_come_and_go() -> None:
+    a, square = problem()
+    heads = np.ones((2, 128, 64), "float32")
+    stop = threading.Event()
+
+    def busy(number: int) -> None:
+        while not stop.is_set():
+            gemm(a, a, threads=2 + number)
+            attention(heads, heads, heads, threads=2)
+            thread = threading.Thread(target=gemm, args=(a, a), kwargs={"threads": 3})
+            thread.start()
+            thread.join()
+            if number:
+                release_memory()
+
+    def work() -> bool:
+        attention(heads, heads, heads, threads=3)
+        return np.array_equal(gemm(a, a, threads=2), square)
+
+    threads = [threading.Thread(target=busy, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert all(child_succeeds(work) for _ in range(60))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -12,6 +12,7 @@ cdef struct attention_arena:
     float *scores                                   # of one Micro tile
     float *maximum                                  # by row of the Midi tile
     float *sum
+    int thread                                      # whose it is
 
 
 cdef inline Py_ssize_t attention_lay_out(const attention_job *job, char *memory,

@@ -10,9 +10,10 @@ from brickprof.kernels.attention.geometry cimport (
 )
 from brickprof.kernels.attention.loops cimport attention_run
 from brickprof.kernels.attention.plan cimport attention_tile
-from brickprof.kernels.attention.shape cimport attention_job
+from brickprof.kernels.attention.shape cimport attention_job, attention_pairs
 from brickprof.kernels.runtime.runtime cimport (
-    BP_FLOAT32, bp_isa, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
+    BP_FLOAT32, bp_interrupt, bp_isa, bp_pool, checked_threads, give_pool, interruptible, isa_of,
+    open_recorders, take_pool,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
@@ -130,7 +131,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     TileNestingError
         If a tile finer than Macro is open on this thread.
     MemoryError, RuntimeError
-        If there is no memory to pack into, or the threads cannot be started.
+        If there is no memory to pack into, or the threads that were asked for cannot be started.
 
     Notes
     -----
@@ -140,6 +141,9 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
 
     The online softmax is that of M. Milakov and N. Gimelshein, "Online normalizer calculation for
     softmax", 2018; the blocking that of T. Dao, "FlashAttention-2", 2023.
+
+    On the main thread, signals are handled during long calls, too. Where a handler raises, as that
+    of Ctrl-C does, the call ends with its exception and what is in `out` is undefined.
     """
     cdef attention_job job
     cdef const bp_isa *chosen = isa_of(isa)
@@ -152,6 +156,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     cdef cnp.ndarray result, target
     cdef RecorderSet recorders = None
     cdef bp_pool *pool
+    cdef bp_interrupt interrupt
     cdef object kept = None
     attention_check_shapes(queries, keys, values)
     result = target = as_output(out, queries, cnp.PyArray_NDIM(queries), cnp.PyArray_DIMS(queries))
@@ -168,9 +173,14 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
         target = cnp.PyArray_EMPTY(
             cnp.PyArray_NDIM(queries), cnp.PyArray_DIMS(queries), cnp.NPY_FLOAT32, 0)
     job.out = <float *> cnp.PyArray_DATA(target)
-    pool = take_pool(job.threads)
+    count = job.threads
+    pool = take_pool(&count, threads is not None or plan is not None)
     failed = True
     try:
+        if count < job.threads:
+            attention_tile(&job, None, count)
+        job.interrupt = interruptible(
+            &interrupt, 4.0 * job.dim * job.batches * job.heads * attention_pairs(&job, job.rows))
         recorders = open_recorders(profiler, "attention", job.threads, "float32", job.isa,
                                    plan)
         job.recorders = NULL if recorders is None else recorders.c

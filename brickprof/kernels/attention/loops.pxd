@@ -15,14 +15,16 @@ from brickprof.kernels.attention.splits cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_dotxf, bp_micro_kernels, bp_next_part, bp_pool, bp_register_tile, bp_run_dotxf,
-    bp_run_register_tile, bp_softmax_block, recorder_of, run_work, workspace,
+    bp_dotxf, bp_leave_off, bp_micro_kernels, bp_next_part, bp_pool, bp_register_tile, bp_run_dotxf,
+    bp_run_register_tile, bp_softmax_block, bp_workspace, give_workspace, recorder_of, run_work,
+    take_workspace, was_interrupted,
 )
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
 
 cdef enum:
     PREFETCH_STEPS = 8                              # of k, how far ahead B is prefetched into L1
+    PACK_FLOPS = 8                                  # that an element to pack counts for
 
 
 cdef struct attention_tile:
@@ -208,6 +210,8 @@ cdef inline void attention_midi(const attention_job *job, const attention_arena 
             at.keys = min(job.key_block,
                           min(attention_visible(job, at.row + at.rows - 1), key1) - at.j0)
             if at.keys > 0:
+                if bp_leave_off(job.interrupt, arena.thread, 4 * at.rows * at.keys * job.dim):
+                    return
                 attention_micro(job, arena, at, recorder)
                 at.moved += attention_midi_elements(job, at.rows, at.keys, at.begins)
             at.first += at.rows
@@ -221,6 +225,8 @@ cdef inline void attention_keys(const attention_job *job, const attention_arena 
     """Pack the keys of a head that are seen, in micropanels."""
     cdef Py_ssize_t nr = job.micro.nr, j
     for j in range(ceil_div(seen, nr)):
+        if bp_leave_off(job.interrupt, arena.thread, PACK_FLOPS * nr * job.dim):
+            return
         job.micro.pack(nr, min(nr, seen - j * nr), job.dim, k + j * nr * job.k_step[2],
                          job.k_step[2], job.k_step[3], arena.k + j * nr * job.dim)
 
@@ -244,6 +250,8 @@ cdef inline void attention_macro(const attention_job *job, const attention_arena
     while row < last:
         end = min(row + job.row_block, last)
         attention_midi(job, arena, q, &at, row, end, key0, key1, recorder)
+        if was_interrupted(job.interrupt):          # its tiles stay open, and are dropped
+            return
         seen = max(min(attention_visible(job, end - 1), key1) - key0, 0)
         moved += attention_macro_elements(job, end - row, seen)
         if job.splits > 1:
@@ -267,9 +275,11 @@ cdef inline void attention_share(const attention_job *job, const attention_arena
                           part_begin(units, thread + 1, job.threads)):
             attention_macro(job, arena, unit // job.splits, 0, job.rows, unit % job.splits,
                             recorder)
+            if was_interrupted(job.interrupt):
+                return
         return
     run.unit = 0
-    while attention_next_run(job, thread, &run):
+    while not was_interrupted(job.interrupt) and attention_next_run(job, thread, &run):
         attention_macro(job, arena, run.head, run.first, run.last, 0, recorder)
 
 
@@ -280,7 +290,8 @@ cdef inline void attention_work(void *given, int thread) noexcept nogil:
     cdef bp_recorder *recorder = recorder_of(job.recorders, thread)
     cdef Py_ssize_t share = thread if recorder != NULL else bp_next_part(&job.next_share)
     attention_lay_out(job, job.memory + thread * job.arena_bytes, &arena)
-    while share < job.threads:
+    arena.thread = thread
+    while share < job.threads and not was_interrupted(job.interrupt):
         attention_share(job, &arena, <int> share, recorder)
         share = bp_next_part(&job.next_share)
 
@@ -288,6 +299,7 @@ cdef inline void attention_work(void *given, int thread) noexcept nogil:
 cdef inline int attention_run(attention_job *job, bp_pool *pool) except -1 nogil:
     """Take the workspace and run the threads."""
     cdef attention_arena arena
+    cdef bp_workspace *workspace
     cdef Py_ssize_t partial_bytes = 0
     if <double> job.threads * (job.keys + job.micro.nr) * (job.dim + job.width) > 2.0 ** 58:
         with gil:
@@ -296,13 +308,15 @@ cdef inline int attention_run(attention_job *job, bp_pool *pool) except -1 nogil
     if job.splits > 1:
         partial_bytes = (job.batches * job.heads * job.splits * attention_partial_floats(job)
                          * <Py_ssize_t> sizeof(float))
-    job.memory = <char *> workspace(job.threads * job.arena_bytes + partial_bytes)
-    if job.memory == NULL:
+    workspace = take_workspace(job.threads * job.arena_bytes + partial_bytes)
+    if workspace == NULL:
         with gil:
             raise MemoryError("no memory for packed keys")
+    job.memory = workspace.memory
     job.partial = <float *> (job.memory + job.threads * job.arena_bytes)
     job.next_share = 0 if job.recorders == NULL else job.threads
-    run_work(pool, job.threads, job.recorders != NULL, attention_work, job)
-    if job.splits > 1:
+    run_work(pool, job.threads, job.recorders != NULL, attention_work, job, job.interrupt)
+    if job.splits > 1 and not was_interrupted(job.interrupt):
         attention_join(job)
-    return 0
+    give_workspace(workspace)
+    return -1 if was_interrupted(job.interrupt) else 0

@@ -12,7 +12,7 @@ from libc.stdint cimport uint64_t
 from brickprof.kernels.partition cimport (
     MIN_FLOPS_PER_THREAD, balanced, ceil_div, round_up,
 )
-from brickprof.kernels.runtime.runtime cimport bp_isa, bp_micro_kernels
+from brickprof.kernels.runtime.runtime cimport bp_interrupt, bp_isa, bp_micro_kernels
 from brickprof.tile cimport bp_recorder
 
 
@@ -51,6 +51,7 @@ cdef struct attention_job:
     Py_ssize_t next_share
     float *partial                                  # of each split: output, maximum, sum by row
     bp_recorder **recorders
+    bp_interrupt *interrupt                         # or NULL
 
 
 cdef inline Py_ssize_t attention_unclipped_visible(const attention_job *job,

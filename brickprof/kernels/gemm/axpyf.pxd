@@ -3,11 +3,11 @@
 from brickprof.kernels.gemm.shape cimport gemm_job
 from brickprof.kernels.gemm.traffic cimport axpyf_micro_bytes, axpyf_outer_bytes
 from brickprof.kernels.partition cimport ceil_div, part_begin
-from brickprof.kernels.runtime.runtime cimport bp_axpyf
+from brickprof.kernels.runtime.runtime cimport bp_axpyf, bp_leave_off
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
 
-cdef inline void axpyf_part(const gemm_job *job, Py_ssize_t part,
+cdef inline void axpyf_part(const gemm_job *job, Py_ssize_t part, int thread,
                             bp_recorder *recorder) noexcept nogil:
     """Work through a part of the columns: a Macro tile of Midi tiles that stay in L1."""
     cdef Py_ssize_t nr = job.micro.nr, units = ceil_div(job.n, nr), j, block, size = job.itemsize
@@ -20,6 +20,8 @@ cdef inline void axpyf_part(const gemm_job *job, Py_ssize_t part,
         j = first + block * job.block
         axpyf.n = min(job.block, last - j)
         axpyf.b, axpyf.c = job.b + j * size, job.c + j * size
+        if bp_leave_off(job.interrupt, thread, 2 * axpyf.n * job.k):
+            return
         bp_start(recorder, BP_MIDI, 0, block)
         bp_start(recorder, BP_MICRO, 0, 0)
         job.micro.axpyf(&axpyf)

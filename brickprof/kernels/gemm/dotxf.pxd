@@ -5,7 +5,7 @@ from brickprof.kernels.gemm.traffic cimport (
     dotxf_macro_bytes, dotxf_micro_bytes, dotxf_midi_bytes,
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin
-from brickprof.kernels.runtime.runtime cimport bp_dotxf, bp_run_dotxf
+from brickprof.kernels.runtime.runtime cimport bp_dotxf, bp_leave_off, bp_run_dotxf
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
 
@@ -61,7 +61,7 @@ cdef inline void dotxf_midi(const gemm_job *job, bp_dotxf *dotxf, Py_ssize_t fir
             dotxf_midi_bytes(job, count, kb, p0 > 0))
 
 
-cdef inline void dotxf_part(const gemm_job *job, Py_ssize_t part,
+cdef inline void dotxf_part(const gemm_job *job, Py_ssize_t part, int thread,
                             bp_recorder *recorder) noexcept nogil:
     """Work through a part of the rows: a Macro tile for each step of k."""
     cdef Py_ssize_t grains = ceil_div(job.count, DOTXF_GRAIN), p, r, kb, step_of_k, block
@@ -75,6 +75,8 @@ cdef inline void dotxf_part(const gemm_job *job, Py_ssize_t part,
         for block in range(ceil_div(last - first, job.block)):
             r = first + block * job.block
             dotxf.count = min(job.block, last - r)
+            if bp_leave_off(job.interrupt, thread, 2 * job.vectors * dotxf.count * kb):
+                return
             dotxf_midi(job, &dotxf, r, p, kb, recorder)
         bp_stop(recorder, job.vectors * (last - first), 2 * job.vectors * (last - first) * kb,
                 dotxf_macro_bytes(job, last - first, kb, p > 0))

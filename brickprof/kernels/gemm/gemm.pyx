@@ -10,8 +10,8 @@ from brickprof.kernels.gemm.packed cimport PackedMatrix
 from brickprof.kernels.gemm.plan cimport gemm_machine_blocks, gemm_take_plan
 from brickprof.kernels.gemm.shape cimport ROWS, TILES, gemm_job, gemm_shape, layout_of
 from brickprof.kernels.runtime.runtime cimport (
-    bp_isa, bp_pool, checked_threads, dtype_name, give_pool, isa_of, kernel_dtypes, open_recorders,
-    take_pool,
+    bp_interrupt, bp_isa, bp_pool, checked_threads, dtype_name, give_pool, interruptible, isa_of,
+    kernel_dtypes, open_recorders, take_pool,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
@@ -152,6 +152,15 @@ cdef int gemm_tile(gemm_job *job, object right, object plan, const bp_isa *isa, 
     return 0
 
 
+cdef int gemm_compute_long(gemm_job *job, bp_pool *pool) except -1:
+    """Run a product without the GIL, and look for signals where it takes really long."""
+    cdef bp_interrupt interrupt
+    job.interrupt = interruptible(&interrupt, 2.0 * job.m * job.n * job.k)
+    with nogil:
+        gemm_run(job, pool)
+    return 0
+
+
 cdef int gemm_compute(gemm_job *job, bp_pool *pool, cnp.ndarray left, object right,
                       cnp.ndarray target, int dtype, bint has_plan, bint recheck) except -1:
     """Run a product, without the GIL where it takes longer than letting go of it.
@@ -166,12 +175,10 @@ cdef int gemm_compute(gemm_job *job, bp_pool *pool, cnp.ndarray left, object rig
         kept = keep_memory(left), job.prepacked or keep_memory(right), keep_memory(target)
     if recheck or kept is not None:
         gemm_check_unchanged(job, left, right, target, dtype, has_plan)
-    if work < 1 << 15:
-        gemm_run(job, pool)
-    else:
-        with nogil:
-            gemm_run(job, pool)
-    return 0
+    if work >= 1 << 15:
+        return gemm_compute_long(job, pool)
+    job.interrupt = NULL
+    return gemm_run(job, pool)
 
 
 cdef int gemm_profiled(gemm_job *job, bp_pool *pool, object profiler, const bp_isa *isa,
@@ -228,7 +235,7 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     TileNestingError
         If a tile finer than Macro is open on this thread.
     MemoryError, RuntimeError
-        If there is no memory to pack into, or the threads cannot be started.
+        If there is no memory to pack into, or the threads that were asked for cannot be started.
 
     Notes
     -----
@@ -237,6 +244,9 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
 
     The loop nest is that of K. Goto and R. van de Geijn, "Anatomy of high-performance matrix
     multiplication", ACM TOMS 34(3), 2008.
+
+    On the main thread, signals are handled during long calls, too. Where a handler raises, as that
+    of Ctrl-C does, the call ends with its exception and what is in `out` is undefined.
     """
     cdef gemm_job job
     cdef const bp_isa *chosen = isa_of(isa)
@@ -245,7 +255,7 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     cdef int dtype = dtype_of(left)
     cdef object right = gemm_right(b, dtype, chosen)
     cdef cnp.ndarray result, target
-    cdef bp_pool *pool
+    cdef bp_pool *pool = NULL
     job.micro = chosen.micro[dtype]
     gemm_machine_blocks(chosen, dtype, &job.blocks)
     gemm_check_shapes(left, right, None, dtype)
@@ -255,8 +265,13 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
     if not gemm_geometry(&job, left, right, target, plan is not None):
         target = cnp.PyArray_EMPTY(2, cnp.PyArray_DIMS(result), cnp.PyArray_TYPE(result), 0)
         gemm_geometry(&job, left, right, target, plan is not None)
-    gemm_tile(&job, right, plan, chosen, dtype, count)
-    pool = take_pool(job.threads)
+    while True:
+        gemm_tile(&job, right, plan, chosen, dtype, count)
+        count = job.threads
+        if pool == NULL:
+            pool = take_pool(&count, threads is not None or plan is not None)
+        if count >= job.threads:                    # else for the fewer that could be started
+            break
     job.recorders = NULL
     try:
         if profiler is not None:

@@ -11,7 +11,8 @@ from brickprof.kernels.gemm.traffic cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_next_part, bp_pool, bp_register_tile, bp_run_register_tile, recorder_of, run_work, workspace,
+    bp_leave_off, bp_next_part, bp_pool, bp_register_tile, bp_run_register_tile, bp_workspace,
+    give_workspace, recorder_of, run_work, take_workspace, was_interrupted,
 )
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
@@ -19,6 +20,7 @@ from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, 
 cdef enum:
     PREFETCH_STEPS = 8                              # of k, how far ahead B is prefetched into L1
     PACK_DEPTH = 8                                  # rows of B that are read side by side
+    PACK_FLOPS = 8                                  # that an element to pack counts for
     PAGE = 4096
 
 
@@ -57,6 +59,8 @@ cdef inline void gemm_pack_b(const gemm_job *job, const gemm_step *at, char *pac
         while j < at.j1:
             width = min(nr, at.j1 - j)
             padded = round_up(width, job.micro.lanes)
+            if bp_leave_off(job.interrupt, at.thread, PACK_FLOPS * depth * width):
+                return
             job.micro.pack(padded, width, depth,
                            job.b + ((at.p0 + p) * job.b_row + j * job.b_col) * size, job.b_col,
                            job.b_row, packed + ((j - at.j0) * at.kb + p * padded) * size)
@@ -146,6 +150,8 @@ cdef inline void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number
         width = wide if at.j1 - j >= wide else min(job.micro.nr, at.j1 - j)
         if gemm_batches(at.micropanels, at.b_mode):
             together = <int> max((at.j1 - j) // wide, 1)
+        if bp_leave_off(job.interrupt, at.thread, 2 * at.mb * at.kb * together * width):
+            return
         bp_start(recorder, BP_MICRO, number, sweep)
         gemm_micro(job, at, j, width, together, recorder)
         j += together * width
@@ -173,15 +179,17 @@ cdef inline Py_ssize_t gemm_packed_b_bytes(const gemm_job *job) noexcept nogil:
     return round_up((micropanels * job.micro.nr * job.kc + job.micro.lanes) * job.itemsize, PAGE)
 
 
-cdef inline void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
+cdef inline void gemm_part(const gemm_job *job, Py_ssize_t part, int thread,
                            bp_recorder *recorder) noexcept nogil:
     """Work through one part of C: a Macro tile for each step of k."""
+    cdef char *arena = job.memory + thread * job.arena_bytes
     cdef Py_ssize_t nr = job.micro.nr, micropanels = ceil_div(job.n, nr), p, i, rows, i1
     cdef Py_ssize_t down = part // job.across, across = part - down * job.across
     cdef Py_ssize_t i0 = part_begin(job.m, down, job.down)
     cdef char *block = arena + gemm_b_copy_bytes(job)
     cdef char *packed_b = block + gemm_block_bytes(job)
     cdef gemm_step at
+    at.thread = thread
     i1 = part_begin(job.m, down + 1, job.down)
     at.j0 = part_begin(micropanels, across, job.across) * nr
     at.j1 = min(part_begin(micropanels, across + 1, job.across) * nr, job.n)
@@ -201,6 +209,8 @@ cdef inline void gemm_part(const gemm_job *job, Py_ssize_t part, char *arena,
             at.i0 = i0 + i * job.mc
             at.mb = min(job.mc, i1 - at.i0)
             gemm_midi(job, &at, i, block, recorder)
+        if was_interrupted(job.interrupt):          # its tiles stay open, and are dropped
+            return
         rows = i1 - i0
         if recorder != NULL:
             bp_stop(recorder, rows * (at.j1 - at.j0), 2 * rows * (at.j1 - at.j0) * at.kb,
@@ -214,11 +224,13 @@ cdef inline void gemm_work(void *given, int thread) noexcept nogil:
     cdef Py_ssize_t part = thread if recorder != NULL else bp_next_part(&job.next_part)
     while part < job.down * job.across:
         if job.kind == AXPYF:
-            axpyf_part(job, part, recorder)
+            axpyf_part(job, part, thread, recorder)
         elif job.kind == TILES:
-            gemm_part(job, part, job.memory + thread * job.arena_bytes, recorder)
+            gemm_part(job, part, thread, recorder)
         else:
-            dotxf_part(job, part, recorder)
+            dotxf_part(job, part, thread, recorder)
+        if was_interrupted(job.interrupt):
+            return
         part = bp_next_part(&job.next_part)
 
 
@@ -226,7 +238,7 @@ cdef inline int gemm_run(gemm_job *job, bp_pool *pool) except -1 nogil:
     """Take the workspace and run the threads."""
     cdef bint packs_vectors = dotxf_packs_vectors(job)
     cdef double wanted
-    job.memory = NULL
+    cdef bp_workspace *workspace = NULL
     job.arena_bytes = 0
     job.next_part = 0 if job.recorders == NULL else job.threads
     if job.kind == TILES:
@@ -236,13 +248,15 @@ cdef inline int gemm_run(gemm_job *job, bp_pool *pool) except -1 nogil:
                 raise MemoryError("no memory for packed micropanels")
         job.arena_bytes = (gemm_b_copy_bytes(job) + gemm_block_bytes(job)
                            + gemm_packed_b_bytes(job))
-        job.memory = <char *> workspace(job.threads * job.arena_bytes)
+        workspace = take_workspace(job.threads * job.arena_bytes)
     elif packs_vectors:
-        job.memory = <char *> workspace(job.vectors * job.k * job.itemsize)
-    if job.memory == NULL and (job.kind == TILES or packs_vectors):
+        workspace = take_workspace(job.vectors * job.k * job.itemsize)
+    if workspace == NULL and (job.kind == TILES or packs_vectors):
         with gil:
             raise MemoryError("no memory for packed micropanels")
+    job.memory = NULL if workspace == NULL else workspace.memory
     if packs_vectors:
         dotxf_pack_vectors(job)
-    run_work(pool, job.threads, job.recorders != NULL, gemm_work, job)
-    return 0
+    run_work(pool, job.threads, job.recorders != NULL, gemm_work, job, job.interrupt)
+    give_workspace(workspace)
+    return -1 if was_interrupted(job.interrupt) else 0

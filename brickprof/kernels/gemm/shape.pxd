@@ -14,7 +14,7 @@ of B (axpyf). The names are BLIS's.
 from brickprof.kernels.partition cimport (
     MIN_FLOPS_PER_THREAD, balanced, ceil_div, round_up,
 )
-from brickprof.kernels.runtime.runtime cimport bp_micro_kernels
+from brickprof.kernels.runtime.runtime cimport bp_interrupt, bp_micro_kernels
 from brickprof.tile cimport bp_recorder
 
 
@@ -77,6 +77,7 @@ cdef struct gemm_job:
     Py_ssize_t arena_bytes
     Py_ssize_t next_part
     bp_recorder **recorders
+    bp_interrupt *interrupt                         # or NULL
 
 
 cdef inline int layout_of(Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row,

@@ -32,6 +32,7 @@ cdef struct gemm_step:
     char *b_copy                                    # memory for a micropanel of B
     const char *b_packed                            # packed micropanels, from this column on
     Py_ssize_t b_packed_j0
+    int thread                                      # that works through it
 
 
 cdef inline int c_touches(const gemm_step *at) noexcept nogil:

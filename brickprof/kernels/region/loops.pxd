@@ -13,8 +13,9 @@ from brickprof.kernels.attention.shape cimport attention_job
 from brickprof.kernels.attention.splits cimport attention_join_row, attention_store_partial
 from brickprof.kernels.partition cimport ceil_div
 from brickprof.kernels.runtime.runtime cimport (
-    BP_MATVEC_ROWS, bp_dotxf, bp_isa, bp_micro_kernels, bp_next_part, bp_part_done, bp_pool,
-    bp_run_dotxf, recorder_of, run_work, wait_for_parts,
+    BP_MATVEC_ROWS, BP_POLL_WORK, bp_dotxf, bp_interrupt, bp_isa, bp_leave_off, bp_micro_kernels,
+    bp_next_part, bp_part_done, bp_pool, bp_run_dotxf, recorder_of, run_work, wait_for_parts,
+    was_interrupted,
 )
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_recorder, bp_start, bp_stop,
@@ -37,6 +38,7 @@ cdef enum region_kind:
 cdef enum:
     SPLIT_KEYS = 256                                # keys of a head that are never split
     SWIGLU_PART = 2048                              # elements
+    PARTS_PER_POLL = 64                             # between two looks at the clock
     COUNTER_STRIDE = 16                             # from a stage's counters to the next one's
 
 
@@ -74,6 +76,8 @@ cdef struct region_job:
     Py_ssize_t arena_bytes
     bp_recorder **recorders
     uint64_t *waited                                # ticks of each thread; where it is recorded
+    bp_interrupt *interrupt                         # or NULL
+    double flops                                    # of all stages, small ones left out
 
 
 cdef struct region_work_done:
@@ -213,16 +217,17 @@ cdef inline void region_close(bp_recorder *recorder, region_work_done *done) noe
     memset(done, 0, sizeof(region_work_done))
 
 
-cdef inline uint64_t region_await(const Py_ssize_t *parts_done, Py_ssize_t parts,
+cdef inline uint64_t region_await(const region_job *job, const Py_ssize_t *parts_done,
+                                  Py_ssize_t parts, int thread,
                                   bp_recorder *recorder) noexcept nogil:
     """Wait for the parts that others have in work; return for how many ticks, if recorded."""
     cdef uint64_t since
     # Most often all is done: read no clock.
     if recorder == NULL or load_count(parts_done, ACQUIRE) >= parts:
-        wait_for_parts(parts_done, parts)
+        wait_for_parts(parts_done, parts, job.interrupt, thread)
         return 0
     since = bp_now(recorder)
-    wait_for_parts(parts_done, parts)
+    wait_for_parts(parts_done, parts, job.interrupt, thread)
     return bp_now(recorder) - since
 
 
@@ -250,10 +255,14 @@ cdef inline void region_work(void *given, int thread) noexcept nogil:
             attention_lay_out(&stage.attention, mine, &arena)
         part = bp_next_part(counters)
         while part < stage.parts:
+            if bp_leave_off(job.interrupt, thread, BP_POLL_WORK // PARTS_PER_POLL):
+                return                              # its tiles stay open, and are dropped
             region_part(job, stage, part, &arena, recorder, &done)
             bp_part_done(counters + COUNTER_STRIDE // 2)
             part = bp_next_part(counters)
-        waited += region_await(counters + COUNTER_STRIDE // 2, stage.parts, recorder)
+        waited += region_await(job, counters + COUNTER_STRIDE // 2, stage.parts, thread, recorder)
+        if was_interrupted(job.interrupt):
+            return
     if job.first < job.last:
         region_close(recorder, &done)
     if recorder != NULL:
@@ -272,17 +281,21 @@ cdef inline void region_set_keys(region_stage *stage, Py_ssize_t keys) noexcept 
         stage.parts = job.heads * job.rows if job.splits > 1 else 0
 
 
-cdef inline void region_run(region_job *job, bp_pool *pool, int threads, bint fused) noexcept nogil:
+cdef inline int region_run(region_job *job, bp_pool *pool, int threads,
+                           bint fused) except -1 nogil:
     """Run all stages in one region of the threads, or each in a region of its own."""
     cdef Py_ssize_t s, last = job.last
     cdef bint timed = job.recorders != NULL
     memset(job.counters, 0, last * COUNTER_STRIDE * sizeof(Py_ssize_t))
     if fused:
-        run_work(pool, threads, timed, region_work, job)
-        return
+        run_work(pool, threads, timed, region_work, job, job.interrupt)
+        return -1 if was_interrupted(job.interrupt) else 0
     for s in range(last):
         if job.stages[s].parts == 0:
             continue
         job.first, job.last = s, s + 1
         run_work(NULL if job.stages[s].parts <= 1 and not timed else pool, threads, timed,
-                 region_work, job)
+                 region_work, job, job.interrupt)
+        if was_interrupted(job.interrupt):
+            return -1
+    return 0

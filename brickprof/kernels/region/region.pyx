@@ -26,8 +26,8 @@ from brickprof.kernels.region.loops cimport (
     region_job, region_run, region_set_keys, region_stage,
 )
 from brickprof.kernels.runtime.runtime cimport (
-    BP_FLOAT32, bp_isa, bp_pool, checked_threads, give_pool, isa_of, open_recorders, take_pool,
-    workspace,
+    BP_FLOAT32, bp_interrupt, bp_isa, bp_pool, bp_workspace, checked_threads, give_pool,
+    give_workspace, interruptible, isa_of, open_recorders, take_pool, take_workspace,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
@@ -371,9 +371,17 @@ cdef class ParallelRegion:
         TileNestingError
             If a tile finer than Macro is open on this thread.
         MemoryError, RuntimeError
-            If there is no memory, the threads cannot be started, or the region is running already.
+            If there is no memory, the threads that were asked for cannot be started, or the region
+            is running already.
+
+        Notes
+        -----
+        On the main thread, signals are handled during long runs, too. Where a handler raises, as
+        that of Ctrl-C does, the run ends with its exception and what is in outputs is undefined.
         """
         cdef region_job job
+        cdef bp_interrupt interrupt
+        cdef bp_workspace *workspace = NULL
         cdef RecorderSet recorders = None
         cdef bp_pool *pool
         cdef bint together = bool(fused)
@@ -389,13 +397,14 @@ cdef class ParallelRegion:
         job.stages, job.counters = self.stages, self.counters
         job.first, job.last = 0, self.count
         job.position = at if self.limit >= 0 else 0
-        pool = take_pool(count)
+        pool = take_pool(&count, threads is not None or self.threads != 0)
         failed = True
         self.runner = getpid()
         try:
             recorders = open_recorders(profiler, self.name, count, "float32", self.isa, None)
             job.recorders = NULL if recorders is None else recorders.c
-            self._prepare(&job, count)              # last: other kernels take the same workspace
+            workspace = self._prepare(&job, count)  # last: no other Python code runs from here on
+            job.interrupt = interruptible(&interrupt, job.flops)
             with nogil:
                 region_run(&job, pool, count, together)
             if job.recorders != NULL:
@@ -403,24 +412,35 @@ cdef class ParallelRegion:
             failed = False
         finally:
             self.runner = 0
+            give_workspace(workspace)
             give_pool(pool)
             if recorders is not None:
                 recorders.close(failed)
 
-    cdef int _prepare(self, region_job *job, int threads) except -1:
+    cdef bp_workspace *_prepare(self, region_job *job, int threads) except NULL:
         """Take the workspace, and fit attention to the number of keys."""
+        cdef const region_stage *stage
         cdef Py_ssize_t s
         cdef size_t waited = round_up(threads * <Py_ssize_t> sizeof(uint64_t), 64)
         cdef size_t bytes = waited + threads * self.arena_bytes
-        cdef char *memory = <char *> workspace(bytes + self.partial_floats * sizeof(float))
-        if memory == NULL:
+        cdef bp_workspace *workspace = take_workspace(bytes + self.partial_floats * sizeof(float))
+        cdef char *memory
+        if workspace == NULL:
             raise MemoryError("no memory for a region's threads")
+        memory = workspace.memory
         job.arena_bytes = self.arena_bytes
         job.waited, job.memory = <uint64_t *> memory, memory + waited
         memset(job.waited, 0, waited)
+        job.flops = 0
         for s in range(self.count):
+            stage = &self.stages[s]
+            if stage.kind == MATVEC:
+                job.flops += 2.0 * stage.rows * stage.depth
+            elif stage.kind == ATTEND:
+                job.flops += (4.0 * stage.attention.heads * stage.attention.rows
+                              * stage.attention.dim * (job.position + 1))
             if self.stages[s].kind == ATTEND or self.stages[s].kind == JOIN:
                 region_set_keys(&self.stages[s], job.position + 1)
                 self.stages[s].attention.partial = <float *> (
                     job.memory + threads * self.arena_bytes)
-        return 0
+        return workspace

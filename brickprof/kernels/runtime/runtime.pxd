@@ -99,10 +99,22 @@ cdef extern from "kernels/micro/low_precision.h" nogil:
 cdef extern from "kernels/runtime/thread_pool.h" nogil:
     ctypedef struct bp_pool:
         pass
+    ctypedef struct bp_interrupt:
+        bint stop
     Py_ssize_t bp_next_part(Py_ssize_t *counter) noexcept
     void bp_part_done(Py_ssize_t *counter) noexcept
+    enum:
+        BP_POLL_WORK
+    bint bp_leave_off(bp_interrupt *interrupt, int thread, Py_ssize_t flops) noexcept
+
+cdef extern from "kernels/runtime/workspace.h" nogil:
+    ctypedef struct bp_workspace:
+        char *memory
 
 ctypedef void (*work_function)(void *job, int thread) noexcept nogil
+
+cdef enum:
+    INTERRUPTIBLE_FLOPS = 1 << 27                   # of a call that looks for signals; 1 to 50 ms
 
 
 cdef const bp_isa **isa_table                       # those compiled in, best first, NULL at the end
@@ -119,12 +131,15 @@ cdef str dtype_names(unsigned accepted)
 cdef object micro_kernel_of(const bp_isa *isa, int dtype)
 
 cdef int checked_threads(object threads) except -1
-cdef bp_pool *start_pool(int threads) except NULL
+cdef bp_pool *start_pool(int *threads, bint asked) except? NULL
 cdef void return_pool(bp_pool *pool) noexcept
-cdef void run_on_pool(bp_pool *pool, int threads, bint all, work_function work,
-                      void *job) noexcept nogil
-cdef void wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count) noexcept nogil
-cdef void *workspace(size_t bytes) noexcept nogil
+cdef void run_on_pool(bp_pool *pool, int threads, bint all, work_function work, void *job,
+                      bp_interrupt *interrupt) noexcept nogil
+cdef bp_interrupt *start_interruptible(bp_interrupt *interrupt) noexcept nogil
+cdef void wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count, bp_interrupt *interrupt,
+                         int thread) noexcept nogil
+cdef bp_workspace *take_workspace(size_t bytes) noexcept nogil
+cdef void give_workspace(bp_workspace *workspace) noexcept nogil
 
 cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype,
                                 const bp_isa *isa, object plan)
@@ -137,9 +152,12 @@ cdef inline const bp_isa *isa_of(object name) except NULL:
     return find_isa(name)
 
 
-cdef inline bp_pool *take_pool(int threads) except? NULL:
-    """Return a pool of so many threads, NULL for one; raise where they cannot be started."""
-    return NULL if threads == 1 else start_pool(threads)
+cdef inline bp_pool *take_pool(int *threads, bint asked) except? NULL:
+    """Return a pool of so many threads, NULL for one.
+
+    Where they cannot be started, raise if so many were asked for; otherwise lower the number.
+    """
+    return NULL if threads[0] == 1 else start_pool(threads, asked)
 
 
 cdef inline void give_pool(bp_pool *pool) noexcept:
@@ -148,13 +166,23 @@ cdef inline void give_pool(bp_pool *pool) noexcept:
         return_pool(pool)
 
 
-cdef inline void run_work(bp_pool *pool, int threads, bint all, work_function work,
-                          void *job) noexcept nogil:
+cdef inline void run_work(bp_pool *pool, int threads, bint all, work_function work, void *job,
+                          bp_interrupt *interrupt) noexcept nogil:
     """Run work on a pool, or on the calling thread alone where there is none."""
     if pool == NULL:
         work(job, 0)
     else:
-        run_on_pool(pool, threads, all, work, job)
+        run_on_pool(pool, threads, all, work, job, interrupt)
+
+
+cdef inline bp_interrupt *interruptible(bp_interrupt *interrupt, double flops) noexcept nogil:
+    """Prepare for a signal during a call; NULL where it is short, or not on the main thread."""
+    return NULL if flops < INTERRUPTIBLE_FLOPS else start_interruptible(interrupt)
+
+
+cdef inline bint was_interrupted(const bp_interrupt *interrupt) noexcept nogil:
+    """Tell whether a signal's handler raised an exception, which then is set."""
+    return interrupt != NULL and interrupt.stop
 
 
 cdef inline bp_recorder *recorder_of(bp_recorder **recorders, int thread) noexcept nogil:

@@ -16,6 +16,9 @@ def compiled_kernels() -> dict[str, tuple[str, ...]]:
 def default_isa() -> str:
     """Return the instruction set that kernels use unless another is asked for."""
 
+def release_memory() -> None:
+    """Give back the memory and the threads that are kept for later calls and idle now."""
+
 def micro_kernel(
     dtype: str | np.dtype[Any] | type[np.generic], isa: str | None = None
 ) -> MicroKernel:

@@ -1,7 +1,10 @@
 """Instruction sets, threads, workspaces and recorders, as kernels ask for them."""
 
+from cpython.exc cimport PyErr_SetString
+
 from brickprof.profiler.arguments cimport as_threads
 from brickprof.profiler.brick_profiler cimport BrickProfiler
+from brickprof.profiler.fast_calls cimport free_timers
 from brickprof.profiler.recorder_set cimport new_recorder_set
 from brickprof.tile cimport BP_MACRO
 
@@ -18,13 +21,23 @@ cdef extern from "kernels/micro/low_precision.h" nogil:
     bp_peak_fn bp_low_precision_peak(const char *isa, bp_dtype dtype)
 
 cdef extern from "kernels/runtime/thread_pool.h" nogil:
-    bp_pool *bp_pool_take(int threads)
-    void bp_pool_run(bp_pool *pool, int threads, bint all, work_function work, void *job) noexcept
+    bp_pool *bp_pool_take(int threads, int at_least, int *got)
+    void bp_pool_run(bp_pool *pool, int threads, bint all, work_function work, void *job,
+                     bp_interrupt *interrupt) noexcept
     void bp_pool_give(bp_pool *pool) noexcept
-    void bp_wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count) noexcept
+    void bp_pool_release() noexcept
+    unsigned bp_generation() noexcept
+    bp_interrupt *bp_interruptible(bp_interrupt *interrupt, bint (*check)() noexcept nogil) noexcept
+    void bp_wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count, bp_interrupt *interrupt,
+                           int thread) noexcept
 
 cdef extern from "kernels/runtime/workspace.h" nogil:
-    void *bp_workspace(size_t bytes)
+    bp_workspace *bp_workspace_take(size_t bytes)
+    void bp_workspace_give(bp_workspace *workspace) noexcept
+    void bp_workspace_release() noexcept
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() noexcept
 
 isa_table = bp_isas
 default_isa_used = NULL
@@ -165,11 +178,16 @@ cdef int checked_threads(object threads) except -1:
     return as_threads(threads)
 
 
-cdef bp_pool *start_pool(int threads) except NULL:
-    """Return a pool of so many threads; raise where they cannot be started."""
-    cdef bp_pool *pool = bp_pool_take(threads)
+cdef bp_pool *start_pool(int *threads, bint asked) except? NULL:
+    """Do what `take_pool` does, for more than one thread."""
+    cdef int wanted = threads[0]
+    cdef bp_pool *pool = bp_pool_take(wanted, wanted if asked else 1, threads)
+    if pool == NULL and asked:
+        raise RuntimeError(
+            "the system refuses more threads (RLIMIT_NPROC, the pids cgroup or memory): "
+            f"threads={wanted} cannot be started by this process")
     if pool == NULL:
-        raise RuntimeError(f"threads={threads} cannot be started by this process")
+        threads[0] = 1
     return pool
 
 
@@ -178,16 +196,57 @@ cdef void return_pool(bp_pool *pool) noexcept:
 
 
 cdef void run_on_pool(bp_pool *pool, int threads, bint all, work_function work,
-                      void *job) noexcept nogil:
-    bp_pool_run(pool, threads, all, work, job)
+                      void *job, bp_interrupt *interrupt) noexcept nogil:
+    bp_pool_run(pool, threads, all, work, job, interrupt)
 
 
-cdef void wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count) noexcept nogil:
-    bp_wait_for_parts(counter, count)
+cdef bint handler_raised() noexcept nogil:
+    """Run the handlers of signals that came, and tell whether one raised an exception."""
+    cdef unsigned generation = bp_generation()
+    with gil:
+        if PyErr_CheckSignals() != 0:
+            return True
+        if bp_generation() == generation:
+            return False
+        PyErr_SetString(RuntimeError, "a signal's handler forked this process inside of a kernel, "
+                                      "whose threads the child does not have")
+        return True
 
 
-cdef void *workspace(size_t bytes) noexcept nogil:
-    return bp_workspace(bytes)
+cdef bp_interrupt *start_interruptible(bp_interrupt *interrupt) noexcept nogil:
+    return bp_interruptible(interrupt, handler_raised)
+
+
+cdef void wait_for_parts(const Py_ssize_t *counter, Py_ssize_t count, bp_interrupt *interrupt,
+                         int thread) noexcept nogil:
+    bp_wait_for_parts(counter, count, interrupt, thread)
+
+
+cdef bp_workspace *take_workspace(size_t bytes) noexcept nogil:
+    return bp_workspace_take(bytes)
+
+
+cdef void give_workspace(bp_workspace *workspace) noexcept nogil:
+    bp_workspace_give(workspace)
+
+
+def release_memory():
+    """Give back the memory and the threads that are kept for later calls and idle now.
+
+    Frees the workspaces that threads keep for packed panels and the timers that profilers keep, and
+    ends the idle threads of kernels. The next calls make new ones, so this is for a pause, as after
+    the last kernel of a program that goes on. Calls that run meanwhile on other threads keep what
+    they use.
+
+    Notes
+    -----
+    Without it, a thread keeps at most 64 MiB of workspace, or 4 MiB for each CPU of the machine
+    where that is more, and a process at most 64 idle threads of kernels, or 4 for each CPU.
+    """
+    free_timers()
+    with nogil:
+        bp_pool_release()
+        bp_workspace_release()
 
 
 cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dtype,
