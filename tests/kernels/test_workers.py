@@ -205,15 +205,16 @@ def test_threads_beyond_a_number_end_with_their_call() -> None:
 
 
 def test_a_large_workspace_ends_with_its_call() -> None:
+    keys = np.ones((1, 1_200_000, 16), "float32")  # 73 MiB once they are packed
+    q = np.ones((1, 64, 16), "float32")
+
     def work() -> bool:
         before = resident_mib()
-        region = bp.ParallelRegion(threads=1)
-        keys = np.zeros((1, 1 << 16, 2), "float32")  # whose parts' results take 130 MiB
-        q = np.ones((2048, 2), "float32")
-        region.attend(q, np.broadcast_to(keys, (1, 1 << 16, 2)).copy(), keys, np.empty_like(q))
-        region.run(position=(1 << 16) - 1)
-        return resident_mib() < before + 64
+        out = bp.attention(q, keys, keys, threads=1)
+        return np.allclose(out, 1) and resident_mib() < before + 37
 
+    if KEPT > 64:
+        pytest.skip("a machine of so many CPUs keeps more")
     assert child_succeeds(work)
 
 
