@@ -15,9 +15,9 @@ from brickprof.kernels.attention.splits cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_dotxf, bp_leave_off, bp_micro_kernels, bp_next_part, bp_pool, bp_register_tile, bp_run_dotxf,
-    bp_run_register_tile, bp_softmax_block, bp_workspace, give_workspace, recorder_of, run_work,
-    take_workspace, was_interrupted,
+    bp_dotxf, bp_interrupted, bp_leave_off, bp_micro_kernels, bp_next_part, bp_pool,
+    bp_register_tile, bp_run_dotxf, bp_run_register_tile, bp_softmax_block, bp_workspace,
+    give_workspace, recorder_of, run_work, take_workspace,
 )
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
@@ -250,7 +250,7 @@ cdef inline void attention_macro(const attention_job *job, const attention_arena
     while row < last:
         end = min(row + job.row_block, last)
         attention_midi(job, arena, q, &at, row, end, key0, key1, recorder)
-        if was_interrupted(job.interrupt):          # its tiles stay open, and are dropped
+        if bp_interrupted(job.interrupt):          # its tiles stay open, and are dropped
             return
         seen = max(min(attention_visible(job, end - 1), key1) - key0, 0)
         moved += attention_macro_elements(job, end - row, seen)
@@ -275,11 +275,11 @@ cdef inline void attention_share(const attention_job *job, const attention_arena
                           part_begin(units, thread + 1, job.threads)):
             attention_macro(job, arena, unit // job.splits, 0, job.rows, unit % job.splits,
                             recorder)
-            if was_interrupted(job.interrupt):
+            if bp_interrupted(job.interrupt):
                 return
         return
     run.unit = 0
-    while not was_interrupted(job.interrupt) and attention_next_run(job, thread, &run):
+    while not bp_interrupted(job.interrupt) and attention_next_run(job, thread, &run):
         attention_macro(job, arena, run.head, run.first, run.last, 0, recorder)
 
 
@@ -291,7 +291,7 @@ cdef inline void attention_work(void *given, int thread) noexcept nogil:
     cdef Py_ssize_t share = thread if recorder != NULL else bp_next_part(&job.next_share)
     attention_lay_out(job, job.memory + thread * job.arena_bytes, &arena)
     arena.thread = thread
-    while share < job.threads and not was_interrupted(job.interrupt):
+    while share < job.threads and not bp_interrupted(job.interrupt):
         attention_share(job, &arena, <int> share, recorder)
         share = bp_next_part(&job.next_share)
 
@@ -316,7 +316,7 @@ cdef inline int attention_run(attention_job *job, bp_pool *pool) except -1 nogil
     job.partial = <float *> (job.memory + job.threads * job.arena_bytes)
     job.next_share = 0 if job.recorders == NULL else job.threads
     run_work(pool, job.threads, job.recorders != NULL, attention_work, job, job.interrupt)
-    if job.splits > 1 and not was_interrupted(job.interrupt):
+    if job.splits > 1 and not bp_interrupted(job.interrupt):
         attention_join(job)
     give_workspace(workspace)
-    return -1 if was_interrupted(job.interrupt) else 0
+    return -1 if bp_interrupted(job.interrupt) else 0

@@ -11,8 +11,8 @@ from brickprof.kernels.gemm.traffic cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_leave_off, bp_next_part, bp_pool, bp_register_tile, bp_run_register_tile, bp_workspace,
-    give_workspace, recorder_of, run_work, take_workspace, was_interrupted,
+    bp_interrupted, bp_leave_off, bp_next_part, bp_pool, bp_register_tile, bp_run_register_tile,
+    bp_workspace, give_workspace, recorder_of, run_work, take_workspace,
 )
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
@@ -209,8 +209,8 @@ cdef inline void gemm_part(const gemm_job *job, Py_ssize_t part, int thread,
             at.i0 = i0 + i * job.mc
             at.mb = min(job.mc, i1 - at.i0)
             gemm_midi(job, &at, i, block, recorder)
-        if was_interrupted(job.interrupt):          # its tiles stay open, and are dropped
-            return
+            if bp_interrupted(job.interrupt):       # its tiles stay open, and are dropped
+                return
         rows = i1 - i0
         if recorder != NULL:
             bp_stop(recorder, rows * (at.j1 - at.j0), 2 * rows * (at.j1 - at.j0) * at.kb,
@@ -229,7 +229,7 @@ cdef inline void gemm_work(void *given, int thread) noexcept nogil:
             gemm_part(job, part, thread, recorder)
         else:
             dotxf_part(job, part, thread, recorder)
-        if was_interrupted(job.interrupt):
+        if bp_interrupted(job.interrupt):
             return
         part = bp_next_part(&job.next_part)
 
@@ -259,4 +259,4 @@ cdef inline int gemm_run(gemm_job *job, bp_pool *pool) except -1 nogil:
         dotxf_pack_vectors(job)
     run_work(pool, job.threads, job.recorders != NULL, gemm_work, job, job.interrupt)
     give_workspace(workspace)
-    return -1 if was_interrupted(job.interrupt) else 0
+    return -1 if bp_interrupted(job.interrupt) else 0

@@ -13,9 +13,9 @@ from brickprof.kernels.attention.shape cimport attention_job
 from brickprof.kernels.attention.splits cimport attention_join_row, attention_store_partial
 from brickprof.kernels.partition cimport ceil_div
 from brickprof.kernels.runtime.runtime cimport (
-    BP_MATVEC_ROWS, BP_POLL_WORK, bp_dotxf, bp_interrupt, bp_isa, bp_leave_off, bp_micro_kernels,
-    bp_next_part, bp_part_done, bp_pool, bp_run_dotxf, recorder_of, run_work, wait_for_parts,
-    was_interrupted,
+    BP_MATVEC_ROWS, BP_POLL_WORK, bp_dotxf, bp_interrupt, bp_interrupted, bp_isa, bp_leave_off,
+    bp_micro_kernels, bp_next_part, bp_part_done, bp_pool, bp_run_dotxf, recorder_of, run_work,
+    wait_for_parts,
 )
 from brickprof.tile cimport (
     BP_MACRO, BP_MICRO, BP_MIDI, bp_now, bp_recorder, bp_start, bp_stop,
@@ -261,7 +261,7 @@ cdef inline void region_work(void *given, int thread) noexcept nogil:
             bp_part_done(counters + COUNTER_STRIDE // 2)
             part = bp_next_part(counters)
         waited += region_await(job, counters + COUNTER_STRIDE // 2, stage.parts, thread, recorder)
-        if was_interrupted(job.interrupt):
+        if bp_interrupted(job.interrupt):
             return
     if job.first < job.last:
         region_close(recorder, &done)
@@ -289,13 +289,13 @@ cdef inline int region_run(region_job *job, bp_pool *pool, int threads,
     memset(job.counters, 0, last * COUNTER_STRIDE * sizeof(Py_ssize_t))
     if fused:
         run_work(pool, threads, timed, region_work, job, job.interrupt)
-        return -1 if was_interrupted(job.interrupt) else 0
+        return -1 if bp_interrupted(job.interrupt) else 0
     for s in range(last):
         if job.stages[s].parts == 0:
             continue
         job.first, job.last = s, s + 1
         run_work(NULL if job.stages[s].parts <= 1 and not timed else pool, threads, timed,
                  region_work, job, job.interrupt)
-        if was_interrupted(job.interrupt):
+        if bp_interrupted(job.interrupt):
             return -1
     return 0

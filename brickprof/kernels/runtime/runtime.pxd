@@ -100,11 +100,12 @@ cdef extern from "kernels/runtime/thread_pool.h" nogil:
     ctypedef struct bp_pool:
         pass
     ctypedef struct bp_interrupt:
-        bint stop
+        pass
     Py_ssize_t bp_next_part(Py_ssize_t *counter) noexcept
     void bp_part_done(Py_ssize_t *counter) noexcept
     enum:
         BP_POLL_WORK
+    bint bp_interrupted(const bp_interrupt *interrupt) noexcept
     bint bp_leave_off(bp_interrupt *interrupt, int thread, Py_ssize_t flops) noexcept
 
 cdef extern from "kernels/runtime/workspace.h" nogil:
@@ -178,11 +179,6 @@ cdef inline void run_work(bp_pool *pool, int threads, bint all, work_function wo
 cdef inline bp_interrupt *interruptible(bp_interrupt *interrupt, double flops) noexcept nogil:
     """Prepare for a signal during a call; NULL where it is short, or not on the main thread."""
     return NULL if flops < INTERRUPTIBLE_FLOPS else start_interruptible(interrupt)
-
-
-cdef inline bint was_interrupted(const bp_interrupt *interrupt) noexcept nogil:
-    """Tell whether a signal's handler raised an exception, which then is set."""
-    return interrupt != NULL and interrupt.stop
 
 
 cdef inline bp_recorder *recorder_of(bp_recorder **recorders, int thread) noexcept nogil:

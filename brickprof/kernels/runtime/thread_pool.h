@@ -28,11 +28,16 @@ enum { BP_POLL_WORK = 1 << 24 };   /* flops between two looks at the clock, belo
 /* Prepare for interruption; NULL where the calling thread is not the one that handles signals. */
 bp_interrupt *bp_interruptible(bp_interrupt *interrupt, int (*check)(void));
 
+/* Tell whether a signal's handler raised an exception, which then is set. */
+static inline int bp_interrupted(const bp_interrupt *interrupt) {
+    return interrupt != NULL && __atomic_load_n(&interrupt->stop, __ATOMIC_RELAXED);
+}
+
 /* Count a thread's work, and tell whether to leave off; never where the call is too short for it. */
 static inline int bp_leave_off(bp_interrupt *interrupt, int thread, ptrdiff_t flops) {
     if (interrupt == NULL) return 0;
     if (thread == 0 && (interrupt->work += flops) >= BP_POLL_WORK) interrupt->poll(interrupt);
-    return __atomic_load_n(&interrupt->stop, __ATOMIC_RELAXED);
+    return bp_interrupted(interrupt);
 }
 
 /* Take a pool of so many threads, the caller's among them, or of fewer where the system refuses some;
