@@ -20,6 +20,7 @@ enum {
     /* Reads of a counter before sched_yield: the thread that would advance it may need the CPU. */
     READS_BEFORE_YIELD = 2000,
     STACK_BYTES = 1 << 20,
+    AFFINITY_NS = 20000,          /* between two looks at the caller's CPU affinity, of 300 ns each */
     POLL_NS = 50000000,           /* between two looks for signals */
     /* Idle workers that are kept, however many callers had however large pools. */
     MIN_KEPT_WORKERS = 64,
@@ -48,6 +49,7 @@ struct bp_pool {
     worker **workers;
     int size, cpus, refused;
     unsigned generation;           /* of the process that made it */
+    int64_t affinity_due_ns;       /* when to look at it again */
     cpu_set_t usable;              /* its callers' CPU affinity, which workers have, too */
     uint32_t fp_control;           /* the caller's */
     int callers_cpu;
@@ -236,7 +238,10 @@ static void stop_workers(bp_pool *pool, int from) {
 
 /* Let workers run where the caller may, who may have other CPUs than at the last call. */
 static void follow_caller(bp_pool *pool) {
+    const int64_t now = monotonic_ns();
     cpu_set_t usable;
+    if (now < pool->affinity_due_ns) return;
+    pool->affinity_due_ns = now + AFFINITY_NS;
     if (sched_getaffinity(0, sizeof usable, &usable) != 0) { /* more CPUs than a cpu_set_t has */
         pool->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
         return;
