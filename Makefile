@@ -18,12 +18,13 @@ WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize clean
+.PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize \
+	sanitize-threads fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name what; do printf '  %-12s %s\n' "$$name" "$$what"; done
+		while IFS='|' read -r name what; do printf '  %-17s %s\n' "$$name" "$$what"; done
 
 demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
 	$(RUN) -m brickprof demo
@@ -70,6 +71,19 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
 		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		$(CURDIR)/$(RUN) -m pytest -q $(WORKERS) $(UNCHECKED:%=--ignore=tests/%)
+
+sanitize-threads: $(INSTALLED)  ## Drive a copy built with the thread sanitizer
+	rm -rf $(CHECKED)
+	mkdir -p $(CHECKED)
+	tar -cf - --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist \
+		--exclude='*.so' . | tar -xf - -C $(CHECKED)
+	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=thread $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
+	cd $(CHECKED) && PYTHONPATH=.:tests OPENBLAS_NUM_THREADS=1 \
+		LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=history_size=4:halt_on_error=1 \
+		$(CURDIR)/$(RUN) -m sanitize.drivers $(ARGS)
+
+fuzz: $(INSTALLED)  ## Fuzz files, calls and kernels; ARGS='--seconds 600 recordings'
+	PYTHONPATH=.:tests $(RUN) -X faulthandler -m fuzz $(ARGS)
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -199,6 +199,8 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
     lowest, highest = value["min_ns"].integer(), value["max_ns"].integer()
     if lowest > highest:
         value["min_ns"].fail(f"an integer <= max_ns ({highest})")
+    if highest >= 1 << 64:
+        value["max_ns"].fail("an integer below 2**64")
     undeclared = value["undeclared"].integer()
     if undeclared > count:
         value["undeclared"].fail(f"an integer <= count ({count})")
@@ -244,8 +246,9 @@ def _check_work(value: JsonValue, tile: TileStats) -> None:
     """Refuse work of a row that contradicts itself."""
     if tile.split > tile.count - tile.undeclared:
         value["split"].fail("at most the tiles that declared their bytes")
-    if tile.loaded_bytes + tile.stored_bytes > tile.nbytes:
-        value["nbytes"].fail("an integer >= loaded_bytes + stored_bytes")
+    apart = tile.loaded_bytes + tile.stored_bytes
+    if apart > tile.nbytes or (tile.split_declared and apart != tile.nbytes):
+        value["nbytes"].fail(f"loaded_bytes + stored_bytes ({apart}) and those not declared apart")
     if tile.min_work > tile.max_work:
         value["min_work"].fail(f"an integer <= max_work ({tile.max_work})")
 

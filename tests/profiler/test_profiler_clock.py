@@ -122,3 +122,11 @@ def test_a_clock_that_steps_back_gives_no_time_and_a_note(entry_point: str, even
     assert "stepped back during 1 of the tiles" in prof.tile_summary()
     prof.reset_tile_stats()
     assert prof.recording().clock_steps_back == 0
+
+
+def test_the_last_tick_of_all_is_one_as_any_other() -> None:
+    prof = manual()
+    prof.advance(2**64 - 1)
+    with prof.tile(MICRO, 0, 0):
+        pass
+    assert (prof.tile_stats(MICRO).count, prof.tile_stats(MICRO).total_ns) == (1, 0)

@@ -64,7 +64,7 @@ SAMPLE = Recording(
             [7],
             TileLevel.MICRO,
             "gemm",
-            nbytes=9,
+            nbytes=7,
             **dict(zip(NEWER_SUMS, (1, 2, 3, 4, 1, 6, 7), strict=True)),
         ),
         stats_of([5], TileLevel.MACRO, "weiß"),
@@ -242,7 +242,7 @@ def test_files_from_before_the_optional_fields_still_load() -> None:
     assert loaded.brick_infos[0] == BrickInfo("gemm", 3, 450, 2, ("float32", "float64"))
     assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
     assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
-    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=9)
+    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7)
     assert (loaded.more_roofs, loaded.steal_ns, loaded.throttled_ns) == ((), 0, 0)
 
 

@@ -86,6 +86,8 @@ def tile_stats(
         more["self_ns"] = draw(st.integers(0, sum(taken) * count // len(taken)))
     more["undeclared"] = draw(st.integers(0, count))
     more["split"] = draw(st.integers(0, count - more["undeclared"]))
+    if more["split"] == count:
+        more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"]
     return stats_of(taken, draw(levels) if level is None else level, brick, untimed=untimed, **more)
 
 

@@ -359,7 +359,7 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     BP_SET(r->pending_ticks, ticks);
     if (parent == r->frames) {
         BP_INCREASE(sums->outer_raw, raw);
-        if (BP_UNLIKELY(f->start + raw >= r->observe_at)) r->observe(r);
+        if (BP_UNLIKELY(f->start + raw > r->observe_at)) r->observe(r);
     }
     return (uint64_t)signed_ticks;
 }
