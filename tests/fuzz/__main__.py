@@ -1,4 +1,4 @@
-"""Fuzz the library: ``python -m fuzz [--seconds S] [--seed N] [TARGET ...]`` with tests/ importable.
+"""Fuzz the library: ``python -m fuzz [--seconds S] [--seed N] [TARGET ...]``.
 
 Each target gets its share of the time. What fails is written to tests/corpus, where an ordinary
 test replays it from then on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
 ODD: tuple[Any, ...] = (
@@ -49,13 +50,13 @@ def _change(parent: Any, key: Any, rng: random.Random) -> None:
     elif what == 1 and isinstance(old, (int, float)) and not isinstance(old, bool):
         parent[key] = old + rng.choice((-1, 1, -0.5, old, -2 * old))
     elif what == 2 and isinstance(parent, list):
-        parent.insert(key, rng.choice(parent))
+        parent.insert(key, deepcopy(rng.choice(parent)))
     elif what == 3 and isinstance(parent, dict):
-        parent[rng.choice(("future", "name", "count", key + "x"))] = old
+        parent[rng.choice(("future", "name", "count", key + "x"))] = deepcopy(old)
     elif what == 4 and isinstance(old, (list, dict)) and old:
         parent[key] = old[:-1] if isinstance(old, list) else dict(list(old.items())[:-1])
     else:
-        parent[key] = rng.choice(ODD)
+        parent[key] = deepcopy(rng.choice(ODD))
 
 
 def text_of(value: Any, rng: random.Random) -> bytes:

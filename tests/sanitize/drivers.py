@@ -1,7 +1,7 @@
 """Drivers for the thread sanitizer: ``python drivers.py [DRIVER ...] [--seconds S]``.
 
-Each lets threads do at the same time what users' threads may. `make sanitize-threads` runs them in a
-build whose every load and store is watched; whatever it reports is a fault.
+Each lets threads do at the same time what users' threads may. `make sanitize-threads` runs them in
+a build whose every load and store is watched; whatever it reports is a fault.
 """
 
 from __future__ import annotations
