@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from types import TracebackType
 from typing import NamedTuple
 
@@ -108,8 +109,15 @@ class Round(NamedTuple):
     on_cpu: float
 
 
+class _Dismissed(Exception):
+    """A thread of a team is to end."""
+
+
 class Team:
     """Threads that start each task together; the caller is thread 0.
+
+    They meet by queues: a handler of a signal may raise at any point of the caller, and a lock that
+    Python code had just taken would then be held for good.
 
     Parameters
     ----------
@@ -119,9 +127,9 @@ class Team:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._barrier = threading.Barrier(size)
+        self._here: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._go_on: list[SimpleQueue[bool]] = [SimpleQueue() for _ in range(size)]
         self._task: Callable[[int], object] | None = None
-        self._error: BaseException | None = None
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Team:
@@ -151,36 +159,41 @@ class Team:
     def run(self, task: Callable[[int], object]) -> None:
         """Run ``task(rank)`` on every thread and wait for all; raise what any of them raised."""
         self._task = task
-        try:
-            self._barrier.wait()
-            task(0)
-            self._barrier.wait()
-        except threading.BrokenBarrierError:
-            if self._error is None:
-                raise
-            raise self._error from None
+        self.meet(0)
+        task(0)
+        self.meet(0)
 
-    def meet(self) -> None:
+    def meet(self, rank: int) -> None:
         """Wait, inside a task, until every thread is here."""
-        self._barrier.wait()
+        if rank:
+            self._here.put(None)
+            if not self._go_on[rank].get():
+                raise _Dismissed
+            return
+        for _ in range(1, self.size):
+            error = self._here.get()
+            if error is not None:
+                raise error
+        for queue in self._go_on[1:]:
+            queue.put(True)
 
     def _serve(self, rank: int) -> None:
         """Run tasks until the team is dismissed."""
         try:
             while True:
-                self._barrier.wait()
+                self.meet(rank)
                 if self._task is not None:
                     self._task(rank)
-                self._barrier.wait()
-        except threading.BrokenBarrierError:
+                self.meet(rank)
+        except _Dismissed:
             return
         except BaseException as error:
-            self._error = error
-            self._barrier.abort()
+            self._here.put(error)
 
     def _dismiss(self) -> None:
         """Let all threads end, wherever they wait, and wait for them."""
-        self._barrier.abort()
+        for queue in self._go_on:
+            queue.put(False)
         for thread in self._threads:
             thread.join()
 
@@ -211,7 +224,7 @@ def round_of(team: Team, probes: Probes, figure: Figure, steps: int) -> Round:
             figure.prepare(rank)
         if figure.prime_steps:
             figure.work(rank, figure.prime_steps)
-        team.meet()
+        team.meet(rank)
         before = probes.thread_clock()
         starts[rank] = probes.clock()
         done[rank] = figure.work(rank, steps)

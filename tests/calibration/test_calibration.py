@@ -539,7 +539,7 @@ def test_an_error_on_a_thread_reaches_the_caller() -> None:
     def work(rank: int) -> None:
         if rank == 2:
             raise ZeroDivisionError("on thread 2")
-        team.meet()
+        team.meet(rank)
 
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError, match="on thread 2"), Team(4) as team:

@@ -10,7 +10,7 @@ import os
 import pickle
 import stat
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -575,9 +575,10 @@ def run_in_threads(folder: str, parts: list[list[int]]) -> None:
 
 
 def run_in_processes(folder: str, parts: list[list[int]]) -> None:
+    # Unlike a Pool it says so where a process ended before its work was done.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(len(parts)) as pool:
-        pool.starmap(store_several, [(folder, part) for part in parts], chunksize=1)
+    with ProcessPoolExecutor(len(parts), context) as pool:
+        list(pool.map(store_several, [folder] * len(parts), parts))
 
 
 @pytest.mark.parametrize("run", [run_in_threads, run_in_processes])
