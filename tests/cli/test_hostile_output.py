@@ -215,8 +215,10 @@ def test_what_user_code_exits_with(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_users_file_may_use_what_looks_its_module_up(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The file's folder stays on the path, and other tests' processes would import its "json".
+    monkeypatch.setattr(sys, "path", sys.path[:])
     path = tmp_path / "json.py"  # the name of a module that is loaded already
     path.write_text(
         "from __future__ import annotations\nimport pickle, sys\n"
