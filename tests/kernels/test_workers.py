@@ -32,7 +32,11 @@ def tasks() -> list[str]:
 
 
 def settles(right: Callable[[], bool]) -> bool:
-    """Wait until something is right: a thread that was joined may be listed a little longer."""
+    """Wait until something is right.
+
+    A thread that was joined may be listed a little longer, and a worker that leaves its caller's
+    processor lacks it for two system calls.
+    """
     until = time.monotonic() + SECONDS / 4
     while not right() and time.monotonic() < until:
         time.sleep(0.001)
@@ -68,11 +72,12 @@ def test_workers_follow_the_callers_affinity() -> None:
         for cpus in ({first}, {first, *others}, {others[0]}, {first, *others}):
             os.sched_setaffinity(0, cpus)
             right = right and np.array_equal(bp.gemm(a, a, threads=2), square)
-            right = right and all(os.sched_getaffinity(int(task)) == cpus for task in mine())
+            right = right and settles(lambda cpus=cpus: affinities() == {frozenset(cpus)})
         return right
 
-    def mine() -> set[str]:
-        return set(tasks()) - before
+    def affinities() -> set[frozenset[int]]:
+        mine = set(tasks()) - before
+        return {frozenset(os.sched_getaffinity(int(task))) for task in mine}
 
     before = set(tasks()) - {str(os.getpid())}
     assert child_succeeds(work)
