@@ -180,7 +180,7 @@ class AttentionOracle:
         return (
             2 * self.keys * self.dim * ITEMSIZE,
             (self.row_block + self.key_block) * (self.dim + width) * ITEMSIZE,
-            self.micro.mr * (self.key_block + self.dim + width) * ITEMSIZE,
+            self.micro.mr * max(self.key_block + self.dim, self.key_block + width) * ITEMSIZE,
         )
 
     @cached_property

@@ -80,11 +80,18 @@ def test_sizes_that_take_too_long_to_plan_are_refused(sizes: tuple[Any, ...], th
     assert time.perf_counter() - began < 2
 
 
+@pytest.mark.parametrize("kib", [None, (32, 256), (32, 512), (32, 1024), (48, 2048), (64, 4096)])
 @pytest.mark.parametrize("dim", [16, 64, 128])
 @pytest.mark.parametrize("isa", ISAS)
-def test_attention_tiles_fit_this_machine(isa: str, dim: int) -> None:
+def test_attention_tiles_fit_their_caches(isa: str, dim: int, kib: tuple[int, int] | None) -> None:
     machine = detect_machine()
-    plan = bp.plan_attention(8, 1000, 1000, dim, threads=1, isa=isa)
+    if kib is not None:
+        inner = (
+            replace(cache, size_bytes=size << 10)
+            for cache, size in zip(machine.caches, kib, strict=False)
+        )
+        machine = replace(machine, caches=(*inner, *machine.caches[2:]))
+    plan = bp.plan_attention(8, 1000, 1000, dim, machine=machine, threads=1, isa=isa)
     for level in TileLevel:
         footprint = plan.level(level).footprint_bytes
         assert 0 < footprint <= machine.cache(level).size_bytes, level

@@ -246,7 +246,8 @@ cdef tuple levels_of(const attention_job *job):
     footprints = (
         2 * job.keys * job.dim,
         (job.row_block + job.key_block) * (job.dim + job.width),
-        job.micro.mr * (job.key_block + job.dim + job.width),
+        # Queries beside scores, then scores beside the output: never the three at once.
+        job.micro.mr * (job.key_block + job.width),
     )
     return tuple([
         LevelPlan(level, tiles, flops, nbytes, footprint * ITEMSIZE)
