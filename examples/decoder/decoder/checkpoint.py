@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from decoder.config import ModelConfig, read_json
+from decoder.config import ModelConfig
 from decoder.errors import CheckpointError
+from decoder.files import open_regular, read_json
 from decoder.weights import (
     Array,
     ModelWeights,
@@ -25,7 +27,7 @@ from decoder.weights import (
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 512
 DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """Types that are read, and those of their bits in NumPy, which has no bfloat16."""
 
@@ -112,7 +114,7 @@ def _stored_tensors(folder: Path) -> dict[str, _Stored]:
 def _tensors_of(path: Path) -> dict[str, _Stored]:
     """List the tensors of a safetensors file, which the package checks as it opens it."""
     try:
-        with safe_open(path, framework="numpy"), path.open("rb") as file:
+        with open_regular(path) as file, safe_open(path, framework="numpy"):
             size = int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(size))
     except SafetensorError as error:
@@ -156,24 +158,41 @@ def _check_same(folder: Path, stored: dict[str, _Stored], name: str, other: str)
     _check(folder, stored, Tensor(other, "", 0, first.shape))
     rows = np.empty((2, min(ROWS_AT_ONCE, first.shape[0]), *first.shape[1:]), np.float32)
     for start in range(0, first.shape[0], ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
         count = min(ROWS_AT_ONCE, first.shape[0] - start)
-        _read(first, name, rows[0, :count], part)
-        _read(second, other, rows[1, :count], part)
+        _read(first, name, rows[0, :count], start)
+        _read(second, other, rows[1, :count], start)
         if not np.array_equal(rows[0, :count], rows[1, :count], equal_nan=True):
             raise CheckpointError(
                 f"{second.path}: {other} must be equal to {name}, as tie_word_embeddings says"
             )
 
 
-def _read(stored: _Stored, name: str, out: Array, rows: slice = slice(None)) -> None:
-    """Copy a tensor, or some rows of it, to its place as float32."""
+def _read(stored: _Stored, name: str, out: Array, first_row: int = 0) -> None:
+    """Copy a tensor, or some rows of it, to its place as float32.
+
+    It is read and not mapped: a file that is cut short meanwhile would end the process.
+    """
     dtype = np.dtype(DTYPES[stored.dtype])
-    try:
-        bits = np.memmap(stored.path, dtype, "r", stored.offset, stored.shape)[rows]
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
-    if stored.dtype == "BF16":
+    row_bytes = math.prod(stored.shape[1:]) * dtype.itemsize
+    with open_regular(stored.path) as file:
+        file.seek(stored.offset + first_row * row_bytes)
+        for start in range(0, len(out), ROWS_AT_ONCE):
+            part = out[start : start + ROWS_AT_ONCE]
+            bits = np.empty(part.shape, dtype)
+            try:
+                missing = bits.nbytes - file.readinto(bits)  # type: ignore[attr-defined]
+            except OSError as error:
+                raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
+            if missing:
+                raise CheckpointError(
+                    f"{stored.path}: {name} cannot be read: the file is cut short"
+                )
+            _convert(bits, part, stored.dtype)
+
+
+def _convert(bits: np.ndarray[Any, Any], out: Array, dtype: str) -> None:
+    """Copy values to their place as float32."""
+    if dtype == "BF16":
         # A bfloat16 is the upper half of a float32.
         words = out.view(np.uint32)
         np.copyto(words, bits)

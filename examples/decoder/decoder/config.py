@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from decoder.errors import CheckpointError
+from decoder.files import read_json, short_repr
 
 _ARCHITECTURES = {"Qwen2ForCausalLM": "qwen2", "LlamaForCausalLM": "llama"}
 _SIZES = ("hidden", "layers", "heads", "kv_heads", "head_dim", "intermediate", "vocab", "context")
@@ -117,34 +117,6 @@ class ModelConfig:
         return self.kv_heads * self.head_dim
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such file, it cannot be read, or it is no JSON object.
-    """
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: is not JSON: {error}") from None
-    if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path}: must be a JSON object, got {_short_repr(loaded)}")
-    return loaded
-
-
 def read_config(path: Path) -> ModelConfig:
     """Read the config.json of a checkpoint, as any version of transformers writes it.
 
@@ -230,7 +202,7 @@ class _Keys:
 
     def fail(self, name: str, value: Any, expected: str) -> NoReturn:
         """Raise the error of a value that is not what it must be."""
-        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {_short_repr(value)}")
+        raise CheckpointError(f"{self.where}: {name} must be {expected}, got {short_repr(value)}")
 
 
 def _architecture(keys: _Keys) -> str:
@@ -351,12 +323,6 @@ def _original_context(keys: _Keys, inner: _Keys) -> int:
     return outer
 
 
-def _short_repr(value: Any) -> str:
-    """Return a value for a message of one line, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _is_number(value: object) -> bool:
     """Tell whether a value is a number, and no truth value."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -365,7 +331,7 @@ def _is_number(value: object) -> bool:
 def _check_size(name: str, value: object) -> None:
     """Check an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_SIZE:
-        raise ValueError(f"{name} must be an integer in [1, 2**31 - 1], got {_short_repr(value)}")
+        raise ValueError(f"{name} must be an integer in [1, 2**31 - 1], got {short_repr(value)}")
 
 
 def _check_number(name: str, value: object, limits: tuple[float, float]) -> None:
@@ -374,5 +340,5 @@ def _check_number(name: str, value: object, limits: tuple[float, float]) -> None
         raise ValueError(f"{name} must be a number, got {value!r}")
     if not limits[0] <= value <= limits[1]:
         raise ValueError(
-            f"{name} must be in [{limits[0]:g}, {limits[1]:g}], got {_short_repr(value)}"
+            f"{name} must be in [{limits[0]:g}, {limits[1]:g}], got {short_repr(value)}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from decoder_models import (
 )
 from safetensors.numpy import save_file
 
-from decoder import CheckpointError, Decoder, Llama3Scaling, ModelConfig, Optimizations
+from decoder import CheckpointError, Decoder, Llama3Scaling, ModelConfig, Optimizations, checkpoint
+from decoder.weights import ModelWeights, empty_weights
 
 TENSORS = checkpoint_tensors(SMALL, make_weights(SMALL))
 IDS = [1, 2, 3]
 LLAMA3 = config_json(MODELS["llama"])["rope_scaling"]
 HUGE = 10**400
+SINGLE, SHARD = "model.safetensors", "model-00001-of-00001.safetensors"
 SPELLINGS = "rope_scaling must say what rope_parameters says"
 
 
@@ -120,6 +123,36 @@ def test_files_that_are_no_json_object(folder: Path, file: str, text: str, part:
     (folder / "model.safetensors").unlink()
     (folder / file).write_bytes(text.encode(errors="surrogateescape"))
     assert_refused(folder, file, part)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+@pytest.mark.parametrize(
+    "file", ["config.json", "model.safetensors", SHARD, f"{SINGLE}.index.json"]
+)
+def test_what_is_no_regular_file(folder: Path, file: str, kind: str) -> None:
+    if file not in ("config.json", SINGLE):
+        index = {"weight_map": dict.fromkeys(TENSORS, SHARD)}
+        (folder / f"{SINGLE}.index.json").write_text(json.dumps(index))
+        (folder / SINGLE).unlink()
+    (folder / file).unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(folder / file)
+    elif kind == "folder":
+        (folder / file).mkdir()
+    else:
+        (folder / file).symlink_to("/dev/zero")
+    assert_refused(folder, "cannot be read")
+
+
+def test_a_file_that_is_cut_short_while_it_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(config: ModelConfig) -> ModelWeights:
+        os.truncate(folder / SINGLE, (folder / SINGLE).stat().st_size // 2)
+        return empty_weights(config)
+
+    monkeypatch.setattr(checkpoint, "empty_weights", cut)
+    assert_refused(folder, "cannot be read: the file is cut short")
 
 
 @pytest.mark.parametrize("key", [
