@@ -83,7 +83,7 @@ sanitize-threads: $(INSTALLED)  ## Drive a copy built with the thread sanitizer
 		$(CURDIR)/$(RUN) -m sanitize.drivers $(ARGS)
 
 fuzz: $(INSTALLED)  ## Fuzz files, calls and kernels; ARGS='--seconds 600 recordings'
-	PYTHONPATH=.:tests $(RUN) -X faulthandler -m fuzz $(ARGS)
+	PYTHONPATH=.:tests:examples/decoder:examples/decoder/tests $(RUN) -X faulthandler -m fuzz $(ARGS)
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Fuzz the library: ``python -m fuzz [--seconds S] [--seed N] [TARGET ...]``.
+"""Fuzz the library: ``python -m fuzz [--seconds S] [--inputs N] [--seed N] [TARGET ...]``.
 
 Each target gets its share of the time. What fails is written to tests/corpus, where an ordinary
 test replays it from then on.
@@ -7,31 +7,41 @@ test replays it from then on.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import random
-import resource
 import sys
 import time
 import traceback
 from pathlib import Path
 
+import psutil
 from fuzz.targets import TARGETS
+
+import brickprof as bp
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 SLOW_S = 1.0
 """Seconds on a processor for one input that are a finding."""
 
+WARM_INPUTS = 1000
+MAX_GROWN_MIB = 64
+"""Memory that a target may hold more of at its end than after the first inputs."""
+
 HANGS_S = 20.0
 """Seconds of wall time that are one: other processes may have had the processor."""
 
 
-def fuzz(name: str, seconds: float, seed: int) -> tuple[int, int]:
-    """Fuzz a target for so long; return the number of inputs and that of findings."""
+def fuzz(name: str, seconds: float, seed: int, most: int | None = None) -> int:
+    """Fuzz a target for so long, or with so many inputs; return the number of findings."""
     target = TARGETS[name]
     until = time.monotonic() + seconds
     inputs = findings = 0
     slowest = 0.0
-    while time.monotonic() < until and findings < 10:
+    warm_mib = 0
+    while findings < 10 and (inputs < most if most else time.monotonic() < until):
+        if inputs == WARM_INPUTS:
+            warm_mib = resident_mib()
         content = target.draw(random.Random(f"{name} {seed} {inputs}"))
         inputs += 1
         began, began_cpu = time.monotonic(), time.process_time()
@@ -47,13 +57,22 @@ def fuzz(name: str, seconds: float, seed: int) -> tuple[int, int]:
             findings += 1
             keep(name, content)
             print(f"{name}: {took:.1f} s on a processor, {waited:.1f} s in all", file=sys.stderr)
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    gc.collect()
+    bp.release_memory()
+    grown = resident_mib() - warm_mib if warm_mib else 0
+    if grown > MAX_GROWN_MIB:
+        findings += 1
     print(
-        f"{name:11} {inputs:8,} inputs, {findings} findings, slowest {slowest * 1e3:.0f} ms, "
-        f"peak of memory {mib} MiB, seed {seed}",
+        f"{name:11} {inputs:9,} inputs, {findings} findings, slowest {slowest * 1e3:.0f} ms, "
+        f"memory {grown:+} MiB, seed {seed}",
         flush=True,
     )
-    return inputs, findings
+    return findings
+
+
+def resident_mib() -> int:
+    """Return this process's memory."""
+    return psutil.Process().memory_info().rss >> 20
 
 
 def keep(name: str, content: bytes) -> None:
@@ -68,13 +87,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", default=list(TARGETS))
     parser.add_argument("--seconds", type=float, default=60.0, help="in all")
+    parser.add_argument("--inputs", type=int, help="for each target, in place of the time")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     args = parser.parse_args()
     unknown = set(args.targets) - set(TARGETS)
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     share = args.seconds / len(args.targets)
-    found = [fuzz(name, share, args.seed)[1] for name in args.targets]
+    found = [fuzz(name, share, args.seed, args.inputs) for name in args.targets]
     return int(any(found))
 
 

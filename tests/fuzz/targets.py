@@ -9,23 +9,29 @@ from __future__ import annotations
 import json
 import random
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from fuzz.calls import check_calls
+from fuzz.checkpoints import check_config, check_weights, draw_config, draw_weights
 from fuzz.mutate import mutated, text_of
 from support.made_recordings import ROOFS, made
 from support.report_cases import RECORDINGS
 
 import brickprof as bp
+from brickprof.kernels.gemm.spec import GemmProblem
 from brickprof.machine import Machine
 from brickprof.recording import Recording, load_recording, merge_recordings
 from brickprof.reports import RENDERERS, render
 from brickprof.roofline import load_roofs, roofs_path, store_roofs, stored_roofs
+from brickprof.tuning.kernel_task import KernelTask
+from brickprof.tuning.tuned_blocks import load_tuned, store_tuned, tuned_path
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,45 @@ def check_roofs(content: bytes) -> None:
             render("text", made(roofs=roofs))
             store_roofs(roofs, machine(), folder)
         load_roofs(machine(), folder=folder)
+
+
+TASK = KernelTask("gemm", GemmProblem(64, 64, 64), 1, None)
+
+
+@contextmanager
+def cache_home(folder: str) -> Iterator[None]:
+    """Let files of roofs and tuned blocks lie in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRICKPROF_CACHE_DIR", folder)
+        yield
+
+
+@cache
+def tuned_file() -> dict[str, Any]:
+    """Return the JSON value of a file of tuned blocks."""
+    with tempfile.TemporaryDirectory() as folder, cache_home(folder):
+        path = store_tuned(TASK, {"mc": 56, "kc": 64, "nc": 64}, 1.2)
+        data: dict[str, Any] = json.loads(path.read_text())
+        return data
+
+
+def draw_tuned(rng: random.Random) -> bytes:
+    return text_of(mutated(tuned_file(), rng), rng)
+
+
+def check_tuned(content: bytes) -> None:
+    """A file of tuned blocks is never an error, and what is taken from it can be run."""
+    with tempfile.TemporaryDirectory() as folder, cache_home(folder):
+        path = tuned_path(machine())
+        path.write_bytes(content)
+        path.chmod(0o600)
+        blocks = load_tuned(TASK)
+        if blocks is not None:
+            plan = bp.plan_gemm(64, 64, 64, threads=1, blocks=blocks)
+            ones = np.ones((64, 64), "float32")
+            assert (bp.gemm(ones, ones, threads=1, plan=plan) == 64).all()
+        store_tuned(TASK, {"mc": 56, "kc": 64, "nc": 64}, 1.2)
+        assert load_tuned(TASK) is not None
 
 
 def draw_seed(rng: random.Random) -> bytes:
@@ -228,6 +273,10 @@ def _strided(
 TARGETS = {
     "recordings": Target(draw_recording, check_recording),
     "roofs": Target(draw_roofs, check_roofs),
+    "tuned": Target(draw_tuned, check_tuned),
+    "configs": Target(draw_config, check_config),
+    "weights": Target(draw_weights, check_weights),
+    "calls": Target(draw_seed, check_calls),
     "profiler": Target(draw_seed, check_profiler_calls),
     "kernels": Target(draw_seed, check_kernels),
 }
