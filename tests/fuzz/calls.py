@@ -115,7 +115,7 @@ def products(pool: Pool, rng: random.Random) -> Any:
     if rng.random() < 0.2:
         right = bp.pack(right, **options(pool, rng, "isa"))
     return bp.gemm(
-        argument(pool, rng),
+        left,
         right,
         **options(pool, rng, "out", "threads", "isa", "profiler", "plan"),
     )
