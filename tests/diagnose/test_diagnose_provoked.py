@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -23,35 +24,46 @@ def switched_on() -> BrickProfiler:
     return prof
 
 
-def found(recording: Recording, code: str) -> Finding:
-    """Return the one finding of a kind that a recording must give."""
-    findings = diagnose(recording)
-    (finding,) = [one for one in findings if one.code == code]
-    return finding
+def found(run: Callable[[], Recording], code: str) -> Finding:
+    """Return the one finding of a kind that a run must give.
+
+    Another process may take its processor, and then that is what is found: it gets five tries.
+    """
+    for _ in range(5):
+        matching = [one for one in diagnose(run()) if one.code == code]
+        if len(matching) == 1:
+            return matching[0]
+    raise AssertionError(f"no {code} in five runs")
 
 
 def test_empty_tiles_are_too_short() -> None:
-    prof = switched_on()
-    with prof.brick("empty"):
-        for i in range(10_000):
-            prof.stop_tile(prof.start_tile(MICRO, i, 0), 1, 1)
-    finding = found(prof.recording(), "tiles-too-short")
+    def run() -> Recording:
+        prof = switched_on()
+        with prof.brick("empty"):
+            for i in range(10_000):
+                prof.stop_tile(prof.start_tile(MICRO, i, 0), 1, 1)
+        return prof.recording()
+
+    finding = found(run, "tiles-too-short")
     assert (finding.brick, finding.level) == ("empty", MICRO)
     assert finding.action.startswith("Batch")
 
 
 def test_a_python_loop_is_bound_by_its_instructions() -> None:
-    prof = switched_on()
-    values = [0.5] * 1000
-    with prof.brick("polynomial"):
-        for i in range(20):
-            with prof.tile(MICRO, i, 0, elements=1000, flops=16_000, nbytes=8_000):
-                for place, x in enumerate(values):
-                    total = 1.0
-                    for _ in range(8):
-                        total = total * x + 1.0
-                    values[place] = total / 2
-    finding = found(prof.recording(ROOFS), "neither-roof")
+    def run() -> Recording:
+        prof = switched_on()
+        values = [0.5] * 1000
+        with prof.brick("polynomial"):
+            for i in range(20):
+                with prof.tile(MICRO, i, 0, elements=1000, flops=16_000, nbytes=8_000):
+                    for place, x in enumerate(values):
+                        total = 1.0
+                        for _ in range(8):
+                            total = total * x + 1.0
+                        values[place] = total / 2
+        return prof.recording(ROOFS)
+
+    finding = found(run, "neither-roof")
     assert (finding.brick, finding.level) == ("polynomial", MICRO)
     assert "an interpreted loop" in finding.cause
     assert dict(finding.figures)["bandwidth_share"] < 0.2
@@ -89,29 +101,37 @@ def shared_out(prof: BrickProfiler, work: tuple[int, int]) -> Recording:
 
 
 def test_two_threads_of_which_one_gets_all_the_work() -> None:
-    finding = found(shared_out(switched_on(), (0, 300)), "thread-imbalance")
+    finding = found(lambda: shared_out(switched_on(), (0, 300)), "thread-imbalance")
     assert (finding.brick, finding.level) == ("fill", None)
     figures = dict(finding.figures)
     assert figures["least_ns"] < figures["mean_ns"] < figures["busiest_ns"]
 
 
 def test_a_region_in_which_one_thread_works_and_another_waits() -> None:
-    prof, ones = switched_on(), np.ones(4_000_000, np.float32)
+    ones = np.ones(4_000_000, np.float32)
     region = ParallelRegion(threads=2, name="norm")
     region.rms_norm(ones, ones, np.zeros_like(ones))
-    for _ in range(5):
-        region.run(profiler=prof)
-    finding = found(replace(prof.recording(), machine=MACHINE, roofs=None), "thread-imbalance")
+
+    def run() -> Recording:
+        prof = switched_on()
+        for _ in range(5):
+            region.run(profiler=prof)
+        return replace(prof.recording(), machine=MACHINE, roofs=None)
+
+    finding = found(run, "thread-imbalance")
     figures = dict(finding.figures)
     assert (finding.brick, figures["threads"]) == ("norm", 2)
     assert figures["idle_share"] > 0.4
 
 
 def test_threads_that_cost_more_than_they_do() -> None:
-    prof = switched_on()
-    for _ in range(20):
-        recording = shared_out(prof, (0, 0))
-    finding = found(recording, "thread-overhead")
+    def run() -> Recording:
+        prof = switched_on()
+        for _ in range(19):
+            shared_out(prof, (0, 0))
+        return shared_out(prof, (0, 0))
+
+    finding = found(run, "thread-overhead")
     assert (finding.brick, dict(finding.figures)["calls"]) == ("fill", 20)
 
 
@@ -123,10 +143,14 @@ def test_a_plan_for_a_cache_that_is_not_there() -> None:
     depth = 384
     rows = 3 * l2.size_bytes // (depth * 4)
     plan = plan_gemm(rows, 64, depth, machine=elsewhere, threads=1)
-    prof = switched_on()
     a, b = np.ones((rows, depth), np.float32), np.ones((depth, 64), np.float32)
-    gemm(a, b, profiler=prof, plan=plan)
-    finding = found(replace(prof.recording(), roofs=None), "footprint")
+
+    def run() -> Recording:
+        prof = switched_on()
+        gemm(a, b, profiler=prof, plan=plan)
+        return replace(prof.recording(), roofs=None)
+
+    finding = found(run, "footprint")
     assert finding.level is MIDI
     figures = dict(finding.figures)
     assert figures["footprint_bytes"] == plan.footprint_bytes[MIDI]

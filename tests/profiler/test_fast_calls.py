@@ -325,4 +325,7 @@ print(failed)
 def test_a_second_interpreter_is_refused() -> None:
     command = [sys.executable, "-W", "ignore", "-c", SUBINTERPRETER]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "can only be loaded into one interpreter per process" in done.stdout
+    # Cython says the first; Pythons from 3.12 on refuse before it, in their own words.
+    assert "can only be loaded into one interpreter per process" in done.stdout or (
+        "does not support loading in subinterpreters" in done.stdout
+    )
