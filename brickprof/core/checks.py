@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 import operator
+from itertools import islice
 from numbers import Real
+from typing import Any
 
 from brickprof.core.errors import BrickprofError
 from brickprof.core.limits import MAX_INTEGER, MAX_SIZE, MAX_THREADS
 
 Error = type[BrickprofError] | None
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type)
+_BRACKETS: dict[type, str] = {list: "[]", tuple: "()", dict: "{}"}
+_MAX_PARTS = 4
+_MAX_CHARACTERS = 80
 
 
 def checked_integer(
@@ -23,7 +30,7 @@ def checked_integer(
     number = _as_int(value)
     if number is not None and minimum <= number <= maximum:
         return number
-    allowed = f"in [{_bound(minimum)}, {_bound(maximum)}], got {_shown(value)}"
+    allowed = f"in [{_bound(minimum)}, {_bound(maximum)}], got {short_repr(value)}"
     if number is None:
         raise (error or TypeError)(f"{name} must be an integer {allowed}")
     raise (error or ValueError)(f"{name} must be {allowed}")
@@ -36,7 +43,7 @@ def checked_thread_count(name: str, value: object) -> int:
 
 def checked_number(name: str, value: object, zero: bool = False, error: Error = None) -> float:
     """Return a finite number > 0 (or >= 0, if `zero`) as a float."""
-    wanted = f"a finite number {'>=' if zero else '>'} 0, got {_shown(value)}"
+    wanted = f"a finite number {'>=' if zero else '>'} 0, got {short_repr(value)}"
     real = None if isinstance(value, bool) else as_real(value)
     if real is None:
         raise (error or TypeError)(f"{name} must be {wanted}")
@@ -58,7 +65,7 @@ def as_real(value: object) -> float | None:
 def checked_text(name: str, value: object, error: type[BrickprofError]) -> str:
     """Return a str that is not blank."""
     if not isinstance(value, str) or not value.strip():
-        raise error(f"{name} must be a non-empty string, got {value!r}")
+        raise error(f"{name} must be a non-empty string, got {short_repr(value)}")
     return value
 
 
@@ -99,9 +106,43 @@ def _bound(bound: int) -> str:
     return str(bound)
 
 
-def _shown(value: object) -> str:
-    """Return a value as an error shows it."""
-    # Python refuses to write out a number of thousands of digits.
-    if isinstance(value, int) and value.bit_length() > 512:
-        return f"an integer of {value.bit_length()} bits"
-    return repr(value)
+def short_repr(value: object) -> str:
+    """Return a value for an error's one line: plain values as written, of others the type alone.
+
+    What an array, or an object of somebody's class, says of itself may take pages, seconds or an
+    exception of its own.
+    """
+    return _shortened(value, 2)
+
+
+def _shortened(value: Any, depth: int) -> str:
+    """Return a value as `short_repr` does, with containers in it down to a depth."""
+    kind = type(value)
+    if kind is int and value.bit_length() > 512:  # Python refuses to write it out
+        text = f"an integer of {value.bit_length()} bits"
+    elif kind in _PLAIN or _is_plain_elsewhere(kind):
+        text = repr(value)
+    elif kind in _BRACKETS and depth:
+        parts = [
+            f"{_shortened(part, depth - 1)}: {_shortened(value[part], depth - 1)}"
+            if kind is dict
+            else _shortened(part, depth - 1)
+            for part in islice(value, _MAX_PARTS)
+        ]
+        if len(value) > _MAX_PARTS:
+            parts.append("...")
+        brackets = _BRACKETS[kind]
+        text = f"{brackets[0]}{', '.join(parts)}{brackets[1]}"
+    else:
+        text = kind.__name__
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
+
+
+def _is_plain_elsewhere(kind: type) -> bool:
+    """Tell whether a type is of exact numbers, or of NumPy's own scalars or dtypes."""
+    if kind.__module__ in ("decimal", "fractions"):
+        return True
+    bases = [(base.__module__, base.__name__) for base in kind.__mro__]
+    return kind.__module__ in ("numpy", "numpy.dtypes") and any(
+        base in bases for base in (("numpy", "generic"), ("numpy", "dtype"))
+    )

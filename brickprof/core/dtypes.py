@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from brickprof.core.checks import short_repr
 from brickprof.core.importing import IMPORTING
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _checked(value: object, argument: str, names: tuple[str, ...]) -> DType:
         return _BY_NAME[name]
     *others, last = map(repr, names)
     error = TypeError if name is None else ValueError
-    raise error(f"{argument} must be {', '.join(others)} or {last}, got {value!r}")
+    raise error(f"{argument} must be {', '.join(others)} or {last}, got {short_repr(value)}")
 
 
 def _numpy_name(value: object) -> str | None:

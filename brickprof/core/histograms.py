@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
+from brickprof.core.checks import short_repr
+
 Histogram = tuple[tuple[int, int], ...]
 """Pairs of (bucket, count), ascending, without empty buckets."""
 
@@ -30,7 +32,7 @@ def bucket_of(time_ns: int) -> int:
         If `time_ns` is out of range.
     """
     if not 0 <= time_ns < 1 << 64:
-        raise ValueError(f"time_ns must be in [0, 2**64), got {time_ns!r}")
+        raise ValueError(f"time_ns must be in [0, 2**64), got {short_repr(time_ns)}")
     shift = max(time_ns.bit_length() - 1 - _SUB_BITS, 0)
     return shift * _SUB + (time_ns >> shift)
 
@@ -44,7 +46,7 @@ def bucket_bounds(bucket: int) -> tuple[int, int]:
         If there is no such bucket.
     """
     if not 0 <= bucket < BUCKETS:
-        raise ValueError(f"bucket must be in [0, {BUCKETS}), got {bucket!r}")
+        raise ValueError(f"bucket must be in [0, {BUCKETS}), got {short_repr(bucket)}")
     shift = max(bucket // _SUB - 1, 0)
     lowest = (bucket - shift * _SUB) << shift
     return lowest, lowest + (1 << shift) - 1
@@ -83,7 +85,7 @@ def percentile_ns(histogram: Histogram, p: float, lowest: int, highest: int) -> 
         If `p` is not in [0, 100].
     """
     if not 0 <= p <= 100:
-        raise ValueError(f"p must be in [0, 100], got {p!r}")
+        raise ValueError(f"p must be in [0, 100], got {short_repr(p)}")
     samples = sum(count for _, count in histogram)
     if samples == 0:
         return 0

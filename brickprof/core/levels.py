@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from brickprof.core.checks import short_repr
+
 
 class _TileLevelType(type):
     """Gives `TileLevel` the reading side of an enumeration: iteration, len, lookup."""
@@ -28,7 +30,7 @@ class _TileLevelType(type):
         for member in _MEMBERS:
             if value == member.value and not isinstance(value, bool):
                 return member
-        raise ValueError(f"level must be a TileLevel or 0, 1 or 2, got {value!r}")
+        raise ValueError(f"level must be a TileLevel or 0, 1 or 2, got {short_repr(value)}")
 
     def __setattr__(cls, name: str, value: object) -> None:
         raise AttributeError(f"TileLevel is fixed: cannot set {name!r}")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from numbers import Integral
 
 from brickprof.core.checks import as_real as _as_real
+from brickprof.core.checks import short_repr
 
 RULE_OF_THUMB_INTENSITY = 10.0
 """flop/byte above which a kernel is called compute-bound where no roofs were measured."""
@@ -27,9 +28,9 @@ def _checked(name: str, value: float) -> float:
     # Integers stay exact, of any size; NumPy's would wrap around in a product.
     real = int(value) if isinstance(value, (int, Integral)) else _as_real(value)
     if real is None:
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {short_repr(value)}")
     if not (real >= 0 and (isinstance(real, int) or math.isfinite(real))):
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+        raise ValueError(f"{name} must be a finite number >= 0, got {short_repr(value)}")
     return real
 
 
@@ -319,7 +320,9 @@ def tiles_to_batch(
     overhead_ns = int(_checked("overhead_ns", overhead_ns))
     time_ns = int(_checked("time_ns", time_ns))
     if not 0 < limit_percent < 100:
-        raise ValueError(f"limit_percent must be above 0 and below 100, got {limit_percent!r}")
+        raise ValueError(
+            f"limit_percent must be above 0 and below 100, got {short_repr(limit_percent)}"
+        )
     if not time_ns:
         return 0
     return overhead_ns * (100 - limit_percent) // (limit_percent * time_ns) + 1

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Sequence
 from numbers import Integral
 
-from brickprof.core.checks import as_real
+from brickprof.core.checks import as_real, short_repr
 
 _TIME_UNITS = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
 _SIZE_UNITS = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
@@ -24,11 +24,11 @@ def _checked(name: str, value: float) -> float:
     """Return value as a float, or raise an error that names it."""
     number = as_real(value)
     if number is None:
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {short_repr(value)}")
     if number == math.inf and isinstance(value, Integral):
         raise ValueError(f"{name} is too large to be shown")
     if not (number >= 0 and math.isfinite(number)):
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+        raise ValueError(f"{name} must be a finite number >= 0, got {short_repr(value)}")
     return number
 
 
@@ -210,9 +210,9 @@ def format_count(n: int) -> str:
     try:
         number = operator.index(n)
     except TypeError:
-        raise TypeError(f"n must be an integer, got {n!r}") from None
+        raise TypeError(f"n must be an integer, got {short_repr(n)}") from None
     if number < 0:
-        raise ValueError(f"n must be an integer >= 0, got {n!r}")
+        raise ValueError(f"n must be an integer >= 0, got {short_repr(n)}")
     return f"{number:,}"
 
 

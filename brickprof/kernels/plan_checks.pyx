@@ -4,7 +4,7 @@ Frozen dataclasses hold what `dataclasses.replace` and `object.__setattr__` put 
 classes and ranges are checked whenever a value is copied into C.
 """
 
-from brickprof.core.checks import checked_integer
+from brickprof.core.checks import checked_integer, short_repr
 from brickprof.planning.blocks import MicroKernel
 
 cdef enum:
@@ -27,7 +27,7 @@ cdef Py_ssize_t checked_size(str owner, str name, object value, Py_ssize_t minim
 cdef int take_micro(str name, object micro, bp_micro_kernels *shape) except -1:
     """Copy the register block of a MicroKernel."""
     if not isinstance(micro, MicroKernel):
-        raise TypeError(f"{name} must be a MicroKernel, got {micro!r}")
+        raise TypeError(f"{name} must be a MicroKernel, got {short_repr(micro)}")
     shape.mr = checked_size(name, "mr", micro.mr, 1, MAX_REGISTER_BLOCK)
     shape.nr = checked_size(name, "nr", micro.nr, 1, MAX_REGISTER_BLOCK)
     shape.lanes = checked_size(name, "lanes", micro.lanes, 1, MAX_REGISTER_BLOCK)
@@ -54,7 +54,7 @@ cdef int check_decisions(str maker, object plan, tuple names, tuple made) except
         held = getattr(plan, name)
         if type(held) is not type(value) or held != value:
             raise ValueError(f"plan must be as {maker} made it, with {name} {value!r}, got "
-                             f"{held!r}: change blocks= there, and no field")
+                             f"{short_repr(held)}: change blocks= there, and no field")
     return 0
 
 
@@ -70,7 +70,7 @@ cdef int check_levels(str maker, object plan, tuple made) except -1:
     levels = plan.levels
     if type(levels) is not tuple or levels != made:
         raise ValueError(f"plan must be as {maker} made it, with its levels, got levels "
-                         f"{levels!r}: change blocks= there, and no field")
+                         f"{short_repr(levels)}: change blocks= there, and no field")
     if len(known_plans) >= MAX_KNOWN_PLANS:
         known_plans.clear()
     known_plans[id(plan)] = plan, levels

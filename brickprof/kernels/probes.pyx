@@ -5,6 +5,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
+from brickprof.core.checks import short_repr
 from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_isa, bp_micro_kernels, bp_peak_fn, dtype_number, isa_of, peak_probe,
 )
@@ -43,7 +44,7 @@ def probe_peak(dtype, steps, isa=None):
     cdef bp_peak_fn peak = peak_probe(isa_of(isa), dtype)
     cdef uint64_t rounds = steps, operations
     if peak == NULL:
-        raise ValueError(f"dtype must be one that this CPU multiplies in, got {dtype!r}")
+        raise ValueError(f"dtype must be one that this CPU multiplies in, got {short_repr(dtype)}")
     with nogil:
         operations = peak(rounds)
     return operations
@@ -135,7 +136,7 @@ def probe_traffic(kind, data, steps, isa=None):
     if <size_t> first % 64:
         raise ValueError("data must be aligned to 64 bytes")
     if micro.traffic[number] == NULL:
-        raise ValueError(f"kind must be one that this instruction set has, got {kind!r}")
+        raise ValueError(f"kind must be one that this instruction set has, got {short_repr(kind)}")
     with nogil:
         for step in range(rounds):
             nbytes += micro.traffic[number](first, size)
@@ -161,7 +162,7 @@ def probe_ceiling(name, dtype, steps, isa=None):
     cdef uint64_t rounds = steps, done
     cdef int number = -1 if name == "exp" else CEILINGS.index(name)
     if not has_probe(name, dtype, isa):
-        raise ValueError(f"name must be a ceiling that this instruction set has, got {name!r}")
+        raise ValueError(f"name must be a ceiling that this instruction set has, got {short_repr(name)}")
     with nogil:
         done = (chosen.exponentials(rounds) if number < 0
                 else micro.ceilings[number](rounds))

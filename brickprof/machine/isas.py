@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from brickprof.core.checks import short_repr
 from brickprof.machine.model import Machine
 
 VARIABLE = "BRICKPROF_ISA"
@@ -65,7 +66,7 @@ def isas_from_cpuinfo(blocks: tuple[dict[str, str], ...], arch: str) -> tuple[st
 
 def checked_isa_name(value: object) -> str:
     """Return an argument that names an instruction set, of whatever machine, as a str."""
-    wanted = f"isa must be the name of an instruction set or None, got {value!r}"
+    wanted = f"isa must be the name of an instruction set or None, got {short_repr(value)}"
     if not isinstance(value, str):
         raise TypeError(wanted)
     if not value:
@@ -96,7 +97,7 @@ def checked_isa(value: object, supported: tuple[str, ...]) -> str:
     """
     name = checked_isa_name(value)
     if name not in ISA_NAMES:
-        raise ValueError(f"isa must be one of {ISA_NAMES}, got {name!r}")
+        raise ValueError(f"isa must be one of {ISA_NAMES}, got {short_repr(name)}")
     if name not in supported:
         raise ValueError(f"isa {name!r} is not supported by this CPU; it has {supported}")
     return name

@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 
-from brickprof.core.checks import check_saved_integers, checked_number, checked_text
+from brickprof.core.checks import check_saved_integers, checked_number, checked_text, short_repr
 from brickprof.core.errors import MachineError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
@@ -141,7 +141,9 @@ class Machine:
             if name == f"L{cache.level}":
                 return cache
         known = ", ".join(f"L{cache.level}" for cache in self.caches)
-        raise ValueError(f"level must name one of this machine's caches ({known}), got {level!r}")
+        raise ValueError(
+            f"level must name one of this machine's caches ({known}), got {short_repr(level)}"
+        )
 
     def fingerprint(self) -> str:
         """Return 16 hex digits that name what decides the roofs.
@@ -208,15 +210,15 @@ def _check_isas(isa: object, isas: object) -> None:
     """Raise MachineError unless `isas` are distinct names, known or not, and hold `isa`."""
     names = _check_tuple("isas", isas)
     if not names or len(set(names)) < len(names):
-        raise MachineError(f"isas must be one or more distinct names, got {isas!r}")
+        raise MachineError(f"isas must be one or more distinct names, got {short_repr(isas)}")
     if isa not in names:
-        raise MachineError(f"isa must be one of isas {names}, got {isa!r}")
+        raise MachineError(f"isa must be one of isas {names}, got {short_repr(isa)}")
 
 
 def _check_caches(caches: object) -> None:
     """Raise MachineError unless `caches` are Caches of ascending levels from L1 to L3 or more."""
     if not isinstance(caches, tuple) or not all(isinstance(cache, Cache) for cache in caches):
-        raise MachineError(f"caches must be a tuple of Cache, got {caches!r}")
+        raise MachineError(f"caches must be a tuple of Cache, got {short_repr(caches)}")
     levels = [cache.level for cache in caches]
     if levels[:3] != [1, 2, 3] or levels != sorted(set(levels)):
         raise MachineError(f"caches must be L1, L2, L3 and further levels in order, got {levels}")

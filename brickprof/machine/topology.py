@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from brickprof.core.checks import short_repr
 from brickprof.core.importing import IMPORTING
 from brickprof.machine.cpuinfo import parse_cpuinfo
 from brickprof.machine.sysfs import parse_cpu_list, parse_cpu_mask, parse_int, read_text
@@ -34,10 +35,12 @@ def usable_cpus(
     """Return the online CPUs that the process may run on."""
     if affinity is not None:
         if not isinstance(affinity, Collection) or isinstance(affinity, str):
-            raise TypeError(f"affinity must be a collection of CPU numbers, got {affinity!r}")
+            raise TypeError(
+                f"affinity must be a collection of CPU numbers, got {short_repr(affinity)}"
+            )
         chosen = tuple(cpu for cpu in online if cpu in affinity)
         if not chosen:
-            raise ValueError(f"affinity must hold a CPU that is online, got {affinity!r}")
+            raise ValueError(f"affinity must hold a CPU that is online, got {short_repr(affinity)}")
         return chosen
     if is_real(root) and hasattr(os, "sched_getaffinity"):
         allowed = os.sched_getaffinity(0)

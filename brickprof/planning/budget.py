@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from brickprof.core.checks import checked_thread_count
+from brickprof.core.checks import checked_thread_count, short_repr
 from brickprof.core.limits import MAX_THREADS
 from brickprof.machine import detect_machine
 
@@ -46,7 +46,7 @@ def threads_from_environment() -> ThreadChoice | None:
         # The length is looked at first: Python refuses to read a number of thousands of digits.
         if not first.isdecimal() or len(first) > 9 or not 1 <= int(first) <= MAX_THREADS:
             raise ValueError(
-                f"{name} must be a whole number in [1, {MAX_THREADS}], got {text[:40]!r}"
+                f"{name} must be a whole number in [1, {MAX_THREADS}], got {short_repr(text[:40])}"
             )
         return ThreadChoice(int(first), name)
     return None

@@ -12,7 +12,7 @@ from brickprof.tile cimport BP_LEVELS, BP_UNDECLARED
 
 import numpy as np
 
-from brickprof.core.checks import as_real, checked_thread_count
+from brickprof.core.checks import as_real, checked_thread_count, short_repr
 from brickprof.core.dtypes import DTYPE_NAMES, dtype_of
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_THREADS
@@ -27,23 +27,23 @@ MICRO = <PyObject *> TileLevel.MICRO
 
 cdef int refuse_level(object level) except -1:
     """Raise for what is no TileLevel."""
-    raise TypeError(f"level must be a TileLevel, got {level!r}")
+    raise TypeError(f"level must be a TileLevel, got {short_repr(level)}")
 
 
 cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE:
     """Take NumPy integers, whole floats and huge numbers; refuse the rest."""
     if isinstance(value, (bool, np.bool_)):     # NumPy before 2.3 lets its own be an index
-        raise TypeError(f"{name} must be a whole number >= 0, got {value!r}")
+        raise TypeError(f"{name} must be a whole number >= 0, got {short_repr(value)}")
     try:
         number = operator.index(value)
     except TypeError:
         if not isinstance(value, Real) or isinstance(value, Rational):
-            raise TypeError(f"{name} must be a whole number >= 0, got {value!r}") from None
+            raise TypeError(f"{name} must be a whole number >= 0, got {short_repr(value)}") from None
         if not float(value).is_integer():
-            raise ValueError(f"{name} must be a whole number >= 0, got {value!r}") from None
+            raise ValueError(f"{name} must be a whole number >= 0, got {short_repr(value)}") from None
         number = int(value)
     if not 0 <= number < 1 << 64:
-        raise ValueError(f"{name} must be in [0, 2**64), got {value!r}")
+        raise ValueError(f"{name} must be in [0, 2**64), got {short_repr(value)}")
     return number
 
 
@@ -58,7 +58,7 @@ cdef tile_bytes as_split_bytes(object nbytes, object loaded, object stored) exce
         raise ValueError("loaded_bytes and stored_bytes must add up to less than 2**64 - 1")
     if nbytes is not None and as_nbytes(nbytes) != declared.total:
         raise ValueError(
-            f"nbytes must be loaded_bytes + stored_bytes, {declared.total}, got {nbytes!r}")
+            f"nbytes must be loaded_bytes + stored_bytes, {declared.total}, got {short_repr(nbytes)}")
     return declared
 
 
@@ -67,7 +67,7 @@ cdef tuple as_footprints(object sizes):
     if sizes is None:
         return None
     if not isinstance(sizes, Mapping):
-        raise TypeError(f"footprint_bytes must be a dict of TileLevel to int, got {sizes!r}")
+        raise TypeError(f"footprint_bytes must be a dict of TileLevel to int, got {short_repr(sizes)}")
     footprints = [0] * BP_LEVELS
     for level, size in sizes.items():
         footprints[level_of(level)] = as_count(size, "footprint_bytes")
@@ -77,7 +77,7 @@ cdef tuple as_footprints(object sizes):
 cdef str as_brick(object name):
     """Return the name of a brick."""
     if not isinstance(name, str) or not name:
-        raise TypeError(f"brick must be a name, got {name!r}")
+        raise TypeError(f"brick must be a name, got {short_repr(name)}")
     return str(name)
 
 
@@ -103,12 +103,12 @@ cdef int check_overhead(object overhead) except -1:
     if overhead is None:
         return 0
     if not isinstance(overhead, Overhead):
-        raise TypeError(f"overhead must be an Overhead or None, got {overhead!r}")
+        raise TypeError(f"overhead must be an Overhead or None, got {short_repr(overhead)}")
     for field in fields(overhead):
         cost = getattr(overhead, field.name)
         real = as_real(cost)
         if real is None:
-            raise TypeError(f"overhead.{field.name} must be a number, got {cost!r}")
+            raise TypeError(f"overhead.{field.name} must be a number, got {short_repr(cost)}")
         if not 0 <= real <= 1e18:
-            raise ValueError(f"overhead.{field.name} must be in [0, 1e18] ns, got {cost!r}")
+            raise ValueError(f"overhead.{field.name} must be in [0, 1e18] ns, got {short_repr(cost)}")
     return 0

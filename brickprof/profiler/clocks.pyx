@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t
 
+from brickprof.core.checks import short_repr
 from brickprof.tile cimport BP_CLOCK_CNTVCT, BP_CLOCK_GETTIME, BP_CLOCK_MANUAL, BP_CLOCK_TSC
 
 
@@ -31,7 +32,7 @@ cdef tuple choose_clock(object name):
         return CLOCKS[name], str(name), "asked for"
     raise ValueError(
         f"clock must be 'auto' or one that this machine has of "
-        f"{', '.join(map(repr, CLOCKS))}, got {name!r}")
+        f"{', '.join(map(repr, CLOCKS))}, got {short_repr(name)}")
 
 
 cdef double ns_per_tick(uint32_t clock) except -1:

@@ -11,6 +11,7 @@ from cpython.object cimport PyObject, Py_TYPE
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint64_t
 
+from brickprof.core.checks import short_repr
 from brickprof.profiler.arguments cimport MACRO, MICRO, MIDI, bp_small_int, bp_take_numpy_ints
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, bp_last, cached_recorder, current_recorder
@@ -208,7 +209,7 @@ def with_own_methods(profiler_class):
     """
     # These descriptors take any instance of the class for a profiler, without another check.
     if not isinstance(profiler_class, type) or not issubclass(profiler_class, ProfilerState):
-        raise TypeError(f"profiler_class must be a BrickProfiler, got {profiler_class!r}")
+        raise TypeError(f"profiler_class must be a BrickProfiler, got {short_repr(profiler_class)}")
     for name in (b"start_tile", b"stop_tile", b"tile"):
         bp_set_method(profiler_class, bp_method_of(profiler_class, name))
     return profiler_class

@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 
+from brickprof.core.checks import short_repr
 from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
@@ -198,7 +199,7 @@ cdef dict parts_of(ProfilerState profiler):
 cdef object recording_of(ProfilerState profiler, object roofs):
     """Return all that was recorded so far as a Recording."""
     if roofs is not None and not isinstance(roofs, Roofs):
-        raise TypeError(f"roofs must be a Roofs or None, got {roofs!r}")
+        raise TypeError(f"roofs must be a Roofs or None, got {short_repr(roofs)}")
     parts = between_resets(profiler, lambda: parts_of(profiler))
     machine = detect_machine()
     more_roofs = ()

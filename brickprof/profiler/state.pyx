@@ -8,6 +8,7 @@ from cpython.object cimport PyObject
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.core.checks import short_repr
 from brickprof.profiler.arguments cimport as_count, check_overhead
 from brickprof.profiler.bricks cimport Brick, BrickUsage, BrickVisit, inherited_visit, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
@@ -47,7 +48,7 @@ cdef class ProfilerState:
             raise ValueError("sample_every must be >= 1, got 0")
         self.events = as_count(events, "events")
         if self.events > 1 << 32:
-            raise ValueError(f"events must be at most 2**32, got {events!r}")
+            raise ValueError(f"events must be at most 2**32, got {short_repr(events)}")
         self.clock, self.clock_name, self.clock_reason = choose_clock(clock)
         last_profiler += 1
         self.id = last_profiler

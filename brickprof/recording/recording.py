@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from brickprof.core.checks import short_repr
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
@@ -155,7 +156,7 @@ class Recording:
             If no brick of that name was recorded.
         """
         if not isinstance(level, TileLevel):
-            raise TypeError(f"level must be a TileLevel, got {level!r}")
+            raise TypeError(f"level must be a TileLevel, got {short_repr(level)}")
         known = (brick, level) in self._tiles_of or brick in (None, DEFAULT_BRICK, *self.bricks)
         if not known:
             raise KeyError(brick)

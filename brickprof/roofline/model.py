@@ -14,6 +14,7 @@ from brickprof.core.checks import (
     checked_integer,
     checked_number,
     checked_text,
+    short_repr,
 )
 from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
@@ -139,9 +140,11 @@ class Roofs:
             checked_text(name, getattr(self, name), RoofsError)
         for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
             if getattr(self, name) not in known:
-                raise RoofsError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+                raise RoofsError(
+                    f"{name} must be one of {known}, got {short_repr(getattr(self, name))}"
+                )
         if not isinstance(self.noisy, bool):
-            raise RoofsError(f"noisy must be True or False, got {self.noisy!r}")
+            raise RoofsError(f"noisy must be True or False, got {short_repr(self.noisy)}")
         _check_time(self.measured_at)
         peaks = self._check_map("peak_by_dtype", (self.dtype,), _positive)
         self._check_map("bandwidth_gbs", MEMORY, _positive)
@@ -409,9 +412,9 @@ def _memory(level: object) -> str:
     if isinstance(level, TileLevel):
         return level.cache
     if not isinstance(level, str):
-        raise TypeError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
+        raise TypeError(f"level must be a TileLevel or one of {MEMORY}, got {short_repr(level)}")
     if level not in MEMORY:
-        raise ValueError(f"level must be a TileLevel or one of {MEMORY}, got {level!r}")
+        raise ValueError(f"level must be a TileLevel or one of {MEMORY}, got {short_repr(level)}")
     return level
 
 
@@ -421,7 +424,7 @@ def _intensity(value: object) -> float:
         raise TypeError(f"intensity must be a number, got {type(value).__name__}")
     intensity = float(value)
     if not math.isfinite(intensity) or intensity < 0:
-        raise ValueError(f"intensity must be finite and not negative, got {value!r}")
+        raise ValueError(f"intensity must be finite and not negative, got {short_repr(value)}")
     return intensity
 
 
@@ -447,7 +450,7 @@ def _check_time(value: object) -> None:
     except ValueError:
         time = None
     if time is None or time.utcoffset() != timedelta(0):
-        raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {value!r}")
+        raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {short_repr(value)}")
 
 
 def _time(iso: str) -> datetime:

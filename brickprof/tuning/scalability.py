@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.core.checks import checked_integer, checked_number
+from brickprof.core.checks import checked_integer, checked_number, short_repr
 from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_INTEGER
@@ -63,7 +63,7 @@ class Scalability:
             value = getattr(self, name)
             number = checked_number(name, value, zero=name != "gamma", error=SweepError)
             if name != "gamma" and number > 1:
-                raise SweepError(f"{name} must be at most 1, got {value!r}")
+                raise SweepError(f"{name} must be at most 1, got {short_repr(value)}")
             object.__setattr__(self, name, number)
         if not isinstance(self.counts, tuple):
             raise SweepError(f"counts must be a tuple, got {type(self.counts).__name__}")
@@ -110,7 +110,7 @@ class Scalability:
             If `n` is below 1 or not finite.
         """
         if not 1 <= n < math.inf:
-            raise ValueError(f"n must be a finite number >= 1, got {n!r}")
+            raise ValueError(f"n must be a finite number >= 1, got {short_repr(n)}")
         return self.gamma * n / (1 + (self.alpha + self.beta * n) * (n - 1))
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any, TypeAlias
 
-from brickprof.core.checks import checked_integer
+from brickprof.core.checks import checked_integer, short_repr
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine, detect_machine
 
@@ -80,7 +80,9 @@ def space_of(space: SpaceLike) -> Space:
     if isinstance(space, Mapping):
         return _combinations(space)
     if not isinstance(space, Iterable) or isinstance(space, str | bytes):
-        raise TypeError(f"space must map arguments to values or list candidates, got {space!r}")
+        raise TypeError(
+            f"space must map arguments to values or list candidates, got {short_repr(space)}"
+        )
     return _listed(list(islice(space, MAX_CANDIDATES + 1)))
 
 
@@ -89,9 +91,9 @@ def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
     axes, size = [], 1
     for name, values in space.items():
         if not isinstance(name, str):
-            raise TypeError(f"space must be by the names of arguments, got {name!r}")
+            raise TypeError(f"space must be by the names of arguments, got {short_repr(name)}")
         if not isinstance(values, Iterable) or isinstance(values, str | bytes):
-            raise TypeError(f"space[{name!r}] must be values to try, got {values!r}")
+            raise TypeError(f"space[{name!r}] must be values to try, got {short_repr(values)}")
         axis = _once(f"space[{name!r}]", values)
         if not axis:
             raise ValueError(f"space[{name!r}] must hold at least one value, got none")
@@ -118,7 +120,7 @@ def _listed(listed: list[Mapping[str, object]]) -> Space:
     _check_size(len(listed))
     for place, one in enumerate(listed):
         if not isinstance(one, Mapping):
-            raise TypeError(f"space[{place}] must be arguments by name, got {one!r}")
+            raise TypeError(f"space[{place}] must be arguments by name, got {short_repr(one)}")
         if set(one) != set(listed[0]) or not one:
             raise ValueError(
                 f"space[{place}] must have the arguments of space[0], {sorted(listed[0])}, "
@@ -174,7 +176,7 @@ def tile_space(
         If an argument is of another type, a range is empty, or no tile fits.
     """
     if not isinstance(level, TileLevel):
-        raise TypeError(f"level must be a TileLevel, got {level!r}")
+        raise TypeError(f"level must be a TileLevel, got {short_repr(level)}")
     host = detect_machine() if machine is None else machine
     cache = host.cache(level)
     share = cache.size_bytes // max(cache.shared_by if level is TileLevel.MACRO else 1, 1)
@@ -193,9 +195,9 @@ def _powers(name: str, ends: Sequence[int]) -> tuple[int, ...]:
     """Return the ends of a range and the powers of two between them."""
     wanted = f"ranges[{name!r}] must be (least, largest)"
     if not isinstance(ends, Sequence) or len(ends) != 2:
-        raise TypeError(f"{wanted}, got {ends!r}")
+        raise TypeError(f"{wanted}, got {short_repr(ends)}")
     least, largest = (checked_integer(f"ranges[{name!r}]", end, 1) for end in ends)
     if least > largest:
-        raise ValueError(f"{wanted}, got {ends!r}")
+        raise ValueError(f"{wanted}, got {short_repr(ends)}")
     powers = {1 << power for power in range(least.bit_length(), largest.bit_length())}
     return tuple(sorted({least, largest} | {one for one in powers if least < one < largest}))

@@ -15,6 +15,7 @@ from brickprof.core.checks import (
     checked_number,
     checked_text,
     checked_thread_count,
+    short_repr,
 )
 from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
@@ -54,7 +55,9 @@ class SweepPoint:
     def __post_init__(self) -> None:
         check_saved_integers(self, ("threads",), 1, SweepError)
         if not isinstance(self.times_ns, tuple) or not self.times_ns:
-            raise SweepError(f"times_ns must be a tuple of at least one, got {self.times_ns!r}")
+            raise SweepError(
+                f"times_ns must be a tuple of at least one, got {short_repr(self.times_ns)}"
+            )
         times = tuple(
             checked_integer(f"times_ns[{place}]", time, 0, MAX_INTEGER, SweepError)
             for place, time in enumerate(self.times_ns)
@@ -119,17 +122,23 @@ class Sweep:
 
     def __post_init__(self) -> None:
         if not isinstance(self.points, tuple) or not self.points:
-            raise SweepError(f"points must be a tuple of at least one, got {self.points!r}")
+            raise SweepError(
+                f"points must be a tuple of at least one, got {short_repr(self.points)}"
+            )
         for position, point in enumerate(self.points):
             if not isinstance(point, SweepPoint):
-                raise SweepError(f"points[{position}] must be a SweepPoint, got {point!r}")
+                raise SweepError(
+                    f"points[{position}] must be a SweepPoint, got {short_repr(point)}"
+                )
         if len({point.threads for point in self.points}) < len(self.points):
             raise SweepError("points must be of distinct thread counts")
         object.__setattr__(self, "work", checked_number("work", self.work, error=SweepError))
         checked_text("unit", self.unit, SweepError)
         check_saved_integers(self, ("rule", "budget"), 1, SweepError)
         if not isinstance(self.scalability, Scalability | None):
-            raise SweepError(f"scalability must be a Scalability or None, got {self.scalability!r}")
+            raise SweepError(
+                f"scalability must be a Scalability or None, got {short_repr(self.scalability)}"
+            )
 
     def __iter__(self) -> Iterator[SweepPoint]:
         return iter(self.points)
@@ -266,7 +275,7 @@ def sweep_threads(
     chosen = budget if rule is None else checked_thread_count("rule", rule)
     done = checked_number("work", work)
     if not isinstance(unit, str):
-        raise TypeError(f"unit must be a string, got {unit!r}")
+        raise TypeError(f"unit must be a string, got {short_repr(unit)}")
     if not unit.strip():
         raise ValueError("unit must not be empty")
     times = _measure(fn, tuple(dict.fromkeys(tried)), total, progress, clock)

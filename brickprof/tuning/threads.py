@@ -7,7 +7,7 @@ from types import TracebackType
 
 from threadpoolctl import threadpool_limits
 
-from brickprof.core.checks import checked_integer, checked_thread_count
+from brickprof.core.checks import checked_integer, checked_thread_count, short_repr
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import (
     ThreadChoice,
@@ -120,7 +120,7 @@ class ThreadConfig:
             return self.prefill
         if phase == "decode":
             return self.decode
-        raise ValueError(f"phase must be 'prefill' or 'decode', got {phase!r}")
+        raise ValueError(f"phase must be 'prefill' or 'decode', got {short_repr(phase)}")
 
     @classmethod
     def for_model(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from brickprof.core.checks import checked_integer, checked_number
+from brickprof.core.checks import checked_integer, checked_number, short_repr
 from brickprof.core.errors import TuningError
 from brickprof.core.importing import IMPORTING
 from brickprof.recording import Recording
@@ -86,9 +86,9 @@ def tune(
         What `fn` raises for the default. Another candidate that raises is passed over and told.
     """
     if not callable(fn):
-        raise TypeError(f"fn must be callable, got {fn!r}")
+        raise TypeError(f"fn must be callable, got {short_repr(fn)}")
     if check is not None and not callable(check):
-        raise TypeError(f"check must be callable or None, got {check!r}")
+        raise TypeError(f"check must be callable or None, got {short_repr(check)}")
     candidates = space_of(space)
     return tune_measured(
         fn,
@@ -148,7 +148,7 @@ def _start(space: Space, default: Mapping[str, object] | None) -> Candidate:
     if default is None:
         return space.candidates[0]
     if not isinstance(default, Mapping):
-        raise TypeError(f"default must be arguments by name, got {default!r}")
+        raise TypeError(f"default must be arguments by name, got {short_repr(default)}")
     for candidate in space.candidates:
         if space.arguments(candidate) == dict(default):
             return candidate

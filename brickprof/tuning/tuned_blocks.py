@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from brickprof.core.checks import short_repr
 from brickprof.core.dtypes import kernel_dtype
 from brickprof.core.errors import BrickprofError, TuningError
 from brickprof.core.files import read_json, write_json
@@ -97,7 +98,7 @@ def tuned_blocks(
     found = [one for one in KERNELS if one.name == kernel and one.blocks is not None]
     if not found:
         known = ", ".join(repr(one.name) for one in KERNELS if one.blocks is not None)
-        raise ValueError(f"kernel must be one of {known}, got {kernel!r}")
+        raise ValueError(f"kernel must be one of {known}, got {short_repr(kernel)}")
     if "dtype" in sizes:
         sizes["dtype"] = kernel_dtype(sizes["dtype"]).name
     problem = found[0].problem(**sizes)

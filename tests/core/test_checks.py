@@ -13,6 +13,7 @@ from brickprof.core.checks import (
     checked_number,
     checked_text,
     checked_thread_count,
+    short_repr,
 )
 from brickprof.core.errors import SweepError
 from brickprof.core.limits import MAX_SIZE, MAX_THREADS
@@ -109,3 +110,29 @@ def test_bad_numbers_are_refused(value: Any, kind: type[Exception]) -> None:
 def test_bad_texts_are_refused(value: Any) -> None:
     with pytest.raises(SweepError, match="^unit must be a non-empty string, got "):
         checked_text("unit", value, SweepError)
+
+
+class Hostile:
+    """Says something else of itself than it should."""
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *(("x", "'x'"), (1.5, "1.5"), (None, "None"), (np.float32(2), "np.float32(2.0)")),
+        *((int, "<class 'int'>"), (np.dtype("U3"), "dtype('<U3')"), ([1] * 9, "[1, 1, 1, 1, ...]")),
+        *((Hostile(), "Hostile"), ([1, Hostile()], "[1, Hostile]")),
+        ({1: Hostile()}, "{1: Hostile}"),
+        *((np.ones((9, 9)), "ndarray"), ([[[1]]], "[[list]]"), (Fraction(1), "Fraction(1, 1)")),
+        *((10**400, "an integer of 1329 bits"), ("y" * 99, "'" + "y" * 76 + "...")),
+    ],
+)  # fmt: skip
+def test_values_are_shown_in_one_short_line(value: Any, text: str) -> None:
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        text = text.replace("np.float32(2.0)", "2.0")
+    assert short_repr(value) == text

@@ -34,7 +34,7 @@ ratios = pytest.mark.parametrize(("ratio", "top", "bottom"), RATIOS)
 FORMULAS = [
     function
     for name, function in inspect.getmembers(metrics, inspect.isfunction)
-    if not name.startswith("_")
+    if not name.startswith("_") and function.__module__ == metrics.__name__
 ]
 ARGUMENTS = [
     (formula, name)

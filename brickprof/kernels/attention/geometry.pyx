@@ -5,6 +5,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.math cimport INFINITY, fabs, isfinite
 
+from brickprof.core.checks import short_repr
 from brickprof.kernels.arrays cimport step
 from brickprof.kernels.partition cimport round_up
 from brickprof.kernels.runtime.runtime cimport BP_FLOAT32
@@ -60,13 +61,13 @@ cdef object attention_factor(object scale):
     if scale is None:
         return None
     if not isinstance(scale, (int, float, np.floating, np.integer)):
-        raise TypeError(f"scale must be a number or None, got {scale!r}")
+        raise TypeError(f"scale must be a number or None, got {short_repr(scale)}")
     try:
         factor = scale
     except OverflowError:
         factor = INFINITY
     if not isfinite(<float> (fabs(factor) * LOG2_E)):
-        raise ValueError(f"scale must be finite in float32, got {scale!r}")
+        raise ValueError(f"scale must be finite in float32, got {short_repr(scale)}")
     return factor
 
 

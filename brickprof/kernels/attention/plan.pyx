@@ -15,7 +15,7 @@ from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_micro_kernels, find_isa, isa_of, micro_kernel_of,
 )
 
-from brickprof.core.checks import checked_integer, checked_thread_count
+from brickprof.core.checks import checked_integer, checked_thread_count, short_repr
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
 from brickprof.machine import detect_machine
@@ -57,7 +57,7 @@ cdef int attention_tile(attention_job *job, object plan, int threads) except -1:
         attention_shape(job, attention_threads(job, threads), contiguous, rows, keys)
         return 0
     if not isinstance(plan, AttentionPlan):
-        raise TypeError(f"plan must be an AttentionPlan or None, got {plan!r}")
+        raise TypeError(f"plan must be an AttentionPlan or None, got {short_repr(plan)}")
     check_problem(job, plan, heads)
     check_micro(plan.micro, job.isa, BP_FLOAT32)
     if plan.contiguous_keys and not contiguous:
@@ -74,7 +74,7 @@ cdef int check_problem(const attention_job *job, object plan, Py_ssize_t heads) 
     """Raise unless a plan is of this call's sizes."""
     for name in ("causal", "contiguous_keys"):
         if type(getattr(plan, name)) is not bool:
-            raise TypeError(f"plan.{name} must be a bool, got {getattr(plan, name)!r}")
+            raise TypeError(f"plan.{name} must be a bool, got {short_repr(getattr(plan, name))}")
     if (checked_size("plan", "heads", plan.heads, 0, MAX_BLOCK) != heads
             or checked_size("plan", "rows", plan.rows, 0, MAX_BLOCK) != job.rows
             or checked_size("plan", "keys", plan.keys, 0, MAX_EXTENT) != job.keys
@@ -92,7 +92,7 @@ cdef int attention_tile_blocks(attention_job *job, str name, object blocks, int 
     cdef Py_ssize_t rows, keys
     cdef double work, pairs = <double> job.rows * job.keys
     if not isinstance(blocks, AttentionBlocks):
-        raise TypeError(f"{name} must be AttentionBlocks, got {blocks!r}")
+        raise TypeError(f"{name} must be AttentionBlocks, got {short_repr(blocks)}")
     rows = checked_size(name, "rows", blocks.rows, 1, MAX_BLOCK)
     keys = checked_size(name, "keys", blocks.keys, 1, MAX_BLOCK)
     if keys % job.micro.nr:

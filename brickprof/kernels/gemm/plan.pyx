@@ -19,7 +19,7 @@ from brickprof.kernels.runtime.runtime cimport (
     bp_micro_kernels, dtype_itemsize, dtype_name, dtype_number, isa_of, isa_table, micro_kernel_of,
 )
 
-from brickprof.core.checks import checked_integer, checked_thread_count
+from brickprof.core.checks import checked_integer, checked_thread_count, short_repr
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
 from brickprof.machine import detect_machine
@@ -52,7 +52,7 @@ machine_blocks = new_machine_blocks()
 cdef int take_blocks(str name, object blocks, gemm_block_sizes *sizes) except -1:
     """Copy the sizes of a Blocks."""
     if not isinstance(blocks, Blocks):
-        raise TypeError(f"{name} must be Blocks, got {blocks!r}")
+        raise TypeError(f"{name} must be Blocks, got {short_repr(blocks)}")
     sizes.mc = checked_size(name, "mc", blocks.mc, 1, MAX_BLOCK)
     sizes.nc = checked_size(name, "nc", blocks.nc, 1, MAX_BLOCK)
     sizes.kc = checked_size(name, "kc", blocks.kc, 1, MAX_BLOCK)
@@ -263,12 +263,12 @@ cdef object view_of(const gemm_job *job, str dtype, object micro, object blocks,
 cdef int take_layout(str name, object planned, int actual, bint empty, bint one_row) except -1:
     """Return the layout that a plan was made for; raise unless the array has it, or is empty."""
     if not isinstance(planned, str) or planned not in LAYOUTS:
-        raise ValueError(f"plan must have an {name}_layout of {LAYOUTS}, got {planned!r}")
+        raise ValueError(f"plan must have an {name}_layout of {LAYOUTS}, got {short_repr(planned)}")
     layout = LAYOUTS.index(planned)
     # The elements of a single row are taken at any distance where it lies by columns.
     if not (empty or layout == actual or layout == STRIDED or (one_row and layout == COLUMNS)):
         raise ValueError(f"plan must be made with {name}_layout={LAYOUTS[actual]!r} for this "
-                         f"{name}, got {planned!r}")
+                         f"{name}, got {short_repr(planned)}")
     return layout
 
 
@@ -284,7 +284,7 @@ cdef int take_problem(gemm_job *job, object plan, str dtype) except -1:
             f"got {plan.m} x {plan.n} x {plan.k} {plan.dtype}")
     if job.prepacked != (isinstance(plan.b_layout, str) and plan.b_layout == "packed"):
         raise ValueError("plan must be made with b_layout='packed' for a packed b, and for no other"
-                         f", got {plan.b_layout!r}")
+                         f", got {short_repr(plan.b_layout)}")
     job.a_layout = take_layout("a", plan.a_layout, job.a_layout, empty, job.m == 1)
     if not job.prepacked:
         job.b_layout = take_layout("b", plan.b_layout, job.b_layout, empty, job.k == 1)
@@ -297,7 +297,7 @@ cdef int gemm_take_plan(gemm_job *job, object plan, const bp_isa *isa, int dtype
     """Tile a product as a plan says, after checking every field of it."""
     cdef int threads
     if not isinstance(plan, GemmPlan):
-        raise TypeError(f"plan must be a GemmPlan or None, got {plan!r}")
+        raise TypeError(f"plan must be a GemmPlan or None, got {short_repr(plan)}")
     take_problem(job, plan, dtype_name(dtype))
     check_micro(plan.micro, isa, dtype)
     job.c_stride = c_stride_of(job)
@@ -319,7 +319,7 @@ cdef str seen_layout(str name, object layout, tuple known, object rows, object c
                      object stride):
     """Return the layout that the kernel sees: a single row or column lies both ways."""
     if not isinstance(layout, str) or layout not in known:
-        raise ValueError(f"{name} must be one of {known}, got {layout!r}")
+        raise ValueError(f"{name} must be one of {known}, got {short_repr(layout)}")
     layout = known[known.index(layout)]             # of a subclass: an exact str
     if layout == "packed":
         return layout

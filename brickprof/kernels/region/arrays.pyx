@@ -5,6 +5,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.math cimport INFINITY
 
+from brickprof.core.checks import short_repr
 from brickprof.kernels.arrays cimport (
     as_output, check_overlap, is_accepted, is_regular, plain, private_view, shape_of, step,
     strides_of,
@@ -73,11 +74,11 @@ cdef double checked_eps(object eps) except -1:
     """Return what is added to a mean of squares."""
     cdef double added
     if not isinstance(eps, (int, float, np.floating)):
-        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+        raise ValueError(f"eps must be a finite number >= 0, got {short_repr(eps)}")
     try:
         added = eps
     except OverflowError:
         added = INFINITY
     if not added >= 0 or not <float> added < INFINITY:
-        raise ValueError(f"eps must be a finite number >= 0, got {eps!r}")
+        raise ValueError(f"eps must be a finite number >= 0, got {short_repr(eps)}")
     return added

@@ -31,7 +31,7 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
-from brickprof.core.checks import checked_integer
+from brickprof.core.checks import checked_integer, short_repr
 
 cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
 
@@ -83,7 +83,7 @@ cdef class ParallelRegion:
         cdef gemm_block_sizes blocks
         cdef list kept
         if not isinstance(name, str):
-            raise TypeError(f"name must be a str, got {name!r}")
+            raise TypeError(f"name must be a str, got {short_repr(name)}")
         name = str.__str__(name)                    # of a subclass: an exact one
         gemm_machine_blocks(chosen, BP_FLOAT32, &blocks)
         if self.runner == getpid():

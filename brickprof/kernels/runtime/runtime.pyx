@@ -2,6 +2,7 @@
 
 from cpython.exc cimport PyErr_SetString
 
+from brickprof.core.checks import short_repr
 from brickprof.profiler.arguments cimport as_threads
 from brickprof.profiler.brick_profiler cimport BrickProfiler
 from brickprof.profiler.fast_calls cimport free_timers
@@ -259,7 +260,7 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
     if profiler is None:
         return None
     if not isinstance(profiler, BrickProfiler):
-        raise TypeError(f"profiler must be a BrickProfiler or None, got {profiler!r}")
+        raise TypeError(f"profiler must be a BrickProfiler or None, got {short_repr(profiler)}")
     if not (<BrickProfiler> profiler).on:
         return None
     recorders = new_recorder_set(profiler, brick, threads, dtype, None, isa.name.decode())
