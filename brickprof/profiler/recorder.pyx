@@ -267,15 +267,29 @@ cdef class Recorder:
         return found
 
     cdef int find_lost(self) except -1:
-        """Mark open tiles whose timers are named by nothing but functions that have returned."""
+        """Mark open tiles whose timers are named by nothing but functions that have returned.
+
+        Python runs while references are counted, so that tiles may start and stop meanwhile: their
+        timers are kept alive first, and a tile is marked only if it is still the one looked at.
+        """
+        cdef list timers = [], serials = []
         cdef bp_frame *frame
         cdef Py_ssize_t i, references
-        for i in range(1, self.depth() + 1):
+        for i in range(1, self.depth() + 1):  # nothing in here can run a garbage collection
             frame = &self.c.frames[i]
-            if not frame.orphan and frame.serial and frame.timer != NULL:
-                references = (<PyObject *> frame.timer).ob_refcnt
-                if references_from_finished_frames(<object> frame.timer) == references:
-                    frame.orphan = LEFT_BY_FUNCTION
+            seen = not frame.orphan and frame.serial and frame.timer != NULL
+            timers.append(<object> frame.timer if seen else None)
+            serials.append(frame.serial)
+        for i in range(1, len(timers) + 1):
+            timer = timers[i - 1]
+            if timer is None:
+                continue
+            references = (<PyObject *> timer).ob_refcnt - 2  # less this list's and this function's
+            if references_from_finished_frames(timer) != references or i > self.depth():
+                continue
+            frame = &self.c.frames[i]
+            if frame.timer == <PyObject *> timer and frame.serial == <uint64_t> serials[i - 1]:
+                frame.orphan = LEFT_BY_FUNCTION
         return 0
 
     cdef bint is_busy(self):

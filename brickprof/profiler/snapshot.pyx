@@ -75,6 +75,8 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers):
     cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
+    # Before the calls: other threads may add one in between, to the calls first.
+    call_times, call_paces = usage.call_times.copy(), usage.call_paces.copy()
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
     ticks, indices = 0, set()
     for number in numbers:
@@ -92,8 +94,8 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers):
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
         teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
         isas=tuple(sorted(usage.isas)), usage=thread_usage(profiler, numbers),
-        call_times=tuple(sorted(usage.call_times.items())),
-        call_paces=tuple(sorted(usage.call_paces.items())))
+        call_times=tuple(sorted(call_times.items())),
+        call_paces=tuple(sorted(call_paces.items())))
 
 
 cdef tuple thread_usage(ProfilerState profiler, list numbers):

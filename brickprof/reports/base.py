@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+from brickprof.core.importing import IMPORTING
 from brickprof.diagnose import Finding, diagnose
 from brickprof.diagnose.summary import Summary, summarize
 from brickprof.recording import Recording
@@ -96,5 +97,7 @@ class Renderer:
         str or bytes
             Bytes if `binary`, else text with a newline at its end.
         """
-        output: str | bytes = import_module(f"brickprof.reports.{self.name}").render_report(report)
+        with IMPORTING:
+            module = import_module(f"brickprof.reports.{self.name}")
+        output: str | bytes = module.render_report(report)
         return output

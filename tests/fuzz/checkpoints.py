@@ -42,7 +42,8 @@ def decode(name: str, **changed: bytes) -> None:
             message = str(refused)
             assert folder in message and "\n" not in message and len(message) < 1000, message
             return
-        assert all(0 <= token < model.config.vocab for token in model.generate([0], 2))
+        if model.config.context > 1:
+            assert all(0 <= token < model.config.vocab for token in model.generate([0], 2))
 
 
 def draw_config(rng: random.Random) -> bytes:
