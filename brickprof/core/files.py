@@ -118,11 +118,26 @@ def _target(path: Path) -> Path:
     """Return the file to replace: behind all links, and neither a device nor a pipe."""
     target = Path(os.path.realpath(path))
     # What stands for an open file, such as /dev/stdout, must not be cut off from it.
-    if str(path.absolute()).startswith(("/dev/", "/proc/")) or (
+    if _stands_for_open_file(path) or (
         target.exists() and not target.is_file() and not target.is_dir()
     ):
         raise OSError(errno.EINVAL, "no regular file", str(path))
     return target
+
+
+def _stands_for_open_file(path: Path) -> bool:
+    """Tell whether a path, or a link that it leads through, is one of the system's own."""
+    step = os.path.abspath(path)
+    for _ in range(40):  # as many links as Linux follows
+        place = os.path.join(os.path.realpath(os.path.dirname(step)), os.path.basename(step))
+        if place.startswith("/proc/") or (
+            place.startswith("/dev/") and not place.startswith("/dev/shm/")
+        ):
+            return True
+        if not os.path.islink(place):
+            return False
+        step = os.path.abspath(os.path.join(os.path.dirname(place), os.readlink(place)))
+    return False
 
 
 def _replace(target: Path, content: bytes) -> None:

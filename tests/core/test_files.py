@@ -177,3 +177,13 @@ def test_savers_that_are_killed_leave_the_old_file_or_the_new(tmp_path: Path) ->
         assert isinstance(content, list) and len(content) == 20_000 and len(set(content)) == 1
     write_json(path, [0])
     assert os.listdir(tmp_path) == ["run.json"]
+
+
+@pytest.mark.parametrize("way", ["//dev/stdout", "/dev/../dev/stdout", "link", "link to proc"])
+def test_what_stands_for_an_open_file_is_not_replaced_by_any_name(tmp_path: Path, way: str) -> None:
+    path = Path(way)
+    if way.startswith("link"):
+        path = tmp_path / "link.json"
+        path.symlink_to("/dev/stdout" if way == "link" else "/proc/self/fd/1")
+    with pytest.raises(OSError, match="no regular file"):
+        write_json(path, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -236,3 +237,58 @@ def test_a_reset_inside_a_brick_keeps_the_others() -> None:
             prof.advance(3)
     assert prof.tile_stats(MICRO, "inner").total_ns == 2
     assert prof.tile_stats(MACRO, "outer").total_ns == 3
+
+
+def test_tiles_that_stop_while_lost_ones_are_looked_for() -> None:
+    """A callback of the garbage collector stops a tile while the reset looks at its timer."""
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    outer = prof.start_tile(MIDI, 0, 0)
+    inner = [prof.start_tile(MIDI, 0, 1)]
+
+    def stop(*_: object) -> None:
+        if inner:
+            prof.stop_tile(inner.pop(), 1, 1)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(stop)
+    gc.set_threshold(1)
+    try:
+        with pytest.raises(TileNestingError):
+            prof.start_tile(MACRO, 0, 0)
+    finally:
+        gc.callbacks.remove(stop)
+        gc.set_threshold(*threshold)
+    timers = [prof.start_tile(MICRO, number, 0) for number in range(3)]
+    assert len({id(timer) for timer in timers}) == 3
+    for timer in reversed(timers):
+        prof.stop_tile(timer, 1, 1)
+    if inner:
+        prof.stop_tile(inner.pop(), 1, 1)
+    prof.stop_tile(outer, 1, 1)
+
+
+def test_nested_tiles_beside_resets() -> None:
+    prof = bp.BrickProfiler()
+    prof.enable_tile_profiling()
+    done = threading.Event()
+
+    def nest(depth: int) -> None:
+        if depth:
+            timer = prof.start_tile(MICRO, depth, 0)
+            nest(depth - 1)
+            prof.stop_tile(timer, 1, 1)
+
+    def work() -> None:
+        while not done.is_set():
+            nest(8)
+            nest(2)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for _ in range(300):
+        with contextlib.suppress(TileNestingError):
+            prof.reset_tile_stats()
+    done.set()
+    thread.join()
+    assert prof.tile_stats(MICRO).count >= 0
