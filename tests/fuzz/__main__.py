@@ -15,8 +15,8 @@ import time
 import traceback
 from pathlib import Path
 
-import psutil
 from fuzz.targets import TARGETS
+from support.memory import resident_mib
 
 import brickprof as bp
 
@@ -68,11 +68,6 @@ def fuzz(name: str, seconds: float, seed: int, most: int | None = None) -> int:
         flush=True,
     )
     return findings
-
-
-def resident_mib() -> int:
-    """Return this process's memory."""
-    return psutil.Process().memory_info().rss >> 20
 
 
 def keep(name: str, content: bytes) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from support.children import SECONDS, child_succeeds
 from support.kernel_checks import Array, exact_product, integers
+from support.memory import resident_mib
 
 import brickprof as bp
 from brickprof.planning.budget import set_default_threads
@@ -41,11 +42,6 @@ def settles(right: Callable[[], bool]) -> bool:
     while not right() and time.monotonic() < until:
         time.sleep(0.001)
     return right()
-
-
-def resident_mib() -> int:
-    """Return this process's memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") >> 20
 
 
 def product() -> tuple[Array, Array]:

@@ -291,4 +291,6 @@ def test_nested_tiles_beside_resets() -> None:
             prof.reset_tile_stats()
     done.set()
     thread.join()
-    assert prof.tile_stats(MICRO).count >= 0
+    prof.reset_tile_stats()
+    nest(3)
+    assert prof.tile_stats(MICRO).count == 3

@@ -20,10 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 from support.entry_points import pointer_of, tile_library
 from support.kernel_checks import Array
 from support.made_recordings import made
+from support.memory import resident_mib
 from support.report_cases import RECORDINGS
 
 import brickprof as bp
@@ -34,11 +34,6 @@ CHILD_SECONDS = 20
 
 FORKS_PER_PROCESS = 50
 MAX_GROWN_MIB = 48
-
-
-def resident_mib() -> int:
-    """Return this process's memory."""
-    return psutil.Process().memory_info().rss >> 20
 
 
 @contextmanager
