@@ -12,6 +12,7 @@ from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
+from brickprof.core.plain_text import printable
 from brickprof.kernels.registry import KERNELS
 
 __all__ = ["VERBS", "main"]
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
 def _one_line(error: BaseException) -> str:
     """Return an error as one line, with the file where there is one."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        return f"{printable(str(error.filename))}: {error.strerror}"
     if isinstance(error, ImportError):
         return f"the compiled modules cannot be loaded ({error}): install brickprof again"
     return " ".join(str(error).split()) or type(error).__name__

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from brickprof.core.plain_text import NARROW, neutral
+from brickprof.core.files import write_file
+from brickprof.core.plain_text import NARROW, neutral, printable
 
 
 def write_output(output: str | bytes, path: Path | None = None) -> None:
@@ -24,8 +25,8 @@ def write_output(output: str | bytes, path: Path | None = None) -> None:
     if isinstance(output, str):
         output = neutral(output, styles=styles or bool(os.environ.get("FORCE_COLOR")))
     if path is not None:
-        path.write_bytes(output.encode() if isinstance(output, str) else output)
-        say(f"saved {path}")
+        write_file(path, output.encode() if isinstance(output, str) else output)
+        say(f"saved {printable(str(path))}")
         return
     if sys.stdout is None:
         raise OSError("standard output is closed")

@@ -6,6 +6,7 @@ import argparse
 
 from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.kernels.spec import Blocks, KernelSpec, Problem, Run
 from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
@@ -72,4 +73,4 @@ def show(args: argparse.Namespace, recording: Recording) -> None:
     finally:
         # A closed pipe must not lose the file, nor an unwritable file the report.
         if args.save is not None:
-            say(f"saved {recording.save(args.save)}")
+            say(f"saved {printable(str(recording.save(args.save)))}")

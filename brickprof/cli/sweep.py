@@ -14,6 +14,7 @@ from brickprof.cli._output import progress_bar, write_output
 from brickprof.cli._runs import prepared
 from brickprof.cli.kernel import add_sizes, problem_of
 from brickprof.core.dtypes import itemsize_of
+from brickprof.core.files import write_file
 from brickprof.kernels.registry import KERNELS
 from brickprof.kernels.spec import KernelSpec, Problem
 from brickprof.machine import detect_machine
@@ -159,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         # A closed pipe must not lose the picture.
         if args.plot is not None:
-            args.plot.write_text(sweep_svg.render(sweep, task.label), encoding="utf-8")
+            write_file(args.plot, sweep_svg.render(sweep, task.label).encode())
     return 0
 
 

@@ -13,6 +13,7 @@ from brickprof.cli._options import add_isa, add_json, add_threads, positive, sha
 from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.cli._runs import check_memory
 from brickprof.cli.kernel import add_sizes, problem_of
+from brickprof.core.plain_text import printable
 from brickprof.kernels.registry import KERNELS
 from brickprof.kernels.spec import KernelSpec
 from brickprof.reports.layout import stdout_console
@@ -146,5 +147,5 @@ def run(args: argparse.Namespace) -> int:
         from brickprof.tuning.tuned_blocks import store_tuned
 
         path = store_tuned(task.fn, tuning.best, tuning.proof.median)  # type: ignore[arg-type]
-        say(f"stored {path}: used with --tuned, and by tuned_blocks()")
+        say(f"stored {printable(str(path))}: used with --tuned, and by tuned_blocks()")
     return 0

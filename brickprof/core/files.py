@@ -105,13 +105,30 @@ def write_json(path: Path, data: object, indent: int | None = None) -> Path:
     ValueError
         If a number is not finite.
     """
-    content = json.dumps(data, indent=indent, allow_nan=False).encode() + b"\n"
+    write_file(path, json.dumps(data, indent=indent, allow_nan=False).encode() + b"\n")
+    return path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file in one step, as `write_json` does.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    content : bytes
+        All that it is to hold.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or is no regular one; an older one is left as it was.
+    """
     try:
         _replace(_target(path), content)
     except OSError as error:
         # The caller knows the path, not the temporary file beside it.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    return path
 
 
 def _target(path: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.core.units import format_threads
 from brickprof.reports import layout
 from brickprof.roofline import MEMORY, Roofs
@@ -83,7 +84,7 @@ def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
         f"{format_threads(roofs.threads)}: {roofs.method}, {roofs.verdict}"
         for roofs in kept
     ]
-    return "".join(f"{line}\n" for line in [*lines, f"Stored in {path}"])
+    return "".join(f"{line}\n" for line in [*lines, f"Stored in {printable(str(path))}"])
 
 
 def render_forgotten(path: Path, forgotten: int) -> str:

@@ -57,7 +57,7 @@ def render(
         ),
     ]
     # Names of files are shown as they are, whatever their length.
-    return f"A  {name_a}\nB  {name_b}\n\n{layout.text_of(lines)}"
+    return f"A  {printable(name_a)}\nB  {printable(name_b)}\n\n{layout.text_of(lines)}"
 
 
 def _cells(row: ComparisonRow) -> tuple[str, ...]:

@@ -246,3 +246,39 @@ def test_an_error_of_a_users_file_names_its_line(
         error = capsys.readouterr().err
         assert error.startswith(f"brickprof: {path} cannot be imported: ") and said in error
         assert error.count("\n") == 1
+
+
+def test_file_names_cannot_add_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recording, output = tmp_path / "a\nforged.json", tmp_path / "b\nforged.txt"
+    made(healthy_tiles(30.0)).save(recording)
+    assert main(["compare", str(recording), str(recording)]) == 0
+    assert main(["report", str(recording), "-o", str(output), "--format", "text"]) == 0
+    assert main(["report", str(recording) + "\nforged"]) == 1
+    shown = "".join(capsys.readouterr())
+    assert not any(line.startswith("forged") for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("option", ["-o", "--plot"])
+def test_outputs_wait_for_no_reader_and_replace_no_fifo(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, fifo = tmp_path / "run.json", tmp_path / "fifo.svg"
+    made().save(run)
+    os.mkfifo(fifo)
+    if option == "-o":
+        code = main(["report", str(run), "-o", str(fifo), "--format", "json"])
+    else:
+        sweep = ["sweep", "--counts", "1", "--rounds", "1", "--plot", str(fifo)]
+        code = main([*sweep, "gemm", "16", "16", "16"])
+    assert code == 1
+    assert capsys.readouterr().err == f"brickprof: {fifo}: no regular file\n"
+    assert fifo.is_fifo()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    run, old = tmp_path / "run.json", tmp_path / "old.json"
+    made().save(run)
+    old.write_text("old")
+    done = shell(f'ulimit -f 1; "$PYTHON" -m brickprof report {run} -o {old}')
+    assert (done.returncode, old.read_text()) == (1, "old")
+    assert len(done.stderr.splitlines()) == 1
