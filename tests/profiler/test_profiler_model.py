@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.tiles import Model, Sum, Tree, forests
-from support.entry_points import manual, overhead, tile
+from support.entry_points import ENTRY_POINTS, manual, overhead, tile
 
 from brickprof import BrickProfiler
 from brickprof.core.levels import TileLevel
@@ -73,3 +74,16 @@ def test_self_times_add_up_to_the_outermost_tiles(forest: list[Tree]) -> None:
     prof.stop_tile(start, 0, 0)
     outermost = prof.tile_stats(TileLevel.MACRO, "default").total_ns
     assert sum(stats.self_ns for stats in prof.all_tile_stats()) == outermost
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("sample_every", [1, 2])
+def test_a_first_tile_of_the_largest_work(entry_point: str, sample_every: int) -> None:
+    """A row's least work begins at it, before there is any tile."""
+    prof = manual(sample_every=sample_every)
+    with prof.recorders("k") as (handle,):
+        for work in ((1, 2**64 - 2, None), (0, 0, None)):
+            with tile(prof, entry_point, TileLevel.MACRO, work, handle):
+                prof.advance(1)
+    stats = prof.tile_stats(TileLevel.MACRO)
+    assert (stats.min_work, stats.max_work) == (0, 2**64 - 1)

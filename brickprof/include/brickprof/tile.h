@@ -407,8 +407,12 @@ static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     return (uint64_t)assumed;
 }
 
-/* Note that tiles of a row differ in their work, or the work of the first. */
+/* Note that tiles of a row differ in their work, or the work of the first. A row's minimum begins at
+ * UINT64_MAX: where it has sums already, tiles had just that work. */
 BP_COLD void bp_note_work(bp_row *sums, uint64_t work) {
+    if (sums->min_work == UINT64_MAX &&
+        (sums->elements.low | sums->elements.carry | sums->flops.low | sums->flops.carry))
+        BP_SET(sums->max_work, UINT64_MAX);
     if (work < sums->min_work) BP_SET(sums->min_work, work);
     if (work > sums->max_work) BP_SET(sums->max_work, work);
 }
