@@ -26,7 +26,7 @@ def references_from_finished_frames(held: object) -> int:
     int
     """
     running: set[int] = set()
-    for frame in sys._current_frames().values():
+    for frame in _current_frames():
         outer: FrameType | None = frame
         while outer is not None:
             running.add(id(outer))
@@ -39,3 +39,18 @@ def references_from_finished_frames(held: object) -> int:
         # A generator that waits has not returned.
         and not frame.f_code.co_flags & _SUSPENDED
     )
+
+
+def _current_frames() -> list[FrameType]:
+    """Return the innermost frame of each thread.
+
+    Python before 3.12 lists them under a lock that the end of a thread-local takes, too: a garbage
+    collection meanwhile, which may free one, would wait for its own thread.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return list(sys._current_frames().values())
+    finally:
+        if collects:
+            gc.enable()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Generator
 
 import pytest
+from support.children import child_succeeds
 from support.entry_points import MACRO, MICRO, manual
 
 import brickprof as bp
 from brickprof.core.errors import TileNestingError
+from brickprof.profiler.finished_frames import references_from_finished_frames
 
 
 def fail(prof: bp.BrickProfiler, depth: int = 1) -> None:
@@ -106,3 +110,20 @@ def test_a_generator_that_waits_has_not_returned() -> None:
     assert frame is generator.gi_frame
     next(generator, None)
     assert prof.tile_stats(MICRO).count == 1
+
+
+def test_a_garbage_collection_while_frames_are_listed() -> None:
+    """It may free a profiler, whose thread-local wants the lock that Python lists frames under."""
+
+    def leave_garbage(*_: object) -> None:
+        cycle: list[object] = [threading.local()]
+        cycle.append(cycle)
+
+    def work() -> bool:
+        gc.callbacks.append(leave_garbage)
+        gc.set_threshold(1)
+        for _ in range(100):
+            references_from_finished_frames(object())
+        return gc.isenabled()
+
+    assert child_succeeds(work, seconds=20)
