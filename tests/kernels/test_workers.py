@@ -7,13 +7,12 @@ import os
 import platform
 import resource
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.children import SECONDS, child_succeeds
+from support.children import child_succeeds, settles
 from support.kernel_checks import Array, exact_product, integers
 from support.memory import resident_mib
 
@@ -30,18 +29,6 @@ UPWARD = {"x86_64": 0x800, "aarch64": 0x400000}
 def tasks() -> list[str]:
     """Return the threads of this process."""
     return os.listdir("/proc/self/task")
-
-
-def settles(right: Callable[[], bool]) -> bool:
-    """Wait until something is right.
-
-    A thread that was joined may be listed a little longer, and a worker that leaves its caller's
-    processor lacks it for two system calls.
-    """
-    until = time.monotonic() + SECONDS / 4
-    while not right() and time.monotonic() < until:
-        time.sleep(0.001)
-    return right()
 
 
 def product() -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import select
 import signal
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,18 @@ def forking() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
+
+
+def settles(right: Callable[[], bool]) -> bool:
+    """Wait until something is right.
+
+    A thread that was joined may be listed a little longer, and a worker that leaves its caller's
+    processor lacks it for two system calls.
+    """
+    until = time.monotonic() + SECONDS / 4
+    while not right() and time.monotonic() < until:
+        time.sleep(0.001)
+    return right()
 
 
 def child_succeeds(work: Callable[[], bool], seconds: float = SECONDS) -> bool:
