@@ -19,7 +19,7 @@ WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize \
-	sanitize-threads fuzz storms clean
+	sanitize-threads fuzz storms platforms clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -87,6 +87,9 @@ fuzz: $(INSTALLED)  ## Fuzz files, calls and kernels; ARGS='--seconds 600 record
 
 storms: $(INSTALLED)  ## Fork, reset and kill; ARGS='--forks 10000 --resets 10000 --kills 1000'
 	PYTHONPATH=.:tests $(RUN) -X faulthandler -W ignore -m storms $(or $(ARGS),--forks 500 --resets 500 --kills 100)
+
+platforms: $(INSTALLED)  ## Test with clang, lower instruction sets, other Pythons and ARM in QEMU
+	.ci/platforms $(ARGS)
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

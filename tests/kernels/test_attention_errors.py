@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
-from support.kernel_checks import ISAS, tiny_attention_plan
+from support.kernel_checks import DEFAULT_ISA, tiny_attention_plan
 
 import brickprof as bp
 from brickprof.planning.attention import AttentionBlocks
@@ -116,7 +116,7 @@ BAD_CALLS: dict[str, tuple[type[Exception], str, dict[str, Any]]] = {
         "^plan must be made with contiguous_keys=False",
         {
             "k": np.asfortranarray(K),
-            "plan": tiny_attention_plan(Q, K, False, ISAS[0], 1, True),
+            "plan": tiny_attention_plan(Q, K, False, DEFAULT_ISA, 1, True),
         },
     ),
     **{

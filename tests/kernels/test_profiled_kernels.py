@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.kernel_checks import (
+    DEFAULT_ISA,
     DTYPES,
     ISAS,
     Array,
@@ -252,7 +253,7 @@ def test_a_kernel_nests_in_an_open_macro_tile() -> None:
 def test_sampling_counts_everything(every: int) -> None:
     rng = np.random.default_rng(4)
     a, b = normals(rng, (150, 40)), normals(rng, (40, 150))
-    plan = tiny_plan(150, 150, 40, "float32", ISAS[0], 2)
+    plan = tiny_plan(150, 150, 40, "float32", DEFAULT_ISA, 2)
     profiler = running(sample_every=every)
     c = bp.gemm(a, b, plan=plan, profiler=profiler)
     assert c.tobytes() == bp.gemm(a, b, plan=plan).tobytes()
@@ -323,7 +324,7 @@ def test_a_copy_into_a_strided_result_is_part_of_the_call() -> None:
 
 def test_tiles_of_a_product_say_which_they_are() -> None:
     profiler = running(events=10_000)
-    plan = tiny_plan(20, 30, 17, "float32", bp.isas()[0], deep=5)
+    plan = tiny_plan(20, 30, 17, "float32", DEFAULT_ISA, deep=5)
     a, b = np.ones((20, 17), "float32"), np.ones((17, 30), "float32")
     bp.gemm(a, b, profiler=profiler, plan=plan)
     steps = range(-(-plan.k // plan.kc))

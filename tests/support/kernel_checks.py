@@ -12,12 +12,15 @@ import numpy as np
 import brickprof as bp
 from brickprof.core.levels import TileLevel
 from brickprof.kernels.spec import Plan
+from brickprof.machine.isas import default_isa
 from brickprof.planning.attention import AttentionBlocks
 from brickprof.planning.gemm import Blocks
 
 Array = np.ndarray[Any, Any]
 
 ISAS = bp.isas()
+DEFAULT_ISA = default_isa(bp.detect_machine())
+"""The best one, unless BRICKPROF_ISA asks for a lower one."""
 DTYPES = ("float32", "float64")
 
 
