@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
-from brickprof.core.checks import as_real
+from brickprof.core.checks import as_real, short_repr
 from brickprof.core.errors import BrickprofError
 from brickprof.core.limits import MAX_INTEGER
 
@@ -43,7 +42,7 @@ class JsonValue:
 
     def fail(self, expected: str) -> NoReturn:
         """Raise the error that this value is not what was expected."""
-        shown = reprlib.repr(self.value)
+        shown = short_repr(self.value)
         raise self.error(f"{self.path or self.root}: expected {expected}, got {shown}")
 
     def __getitem__(self, name: str) -> JsonValue:
@@ -95,10 +94,12 @@ class JsonValue:
             return number
         self.fail("a finite number >= 0")
 
-    def text(self, empty: bool = False) -> str:
-        """Return this string, which may be empty only if `empty`."""
+    def text(self, empty: bool = False, longest: int | None = None) -> str:
+        """Return this string, empty only if `empty`, of `longest` characters at most."""
         if not isinstance(self.value, str) or not (empty or self.value):
             self.fail("a string" if empty else "a non-empty string")
+        if longest is not None and len(self.value) > longest:
+            self.fail(f"at most {longest} characters")
         return self.value
 
     def check_schema(self, schema: str, version: int) -> None:

@@ -35,7 +35,7 @@ def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
         yield _brickless(recording.brickless_threads)
     if recording.clock_steps_back:
         tiles = units.format_count(recording.clock_steps_back)
-        yield f"The clock stepped back during {tiles} of the tiles; they count as 0 ns."
+        yield f"The clock stepped back during {tiles} of the tiles, whose times are too short."
     if recording.events_dropped:
         yield (
             f"{units.format_count(recording.events_dropped)} tiles did not fit into the time line; "

@@ -75,9 +75,12 @@ static void bp_observe_since(bp_recorder *r) {
         wall = inside < wall ? inside : wall;
     }
     const uint64_t wall_ns = bp_ns(r, wall);
+    cpu = cpu < wall_ns ? cpu : wall_ns;
+    /* Of another clock, which moves in the scheduler's ticks. */
+    const uint64_t in_kernel = bp_since(r->seen.system_ns, before.system_ns);
     BP_INCREASE(sum->wall_ticks, wall);
-    BP_INCREASE(sum->cpu_ns, cpu < wall_ns ? cpu : wall_ns);
-    BP_INCREASE(sum->system_ns, bp_since(r->seen.system_ns, before.system_ns));
+    BP_INCREASE(sum->cpu_ns, cpu);
+    BP_INCREASE(sum->system_ns, in_kernel < cpu ? in_kernel : cpu);
     BP_INCREASE(sum->minor_faults, bp_since(r->seen.minor_faults, before.minor_faults));
     BP_INCREASE(sum->major_faults, bp_since(r->seen.major_faults, before.major_faults));
     BP_INCREASE(sum->voluntary, bp_since(r->seen.voluntary, before.voluntary));

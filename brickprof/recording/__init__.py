@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brickprof.recording.merge import merge_recordings, merge_teams
 from brickprof.recording.parts import (
+    CLOCK_SOURCES,
     DEFAULT_BRICK,
     MIXED,
     BrickInfo,
@@ -17,6 +18,7 @@ from brickprof.recording.recording import Recording, load_recording
 from brickprof.recording.tile_stats import sum_tile_stats, summed_tiles
 
 __all__ = [
+    "CLOCK_SOURCES",
     "DEFAULT_BRICK",
     "MIXED",
     "BrickInfo",

@@ -10,10 +10,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from brickprof.core.dtypes import DTYPE_NAMES
-from brickprof.core.histograms import BUCKETS, Histogram, bucket_of
+from brickprof.core.histograms import BUCKETS, Histogram
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
+from brickprof.core.times import is_utc_time
 from brickprof.machine import Machine
+from brickprof.recording.consistency import check_brick, check_row
 from brickprof.recording.parts import (
     BrickInfo,
     ClockInfo,
@@ -65,6 +67,14 @@ def read_overhead(value: JsonValue) -> Overhead:
     return Overhead(**costs)
 
 
+def read_created(value: JsonValue) -> str:
+    """Read when a recording was made, if that is known."""
+    text = value.text(empty=True)
+    if text and not is_utc_time(text):
+        value.fail("an ISO 8601 time in UTC")
+    return text
+
+
 def read_machine(value: JsonValue) -> Machine | None:
     """Read the machine, if there is one."""
     return None if value.value is None else Machine.from_json(value)
@@ -92,7 +102,10 @@ def read_roofs(value: JsonValue) -> Roofs | None:
 
 def read_more_roofs(value: JsonValue) -> tuple[Roofs, ...]:
     """Read the roofs of other thread counts, instruction sets and machines."""
-    return tuple(Roofs.from_json(item) for item in value.items())
+    roofs = tuple(Roofs.from_json(item) for item in value.items())
+    if len({one.kind for one in roofs}) < len(roofs):
+        value.fail("roofs of distinct kinds")
+    return roofs
 
 
 def _level(value: JsonValue) -> TileLevel:
@@ -112,15 +125,9 @@ def _brick(value: JsonValue, known: set[str]) -> str:
 
 def read_brick_info(value: JsonValue) -> BrickInfo:
     """Read what is known of a brick."""
-    calls = value["calls"].integer()
-    call_times = _histogram(value.optional("call_times", []))
-    call_paces = _histogram(value.optional("call_paces", []))
-    for name, histogram in (("call_times", call_times), ("call_paces", call_paces)):
-        if sum(count for _, count in histogram) > calls:
-            value[name].fail(f"counts that sum to at most calls ({calls})")
-    return BrickInfo(
+    info = BrickInfo(
         name=value["name"].text(),
-        calls=calls,
+        calls=value["calls"].integer(),
         wall_ns=value["wall_ns"].integer(),
         threads=value["threads"].integer(1),
         dtypes=tuple(map(_dtype, value["dtypes"].items())),
@@ -128,9 +135,11 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
         isas=tuple(isa.text() for isa in value.optional("isas", []).items()),
         usage=tuple(map(_usage, value.optional("usage", []).items())),
-        call_times=call_times,
-        call_paces=call_paces,
+        call_times=_histogram(value.optional("call_times", [])),
+        call_paces=_histogram(value.optional("call_paces", [])),
     )
+    check_brick(value, info)
+    return info
 
 
 def _dtype(value: JsonValue) -> str:
@@ -169,16 +178,14 @@ def _footprints(value: JsonValue) -> tuple[int, ...]:
 
 
 def read_tiles(value: JsonValue, known: set[str]) -> tuple[TileStats, ...]:
-    """Read all statistics, one at most for each brick and level."""
-    tiles: dict[tuple[str | None, TileLevel], TileStats] = {}
-    for part in value.items():
-        tile = _tile(part, known)
-        if (tile.brick, tile.level) in tiles:
-            part.fail(f"one entry only for {tile.brick!r} {tile.level.name}")
-        tiles[tile.brick, tile.level] = tile
-    return tuple(tiles.values())
+    """Read all statistics."""
+    return tuple(_tile(part, known) for part in value.items())
 
 
+_SUMS = (
+    *("count", "timed", "total_ns", "self_ns", "raw_total_ns", "raw_self_ns", "min_ns", "max_ns"),
+    *("elements", "flops", "nbytes", "undeclared"),
+)
 _NEWER_SUMS = (
     "total_error_ns",
     "self_error_ns",
@@ -192,65 +199,15 @@ _NEWER_SUMS = (
 
 def _tile(value: JsonValue, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
-    sums = ("total_ns", "self_ns", "raw_total_ns", "raw_self_ns", "elements", "flops", "nbytes")
-    count, timed = value["count"].integer(), value["timed"].integer()
-    if timed > count:
-        value["timed"].fail(f"an integer <= count ({count})")
-    lowest, highest = value["min_ns"].integer(), value["max_ns"].integer()
-    if lowest > highest:
-        value["min_ns"].fail(f"an integer <= max_ns ({highest})")
-    if highest >= 1 << 64:
-        value["max_ns"].fail("an integer below 2**64")
-    undeclared = value["undeclared"].integer()
-    if undeclared > count:
-        value["undeclared"].fail(f"an integer <= count ({count})")
-    histogram = _histogram(value["histogram"])
-    if sum(tiles for _, tiles in histogram) != timed:
-        value["histogram"].fail(f"counts that sum to timed ({timed})")
     tile = TileStats(
         level=_level(value["level"]),
         brick=_brick(value["brick"], known),
-        count=count,
-        timed=timed,
-        min_ns=lowest,
-        max_ns=highest,
-        undeclared=undeclared,
-        histogram=histogram,
-        **{name: value[name].integer() for name in sums},
+        histogram=_histogram(value["histogram"]),
+        **{name: value[name].integer() for name in _SUMS},
         **{name: value.optional(name, 0).integer() for name in _NEWER_SUMS},
     )
-    _check_times(value, tile)
-    _check_work(value, tile)
+    check_row(value, tile)
     return tile
-
-
-def _check_times(value: JsonValue, tile: TileStats) -> None:
-    """Refuse times of a row that contradict each other."""
-    for part, whole in (("self_ns", "total_ns"), ("raw_self_ns", "raw_total_ns")):
-        if getattr(tile, part) > getattr(tile, whole):
-            value[part].fail(f"an integer <= {whole} ({getattr(tile, whole)})")
-    if not tile.timed:
-        return
-    # Ticks are rounded to nanoseconds one by one and as a sum, and sampled sums are scaled.
-    least, most = tile.count * (tile.min_ns - 1), tile.count * (tile.max_ns + 1)
-    if not least <= tile.total_ns <= most:
-        value["total_ns"].fail(
-            f"{tile.count} tiles of {tile.min_ns} to {tile.max_ns} ns, min_ns to max_ns"
-        )
-    ends = tile.histogram[0][0], tile.histogram[-1][0]
-    if ends != (bucket_of(tile.min_ns), bucket_of(tile.max_ns)):
-        value["histogram"].fail(f"buckets from that of min_ns ({tile.min_ns}) to that of max_ns")
-
-
-def _check_work(value: JsonValue, tile: TileStats) -> None:
-    """Refuse work of a row that contradicts itself."""
-    if tile.split > tile.count - tile.undeclared:
-        value["split"].fail("at most the tiles that declared their bytes")
-    apart = tile.loaded_bytes + tile.stored_bytes
-    if apart > tile.nbytes or (tile.split_declared and apart != tile.nbytes):
-        value["nbytes"].fail(f"loaded_bytes + stored_bytes ({apart}) and those not declared apart")
-    if tile.min_work > tile.max_work:
-        value["min_work"].fail(f"an integer <= max_work ({tile.max_work})")
 
 
 def _histogram(value: JsonValue) -> Histogram:

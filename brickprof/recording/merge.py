@@ -131,7 +131,10 @@ def _merge_clocks(clocks: list[ClockInfo]) -> ClockInfo:
     """
     sources = {clock.source for clock in clocks}
     if len(sources) == 1 and MIXED not in sources:
-        shortest = min(clocks, key=lambda clock: (clock.ns_per_tick, clock.reason))
+        # The tick of one without tiles was not measured.
+        shortest = min(
+            clocks, key=lambda clock: (not clock.ns_per_tick, clock.ns_per_tick, clock.reason)
+        )
         return replace(shortest, step_ns=max(clock.step_ns for clock in clocks))
     return _agreed(clocks, ClockInfo(MIXED, 0.0, "merged recordings"))
 
@@ -148,17 +151,12 @@ def _merge_roofs(parts: list[Recording]) -> tuple[Roofs | None, tuple[Roofs, ...
     """Return the latest roofs of the kind that all recordings have, and those of other kinds."""
     latest: dict[tuple[str, int, str, str], Roofs] = {}
     for one in (roofs for part in parts for roofs in (part.roofs, *part.more_roofs) if roofs):
-        kind = _kind(one)
+        kind = one.kind
         latest[kind] = max(latest.get(kind, one), one, key=lambda r: (r.measured, _canonical(r)))
-    kinds = {part.roofs and _kind(part.roofs) for part in parts}
+    kinds = {part.roofs and part.roofs.kind for part in parts}
     shared = kinds.pop() if len(kinds) == 1 else None
     roofs = latest.pop(shared) if shared else None
     return roofs, tuple(latest[kind] for kind in sorted(latest))
-
-
-def _kind(roofs: Roofs) -> tuple[str, int, str, str]:
-    """Return what two roofs must have in common for one to stand for both."""
-    return roofs.fingerprint, roofs.threads, roofs.isa, roofs.dtype
 
 
 def _canonical(part: Machine | Roofs) -> str:

@@ -13,6 +13,9 @@ DEFAULT_BRICK = "default"
 MIXED = "mixed"
 """The clock's source after a merge of recordings that were timed by different clocks."""
 
+CLOCK_SOURCES = ("tsc", "cntvct", "clock_gettime", "manual", MIXED)
+"""All sources of a clock; see `ClockInfo`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClockInfo:
@@ -24,7 +27,7 @@ class ClockInfo:
         ``"tsc"``, ``"cntvct"``, ``"clock_gettime"``, ``"manual"``, or ``"mixed"`` after a merge
         of recordings that were timed differently.
     ns_per_tick : float
-        Length of a tick in nanoseconds; 0.0 for ``"mixed"``.
+        Length of a tick in nanoseconds; 0.0 for ``"mixed"``, and before the first tile.
     reason : str
         Why this clock was chosen.
     step_ns : float

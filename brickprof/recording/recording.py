@@ -25,12 +25,19 @@ from brickprof.recording.codec import (
     read_abandoned_by,
     read_brick_info,
     read_clock,
+    read_created,
     read_event,
     read_machine,
     read_more_roofs,
     read_overhead,
     read_roofs,
     read_tiles,
+)
+from brickprof.recording.consistency import (
+    check_clock,
+    check_events,
+    check_order,
+    check_sampling,
 )
 from brickprof.recording.parts import DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, TileEvent
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
@@ -78,7 +85,8 @@ class Recording:
     brickless_threads : int
         Threads that began outside of any brick while another thread was in one.
     clock_steps_back : int
-        Tiles during which the clock stepped back; they count as 0 ns.
+        Tiles during which the clock stepped back: that stopped before their start, and count as
+        0 ns, or are shorter than the tiles inside.
     events : tuple of TileEvent
         The bounded list of single tiles, sorted by time.
     events_dropped : int
@@ -223,10 +231,8 @@ class Recording:
         root.check_schema(SCHEMA, VERSION)
         infos = tuple(read_brick_info(info) for info in root["brick_infos"].items())
         known = {info.name for info in infos}
-        if len(known) < len(infos):
-            root["brick_infos"].fail("distinct names")
         abandoned = root["abandoned_tiles"].integer()
-        return cls(
+        recording = cls(
             tiles=read_tiles(root["tiles"], known),
             brick_infos=infos,
             clock=read_clock(root["clock"]),
@@ -244,9 +250,23 @@ class Recording:
             events_dropped=root["events_dropped"].integer(),
             steal_ns=root.optional("steal_ns", 0).integer(),
             throttled_ns=root.optional("throttled_ns", 0).integer(),
-            created=root["created"].text(empty=True),
-            version=root["library_version"].text(empty=True),
+            created=read_created(root["created"]),
+            version=root["library_version"].text(empty=True, longest=100),
         )
+        recording._check(root)
+        return recording
+
+    def _check(self, root: JsonValue) -> None:
+        """Refuse parts of a recording as read from `root` that contradict each other."""
+        names = [info.name for info in self.brick_infos]
+        check_order(root["brick_infos"], names, "distinct names, sorted", distinct=True)
+        rows = [(tile.brick, tile.level) for tile in self.tiles]
+        check_order(root["tiles"], rows, "one entry only for each, sorted", distinct=True)
+        check_events(root["events"], self.events)
+        check_clock(root["clock"], self.clock, used=bool(self.tiles))
+        if self.sample_every >= 1 << 64:
+            root["sample_every"].fail("an integer below 2**64")
+        check_sampling(root["tiles"], self.tiles, self.sample_every, self.clock_steps_back)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the recording as JSON in one step, so that a reader sees the old file or the new.

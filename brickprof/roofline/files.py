@@ -19,6 +19,9 @@ if sys.platform != "win32":
     import fcntl
 
 _SCHEMA = 1
+_MAX_ENTRIES = 1024
+"""One for each thread count and instruction set that was ever calibrated; more is no such file."""
+
 _VARIABLE = "BRICKPROF_CACHE_DIR"
 
 PATIENCE_S = 5.0
@@ -58,7 +61,7 @@ def read_entries(path: Path, fingerprint: str) -> list[object]:
     if content["schema"] != _SCHEMA or content.get("fingerprint") != fingerprint:
         return []
     entries = content.get("roofs")
-    return entries if isinstance(entries, list) else []
+    return entries if isinstance(entries, list) and len(entries) <= _MAX_ENTRIES else []
 
 
 def write_entries(path: Path, fingerprint: str, entries: list[dict[str, object]]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from brickprof.core import metrics
 from brickprof.core.checks import (
-    check_saved_integers,
+    check_integer_field,
     checked_integer,
     checked_number,
     checked_text,
@@ -20,8 +21,9 @@ from brickprof.core.dtypes import DTYPE_NAMES
 from brickprof.core.errors import RoofsError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
-from brickprof.core.limits import MAX_INTEGER
-from brickprof.roofline.frozen_map import FrozenMap, N
+from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
+from brickprof.core.times import is_utc_time, utc_time
+from brickprof.roofline.frozen_map import FrozenMap
 
 MEMORY = ("L1", "L2", "L3", "DRAM")
 """The memories that have a bandwidth, nearest to the core first."""
@@ -70,6 +72,21 @@ _MAP_KEYS = {
     "latency_ns": MEMORY,
 }
 """Fields that are mappings, and the keys that they may have."""
+
+_GFLOPS = (1e-6, 1e7)
+_GBS = (1e-6, 1e6)
+_BOUNDS = {
+    "peak_by_dtype": _GFLOPS,
+    "bandwidth_gbs": _GBS,
+    "spread": (0.0, 1e6),
+    "working_set_bytes": (1, MAX_BLOCK),
+    "traffic_gbs": _GBS,
+    "ceilings_gflops": _GFLOPS,
+    "latency_ns": (1e-3, 1e9),
+}
+"""What the figures of machines are between, with a margin of 100 and more; errors are for files."""
+
+_FINGERPRINT = re.compile("[0-9a-f]{1,64}")
 
 _NEWER = ("traffic_gbs", "ceilings_gflops", "latency_ns")
 """Fields that older files lack."""
@@ -135,7 +152,7 @@ class Roofs:
     latency_ns: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_saved_integers(self, ("threads",), 1, RoofsError)
+        check_integer_field(self, "threads", 1, MAX_THREADS, RoofsError)
         for name in ("isa", "cpu", "fingerprint", "verdict"):
             checked_text(name, getattr(self, name), RoofsError)
         for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
@@ -145,17 +162,19 @@ class Roofs:
                 )
         if not isinstance(self.noisy, bool):
             raise RoofsError(f"noisy must be True or False, got {short_repr(self.noisy)}")
+        if not _FINGERPRINT.fullmatch(self.fingerprint):
+            raise RoofsError(
+                f"fingerprint must be of up to 64 hex digits, got {short_repr(self.fingerprint)}"
+            )
         _check_time(self.measured_at)
-        peaks = self._check_map("peak_by_dtype", (self.dtype,), _positive)
-        self._check_map("bandwidth_gbs", MEMORY, _positive)
-        self._check_map("spread", (*peaks, *MEMORY), _not_negative)
-        self._check_map("working_set_bytes", MEMORY, _count)
+        peaks = self._check_map("peak_by_dtype", (self.dtype,))
+        self._check_map("bandwidth_gbs", MEMORY)
+        self._check_map("spread", (*peaks, *MEMORY))
+        self._check_map("working_set_bytes", MEMORY)
         for name in _NEWER:
-            self._check_map(name, (), _positive)
+            self._check_map(name, ())
 
-    def _check_map(
-        self, name: str, needed: tuple[str, ...], check: Callable[[str, object], N]
-    ) -> FrozenMap[N]:
+    def _check_map(self, name: str, needed: tuple[str, ...]) -> FrozenMap[float]:
         """Replace a mapping by a checked copy that cannot change, and return that."""
         value, known = getattr(self, name), _MAP_KEYS[name]
         if not isinstance(value, Mapping):
@@ -167,7 +186,11 @@ class Roofs:
             if key not in known:
                 raise RoofsError(f"{name} has the unknown key {key!r}")
         checked = FrozenMap(
-            {key: check(f"{name}[{key!r}]", value[key]) for key in known if key in value}
+            {
+                key: _checked_figure(name, f"{name}[{key!r}]", value[key])
+                for key in known
+                if key in value
+            }
         )
         object.__setattr__(self, name, checked)
         return checked
@@ -178,9 +201,17 @@ class Roofs:
         return self.peak_by_dtype[self.dtype]
 
     @property
+    def kind(self) -> tuple[str, int, str, str]:
+        """What two roofs must have in common for one to stand for both.
+
+        That is the machine's fingerprint, the threads, the instruction set and the element type.
+        """
+        return self.fingerprint, self.threads, self.isa, self.dtype
+
+    @property
     def measured(self) -> datetime:
         """When it was measured."""
-        return _time(self.measured_at)
+        return utc_time(self.measured_at)
 
     def peak_per_thread(self) -> float:
         """Return one thread's share of the peak.
@@ -428,31 +459,18 @@ def _intensity(value: object) -> float:
     return intensity
 
 
-def _positive(name: str, value: object) -> float:
-    """Return a rate, or raise RoofsError naming it."""
-    return checked_number(name, value, error=RoofsError)
-
-
-def _not_negative(name: str, value: object) -> float:
-    """Return a spread, or raise RoofsError naming it."""
-    return checked_number(name, value, zero=True, error=RoofsError)
-
-
-def _count(name: str, value: object) -> int:
-    """Return a number of bytes, or raise RoofsError naming it."""
-    return checked_integer(name, value, 1, MAX_INTEGER, RoofsError)
+def _checked_figure(name: str, place: str, value: object) -> float:
+    """Return a figure of the mapping `name` that a machine may have, or raise RoofsError."""
+    least, most = _BOUNDS[name]
+    if name == "working_set_bytes":
+        return checked_integer(place, value, int(least), int(most), RoofsError)
+    figure = checked_number(place, value, zero=True, error=RoofsError)
+    if not least <= figure <= most:
+        raise RoofsError(f"{place} must be in [{least:g}, {most:g}], got {short_repr(value)}")
+    return figure
 
 
 def _check_time(value: object) -> None:
     """Raise RoofsError unless `value` is an ISO 8601 time in UTC."""
-    try:
-        time = _time(checked_text("measured_at", value, RoofsError))
-    except ValueError:
-        time = None
-    if time is None or time.utcoffset() != timedelta(0):
+    if not is_utc_time(checked_text("measured_at", value, RoofsError)):
         raise RoofsError(f"measured_at must be an ISO 8601 time in UTC, got {short_repr(value)}")
-
-
-def _time(iso: str) -> datetime:
-    """Read an ISO 8601 time; Python 3.10 does not know the "Z" that later versions do."""
-    return datetime.fromisoformat(iso.replace("Z", "+00:00"))

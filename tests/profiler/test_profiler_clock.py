@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.entry_points import ENTRY_POINTS, MICRO, manual, micro, tile, tile_library
+from support.entry_points import ENTRY_POINTS, MICRO, MIDI, manual, micro, tile, tile_library
 
 from brickprof import BrickProfiler
 from brickprof.core.histograms import BUCKETS, bucket_of
-from brickprof.recording import Overhead, Recording
+from brickprof.recording import CLOCK_SOURCES, Overhead, Recording, load_recording
 
 CLOCKS = ("tsc", "cntvct", "clock_gettime")
 EDGES = sorted({0, 2**64 - 1} | {2**p + d for p in range(64) for d in (-1, 0, 1)})
@@ -124,9 +125,32 @@ def test_a_clock_that_steps_back_gives_no_time_and_a_note(entry_point: str, even
     assert prof.recording().clock_steps_back == 0
 
 
+@pytest.mark.parametrize(("cost", "total_ns"), [(0, 40), (4, 96)])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_tile_shorter_than_those_inside_is_a_step_back(
+    entry_point: str, cost: int, total_ns: int, tmp_path: Path
+) -> None:
+    prof = manual(overhead=Overhead(*[cost] * 6))
+    with prof.recorders("kernel") as (handle,), tile(prof, entry_point, MIDI, handle=handle):
+        with tile(prof, entry_point, MICRO, handle=handle):
+            prof.advance(100)
+        prof.advance(2**64 - 60)
+    stats, recording = prof.tile_stats(MIDI), prof.recording()
+    assert (stats.total_ns, stats.raw_total_ns, stats.self_ns) == (total_ns, 40, 0)
+    assert recording.clock_steps_back == 1
+    assert load_recording(recording.save(tmp_path / "run.json")) == recording
+
+
 def test_the_last_tick_of_all_is_one_as_any_other() -> None:
     prof = manual()
     prof.advance(2**64 - 1)
     with prof.tile(MICRO, 0, 0):
         pass
     assert (prof.tile_stats(MICRO).count, prof.tile_stats(MICRO).total_ns) == (1, 0)
+
+
+def test_recordings_know_every_clock_that_there_is() -> None:
+    with pytest.raises(ValueError, match="clock must be 'auto' or") as caught:
+        BrickProfiler(clock="sundial")
+    offered = str(caught.value).partition(" of ")[2].partition(", got")[0]
+    assert {name.strip("'") for name in offered.split(", ")} == {*CLOCK_SOURCES} - {"mixed"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support.strategies import recordings, stats_of
 
 from brickprof.core.errors import RecordingError
@@ -28,6 +29,7 @@ from brickprof.recording import (
     ThreadUsage,
     TileEvent,
     load_recording,
+    merge_recordings,
 )
 from brickprof.roofline import Roofs
 
@@ -65,6 +67,7 @@ SAMPLE = Recording(
             TileLevel.MICRO,
             "gemm",
             nbytes=7,
+            elements=7,
             **dict(zip(NEWER_SUMS, (1, 2, 3, 4, 1, 6, 7), strict=True)),
         ),
         stats_of([5], TileLevel.MACRO, "weiß"),
@@ -83,7 +86,7 @@ SAMPLE = Recording(
             ((3, 2), (40, 1)),
             ((7, 1),),
         ),
-        BrickInfo("weiß", 1, 10, 1, ()),
+        BrickInfo("weiß", 1, 10, 1),
     ),
     clock=ClockInfo("tsc", 0.408, "invariant TSC", 10.2),
     overhead=Overhead(*(1.5 + number for number in range(12))),
@@ -242,7 +245,7 @@ def test_files_from_before_the_optional_fields_still_load() -> None:
     assert loaded.brick_infos[0] == BrickInfo("gemm", 3, 450, 2, ("float32", "float64"))
     assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
     assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
-    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7)
+    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7, elements=7)
     assert (loaded.more_roofs, loaded.steal_ns, loaded.throttled_ns) == ((), 0, 0)
 
 
@@ -280,10 +283,9 @@ def test_damage_to_machine_and_roofs_is_refused_by_name(path: Path_) -> None:
         (("tiles", 0, "undeclared"), 6, "tiles[0].undeclared: expected an integer <= count (5)"),
         (("tiles", 0, "level"), "macro", "tiles[0].level: expected one of MACRO, MIDI, MICRO"),
         (("tiles", 0, "brick"), "x", "tiles[0].brick: expected the name of a brick in brick_infos"),
-        (("tiles", 1, "level"), "MACRO", "tiles[1]: expected one entry only for 'gemm' MACRO"),
+        (("tiles", 1, "level"), "MACRO", "tiles: expected one entry only for each, sorted"),
         (("events", 0, "brick"), "x", "events[0].brick: expected the name of a brick"),
         (("events", 1, "stop_ns"), 4, "events[1].stop_ns: expected an integer >= start_ns (5)"),
-        (("brick_infos", 1, "name"), "gemm", "brick_infos: expected distinct names"),
         (
             ("brick_infos", 0, "teams", 0, "busy_ns"),
             [200, 300],
@@ -315,6 +317,102 @@ def test_messages(path: Path_, value: object, message: str) -> None:
     with pytest.raises(RecordingError) as caught:
         Recording.from_json(damaged(path, value))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("tiles", 2, "raw_total_ns"), 4, "tiles[2].total_ns: expected an integer <= raw_total_ns"),
+        (("tiles", 1, "min_work"), 8, "tiles[1].min_work: expected an integer <= max_work (7)"),
+        (("tiles", 1, "max_work"), 8, "tiles[1].max_work: expected an integer <= elements + flops"),
+        (("tiles", 2, "min_work"), 2**500, "tiles[2].min_work: expected an integer <= max_work"),
+        (("sample_every",), 1, "tiles[0].timed: expected count (5) where sample_every is 1, got 3"),
+        (("sample_every",), 2**64, "sample_every: expected an integer below 2**64"),
+        (("brick_infos", 0, "threads"), 2**32, "brick_infos[0].threads: expected an integer below"),
+        (("brick_infos", 0, "dtypes"), [], "brick_infos[0].dtypes: expected one element type or"),
+        (
+            ("brick_infos", 0, "dtypes"),
+            ["float32", "float32"],
+            "brick_infos[0].dtypes: expected distinct names, sorted",
+        ),
+        (
+            ("brick_infos", 0, "dtypes"),
+            ["float64", "float32"],
+            "brick_infos[0].dtypes: expected distinct names, sorted",
+        ),
+        (
+            ("brick_infos", 0, "isas"),
+            ["base", "base"],
+            "brick_infos[0].isas: expected distinct names, sorted",
+        ),
+        (
+            ("brick_infos", 0, "isas"),
+            [f"{number:05}" for number in range(257)],
+            "brick_infos[0].isas: expected at most 256 names",
+        ),
+        (
+            ("brick_infos", 0, "usage", 1, "system_ns"),
+            2,
+            "brick_infos[0].usage[1].system_ns: expected an integer <= cpu_ns (1)",
+        ),
+        (("brick_infos",), DATA["brick_infos"][::-1], "brick_infos: expected distinct names, sort"),
+        (
+            ("brick_infos",),
+            [*DATA["brick_infos"], DATA["brick_infos"][1]],
+            "brick_infos: expected distinct names, sorted",
+        ),
+        (("tiles",), DATA["tiles"][::-1], "tiles: expected one entry only for each, sorted"),
+        (("events",), DATA["events"][::-1], "events: expected tiles sorted by time"),
+        (("events", 0, "thread"), 2**32, "events[0].thread: expected an integer below 2**32"),
+        (("clock", "source"), "banana", "clock.source: expected one of tsc, cntvct"),
+        (("clock", "source"), "mixed", "clock.ns_per_tick: expected 0 where source is mixed"),
+        (("clock", "ns_per_tick"), 0, "clock.ns_per_tick: expected a number above 0, at most 1e9"),
+        (("clock", "ns_per_tick"), 1e308, "clock.ns_per_tick: expected a number above 0, at most"),
+        (("created",), "banana", "created: expected an ISO 8601 time in UTC"),
+        (("created",), "2024-05-01T12:00:00", "created: expected an ISO 8601 time in UTC"),
+        (("created",), "0001-01-01T00:00:00Z", "created: expected an ISO 8601 time in UTC"),
+        (("created",), "9" * 100_000, "created: expected an ISO 8601 time in UTC"),
+        (("library_version",), "9" * 101, "library_version: expected at most 100 characters"),
+        (("roofs", "peak_by_dtype", "float32"), 1e300, "roofs.peak_by_dtype['float32'] must be in"),
+        (("roofs", "peak_by_dtype", "float32"), 1e-300, "roofs.peak_by_dtype['float32'] must be"),
+        (("roofs", "threads"), 2**64, "roofs.threads must be in [1, 4096]"),
+        (("roofs", "fingerprint"), "zzz", "roofs.fingerprint must be of up to 64 hex digits"),
+        (("more_roofs",), DATA["more_roofs"] * 2, "more_roofs: expected roofs of distinct kinds"),
+    ],
+)
+def test_contradictions_are_refused(path: Path_, value: object, message: str) -> None:
+    lying: Any = deepcopy(DATA)
+    lying["clock_steps_back"] = 0
+    at(lying, path[:-1])[path[-1]] = value
+    with pytest.raises(RecordingError) as caught:
+        Recording.from_json(lying)
+    assert str(caught.value).startswith(message)
+    assert len(str(caught.value)) <= 300
+
+
+@pytest.mark.parametrize(
+    "name", ["elements", "flops", "total_ns", "raw_total_ns", "max_ns", "max_work"]
+)
+def test_what_no_tile_did_is_refused(name: str) -> None:
+    lying: Any = deepcopy(DATA)
+    empty = {key: 0 if isinstance(value, int) else value for key, value in DATA["tiles"][2].items()}
+    lying["tiles"][2] = {**empty, "histogram": []}
+    assert Recording.from_json(lying).tiles[2].count == 0
+    lying["tiles"][2][name] = 1
+    with pytest.raises(RecordingError, match=rf"^tiles\[2\]\.{name}: "):
+        Recording.from_json(lying)
+
+
+def test_where_the_clock_stepped_back_tiles_may_be_shorter_than_those_inside() -> None:
+    lying: Any = deepcopy(DATA)
+    lying["tiles"][2]["raw_total_ns"] = 4
+    assert Recording.from_json(lying).tiles[2].raw_total_ns == 4
+
+
+@given(st.lists(recordings(), min_size=1, max_size=4))
+def test_merged_recordings_load(parts: list[Recording]) -> None:
+    merged = merge_recordings(parts)
+    assert Recording.from_json(json.loads(json.dumps(merged.to_json()))) == merged
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -37,7 +37,9 @@ names = st.one_of(
     st.sampled_from(["default", "gemm", "attention"]), st.text(st.characters(), min_size=1)
 )
 isas = st.lists(st.sampled_from(["avx512", "avx2", "sve"]), unique=True, max_size=2)
-dtypes = st.lists(st.sampled_from(["float32", "float64", "int8"]), unique=True, max_size=2)
+dtypes = st.lists(
+    st.sampled_from(["float32", "float64", "int8"]), unique=True, min_size=1, max_size=2
+)
 
 
 def stats_of(times_ns: list[int], level: TileLevel, brick: str | None, **more: Any) -> TileStats:
@@ -48,6 +50,7 @@ def stats_of(times_ns: list[int], level: TileLevel, brick: str | None, **more: A
     count = len(times_ns) + more.pop("untimed", 0)
     if times_ns:
         more.setdefault("total_ns", sum(times_ns) * count // len(times_ns))
+        more.setdefault("raw_total_ns", more["total_ns"])
     return TileStats(
         level=level,
         brick=brick,
@@ -66,27 +69,28 @@ def tile_stats(
     level: TileLevel | None = None,
     brick: str | None = None,
     times_ns: list[int] | None = None,
+    sampled: bool = True,
 ) -> TileStats:
     """Statistics that a profiler could have made, some of them of no tiles at all."""
-    more = {
-        name: draw(sums)
-        for name in (
-            *("raw_total_ns", "elements", "flops", "total_error_ns", "self_error_ns"),
-            *("loaded_bytes", "stored_bytes"),
-        )
-    }
-    more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"] + draw(sums)
-    more["raw_self_ns"] = draw(st.integers(0, more["raw_total_ns"]))
     taken = draw(samples) if times_ns is None else times_ns
+    more = {name: draw(sums) for name in ("total_error_ns", "self_error_ns")}
     # The first tile of a row is timed.
-    untimed = draw(counts) if taken else 0
+    untimed = draw(counts) if taken and sampled else 0
     count = len(taken) + untimed
     if taken:
-        more["min_work"], more["max_work"] = sorted((draw(sums), draw(sums)))
-        more["self_ns"] = draw(st.integers(0, sum(taken) * count // len(taken)))
+        total = sum(taken) * count // len(taken)
+        more["self_ns"] = draw(st.integers(0, total))
+        more["raw_total_ns"] = total + draw(sums)
+        more["raw_self_ns"] = draw(st.integers(0, more["raw_total_ns"]))
+        declared = ("elements", "flops", "loaded_bytes", "stored_bytes")
+        more.update({name: draw(sums) for name in declared})
+        more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"] + draw(sums)
+        work = more["elements"] + more["flops"]
+        more["min_work"] = draw(st.integers(0, work // count))
+        more["max_work"] = draw(st.integers(more["min_work"], work))
     more["undeclared"] = draw(st.integers(0, count))
     more["split"] = draw(st.integers(0, count - more["undeclared"]))
-    if more["split"] == count:
+    if taken and more["split"] == count:
         more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"]
     return stats_of(taken, draw(levels) if level is None else level, brick, untimed=untimed, **more)
 
@@ -163,16 +167,23 @@ def events(draw: st.DrawFn, bricks: list[str]) -> TileEvent:
 
 clocks = st.builds(
     ClockInfo,
-    source=st.sampled_from(["tsc", "tsc", "manual", "mixed"]),
-    ns_per_tick=st.sampled_from([0.0, 1.0, 0.408, 0.4081]),
+    source=st.sampled_from(["tsc", "tsc", "manual"]),
+    ns_per_tick=st.sampled_from([1.0, 0.408, 0.4081]),
     reason=st.sampled_from(["", "invariant TSC"]),
     step_ns=st.sampled_from([0.0, 10.0]),
-)
+) | st.sampled_from([ClockInfo("mixed", 0.0, "merged recordings", 0.0)])
+unread_clocks = st.sampled_from([ClockInfo("tsc", 0.0, "", 0.0)])
 overheads = st.builds(Overhead, **{field.name: costs for field in fields(Overhead)})
 histograms = st.dictionaries(st.integers(0, BUCKETS - 1), st.integers(1, 2**70), max_size=4).map(
     lambda counted: tuple(sorted(counted.items()))
 )
-usages = st.builds(ThreadUsage, **{field.name: sums for field in fields(ThreadUsage)})
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> ThreadUsage:
+    """What was seen of a thread."""
+    usage = ThreadUsage(**{field.name: draw(sums) for field in fields(ThreadUsage)})
+    return replace(usage, system_ns=draw(st.integers(0, usage.cpu_ns)))
 
 
 @st.composite
@@ -247,7 +258,7 @@ def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
         teams=draw(teams()),
         footprint_bytes=tuple(draw(sums) for _ in TileLevel),
         isas=tuple(sorted(draw(isas))),
-        usage=tuple(draw(st.lists(usages, max_size=2))),
+        usage=tuple(draw(st.lists(usages(), max_size=2))),
         call_times=call_times,
         call_paces=call_paces,
     )
@@ -261,16 +272,20 @@ def recordings(draw: st.DrawFn) -> Recording:
     used = draw(st.sets(st.sampled_from(places))) if places else set()
     line: list[Any] = draw(st.lists(events(bricks), max_size=4)) if bricks else []
     held_against = draw(st.none() | roofs())
+    sample_every = draw(st.integers(1, 100))
     reasons = draw(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 9)))
     return Recording(
-        tiles=tuple(draw(tile_stats(level, brick)) for brick, level in sorted(used)),
+        tiles=tuple(
+            draw(tile_stats(level, brick, sampled=sample_every > 1))
+            for brick, level in sorted(used)
+        ),
         brick_infos=tuple(draw(brick_infos(brick)) for brick in bricks),
-        clock=draw(clocks),
+        clock=draw(clocks if used else clocks | unread_clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
         roofs=held_against,
         more_roofs=draw(other_roofs(held_against)),
-        sample_every=draw(st.integers(1, 100)),
+        sample_every=sample_every,
         open_tiles=draw(counts),
         abandoned_tiles=sum(reasons.values()) + draw(counts),
         abandoned_by=tuple(sorted(reasons.items())),
@@ -280,6 +295,6 @@ def recordings(draw: st.DrawFn) -> Recording:
         events_dropped=draw(sums),
         steal_ns=draw(sums),
         throttled_ns=draw(sums),
-        created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025"])),
+        created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025-01-01T00:00:00Z"])),
         version=draw(st.sampled_from(["", "0.1.0", "0.2.0", "mixed"])),
     )

@@ -147,7 +147,7 @@ struct bp_recorder {
     uint64_t sample_every, random;                  /* random: never 0; see bp_draw */
     bp_event *events;
     uint64_t events_capacity, events_used, events_dropped;
-    uint64_t steps_back;                            /* tiles whose stop was before their start */
+    uint64_t steps_back;                            /* tiles during which the clock stepped back */
     void (*observe)(bp_recorder *recorder);         /* reads `seen` anew; NULL without readings */
     uint64_t observe_at, observe_ticks;             /* when the next reading is due, and how often */
     bp_usage seen;                                  /* the last reading on this thread */
@@ -315,10 +315,10 @@ static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, u
     BP_INCREASE(sum->ticks, ticks);
 }
 
-/* The time of a tile during which the clock stepped back. */
-BP_COLD uint64_t bp_step_back(bp_recorder *r) {
+/* Note that the clock stepped back during a tile; return its time, 0 if it stopped before its start. */
+BP_COLD uint64_t bp_step_back(bp_recorder *r, uint64_t raw) {
     BP_INCREASE(r->steps_back, 1);
-    return 0;
+    return (int64_t)raw < 0 ? 0 : raw;
 }
 
 /* Raise a corrected time to that of the tiles inside: it was corrected by too much. */
@@ -336,9 +336,9 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     int64_t signed_ticks = (int64_t)(raw - cost->inside - f->overhead);
     uint64_t ticks;
     if (BP_UNLIKELY(signed_ticks < (int64_t)f->child_ticks)) {
-        if ((int64_t)raw < 0) {
-            raw = bp_step_back(r);
-            signed_ticks = -(int64_t)(cost->inside + f->overhead);
+        if ((int64_t)raw < (int64_t)f->child_raw) {     /* or is shorter than the tiles inside */
+            raw = bp_step_back(r, raw);
+            signed_ticks = (int64_t)(raw - cost->inside - f->overhead);
         }
         signed_ticks = bp_raise(f, signed_ticks);
     }
