@@ -19,9 +19,9 @@ from brickprof.core.errors import BrickprofError
 MAX_BYTES = 512 * 1024**2
 """Size of the largest file that is read: a recording with 4 million tiles of a time line."""
 
-BYTES_PER_OBJECT = 40
-"""Bytes of a file for each JSON object in it, at the least: one takes 64 bytes of memory and more,
-the smallest of a recording is written in 46."""
+BYTES_PER_PART = {b"{": 40, b"[": 6}
+"""Bytes of a file for each JSON object and each list in it, at the least: either takes 64 bytes of
+memory and more; the smallest of a recording are written in 46 and in 6."""
 
 _TEMPORARY = re.compile(r"\.brickprof-([0-9a-f]{8})-([0-9]{1,10})-[0-9a-f]{32}\.tmp")
 
@@ -235,8 +235,9 @@ def read_json(
         If it cannot be read, or is no regular file.
     """
     content = read_regular(path, private=private)
-    if content.count(b"{") * BYTES_PER_OBJECT > len(content) + 65536:
-        raise error("not a JSON text of this library: it is full of tiny objects")
+    for bracket, size in BYTES_PER_PART.items():
+        if content.count(bracket) * size > len(content) + 65536:
+            raise error("not a JSON text of this library: it is full of tiny objects or lists")
     try:
         values: object = json.loads(
             content.decode(),

@@ -101,9 +101,10 @@ def test_large_files_and_many_tiny_objects_are_refused_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.json"
-    path.write_text("[" + "{}," * 40_000 + "{}]")
-    with pytest.raises(RecordingError, match="full of tiny objects"):
-        read_json(path, RecordingError)
+    for part in ("{}", "[]"):
+        path.write_text("[" + f"{part}," * 40_000 + f"{part}]")
+        with pytest.raises(RecordingError, match="full of tiny objects or lists"):
+            read_json(path, RecordingError)
     monkeypatch.setattr(files, "MAX_BYTES", 100)
     with pytest.raises(OSError, match="larger than 100 bytes"):
         read_json(path, RecordingError)
