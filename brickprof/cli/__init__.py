@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from brickprof._version import __version__
 from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
-from brickprof.core.plain_text import printable
+from brickprof.core.plain_text import one_line
 from brickprof.kernels.registry import KERNELS
 
 __all__ = ["VERBS", "main"]
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     except EXPECTED as error:
-        say(f"brickprof: {_one_line(error)}")
+        say(one_line(f"brickprof: {_described(error)}"))
         return FAILED
 
 
@@ -101,6 +102,9 @@ class _Parser(argparse.ArgumentParser):
         else:
             write_output(message)
 
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
@@ -116,10 +120,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _one_line(error: BaseException) -> str:
-    """Return an error as one line, with the file where there is one."""
+def _is_homeless() -> bool:
+    """Tell whether the working folder is gone, which no error of the system says."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _described(error: BaseException) -> str:
+    """Return what an error says, with the file where there is one."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{printable(str(error.filename))}: {error.strerror}"
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, FileNotFoundError) and _is_homeless():
+        return "the working folder was removed"
     if isinstance(error, ImportError):
         return f"the compiled modules cannot be loaded ({error}): install brickprof again"
-    return " ".join(str(error).split()) or type(error).__name__
+    return str(error) or type(error).__name__

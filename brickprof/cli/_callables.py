@@ -6,18 +6,24 @@ import argparse
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import walk_tb
+
+from brickprof.core.checks import short_repr
+from brickprof.core.errors import UserCodeError
+from brickprof.core.files import read_regular
 
 
 def target(text: str) -> tuple[Path, str]:
     """Read ``FILE:FUNCTION``."""
     file, separator, name = text.rpartition(":")
     if not separator or not file or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"must be FILE:FUNCTION, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be FILE:FUNCTION, got {short_repr(text)}")
     return Path(file), name
 
 
@@ -31,31 +37,72 @@ class UserFunction:
         The file.
     name : str
         The function.
+    takes : str
+        What it is called with, for the error where it is missing.
     """
 
     path: Path
     name: str
+    takes: str = "what is tried"
     _loaded: Callable[..., object] | None = field(default=None, repr=False, compare=False)
+    _raised: Exception | None = field(default=None, repr=False, compare=False)
 
-    def __reduce__(self) -> tuple[type[UserFunction], tuple[Path, str]]:
-        return UserFunction, (self.path.resolve(), self.name)
+    def __reduce__(self) -> tuple[type[UserFunction], tuple[Path, str, str]]:
+        return UserFunction, (self.path.resolve(), self.name, self.takes)
 
     @property
     def function(self) -> Callable[..., object]:
         """The function itself."""
         if self._loaded is None:
-            self._loaded = load(self.path, self.name, "what is tried")
+            self._loaded = _load(self.path, self.name, self.takes)
         return self._loaded
+
+    def loaded(self) -> UserFunction:
+        """Return this after its file was run; a ValueError where it has no such function."""
+        self._loaded = self.function
+        return self
 
     @property
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self.function)
 
-    def __call__(self, **arguments: object) -> object:
-        return self.function(**arguments)
+    def __call__(self, *args: object, **arguments: object) -> object:
+        function = self.function
+        try:
+            return function(*args, **arguments)
+        except Exception as error:
+            self._raised = error
+            raise
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Make what a call raised, and nobody caught, an error that names the file and its line."""
+        try:
+            yield
+        except Exception as error:
+            if error is not self._raised:
+                raise
+            what = _described(error, self.path)
+            raise UserCodeError(f"{self.path}:{self.name}: {what}") from error
 
 
-def load(path: Path, name: str, takes: str) -> Callable[..., object]:
+class _Loader(SourceFileLoader):
+    """Loads a module from a regular file alone, without waiting for anything."""
+
+    def get_data(self, path: str) -> bytes:
+        """Return what is in a file."""
+        return read_regular(Path(path))
+
+
+def _spec(module_name: str, path: Path) -> ModuleSpec | None:
+    """Return how a Python file is imported, or None if it is none by its name."""
+    spec = spec_from_file_location(module_name, path)
+    if spec is not None and type(spec.loader) is SourceFileLoader:
+        spec.loader = _Loader(module_name, str(path))
+    return spec
+
+
+def _load(path: Path, name: str, takes: str) -> Callable[..., object]:
     """Run a Python file and return one of its functions; a ValueError if there is none.
 
     Modules in the folder of the file can be imported, as if Python ran it.
@@ -64,7 +111,7 @@ def load(path: Path, name: str, takes: str) -> Callable[..., object]:
     module_name = path.stem.replace(".", "_")
     if module_name in sys.modules:
         module_name += f"_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]}"
-    spec = spec_from_file_location(module_name, path)
+    spec = _spec(module_name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} must be a Python file (.py)")
     module = sys.modules[module_name] = module_from_spec(spec)

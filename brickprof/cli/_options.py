@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import math
 
+from brickprof.core.checks import short_repr
 from brickprof.core.dtypes import KERNEL_DTYPES
 from brickprof.core.limits import MAX_THREADS
 from brickprof.machine.isas import ISA_NAMES
 
+_MAX_DIGITS = 18
+"""Digits of a whole number that every size and count has."""
+
 
 def positive(text: str) -> int:
     """Read a whole number of at least 1."""
+    # Python refuses to read thousands of digits.
+    if len(text) > _MAX_DIGITS:
+        raise argparse.ArgumentTypeError(f"must have at most {_MAX_DIGITS} digits, got {len(text)}")
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {short_repr(text)}")
     return int(text)
 
 
@@ -24,7 +31,7 @@ def amount(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a finite number > 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a finite number > 0, got {short_repr(text)}")
     return number
 
 
@@ -35,7 +42,7 @@ def share(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {short_repr(text)}")
     return number
 
 
@@ -43,7 +50,7 @@ def thread_count(text: str) -> int:
     """Read a number of threads."""
     threads = positive(text)
     if threads > MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, got {text}")
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_THREADS}, got {short_repr(text)}")
     return threads
 
 

@@ -36,9 +36,9 @@ def write_output(output: str | bytes, path: Path | None = None) -> None:
         else:
             sys.stdout.buffer.write(output)
         sys.stdout.flush()
-    except OSError:
+    except OSError as error:
         drop_output()
-        raise
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def drop_output() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from brickprof.cli._output import write_output
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.explain is None and not args.files:
         args.parser.error("the following arguments are required: FILE")
     renderer = _renderer(args)
-    if args.output is not None and args.output.resolve() in (Path(f).resolve() for f in args.files):
+    if args.output is not None and any(_same(args.output, Path(file)) for file in args.files):
         args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
     report = Report.of(_recording(args.files)) if args.files else None
     if args.explain is not None:
@@ -56,6 +57,13 @@ def run(args: argparse.Namespace) -> int:
     elif report is not None:
         write_output(renderer.render(report), args.output)
     return 0
+
+
+def _same(output: Path, file: Path) -> bool:
+    """Tell whether two paths are of one file, by whatever links."""
+    with suppress(OSError):
+        return output.samefile(file)
+    return output.resolve() == file.resolve()
 
 
 def _recording(files: list[str]) -> Recording:

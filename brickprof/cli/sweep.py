@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from brickprof.cli._callables import load, target
+from brickprof.cli._callables import UserFunction, target
 from brickprof.cli._options import add_isa, add_json, amount, positive, thread_counts
 from brickprof.cli._output import progress_bar, write_output
 from brickprof.cli._runs import prepared
 from brickprof.cli.kernel import add_sizes, problem_of
+from brickprof.core.checks import short_repr
 from brickprof.core.dtypes import itemsize_of
 from brickprof.core.files import write_file
 from brickprof.kernels.registry import KERNELS
@@ -31,13 +33,17 @@ _ROUNDS = 15
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is swept: a label, a function of the thread count, its work, the rule's choice."""
+    """What is swept: a label, a function of the thread count, its work, the rule's choice.
+
+    What the function raises is reported in `errors`.
+    """
 
     label: str
     run: Callable[[int], object]
     work: float
     unit: str
     rule: int | None
+    errors: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +108,7 @@ def _svg(text: str) -> Path:
     """Read the path of an SVG file to write."""
     path = Path(text)
     if path.suffix.lower() != ".svg":
-        raise argparse.ArgumentTypeError(f"must end in .svg, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must end in .svg, got {short_repr(text)}")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
     return path
@@ -131,7 +137,8 @@ def _task_of(
 def _function(args: argparse.Namespace) -> _Task:
     """Return the task of a user's function."""
     path, name = args.target
-    return _Task(f"{path}:{name}", load(path, name, "a thread count"), args.work, args.unit, None)
+    function = UserFunction(path, name, "a thread count").loaded()
+    return _Task(f"{path}:{name}", function, args.work, args.unit, None, function.reported)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -141,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
 
     task: _Task = args.task(args)
     counts = args.counts or default_counts(detect_machine().usable_cores)
-    with progress_bar("sweeping") as progress:
+    with task.errors(), progress_bar("sweeping") as progress:
         sweep = sweep_threads(
             task.run, counts, args.rounds, task.work, task.unit, progress=progress, rule=task.rule
         )

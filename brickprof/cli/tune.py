@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from brickprof.cli._options import add_isa, add_json, add_threads, positive, sha
 from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.cli._runs import check_memory
 from brickprof.cli.kernel import add_sizes, problem_of
+from brickprof.core.checks import short_repr
 from brickprof.core.plain_text import printable
 from brickprof.kernels.registry import KERNELS
 from brickprof.kernels.spec import KernelSpec
@@ -24,13 +26,17 @@ HELP = "race tile sizes of a kernel, or arguments of a function of yours, and pr
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What is tuned: a label, a function, its space, its default; and whether to store blocks."""
+    """What is tuned: a label, a function, its space, its default; and whether to store blocks.
+
+    What the function raises for the default is reported in `errors`.
+    """
 
     label: str
     fn: Callable[..., object]
     space: Any
     default: Mapping[str, object] | None
     stores: bool
+    errors: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +96,7 @@ def _axis(text: str) -> tuple[str, tuple[object, ...]]:
     """Read the values of an argument: whole numbers, other numbers, or text."""
     name, separator, values = text.partition("=")
     if not separator or not name.isidentifier() or not all(values.split(",")):
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE,VALUE,..., got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE,VALUE,..., got {short_repr(text)}")
     return name, tuple(map(_value, values.split(",")))
 
 
@@ -120,7 +126,8 @@ def _function(args: argparse.Namespace) -> _Task:
     axes = dict(args.axes)
     if len(axes) < len(args.axes):
         args.parser.error("argument --try: each argument can be given once")
-    return _Task(f"{path}:{name}", UserFunction(path, name), axes, None, stores=False)
+    function = UserFunction(path, name)
+    return _Task(f"{path}:{name}", function, axes, None, stores=False, errors=function.reported)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -129,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     from brickprof.tuning.tune import tune
 
     task: _Task = args.task(args)
-    with progress_bar("tuning") as progress:
+    with task.errors(), progress_bar("tuning") as progress:
         tuning = tune(
             task.fn,
             task.space,

@@ -27,5 +27,9 @@ class SweepError(BrickprofError, ValueError):
     """A saved sweep of thread counts is damaged."""
 
 
+class UserCodeError(BrickprofError):
+    """A function of the user's own, named on the command line, raised an exception."""
+
+
 class TuningError(BrickprofError, ValueError):
     """Candidates cannot be compared or timed, or stored tuned blocks make no sense."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["NARROW", "neutral", "printable"]
+__all__ = ["LONGEST", "NARROW", "neutral", "one_line", "printable"]
+
+LONGEST = 300
+"""Characters of a line that says what is wrong."""
 
 _STYLE = re.compile("(\x1b\\[[0-9;]*m)")
 """Select Graphic Rendition (ECMA-48, 8.3.117): colors and weights, and nothing else."""
@@ -56,6 +59,20 @@ def printable(text: str) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
         for char in text
     )
+
+
+def one_line(text: str) -> str:
+    """Return text as one printable line of at most `LONGEST` characters, without its middle.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as an error with names from a file in it.
+    """
+    line = printable(" ".join(text.split()))
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST - 180]} ... {line[-175:]}"
 
 
 def neutral(text: str, *, styles: bool = False) -> str:

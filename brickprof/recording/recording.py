@@ -18,7 +18,7 @@ from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
-from brickprof.core.plain_text import printable
+from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
     plain,
@@ -317,10 +317,4 @@ def load_recording(path: str | PathLike[str]) -> Recording:
     try:
         return Recording.from_json(read_json(Path(path), RecordingError))
     except RecordingError as error:
-        raise RecordingError(_shortened(f"{os.fspath(path)}: {error}")) from error
-
-
-def _shortened(text: str) -> str:
-    """Return an error as one line of at most 300 characters, without some of its middle."""
-    line = printable(text)
-    return line if len(line) <= 300 else f"{line[:120]} ... {line[-175:]}"
+        raise RecordingError(one_line(f"{os.fspath(path)}: {error}")) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -54,8 +55,16 @@ def stdout_console() -> Console:
 
     if sys.stdout is None or os.environ.get("NO_COLOR"):
         return plain_console()
-    width = max(shutil.get_terminal_size().columns, WIDTH) if sys.stdout.isatty() else WIDTH
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    on_terminal = sys.stdout.isatty()
+    return Console(
+        # What is rendered is returned: rich would flush standard output, which may be full.
+        file=io.StringIO(),
+        force_terminal=on_terminal or None,
+        width=max(shutil.get_terminal_size().columns, WIDTH) if on_terminal else WIDTH,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def text_of(lines: Iterable[str]) -> str:

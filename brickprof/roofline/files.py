@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -96,6 +97,8 @@ def _check_owner(path: Path) -> None:
         facts = path.lstat()
     except FileNotFoundError:
         return
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(errno.EINVAL, "a link, or no regular file", str(path))
     if not is_private(facts):
         raise PermissionError(errno.EACCES, "another user owns it, or may write to it", str(path))
 

@@ -17,7 +17,7 @@ from brickprof.core.checks import (
     checked_thread_count,
     short_repr,
 )
-from brickprof.core.errors import SweepError
+from brickprof.core.errors import BrickprofError, SweepError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_INTEGER
 from brickprof.planning.budget import thread_budget
@@ -27,6 +27,8 @@ from brickprof.tuning.scalability import Scalability, fit_scalability
 
 SCHEMA = "brickprof-sweep"
 """What the field ``schema`` of every saved sweep says."""
+
+_MAX_WORK = 1e200
 
 VERSION = 1
 """The newest schema version that this library writes and reads."""
@@ -132,7 +134,7 @@ class Sweep:
                 )
         if len({point.threads for point in self.points}) < len(self.points):
             raise SweepError("points must be of distinct thread counts")
-        object.__setattr__(self, "work", checked_number("work", self.work, error=SweepError))
+        object.__setattr__(self, "work", _checked_work(self.work, SweepError))
         checked_text("unit", self.unit, SweepError)
         check_saved_integers(self, ("rule", "budget"), 1, SweepError)
         if not isinstance(self.scalability, Scalability | None):
@@ -273,7 +275,7 @@ def sweep_threads(
     total = checked_integer("rounds", rounds, 1)
     budget = thread_budget()
     chosen = budget if rule is None else checked_thread_count("rule", rule)
-    done = checked_number("work", work)
+    done = _checked_work(work)
     if not isinstance(unit, str):
         raise TypeError(f"unit must be a string, got {short_repr(unit)}")
     if not unit.strip():
@@ -305,6 +307,16 @@ def _measure(
 def _counts(counts: int) -> str:
     """Return a number of thread counts in words."""
     return f"{counts} thread count{'' if counts == 1 else 's'}"
+
+
+def _checked_work(value: object, error: type[BrickprofError] | None = None) -> float:
+    """Return the work of a call, of which no rate is beyond a float."""
+    work = checked_number("work", value, error=error)
+    if not 1 / _MAX_WORK <= work <= _MAX_WORK:
+        raise (error or ValueError)(
+            f"work must be in [{1 / _MAX_WORK:g}, {_MAX_WORK:g}], got {work!r}"
+        )
+    return work
 
 
 def _fitted(points: tuple[SweepPoint, ...], work: float) -> Scalability | None:

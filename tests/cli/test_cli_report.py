@@ -99,9 +99,12 @@ def test_the_recording_itself_is_not_overwritten(
     before = Path(recorded).read_bytes()
     path = tmp_path / "folder" / ".." / "run.json"
     path.parent.parent.mkdir()
-    assert main(["report", recorded, "-o", str(path)]) == 2
-    assert "is one of the recordings" in capsys.readouterr().err
-    assert Path(recorded).read_bytes() == before
+    hard_link = tmp_path / "run.txt"
+    hard_link.hardlink_to(recorded)
+    for same in (path, hard_link):
+        assert main(["report", recorded, "-o", str(same)]) == 2
+        assert "is one of the recordings" in capsys.readouterr().err
+        assert same.read_bytes() == Path(recorded).read_bytes() == before
 
 
 def test_a_file_that_cannot_be_written_is_one_line(

@@ -167,7 +167,7 @@ def test_closed_streams(how: str, code: int, said: str) -> None:
 def test_a_full_stream(verb: str) -> None:
     done = shell(f'"$PYTHON" -m brickprof {verb} > /dev/full')
     assert done.returncode == 1
-    assert done.stderr == "brickprof: [Errno 28] No space left on device\n"
+    assert done.stderr == "brickprof: standard output: No space left on device\n"
 
 
 def test_a_reader_that_leaves() -> None:
@@ -246,6 +246,74 @@ def test_an_error_of_a_users_file_names_its_line(
         error = capsys.readouterr().err
         assert error.startswith(f"brickprof: {path} cannot be imported: ") and said in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('a\\x1b[31mb\\nc')", "a\\x1b[31mb c (ValueError, line 3)"),
+        ("return {}['x']", "'x' (KeyError, line 3)"),
+        ("raise OSError(2, 'No such file', 'data.bin')", "'data.bin' (FileNotFoundError, line 3)"),
+        ("raise ValueError('x' * 5000)", "xxx (ValueError, line 3)"),
+    ],
+)
+def test_what_a_users_function_raises_is_one_line(
+    body: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(f"def f(n):\n    if n:\n        {body}\n")
+    for argv in (
+        ["sweep", "python", f"{path}:f", "--counts", "1"],
+        ["tune", "python", f"{path}:f", "--try", "n=1,2"],
+    ):
+        assert main(argv) == 1
+        error = capsys.readouterr().err
+        assert error.endswith(f"{said}\n")
+        assert is_clean(error) and error.count("\n") == 1 and len(error) <= 301
+
+
+def test_a_function_that_cannot_be_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.py"
+    path.write_text("def f():\n    pass\n")
+    assert main(["sweep", "python", f"{path}:f", "--counts", "1"]) == 1
+    said = f"brickprof: {path}:f: f() takes 0 positional arguments but 1 was given (TypeError)\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_a_users_file_must_be_regular(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.py"
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    for argv in (["sweep", "python", f"{path}:f"], ["tune", "python", f"{path}:f", "--try", "n=1"]):
+        assert main(argv) == 1
+        assert capsys.readouterr().err == f"brickprof: {path}: no regular file\n"
+
+
+@pytest.mark.parametrize("argv", [["gemm", "8", "8"], ["sweep", "--rounds"], ["report", "-o", "x"]])
+def test_long_arguments_make_no_long_errors(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*argv, "9" * 5000]) in (1, 2)
+    assert len(capsys.readouterr().err.splitlines()[-1]) <= 400
+
+
+def test_a_folder_that_was_removed(tmp_path: Path) -> None:
+    made(healthy_tiles(30.0)).save(tmp_path / "run.json")
+    (tmp_path / "gone").mkdir()
+    done = shell(
+        f'cd "{tmp_path}/gone" && rmdir "{tmp_path}/gone" && '
+        f'"$PYTHON" -m brickprof report "{tmp_path}/run.json" -o out.txt',
+        PYTHONPATH=os.getcwd(),
+    )
+    assert done.returncode == 1
+    assert done.stderr == "brickprof: the working folder was removed\n"
 
 
 def test_file_names_cannot_add_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -603,7 +603,7 @@ def test_contradictions_are_refused_in_one_short_line(
 
 def test_many_empty_events_take_little_memory(tmp_path: Path) -> None:
     file = tmp_path / "run.json"
-    file.write_text(json.dumps({**DATA, "events": [[]] * 500_000}))
+    file.write_text(json.dumps({**DATA, "events": [[0, 0]] * 500_000}))
     tracemalloc.start()
     try:
         with pytest.raises(RecordingError, match=r"events\[0\]: expected an object"):

@@ -538,7 +538,7 @@ def test_unreadable_is_none_and_unwritable_says_where_and_why(tmp_path: Path) ->
     assert load_roofs(MACHINE, folder=file) is None
     with pytest.raises(RoofsError, match=r"file.*(exists|directory)"):
         store_roofs(ROOFS, MACHINE, file)
-    with pytest.raises(RoofsError, match="directory"):
+    with pytest.raises(RoofsError, match="no regular file"):
         store_roofs(ROOFS, MACHINE, tmp_path)
 
 
@@ -600,6 +600,23 @@ def test_files_of_others_count_as_none_and_are_not_replaced(tmp_path: Path) -> N
             store(ROOFS, MACHINE, tmp_path)
     path.chmod(0o600)
     assert load_roofs(MACHINE, folder=tmp_path) is not None
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_odd_files_are_neither_replaced_nor_removed(tmp_path: Path, kind: str) -> None:
+    path = roofs_path(MACHINE, tmp_path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        (tmp_path / "elsewhere").write_text("mine")
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.mkdir()
+    for store in (store_roofs, lambda *given: forget_roofs(given[1], given[2])):
+        with pytest.raises(RoofsError, match="a link, or no regular file"):
+            store(ROOFS, MACHINE, tmp_path)
+    assert load_roofs(MACHINE, folder=tmp_path) is None
+    assert os.path.lexists(path)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])

@@ -165,6 +165,8 @@ def test_no_law_of_times_too_short_for_the_clock() -> None:
         ({"rounds": 1.5}, TypeError, "rounds must be"),
         ({"work": 0}, ValueError, "work must be"),
         ({"work": float("nan")}, ValueError, "work must be"),
+        ({"work": 1e308}, ValueError, "work must be in"),
+        ({"work": 1e-308}, ValueError, "work must be in"),
         ({"work": "1"}, TypeError, "work must be"),
         ({"unit": " "}, ValueError, "unit must not be empty"),
         ({"unit": 1}, TypeError, "unit must be a string"),
