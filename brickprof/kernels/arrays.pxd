@@ -19,6 +19,7 @@ cdef cnp.ndarray private_view(cnp.ndarray array, list kept)
 cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dims,
                                unsigned accepted)
 cdef cnp.ndarray as_output(object out, cnp.ndarray like, int dims, const cnp.npy_intp *shape)
+cdef int assign(cnp.ndarray target, object values) except -1
 cdef int check_overlap(cnp.ndarray out, cnp.ndarray array, str name) except -1
 
 

@@ -3,12 +3,16 @@
 import numpy as np
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.weakref cimport PyWeakref_NewRef
 from libc.stdint cimport uintptr_t
 
 from brickprof.kernels.runtime.runtime cimport dtype_names
 
 cnp.import_array()
+
+
+cdef Py_ssize_t ASSIGNED_AT_ONCE = 1 << 23          # bytes, up to 40 ms of fresh memory
 
 
 cdef tuple shape_of(cnp.ndarray array):
@@ -46,8 +50,30 @@ cdef cnp.ndarray checked_input(object array, str name, int min_dims, int max_dim
     if not is_accepted(result, accepted):
         raise TypeError(f"{name} must be {dtype_names(accepted)}, got dtype {result.dtype}")
     if not is_regular(result):
-        result = np.array(result, dtype=result.dtype.newbyteorder("="), order="C")
+        copied = np.empty(shape_of(result), result.dtype.newbyteorder("="))
+        assign(copied, result)
+        return copied
     return result
+
+
+cdef int assign(cnp.ndarray target, object values) except -1:
+    """Write a number, or an array of the same shape, and look for signals between parts of it."""
+    cdef int axis, longest = 0
+    cdef Py_ssize_t start, parts, rows
+    if cnp.PyArray_NBYTES(target) <= ASSIGNED_AT_ONCE:
+        target[...] = values
+        return 0
+    for axis in range(cnp.PyArray_NDIM(target)):
+        if cnp.PyArray_DIM(target, axis) > cnp.PyArray_DIM(target, longest):
+            longest = axis
+    parts = cnp.PyArray_NBYTES(target) // ASSIGNED_AT_ONCE + 1
+    rows = max(cnp.PyArray_DIM(target, longest) // parts, 1)
+    for start in range(0, cnp.PyArray_DIM(target, longest), rows):
+        place = (slice(None),) * longest + (slice(start, start + rows),)
+        target[place] = values[place] if isinstance(values, cnp.ndarray) else values
+        if PyErr_CheckSignals() != 0:
+            return -1
+    return 0
 
 
 cdef object keep_memory(cnp.ndarray array):

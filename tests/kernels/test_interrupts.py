@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -165,3 +166,41 @@ def test_a_handler_that_raises_ends_a_sweep_and_a_calibration() -> None:
                     bp.calibrate(threads=2)
         assert settles(lambda: threading.active_count() == before)
     assert kernels_work()
+
+
+def test_a_handler_that_raises_ends_the_packing_of_a_matrix() -> None:
+    seen: list[None] = []
+
+    def count(*_: object) -> None:
+        seen.append(None)
+        if len(seen) == 3:
+            raise Interrupted
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+    # Handlers that wait for the end of the call would run once: signals that wait are one.
+    with pytest.raises(Interrupted), alarm(count):
+        bp.pack(np.broadcast_to(np.float32(1), (1 << 14, 1 << 15)))
+    assert kernels_work()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_handler_that_raises_ends_the_filling_of_a_result(order: Literal["C", "F"]) -> None:
+    out = np.full((1 << 13, 1 << 14), np.nan, "float32", order=order)
+    empty = np.empty((1 << 14, 0), "float32")
+    with pytest.raises(Interrupted), alarm(interrupt):
+        while True:
+            out[-1, -1] = np.nan
+            bp.gemm(empty[: 1 << 13], empty.T, out=out)
+    assert np.isnan(out[-1, -1])
+    bp.gemm(empty[: 1 << 13], empty.T, out=out)
+    assert not out.any()
+
+
+def test_arrays_are_assigned_in_parts() -> None:
+    rng = np.random.default_rng(0)
+    a, b = integers(rng, (1500, 3), "float32"), integers(rng, (3, 1600), "float32")
+    out = np.empty((1500, 3200), "float32")[:, ::2]
+    assert np.array_equal(bp.gemm(a, b, out=out), exact_product(a, b))
+    wide = np.ascontiguousarray(np.broadcast_to(a, (1000, 1500, 3))).reshape(-1, 3)
+    swapped = wide.astype(wide.dtype.newbyteorder())
+    assert np.array_equal(bp.gemm(swapped, b[:, :1]), bp.gemm(wide, b[:, :1]))

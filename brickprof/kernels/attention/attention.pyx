@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from brickprof.kernels.arrays cimport (
-    MIN_WORK_TO_KEEP, as_input, as_output, check_overlap, is_accepted, keep_memory, shape_of,
+    MIN_WORK_TO_KEEP, as_input, as_output, assign, check_overlap, is_accepted, keep_memory, shape_of,
 )
 from brickprof.kernels.attention.geometry cimport (
     attention_factor, attention_geometry, attention_scale, attention_set_isa,
@@ -193,7 +193,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
             with nogil:
                 attention_run(&job, pool)
         if target is not result:
-            cnp.PyArray_CopyInto(result, target)
+            assign(result, target)
         failed = False
     finally:
         give_pool(pool)

@@ -15,7 +15,7 @@ from brickprof.kernels.attention.splits cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_dotxf, bp_interrupted, bp_leave_off, bp_micro_kernels, bp_next_part, bp_pool,
+    PACK_FLOPS, bp_dotxf, bp_interrupted, bp_leave_off, bp_micro_kernels, bp_next_part, bp_pool,
     bp_register_tile, bp_run_dotxf, bp_run_register_tile, bp_softmax_block, bp_workspace,
     give_workspace, recorder_of, run_work, take_workspace,
 )
@@ -24,7 +24,6 @@ from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, 
 
 cdef enum:
     PREFETCH_STEPS = 8                              # of k, how far ahead B is prefetched into L1
-    PACK_FLOPS = 8                                  # that an element to pack counts for
 
 
 cdef struct attention_tile:

@@ -3,7 +3,7 @@
 from brickprof.kernels.gemm.shape cimport gemm_job
 from brickprof.kernels.gemm.traffic cimport axpyf_micro_bytes, axpyf_outer_bytes
 from brickprof.kernels.partition cimport ceil_div, part_begin
-from brickprof.kernels.runtime.runtime cimport bp_axpyf, bp_leave_off
+from brickprof.kernels.runtime.runtime cimport STORE_FLOPS, bp_axpyf, bp_leave_off
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
 
@@ -20,7 +20,7 @@ cdef inline void axpyf_part(const gemm_job *job, Py_ssize_t part, int thread,
         j = first + block * job.block
         axpyf.n = min(job.block, last - j)
         axpyf.b, axpyf.c = job.b + j * size, job.c + j * size
-        if bp_leave_off(job.interrupt, thread, 2 * axpyf.n * job.k):
+        if bp_leave_off(job.interrupt, thread, axpyf.n * (2 * job.k + STORE_FLOPS)):
             return
         bp_start(recorder, BP_MIDI, 0, block)
         bp_start(recorder, BP_MICRO, 0, 0)

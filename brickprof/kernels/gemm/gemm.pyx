@@ -3,15 +3,16 @@
 cimport numpy as cnp
 
 from brickprof.kernels.arrays cimport (
-    MIN_WORK_TO_KEEP, as_input, as_output, check_overlap, dtype_of, keep_memory, shape_of, step,
+    MIN_WORK_TO_KEEP, as_input, as_output, assign, check_overlap, dtype_of, keep_memory, shape_of,
+    step,
 )
 from brickprof.kernels.gemm.loops cimport gemm_run
 from brickprof.kernels.gemm.packed cimport PackedMatrix
 from brickprof.kernels.gemm.plan cimport gemm_machine_blocks, gemm_take_plan
 from brickprof.kernels.gemm.shape cimport ROWS, TILES, gemm_job, gemm_shape, layout_of
 from brickprof.kernels.runtime.runtime cimport (
-    bp_interrupt, bp_isa, bp_pool, checked_threads, dtype_name, give_pool, interruptible, isa_of,
-    kernel_dtypes, open_recorders, take_pool,
+    STORE_FLOPS, bp_interrupt, bp_isa, bp_pool, checked_threads, dtype_name, give_pool,
+    interruptible, isa_of, kernel_dtypes, open_recorders, take_pool,
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
@@ -155,7 +156,8 @@ cdef int gemm_tile(gemm_job *job, object right, object plan, const bp_isa *isa, 
 cdef int gemm_compute_long(gemm_job *job, bp_pool *pool) except -1:
     """Run a product without the GIL, and look for signals where it takes really long."""
     cdef bp_interrupt interrupt
-    job.interrupt = interruptible(&interrupt, 2.0 * job.m * job.n * job.k)
+    job.interrupt = interruptible(
+        &interrupt, <double> job.m * job.n * (2.0 * job.k + STORE_FLOPS))
     with nogil:
         gemm_run(job, pool)
     return 0
@@ -280,9 +282,9 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
             gemm_compute(&job, pool, left, right, target, dtype, plan is not None,
                          plan is not None)
         if job.k == 0:
-            target[...] = 0
+            assign(target, 0)
         if target is not result:
-            cnp.PyArray_CopyInto(result, target)
+            assign(result, target)
     finally:
         give_pool(pool)
     return result if out is None else out

@@ -11,8 +11,8 @@ from brickprof.kernels.gemm.traffic cimport (
 )
 from brickprof.kernels.partition cimport ceil_div, part_begin, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_interrupted, bp_leave_off, bp_next_part, bp_pool, bp_register_tile, bp_run_register_tile,
-    bp_workspace, give_workspace, recorder_of, run_work, take_workspace,
+    PACK_FLOPS, STORE_FLOPS, bp_interrupted, bp_leave_off, bp_next_part, bp_pool,
+    bp_register_tile, bp_run_register_tile, bp_workspace, give_workspace, recorder_of, run_work, take_workspace,
 )
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, bp_stop
 
@@ -20,7 +20,6 @@ from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_recorder, bp_start, 
 cdef enum:
     PREFETCH_STEPS = 8                              # of k, how far ahead B is prefetched into L1
     PACK_DEPTH = 8                                  # rows of B that are read side by side
-    PACK_FLOPS = 8                                  # that an element to pack counts for
     PAGE = 4096
 
 
@@ -150,7 +149,8 @@ cdef inline void gemm_midi(const gemm_job *job, gemm_step *at, Py_ssize_t number
         width = wide if at.j1 - j >= wide else min(job.micro.nr, at.j1 - j)
         if gemm_batches(at.micropanels, at.b_mode):
             together = <int> max((at.j1 - j) // wide, 1)
-        if bp_leave_off(job.interrupt, at.thread, 2 * at.mb * at.kb * together * width):
+        if bp_leave_off(job.interrupt, at.thread,
+                        at.mb * together * width * (2 * at.kb + STORE_FLOPS)):
             return
         bp_start(recorder, BP_MICRO, number, sweep)
         gemm_micro(job, at, j, width, together, recorder)

@@ -9,7 +9,8 @@ from brickprof.kernels.gemm.plan cimport gemm_machine_blocks
 from brickprof.kernels.gemm.shape cimport gemm_block_sizes
 from brickprof.kernels.partition cimport balanced, ceil_div, round_up
 from brickprof.kernels.runtime.runtime cimport (
-    bp_isa, bp_micro_kernels, dtype_name, isa_of, kernel_dtypes,
+    PACK_FLOPS, bp_interrupt, bp_isa, bp_leave_off, bp_micro_kernels, dtype_name, interruptible,
+    isa_of, kernel_dtypes,
 )
 
 cnp.import_array()
@@ -62,9 +63,9 @@ cdef class PackedMatrix:
         return f"<PackedMatrix {self.k} x {self.n} {self.dtype}, {self.isa}>"
 
 
-cdef void pack_micropanels(PackedMatrix packed, const bp_micro_kernels *micro, const char *b,
-                           Py_ssize_t row_step, Py_ssize_t column_step,
-                           Py_ssize_t itemsize) noexcept nogil:
+cdef int pack_micropanels(PackedMatrix packed, const bp_micro_kernels *micro, const char *b,
+                          Py_ssize_t row_step, Py_ssize_t column_step, Py_ssize_t itemsize,
+                          bp_interrupt *interrupt) except -1 nogil:
     """Pack all micropanels, one depth of tiles after the other."""
     cdef Py_ssize_t padded = round_up(packed.n, micro.lanes), row, column, p, kb, j, width
     for row in range(ceil_div(packed.k, packed.kc)):
@@ -76,6 +77,9 @@ cdef void pack_micropanels(PackedMatrix packed, const bp_micro_kernels *micro, c
             micro.pack(round_up(width, micro.lanes), width, kb,
                        b + (p * row_step + j * column_step) * itemsize, column_step, row_step,
                        packed.micropanels + (p * padded + j * kb) * itemsize)
+            if bp_leave_off(interrupt, 0, PACK_FLOPS * width * kb):
+                return -1
+    return 0
 
 
 def pack(b, isa=None):
@@ -122,6 +126,9 @@ def pack(b, isa=None):
     packed.micropanels = <char *> cnp.PyArray_DATA(<cnp.ndarray> packed.memory)
     packed.micropanels += (64 - <size_t> packed.micropanels % 64) % 64
     row_step, column_step = step(array, 0), step(array, 1)
+    cdef bp_interrupt space
+    cdef bp_interrupt *interrupt = interruptible(
+        &space, <double> PACK_FLOPS * packed.k * packed.n)
     with nogil:
-        pack_micropanels(packed, micro, data, row_step, column_step, itemsize)
+        pack_micropanels(packed, micro, data, row_step, column_step, itemsize, interrupt)
     return packed

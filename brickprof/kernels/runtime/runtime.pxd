@@ -116,6 +116,8 @@ ctypedef void (*work_function)(void *job, int thread) noexcept nogil
 
 cdef enum:
     INTERRUPTIBLE_FLOPS = 1 << 27                   # of a call that looks for signals; 1 to 50 ms
+    PACK_FLOPS = 8                                  # that an element to pack counts for
+    STORE_FLOPS = 16                                # that one to store does, in fresh memory
 
 
 cdef const bp_isa **isa_table                       # those compiled in, best first, NULL at the end
