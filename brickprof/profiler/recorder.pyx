@@ -272,23 +272,24 @@ cdef class Recorder:
         Python runs while references are counted, so that tiles may start and stop meanwhile: their
         timers are kept alive first, and a tile is marked only if it is still the one looked at.
         """
-        cdef list timers = [], serials = []
+        cdef list timers = [], places = []
         cdef bp_frame *frame
-        cdef Py_ssize_t i, references
+        cdef Py_ssize_t i, depth, references
         for i in range(1, self.depth() + 1):  # nothing in here can run a garbage collection
             frame = &self.c.frames[i]
-            seen = not frame.orphan and frame.serial and frame.timer != NULL
-            timers.append(<object> frame.timer if seen else None)
-            serials.append(frame.serial)
-        for i in range(1, len(timers) + 1):
-            timer = timers[i - 1]
-            if timer is None:
+            if not frame.orphan and frame.serial and frame.timer != NULL:
+                timers.append(<object> frame.timer)
+                places.append((i, frame.serial))
+        if not timers:
+            return 0
+        lost = references_from_finished_frames(timers)
+        for i in range(len(timers)):
+            timer, (depth, serial) = timers[i], places[i]
+            references = (<PyObject *> timer).ob_refcnt - 2  # less the list's and this function's
+            if lost[i] != references or depth > self.depth():
                 continue
-            references = (<PyObject *> timer).ob_refcnt - 2  # less this list's and this function's
-            if references_from_finished_frames(timer) != references or i > self.depth():
-                continue
-            frame = &self.c.frames[i]
-            if frame.timer == <PyObject *> timer and frame.serial == <uint64_t> serials[i - 1]:
+            frame = &self.c.frames[depth]
+            if frame.timer == <PyObject *> timer and frame.serial == <uint64_t> serial:
                 frame.orphan = LEFT_BY_FUNCTION
         return 0
 

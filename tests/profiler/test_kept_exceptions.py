@@ -123,7 +123,20 @@ def test_a_garbage_collection_while_frames_are_listed() -> None:
         gc.callbacks.append(leave_garbage)
         gc.set_threshold(1)
         for _ in range(100):
-            references_from_finished_frames(object())
+            references_from_finished_frames([object()])
         return gc.isenabled()
 
     assert child_succeeds(work, seconds=20)
+
+
+def test_all_objects_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    find = gc.get_referrers
+    monkeypatch.setattr(gc, "get_referrers", lambda *held: calls.append(len(held)) or find(*held))
+    prof = manual()
+    timers = [prof.start_tile(level, 0, 0) for level in (MACRO, MICRO, MICRO)]
+    with pytest.raises(TileNestingError):
+        prof.reset_tile_stats()
+    assert calls == [3]
+    for timer in reversed(timers):
+        prof.stop_tile(timer, 1, 1)
