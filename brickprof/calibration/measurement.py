@@ -28,11 +28,11 @@ from brickprof.calibration.probing import (
     touched_buffers,
 )
 from brickprof.core import units
-from brickprof.core.checks import checked_thread_count
+from brickprof.core.checks import checked_flag, checked_thread_count
 from brickprof.core.dtypes import KERNEL_DTYPES, DTypeLike, kernel_dtype
 from brickprof.core.errors import RoofsError
 from brickprof.kernels.runtime.runtime import default_isa, micro_kernel
-from brickprof.machine import Machine, available_memory, detect_machine
+from brickprof.machine import Machine, available_memory, checked_machine, detect_machine
 from brickprof.roofline import (
     MEMORY,
     Roofs,
@@ -143,11 +143,13 @@ def calibrate(
         If threads or memory are lacking, or the roofs cannot be stored.
     """
     count, element, chosen = _checked(threads, dtype, isa)
-    host = detect_machine() if machine is None else machine
-    measured = measure_roofs(host, count, element, chosen, QUICK if quick else FULL, progress)
+    host = checked_machine(machine)
+    effort = QUICK if checked_flag("quick", quick) else FULL
+    keep, replacing = checked_flag("store", store), checked_flag("force", force)
+    measured = measure_roofs(host, count, element, chosen, effort, progress)
     measured = _with_doubts(measured, no_scaling(measured, host, _one_thread(host, chosen)))
-    if store:
-        store_roofs(measured, host, force=force)
+    if keep:
+        store_roofs(measured, host, force=replacing)
     return measured
 
 

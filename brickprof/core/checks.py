@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from numbers import Real
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
 
 from brickprof.core.errors import BrickprofError
 from brickprof.core.limits import MAX_INTEGER, MAX_SIZE, MAX_THREADS
 
 Error = type[BrickprofError] | None
+T = TypeVar("T")
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type)
 _BRACKETS: dict[type, str] = {list: "[]", tuple: "()", dict: "{}"}
@@ -50,6 +54,39 @@ def checked_number(name: str, value: object, zero: bool = False, error: Error = 
     if not math.isfinite(real) or real < 0 or (real == 0 and not zero):
         raise (error or ValueError)(f"{name} must be {wanted}")
     return real
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """Return an argument that is true or false; an array of several elements is neither."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be True or False, got {short_repr(value)}") from error
+
+
+def checked_callable(name: str, value: T) -> T:
+    """Return an argument that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, got {short_repr(value)}")
+    return value
+
+
+def checked_items(name: str, value: Iterable[T]) -> Iterator[T]:
+    """Yield the items of an argument of one dimension; a text is none of items."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        items = iter(value)
+    except (TypeError, NotImplementedError):  # the latter from a memoryview of two dimensions
+        raise TypeError(f"{name} must be an iterable, got {short_repr(value)}") from None
+    yield from items
+
+
+def checked_path(name: str, value: object) -> Path:
+    """Return an argument that is a path."""
+    if not isinstance(value, str | PathLike):
+        raise TypeError(f"{name} must be a path, got {short_repr(value)}")
+    return Path(value)
 
 
 def as_real(value: object) -> float | None:

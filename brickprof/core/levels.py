@@ -107,3 +107,10 @@ _MEMBERS: tuple[TileLevel, ...] = (
     _member(1, "MIDI", "L2", 256 * 1024),
     _member(2, "MICRO", "L1", 32 * 1024),
 )
+
+
+def checked_level(value: object) -> TileLevel:
+    """Return an argument ``level`` that is a TileLevel."""
+    if not isinstance(value, TileLevel):
+        raise TypeError(f"level must be a TileLevel, got {short_repr(value)}")
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brickprof.machine.caches import Cache
-from brickprof.machine.detect import cpu_budget, detect_machine
+from brickprof.machine.detect import checked_machine, cpu_budget, detect_machine
 from brickprof.machine.lost_time import LostTime
 from brickprof.machine.memory import available_memory
 from brickprof.machine.model import CpuBudget, Machine
@@ -14,6 +14,7 @@ __all__ = [
     "LostTime",
     "Machine",
     "available_memory",
+    "checked_machine",
     "cpu_budget",
     "detect_machine",
 ]

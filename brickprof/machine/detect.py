@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from brickprof.core.checks import checked_path, short_repr
 from brickprof.machine.caches import Cache, find_caches
 from brickprof.machine.cgroup import read_quota
 from brickprof.machine.cpuinfo import cpu_name, guess_arch, normal_arch, parse_cpuinfo
@@ -33,11 +34,11 @@ def cpu_budget(root: str | Path = "/", *, affinity: Collection[int] | None = Non
     Raises
     ------
     TypeError
-        If `affinity` is no collection.
+        If an argument is of another type.
     ValueError
         If no CPU of `affinity` is online.
     """
-    base = Path(root)
+    base = checked_path("root", root)
     online = online_cpus(base)[0]
     return _budget(base, online, usable_cpus(base, online, affinity))
 
@@ -69,11 +70,13 @@ def detect_machine(
     Raises
     ------
     TypeError
-        If `affinity` is no collection.
+        If an argument is of another type.
     ValueError
         If no CPU of `affinity` is online.
     """
-    base = Path(root)
+    if arch is not None and not isinstance(arch, str):
+        raise TypeError(f"arch must be a string or None, got {short_repr(arch)}")
+    base = checked_path("root", root)
     online, assumed = online_cpus(base)
     cpus = usable_cpus(base, online, affinity)
     budget = _budget(base, online, cpus)
@@ -128,6 +131,15 @@ def _fixed_facts(
         caches=caches,
         assumed=(*unknown, *assumed),
     )
+
+
+def checked_machine(machine: object) -> Machine:
+    """Return an argument ``machine``: a Machine, or this one for None."""
+    if machine is None:
+        return detect_machine()
+    if not isinstance(machine, Machine):
+        raise TypeError(f"machine must be a Machine or None, got {short_repr(machine)}")
+    return machine
 
 
 _fixed_facts_once = functools.lru_cache(maxsize=8)(_fixed_facts)

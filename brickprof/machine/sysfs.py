@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from brickprof.core.files import open_regular
+
+_MAX_BYTES = 16 * 1024**2
+"""Of a small file, at the most: the kernel's longest says 3 kB of each of some thousand CPUs."""
+
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def read_text(path: Path) -> str:
     """Return a file's text without outer blanks; "" when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip().strip("\0")
+        with open(open_regular(path), "rb") as file:
+            return file.read(_MAX_BYTES).decode(errors="replace").strip().strip("\0")
     except (OSError, ValueError):
         return ""
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from brickprof.core.checks import short_repr
+from brickprof.core.checks import checked_integer, checked_items, short_repr
 from brickprof.core.importing import IMPORTING
 from brickprof.machine.cpuinfo import parse_cpuinfo
 from brickprof.machine.sysfs import parse_cpu_list, parse_cpu_mask, parse_int, read_text
@@ -38,7 +38,11 @@ def usable_cpus(
             raise TypeError(
                 f"affinity must be a collection of CPU numbers, got {short_repr(affinity)}"
             )
-        chosen = tuple(cpu for cpu in online if cpu in affinity)
+        numbers = {
+            checked_integer(f"affinity[{place}]", cpu, 0)
+            for place, cpu in enumerate(checked_items("affinity", affinity))
+        }
+        chosen = tuple(cpu for cpu in online if cpu in numbers)
         if not chosen:
             raise ValueError(f"affinity must hold a CPU that is online, got {short_repr(affinity)}")
         return chosen

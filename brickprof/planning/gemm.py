@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brickprof.core.checks import check_integer_field
-from brickprof.core.levels import TileLevel
+from brickprof.core.levels import TileLevel, checked_level
 from brickprof.core.limits import MAX_BLOCK
 from brickprof.machine import Machine
 from brickprof.planning.blocks import LevelPlan, MicroKernel
@@ -145,5 +145,5 @@ class GemmPlan:
         return macro, midi, micro
 
     def level(self, level: TileLevel) -> LevelPlan:
-        """Return the totals of one level."""
-        return self.levels[level]
+        """Return the totals of one level; a TypeError for what is no TileLevel."""
+        return self.levels[checked_level(level)]

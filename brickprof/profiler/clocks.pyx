@@ -25,7 +25,7 @@ cdef tuple choose_clock(object name):
     """Return the number and name of a clock and why it is that one; ``"auto"`` is the best."""
     cdef const char *reason = b""
     cdef uint32_t clock
-    if name == "auto":
+    if isinstance(name, str) and name == "auto":
         clock = bp_clock_choose(&reason)
         return clock, next(key for key in CLOCKS if CLOCKS[key] == clock), reason.decode()
     if isinstance(name, str) and name in CLOCKS and bp_clock_usable(CLOCKS[name]):

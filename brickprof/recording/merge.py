@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from itertools import zip_longest
 from typing import TypeVar
 
+from brickprof.core.checks import checked_items
 from brickprof.core.histograms import merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
@@ -54,7 +55,7 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     TypeError
         If one is no Recording.
     """
-    parts = list(recordings)
+    parts = list(checked_items("recordings", recordings))
     if not parts:
         raise ValueError("recordings must hold at least one Recording")
     for part in parts:

@@ -17,7 +17,7 @@ from brickprof.core.checks import short_repr
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
-from brickprof.core.levels import TileLevel
+from brickprof.core.levels import TileLevel, checked_level
 from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
@@ -124,6 +124,8 @@ class Recording:
     def __post_init__(self) -> None:
         index: dict[TileKey, list[TileStats]] = {}
         for tile in self.tiles:
+            if not isinstance(tile, TileStats):
+                raise TypeError(f"tiles must be of TileStats, got {short_repr(tile)}")
             for brick in {tile.brick, None}:
                 index.setdefault((brick, tile.level), []).append(tile)
         object.__setattr__(self, "_tiles_of", index)
@@ -159,12 +161,13 @@ class Recording:
         Raises
         ------
         TypeError
-            If `level` is no TileLevel.
+            If `level` is no TileLevel, or `brick` no string.
         KeyError
             If no brick of that name was recorded.
         """
-        if not isinstance(level, TileLevel):
-            raise TypeError(f"level must be a TileLevel, got {short_repr(level)}")
+        checked_level(level)
+        if brick is not None and not isinstance(brick, str):
+            raise TypeError(f"brick must be a string or None, got {short_repr(brick)}")
         known = (brick, level) in self._tiles_of or brick in (None, DEFAULT_BRICK, *self.bricks)
         if not known:
             raise KeyError(brick)

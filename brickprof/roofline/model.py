@@ -156,10 +156,9 @@ class Roofs:
         for name in ("isa", "cpu", "fingerprint", "verdict"):
             checked_text(name, getattr(self, name), RoofsError)
         for name, known in (("dtype", DTYPE_NAMES), ("method", _METHODS)):
-            if getattr(self, name) not in known:
-                raise RoofsError(
-                    f"{name} must be one of {known}, got {short_repr(getattr(self, name))}"
-                )
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in known:
+                raise RoofsError(f"{name} must be one of {known}, got {short_repr(value)}")
         if not isinstance(self.noisy, bool):
             raise RoofsError(f"noisy must be True or False, got {short_repr(self.noisy)}")
         if not _FINGERPRINT.fullmatch(self.fingerprint):
@@ -265,8 +264,12 @@ class Roofs:
         TypeError, ValueError
             If `level` names no memory, or the bytes are negative, not finite or all zero.
         """
-        total = loaded_bytes + stored_bytes
-        stored_share = metrics.share(stored_bytes, total)
+        loaded, stored = (
+            checked_number(name, value, zero=True)
+            for name, value in (("loaded_bytes", loaded_bytes), ("stored_bytes", stored_bytes))
+        )
+        total = loaded + stored
+        stored_share = metrics.share(stored, total)
         if not total:
             raise ValueError("loaded_bytes and stored_bytes must not both be 0")
         return metrics.mix_bandwidth(self._mixes(level), stored_share) or self.best_bandwidth(level)

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from brickprof.core.checks import checked_integer, checked_number, short_repr
+from brickprof.core.checks import checked_integer, checked_items, checked_number, short_repr
 from brickprof.core.errors import SweepError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_INTEGER
@@ -195,8 +195,14 @@ def fit_scalability(counts: Iterable[int], throughputs: Iterable[float]) -> Scal
     ValueError
         If a value is out of range, the lengths differ or there are fewer than two different counts.
     """
-    threads = [checked_integer(f"counts[{i}]", count, 1) for i, count in enumerate(counts)]
-    rates = [checked_number(f"throughputs[{i}]", rate) for i, rate in enumerate(throughputs)]
+    threads = [
+        checked_integer(f"counts[{i}]", count, 1)
+        for i, count in enumerate(checked_items("counts", counts))
+    ]
+    rates = [
+        checked_number(f"throughputs[{i}]", rate)
+        for i, rate in enumerate(checked_items("throughputs", throughputs))
+    ]
     if len(rates) != len(threads):
         raise ValueError(
             f"throughputs must be as many as counts ({len(threads)}), got {len(rates)}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import Any, TypeAlias
 
-from brickprof.core.checks import checked_integer, short_repr
-from brickprof.core.levels import TileLevel
-from brickprof.machine import Machine, detect_machine
+from brickprof.core.checks import checked_callable, checked_integer, checked_items, short_repr
+from brickprof.core.levels import TileLevel, checked_level
+from brickprof.machine import Machine, checked_machine
 
 Candidate: TypeAlias = "tuple[object, ...]"
 """Values of a candidate, in the order of `Space.names`."""
@@ -79,11 +79,7 @@ def space_of(space: SpaceLike) -> Space:
         return space
     if isinstance(space, Mapping):
         return _combinations(space)
-    if not isinstance(space, Iterable) or isinstance(space, str | bytes):
-        raise TypeError(
-            f"space must map arguments to values or list candidates, got {short_repr(space)}"
-        )
-    return _listed(list(islice(space, MAX_CANDIDATES + 1)))
+    return _listed(list(islice(checked_items("space", space), MAX_CANDIDATES + 1)))
 
 
 def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
@@ -92,9 +88,7 @@ def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
     for name, values in space.items():
         if not isinstance(name, str):
             raise TypeError(f"space must be by the names of arguments, got {short_repr(name)}")
-        if not isinstance(values, Iterable) or isinstance(values, str | bytes):
-            raise TypeError(f"space[{name!r}] must be values to try, got {short_repr(values)}")
-        axis = _once(f"space[{name!r}]", values)
+        axis = _once(f"space[{name!r}]", checked_items(f"space[{name!r}]", values))
         if not axis:
             raise ValueError(f"space[{name!r}] must hold at least one value, got none")
         axes.append(axis)
@@ -107,8 +101,9 @@ def _combinations(space: Mapping[str, Iterable[object]]) -> Space:
 
 def _once(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
     """Return values of an argument, each once, and one more than may be at most."""
+    some = list(islice(values, MAX_CANDIDATES + 1))
     try:
-        return tuple(dict.fromkeys(islice(values, MAX_CANDIDATES + 1)))
+        return tuple(dict.fromkeys(some))
     except TypeError as error:
         raise TypeError(f"{name} must be of hashable values: {error}") from None
 
@@ -175,10 +170,10 @@ def tile_space(
     TypeError, ValueError
         If an argument is of another type, a range is empty, or no tile fits.
     """
-    if not isinstance(level, TileLevel):
-        raise TypeError(f"level must be a TileLevel, got {short_repr(level)}")
-    host = detect_machine() if machine is None else machine
-    cache = host.cache(level)
+    if not isinstance(ranges, Mapping):
+        raise TypeError(f"ranges must map arguments to (least, largest), got {short_repr(ranges)}")
+    checked_callable("footprint", footprint)
+    cache = checked_machine(machine).cache(checked_level(level))
     share = cache.size_bytes // max(cache.shared_by if level is TileLevel.MACRO else 1, 1)
     whole = _combinations({name: _powers(name, ends) for name, ends in ranges.items()})
     fitting = []

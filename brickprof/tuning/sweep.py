@@ -11,7 +11,9 @@ from functools import partial
 from brickprof.core import metrics
 from brickprof.core.checks import (
     check_saved_integers,
+    checked_callable,
     checked_integer,
+    checked_items,
     checked_number,
     checked_text,
     checked_thread_count,
@@ -269,7 +271,14 @@ def sweep_threads(
     ValueError
         If there is no count, or an argument is out of range.
     """
-    tried = [checked_thread_count(f"counts[{place}]", count) for place, count in enumerate(counts)]
+    checked_callable("fn", fn)
+    checked_callable("clock", clock)
+    if progress is not None:
+        checked_callable("progress", progress)
+    tried = [
+        checked_thread_count(f"counts[{place}]", count)
+        for place, count in enumerate(checked_items("counts", counts))
+    ]
     if not tried:
         raise ValueError("counts must hold at least one thread count, got none")
     total = checked_integer("rounds", rounds, 1)

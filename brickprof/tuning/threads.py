@@ -116,10 +116,8 @@ class ThreadConfig:
         ValueError
             If `phase` is neither.
         """
-        if phase == "prefill":
-            return self.prefill
-        if phase == "decode":
-            return self.decode
+        if isinstance(phase, str) and phase in ("prefill", "decode"):
+            return self.prefill if phase == "prefill" else self.decode
         raise ValueError(f"phase must be 'prefill' or 'decode', got {short_repr(phase)}")
 
     @classmethod
@@ -184,6 +182,11 @@ class ConfiguredThreads:
     """
 
     def __init__(self, choice: ThreadChoice) -> None:
+        if not isinstance(choice, ThreadChoice):
+            raise TypeError(
+                "choice must be what configure_optimal_thread_pool decides, "
+                f"got {short_repr(choice)}"
+            )
         self.threads = choice.threads
         self.source = choice.source
         self._limits: threadpool_limits | None = threadpool_limits(limits=choice.threads)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from brickprof.core.checks import checked_integer, checked_number, short_repr
+from brickprof.core.checks import checked_callable, checked_integer, checked_number, short_repr
 from brickprof.core.errors import TuningError
 from brickprof.core.importing import IMPORTING
 from brickprof.recording import Recording
@@ -85,10 +85,11 @@ def tune(
     Exception
         What `fn` raises for the default. Another candidate that raises is passed over and told.
     """
-    if not callable(fn):
-        raise TypeError(f"fn must be callable, got {short_repr(fn)}")
-    if check is not None and not callable(check):
-        raise TypeError(f"check must be callable or None, got {short_repr(check)}")
+    checked_callable("fn", fn)
+    if check is not None:
+        checked_callable("check", check)
+    if progress is not None:
+        checked_callable("progress", progress)
     candidates = space_of(space)
     return tune_measured(
         fn,

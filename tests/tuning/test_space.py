@@ -60,13 +60,13 @@ def test_a_list_of_candidates() -> None:
 @pytest.mark.parametrize(
     ("space", "error", "said"),
     [
-        (5, TypeError, "space must map arguments to values or list candidates, got 5"),
-        ("rows", TypeError, "space must map arguments"),
+        (5, TypeError, "space must be an iterable, got 5"),
+        ("rows", TypeError, "space must be an iterable"),
         ({}, ValueError, "space must have at least one argument"),
         ([], ValueError, "space must hold at least one candidate"),
         ({"rows": ()}, ValueError, "must hold at least one value"),
-        ({"rows": 5}, TypeError, "must be values to try, got 5"),
-        ({"rows": "12"}, TypeError, "must be values to try, got '12'"),
+        ({"rows": 5}, TypeError, r"space\['rows'\] must be an iterable, got 5"),
+        ({"rows": "12"}, TypeError, r"space\['rows'\] must be an iterable, got '12'"),
         ({1: (2,)}, TypeError, "by the names of arguments, got 1"),
         ({"rows": ([],)}, TypeError, "must be of hashable values"),
         ([{"rows": []}], TypeError, "must be of hashable values"),

@@ -208,7 +208,7 @@ def bad(**changed: Any) -> dict[str, Any]:
     ("arguments", "error", "said"),
     [
         (bad(fn=5), TypeError, "fn must be callable, got 5"),
-        (bad(check=5), TypeError, "check must be callable or None, got 5"),
+        (bad(check=5), TypeError, "check must be callable, got 5"),
         (bad(rounds=0), ValueError, "rounds"),
         (bad(rounds=1.5), TypeError, "rounds"),
         (bad(margin=-0.1), ValueError, "margin"),

@@ -17,6 +17,8 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
+from brickprof.core.checks import checked_flag
+
 cnp.import_array()
 
 cdef enum:
@@ -148,7 +150,7 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
     cdef attention_job job
     cdef const bp_isa *chosen = isa_of(isa)
     cdef int count = checked_threads(threads)
-    cdef bint hides = bool(causal), join = plan is None or getattr(plan, "rows", 1) != 1
+    cdef bint hides = checked_flag("causal", causal), join = plan is None or getattr(plan, "rows", 1) != 1
     cdef object factor = attention_factor(scale)
     cdef cnp.ndarray queries = as_input(q, "q", 3, 4, FLOAT32)
     cdef cnp.ndarray keys = as_input(k, "k", 3, 4, FLOAT32)

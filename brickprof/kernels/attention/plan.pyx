@@ -15,10 +15,12 @@ from brickprof.kernels.runtime.runtime cimport (
     BP_FLOAT32, bp_micro_kernels, find_isa, isa_of, micro_kernel_of,
 )
 
-from brickprof.core.checks import checked_integer, checked_thread_count, short_repr
+from brickprof.core.checks import (
+    checked_flag, checked_integer, checked_thread_count, short_repr,
+)
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
-from brickprof.machine import detect_machine
+from brickprof.machine import checked_machine, detect_machine
 from brickprof.planning.attention import (
     ITEMSIZE, AttentionBlocks, AttentionPlan, attention_blocks,
 )
@@ -304,7 +306,8 @@ def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=N
     job.rows = checked_integer("rows", rows, 0, MAX_EXTENT)
     job.keys = checked_integer("keys", keys, 0, MAX_EXTENT)
     job.dim = checked_integer("dim", dim, 0, MAX_EXTENT)
-    job.causal = bool(causal)
+    job.causal = checked_flag("causal", causal)
+    lie_together = checked_flag("contiguous_keys", contiguous_keys)
     if key_heads is not None:
         shared = checked_integer("key_heads", key_heads, 1, MAX_BLOCK)
         if heads % shared:
@@ -312,13 +315,13 @@ def plan_attention(heads, rows, keys, dim, causal=False, machine=None, threads=N
         if job.rows == 1 and heads > shared:
             heads, job.rows, job.causal = shared, heads // shared, False
     if blocks is None:
-        blocks = attention_blocks(machine or detect_machine(), micro, job.dim)
+        blocks = attention_blocks(checked_machine(machine), micro, job.dim)
     limit = default_threads() if threads is None else checked_thread_count("threads", threads)
     job.micro, job.batches, job.heads = &shape, 1, heads
     job.width = round_up(job.dim, shape.lanes)
     if workers is None:
         workers = attention_threads(&job, limit)
     attention_tile_blocks(&job, "blocks", blocks, checked_thread_count("workers", workers),
-                          bool(contiguous_keys))
+                          lie_together)
     return AttentionPlan(heads, job.rows, job.keys, job.dim, bool(job.causal), micro, blocks,
-                         job.threads, bool(contiguous_keys), *tiling_of(&job), levels_of(&job))
+                         job.threads, lie_together, *tiling_of(&job), levels_of(&job))

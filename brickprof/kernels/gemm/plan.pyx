@@ -22,7 +22,7 @@ from brickprof.kernels.runtime.runtime cimport (
 from brickprof.core.checks import checked_integer, checked_thread_count, short_repr
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
-from brickprof.machine import detect_machine
+from brickprof.machine import checked_machine, detect_machine
 from brickprof.planning.blocks import LAYOUTS, LevelPlan
 from brickprof.planning.budget import default_threads
 from brickprof.planning.gemm import Blocks, GemmPlan, gemm_blocks
@@ -379,7 +379,7 @@ def plan_gemm(m, n, k, dtype="float32", machine=None, threads=None, isa=None, a_
     job.n = checked_integer("n", n, 0, MAX_BLOCK)
     job.k = checked_integer("k", k, 0, MAX_BLOCK)
     if blocks is None:
-        blocks = gemm_blocks(machine or detect_machine(), micro, job.itemsize)
+        blocks = gemm_blocks(checked_machine(machine), micro, job.itemsize)
     limit = default_threads() if threads is None else checked_thread_count("threads", threads)
     layout = seen_layout("a_layout", a_layout, LAYOUTS, job.m, job.k, a_stride)
     job.a_layout = LAYOUTS.index(layout)

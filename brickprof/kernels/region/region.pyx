@@ -31,7 +31,7 @@ from brickprof.kernels.runtime.runtime cimport (
 )
 from brickprof.profiler.recorder_set cimport RecorderSet
 
-from brickprof.core.checks import checked_integer, short_repr
+from brickprof.core.checks import checked_flag, checked_integer, short_repr
 
 cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
 
@@ -191,7 +191,7 @@ cdef class ParallelRegion:
         add : bool
             Add to what `out` holds.
         """
-        cdef bint accumulate = bool(add)
+        cdef bint accumulate = checked_flag("add", add)
         cdef list kept = []
         cdef cnp.ndarray matrix = region_array(w, "w", 2, False, kept), target, source, start = None
         cdef Py_ssize_t n = cnp.PyArray_DIM(matrix, 0), k = cnp.PyArray_DIM(matrix, 1), tile
@@ -384,7 +384,7 @@ cdef class ParallelRegion:
         cdef bp_workspace *workspace = NULL
         cdef RecorderSet recorders = None
         cdef bp_pool *pool
-        cdef bint together = bool(fused)
+        cdef bint together = checked_flag("fused", fused)
         cdef int count = self.threads if threads is None and self.threads else checked_threads(
             threads)
         cdef Py_ssize_t at = checked_integer("position", position, 0, MAX_INDEX)
