@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 from decoder.config import ModelConfig
 from decoder.errors import CheckpointError
-from decoder.files import open_regular, read_json
+from decoder.files import open_regular, read_json, reason
 from decoder.weights import (
     Array,
     ModelWeights,
@@ -120,7 +120,7 @@ def _tensors_of(path: Path) -> dict[str, _Stored]:
     except SafetensorError as error:
         raise CheckpointError(f"{path}: is damaged: {error}") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from None
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
     return {
         name: _Stored(path, 8 + size + at["data_offsets"][0], at["dtype"], tuple(at["shape"]))
         for name, at in header.items()
@@ -182,7 +182,8 @@ def _read(stored: _Stored, name: str, out: Array, first_row: int = 0) -> None:
             try:
                 missing = bits.nbytes - file.readinto(bits)  # type: ignore[attr-defined]
             except OSError as error:
-                raise CheckpointError(f"{stored.path}: {name} cannot be read: {error}") from None
+                why = reason(error)
+                raise CheckpointError(f"{stored.path}: {name} cannot be read: {why}") from None
             if missing:
                 raise CheckpointError(
                     f"{stored.path}: {name} cannot be read: the file is cut short"

@@ -296,7 +296,10 @@ def _rope_parameters(keys: _Keys, name: str, theta: float) -> tuple[float, Llama
     kind = inner.get("rope_type", inner.get("type", "default"))
     if kind not in ("default", "llama3"):
         inner.fail("rope_type", kind, "'default' or 'llama3'")
-    theta = inner.number("rope_theta", _THETA, theta)
+    own = inner.number("rope_theta", _THETA, theta)
+    if "rope_theta" in keys.values and own != theta:
+        inner.fail("rope_theta", own, f"{theta:g} as beside it")
+    theta = own
     if kind == "default":
         return theta, None
     try:

@@ -30,8 +30,7 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: cannot be read: {why}") from None
+        raise CheckpointError(f"{path}: cannot be read: {reason(error)}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise CheckpointError(f"{path}: cannot be read: no regular file")
@@ -66,6 +65,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path}: must be a JSON object, got {short_repr(loaded)}")
     return loaded
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be read, without the file's name."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def short_repr(value: Any) -> str:

@@ -210,7 +210,10 @@ def test_keys_that_are_missing_or_wrong(folder: Path, key: str, value: Any) -> N
         ({"tie_word_embeddings": None}, "tie_word_embeddings must be true or false"),
         ({"head_dim": None}, "head_dim must be an integer"),
         ({"rope_scaling": LLAMA3, "rope_parameters": {"rope_type": "default"}}, SPELLINGS),
-        ({"rope_scaling": LLAMA3, "rope_parameters": {**LLAMA3, "rope_theta": 7.0}}, SPELLINGS),
+        (
+            {"rope_parameters": {"rope_theta": 7.0}},
+            "rope_theta must be 10000 as beside it, got 7.0",
+        ),
         ({"rope_parameters": {"full_attention": {"rope_theta": 5e3}}}, "by layer type"),
         (
             {"rope_scaling": LLAMA3, "original_max_position_embeddings": 65},
@@ -225,6 +228,10 @@ def test_keys_that_are_missing_or_wrong(folder: Path, key: str, value: Any) -> N
         ({"rope_parameters": {"rope_type": "dynamic"}}, "rope_parameters: rope_type must be"),
         ({"rope_parameters": {"rope_type": ["llama3"]}}, "rope_type must be"),
         ({"rope_parameters": {"rope_theta": None}}, "rope_parameters: rope_theta must be a number"),
+        (
+            {"rope_theta": 5e3, "rope_parameters": {"rope_theta": 6e3}},
+            "rope_parameters: rope_theta must be 5000 as beside it, got 6000.0",
+        ),
         ({"rope_scaling": {"rope_type": "llama3"}}, "rope_scaling: factor is missing"),
         ({"rope_scaling": {**LLAMA3, "factor": None}}, "rope_scaling: factor must be a number"),
         ({"rope_scaling": {**LLAMA3, "factor": "8"}}, "factor must be a number"),
@@ -500,3 +507,12 @@ def test_bad_fields() -> None:
         Llama3Scaling(8.0, 1.0, 4.0, 0)
     with pytest.raises(TypeError, match="^reuse_buffers must be"):
         Optimizations(reuse_buffers=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["\x1b[31mred\x07", "two\nlines", "\u202eback", "\ud800", "x" * 999]
+)
+def test_names_in_errors_are_one_short_line(name: str) -> None:
+    said = str(CheckpointError(f"model.safetensors: {name} is of no use to the model"))
+    assert said.isprintable() and len(said) <= 300
+    assert said.startswith("model.safetensors: ") and said.endswith(" is of no use to the model")
