@@ -69,8 +69,8 @@ sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 		--exclude='*.so' . | tar -xf - -C $(CHECKED)
 	cd $(CHECKED) && BRICKPROF_BUILD_CHECKS=address,undefined $(CURDIR)/$(RUN) setup.py -q build_ext --inplace
 	cd $(CHECKED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
-		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		$(CURDIR)/$(RUN) -m pytest -q $(WORKERS) $(UNCHECKED:%=--ignore=tests/%)
+		ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1 \
+		$(CURDIR)/$(RUN) -m pytest -q $(WORKERS) $(UNCHECKED:%=--ignore=tests/%) $(ARGS)
 
 sanitize-threads: $(INSTALLED)  ## Drive a copy built with the thread sanitizer
 	rm -rf $(CHECKED)

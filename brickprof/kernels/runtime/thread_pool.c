@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "kernels/runtime/thread_pool.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,6 +26,9 @@ enum {
     KEPT_WORKERS_PER_CPU = 4,
     USES_BEFORE_RETRY = 256, /* of a pool, after the system refused it a thread */
 };
+
+/* As linux/futex.h has them, which systems with musl come without. */
+enum { WAIT_PRIVATE = 128, WAKE_PRIVATE = 129 };
 
 enum { IDLE, POSTED, RUNNING, STOPPED };
 
@@ -145,7 +147,7 @@ static void wait_until_changed(futex_word *word, uint32_t old, int64_t spin_ns, 
     while (!spin_until_changed(word, old, spin_ns, me)) {
         __atomic_store_n(&word->asleep, 1, __ATOMIC_SEQ_CST);
         if (load_word(word) == old)
-            syscall(SYS_futex, &word->value, FUTEX_WAIT_PRIVATE, old,
+            syscall(SYS_futex, &word->value, WAIT_PRIVATE, old,
                     interrupt == NULL ? NULL : &timeout, NULL, 0);
         __atomic_store_n(&word->asleep, 0, __ATOMIC_SEQ_CST);
         if (interrupt != NULL) interrupt->poll(interrupt);
@@ -154,7 +156,7 @@ static void wait_until_changed(futex_word *word, uint32_t old, int64_t spin_ns, 
 
 static void wake(futex_word *word) {
     if (__atomic_load_n(&word->asleep, __ATOMIC_SEQ_CST))
-        syscall(SYS_futex, &word->value, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        syscall(SYS_futex, &word->value, WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* Change a word from one value to another; false where it held a third. */

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "kernels/runtime/workspace.h"
 
-#include <linux/membarrier.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,6 +17,9 @@ enum {
     MIN_KEPT_BYTES = 64 << 20,
     KEPT_BYTES_PER_CPU = 4 << 20,
 };
+
+/* As linux/membarrier.h has them, which systems with musl come without. */
+enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
 /* Where a thread keeps its workspace between calls. */
 typedef struct place {
@@ -63,8 +65,8 @@ static bp_workspace *exchange(place *mine, bp_workspace *workspace) {
 
 /* Let all threads of the process pass a memory barrier; false where the system cannot. */
 static int barrier_on_all_threads(void) {
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
-           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    return syscall(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+           syscall(SYS_membarrier, PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 /* At the end of a thread. */
