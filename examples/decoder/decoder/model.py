@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from decoder.checks import integer, logits_array, token_ids
 from decoder.config import ModelConfig, read_config
+from decoder.errors import CheckpointError
 from decoder.kv_cache import KVCache
 from decoder.op_by_op import OpByOpRunner
 from decoder.optimizations import Optimizations
@@ -105,6 +106,8 @@ class Decoder:
 
         path = Path(folder)
         config = read_config(path / "config.json")
+        if (path / "adapter_config.json").exists():
+            raise CheckpointError(f"{path}: adapter_config.json: adapters are not computed")
         return cls(config, read_weights(path, config), **options)
 
     @classmethod

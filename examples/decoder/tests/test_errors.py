@@ -516,3 +516,8 @@ def test_names_in_errors_are_one_short_line(name: str) -> None:
     said = str(CheckpointError(f"model.safetensors: {name} is of no use to the model"))
     assert said.isprintable() and len(said) <= 300
     assert said.startswith("model.safetensors: ") and said.endswith(" is of no use to the model")
+
+
+def test_adapters_are_not_computed(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+    assert_refused(folder, "adapter_config.json: adapters are not computed")
