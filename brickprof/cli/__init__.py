@@ -135,6 +135,6 @@ def _described(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, FileNotFoundError) and _is_homeless():
         return "the working folder was removed"
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) and not isinstance(error, BrickprofError):
         return f"the compiled modules cannot be loaded ({error}): install brickprof again"
     return str(error) or type(error).__name__

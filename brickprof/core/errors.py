@@ -27,6 +27,10 @@ class SweepError(BrickprofError, ValueError):
     """A saved sweep of thread counts is damaged."""
 
 
+class MissingPackageError(BrickprofError, ImportError):
+    """An output needs a package that is not installed; the message names the command."""
+
+
 class UserCodeError(BrickprofError):
     """A function of the user's own, named on the command line, raised an exception."""
 

@@ -15,6 +15,8 @@ RENDERERS: dict[str, Renderer] = {
     for renderer in (
         Renderer("text", ".txt"),
         Renderer("json", ".json"),
+        Renderer("svg", ".svg"),
+        Renderer("png", ".png", binary=True),
     )
 }
 """Renderers by name."""

@@ -88,8 +88,9 @@ def test_an_unknown_extension_is_a_usage_error(
 ) -> None:
     path = tmp_path / "out.pdf"
     assert main(["report", recorded, "-o", str(path)]) == 2
-    wanted = f"path must end in one of .txt, .json, got {str(path)!r}, and --format is not given\n"
-    assert capsys.readouterr().err.endswith(f"argument -o/--output: {wanted}")
+    error = capsys.readouterr().err
+    assert "argument -o/--output: path must end in one of .txt, .json, " in error
+    assert error.endswith(f"got {str(path)!r}, and --format is not given\n")
     assert not path.exists()
 
 

@@ -57,10 +57,13 @@ def hostile(name: str) -> Recording:
 @pytest.mark.parametrize("output", list(RENDERERS))
 def test_renderers(name: str, output: str) -> None:
     shown = render(output, hostile(name))
-    text = shown if isinstance(shown, str) else shown.decode()
-    assert is_clean(text)
+    if not isinstance(shown, str):
+        return  # a picture of dots
+    assert is_clean(shown)
     if output == "json":
-        assert json.loads(text)["bricks"][0]["name"] == name
+        assert json.loads(shown)["bricks"][0]["name"] == name
+    elif output == "svg":
+        ElementTree.fromstring(shown)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -287,7 +287,7 @@ def test_text_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_unknown_output_is_named_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="name must be one of text, json, got 'pdf'"):
+    with pytest.raises(ValueError, match="name must be one of text, json, .*, got 'pdf'"):
         render("pdf", made())
     for name in RENDERERS:
         with pytest.raises(TypeError, match="recording must be a Recording"):
@@ -303,7 +303,8 @@ assert "rich" not in sys.modules, "rich is imported before it is needed"
 from brickprof.recording import load_recording
 recording = load_recording(sys.argv[1])
 for name in brickprof.reports.RENDERERS:
-    sys.stdout.buffer.write(brickprof.reports.render(name, recording).encode())
+    shown = brickprof.reports.render(name, recording)
+    sys.stdout.buffer.write(shown if isinstance(shown, bytes) else shown.encode())
 """
 
 
@@ -314,7 +315,8 @@ def test_reports_need_no_compiled_module(tmp_path: Path) -> None:
         [sys.executable, "-c", SCRIPT, str(path)], cwd=root, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode() == "".join(render(name, made()) for name in RENDERERS)
+    shown = (render(name, made()) for name in RENDERERS)
+    assert done.stdout == b"".join(one if isinstance(one, bytes) else one.encode() for one in shown)
 
 
 @given(st.text("ab ;,(漢", max_size=60), st.integers(2, 40))

@@ -1,0 +1,105 @@
+"""Pictures from Vega-Lite descriptions, by vl-convert: no browser, and nothing from the network."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import Any, Literal
+
+from brickprof.core.errors import MissingPackageError
+from brickprof.core.importing import IMPORTING
+
+Theme = Literal["light", "dark"]
+
+VERSION = "5.20"
+"""The Vega-Lite that pictures are described in; vl-convert brings several."""
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#9a8c00")
+"""Colors that the color-blind tell apart; M. Okabe and K. Ito, "Color universal design", 2008."""
+
+_INK = {"light": "#1b1f24", "dark": "#e6edf3"}
+_PAPER = {"light": "#ffffff", "dark": "#0d1117"}
+_GRID = {"light": "#d8dee4", "dark": "#30363d"}
+
+
+def described(body: dict[str, Any], theme: Theme) -> dict[str, Any]:
+    """Return a whole Vega-Lite description in the colors of a theme.
+
+    Parameters
+    ----------
+    body : dict
+        The description but for its schema and its configuration. Texts in it are printable.
+    theme : {"light", "dark"}
+        Dark ink on white paper, or light ink on black.
+    """
+    ink, grid = _INK[theme], _GRID[theme]
+    return {
+        "$schema": f"https://vega.github.io/schema/vega-lite/v{VERSION}.json",
+        "background": _PAPER[theme],
+        "padding": 16,
+        "config": {
+            "font": "sans-serif",
+            "view": {"stroke": grid},
+            "axis": {
+                **{name: ink for name in ("labelColor", "titleColor", "tickColor", "domainColor")},
+                "gridColor": grid,
+                "labelFontSize": 12,
+                "titleFontSize": 13,
+                "titleFontWeight": "normal",
+            },
+            "legend": {
+                "labelColor": ink,
+                "titleColor": ink,
+                "labelFontSize": 12,
+                "labelLimit": 220,
+            },
+            "title": {"color": ink, "subtitleColor": ink, "fontSize": 16, "anchor": "start"},
+            "text": {"color": ink, "fontSize": 12},
+            "rule": {"color": ink},
+            "line": {"color": ink},
+            "range": {"category": list(PALETTE)},
+        },
+        **body,
+    }
+
+
+def to_svg(picture: dict[str, Any]) -> str:
+    """Return a picture as SVG.
+
+    Raises
+    ------
+    MissingPackageError
+        If vl-convert-python is not installed.
+    """
+    svg: str = _converter().vegalite_to_svg(picture, vl_version=VERSION)
+    # Numbered from the start of the process, so that a picture would depend on those before it.
+    numbers: dict[str, int] = {}
+    renumbered = re.sub(
+        r"(?<=[\"#])(clip|gradient_?)([0-9]+)(?=[\")])",
+        lambda found: f"{found[1]}{numbers.setdefault(found[0], len(numbers))}",
+        svg,
+    )
+    return f"{renumbered.rstrip()}\n"
+
+
+def to_png(picture: dict[str, Any]) -> bytes:
+    """Return a picture as PNG, with two pixels for each of its points.
+
+    Raises
+    ------
+    MissingPackageError
+        If vl-convert-python is not installed.
+    """
+    png: bytes = _converter().vegalite_to_png(picture, vl_version=VERSION, scale=2)
+    return png
+
+
+def _converter() -> Any:
+    """Import vl-convert."""
+    try:
+        with IMPORTING:
+            return import_module("vl_convert")
+    except ImportError as error:
+        raise MissingPackageError(
+            "pictures are drawn by vl-convert-python: pip install 'brickprof[report]'"
+        ) from error

@@ -1,0 +1,119 @@
+"""Pictures hold what the report says, parse, and say what is missing where they cannot be drawn."""
+
+from __future__ import annotations
+
+import math
+import struct
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from support.made_recordings import ROOFS, healthy_tiles, made
+from support.report_cases import RECORDINGS
+from support.strategies import recordings
+
+from brickprof.cli import main
+from brickprof.core.errors import MissingPackageError
+from brickprof.recording import Recording
+from brickprof.reports import Report, render
+from brickprof.reports.roofline import roofline
+from brickprof.reports.vega import described, to_svg
+from brickprof.roofline import MEMORY
+
+
+def rows(picture: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    """Return the rows of all layers that have a field, each once."""
+    found: list[dict[str, Any]] = []
+    for layer in picture["layer"]:
+        found += [row for row in layer["data"]["values"] if field in row and row not in found]
+    return found
+
+
+@given(recordings())
+def test_there_is_a_mark_for_each_level_with_flops_and_bytes(recording: Recording) -> None:
+    report = Report.of(recording)
+    picture = roofline(report)
+    drawn = [
+        (level.level.label, level.intensity, level.gflops, level.stats.self_ns / 1e6)
+        for brick in report.summary.bricks
+        for level in brick.levels
+        if level.intensity > 0 and level.gflops > 0
+    ]
+    marks = rows(picture, "self_ms")
+    assert sorted({*drawn}) == sorted(
+        {(row["level"], row["intensity"], row["gflops"], row["self_ms"]) for row in marks}
+    )
+    for axis in ("x", "y"):
+        low, high = picture["encoding"][axis]["scale"]["domain"]
+        field = picture["encoding"][axis]["field"]
+        assert 0 < low < high < math.inf
+        assert all(low <= row[field] <= high for row in marks)
+
+
+def test_roofs_are_those_of_the_roofline() -> None:
+    picture = roofline(Report.of(made(healthy_tiles(30.0))))
+    slopes = rows(picture, "memory")
+    for memory in MEMORY:
+        ends = [row for row in slopes if row["memory"] == memory]
+        assert len(ends) == 2
+        for end in ends:
+            attainable = ROOFS.attainable_per_thread(memory, end["intensity"])
+            assert end["gflops"] == pytest.approx(attainable)
+        assert max(end["gflops"] for end in ends) == pytest.approx(ROOFS.peak_per_thread())
+
+
+def test_intervals_are_drawn_where_a_rate_is_uncertain() -> None:
+    sure = made(healthy_tiles(30.0))
+    unsure = replace(
+        sure,
+        tiles=tuple(replace(tile, total_error_ns=tile.total_ns // 4) for tile in sure.tiles),
+    )
+    for recording, uncertain in ((sure, False), (unsure, True)):
+        for row in rows(roofline(Report.of(recording)), "self_ms"):
+            assert (row["low"] < row["gflops"] < row["high"]) == uncertain
+
+
+@pytest.mark.parametrize("case", sorted(RECORDINGS))
+def test_every_report_has_pictures(case: str) -> None:
+    root = ElementTree.fromstring(render("svg", RECORDINGS[case]))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_a_picture_does_not_depend_on_those_before_it() -> None:
+    first = render("svg", made(healthy_tiles(30.0)))
+    render("svg", made())
+    assert render("svg", made(healthy_tiles(30.0))) == first
+
+
+def test_a_png_has_two_pixels_a_point() -> None:
+    png = render("png", made(healthy_tiles(30.0)))
+    assert isinstance(png, bytes) and png.startswith(b"\x89PNG\r\n\x1a\n")
+    svg = ElementTree.fromstring(render("svg", made(healthy_tiles(30.0))))
+    size = struct.unpack(">II", png[16:24])
+    assert size == pytest.approx(
+        [2 * float(svg.attrib[name]) for name in ("width", "height")], abs=2
+    )
+
+
+def test_themes_differ_in_ink_and_paper() -> None:
+    body = roofline(Report.of(made(healthy_tiles(30.0))))
+    light, dark = (to_svg(described(body, theme)) for theme in ("light", "dark"))
+    assert "#ffffff" in light and "#ffffff" not in dark
+    assert "#0d1117" in dark and "#0d1117" not in light
+
+
+def test_what_is_missing_is_named_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    path = made(healthy_tiles(30.0)).save(tmp_path / "run.json")
+    with pytest.raises(MissingPackageError, match="pip install 'brickprof"):
+        render("png", made())
+    assert main(["report", str(path), "-o", str(tmp_path / "run.svg")]) == 1
+    said = "brickprof: pictures are drawn by vl-convert-python: pip install 'brickprof[report]'\n"
+    assert capsys.readouterr().err == said
+    assert not (tmp_path / "run.svg").exists()
