@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="output (default: by the extension of the file to write; text when printed)",
     )
     parser.add_argument(
+        "--picture",
+        choices=("roofline", "times", "histograms"),
+        help="what to draw as svg or png (default: roofline)",
+    )
+    parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
+    parser.add_argument(
         "--json",
         action="store_const",
         const="json",
@@ -49,14 +55,25 @@ def run(args: argparse.Namespace) -> int:
     if args.explain is None and not args.files:
         args.parser.error("the following arguments are required: FILE")
     renderer = _renderer(args)
+    options = _options(args, renderer)
     if args.output is not None and any(_same(args.output, Path(file)) for file in args.files):
         args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
     report = Report.of(_recording(args.files)) if args.files else None
     if args.explain is not None:
         write_output(explain(args.explain, report.findings if report else ()), args.output)
     elif report is not None:
-        write_output(renderer.render(report), args.output)
+        write_output(renderer.render(report, **options), args.output)
     return 0
+
+
+def _options(args: argparse.Namespace, renderer: Renderer) -> dict[str, str]:
+    """Return the options of the renderer that were given; others are a usage error."""
+    given = {name: getattr(args, name) for name in ("picture", "theme")}
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if name not in renderer.options:
+            args.parser.error(f"argument --{name}: the output {renderer.name} has no {name}")
+    return options
 
 
 def _same(output: Path, file: Path) -> bool:

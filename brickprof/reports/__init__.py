@@ -15,8 +15,8 @@ RENDERERS: dict[str, Renderer] = {
     for renderer in (
         Renderer("text", ".txt"),
         Renderer("json", ".json"),
-        Renderer("svg", ".svg"),
-        Renderer("png", ".png", binary=True),
+        Renderer("svg", ".svg", options=("picture", "theme")),
+        Renderer("png", ".png", binary=True, options=("picture", "theme")),
     )
 }
 """Renderers by name."""
@@ -47,7 +47,9 @@ def renderer_for(path: str | PathLike[str]) -> Renderer:
     return max(matching, key=lambda one: len(one.extension))
 
 
-def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str | bytes:
+def render(
+    name: str, recording: Recording, roofs: Roofs | None = None, **options: object
+) -> str | bytes:
     """Render a recording.
 
     Parameters
@@ -58,6 +60,8 @@ def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str |
         The recording.
     roofs : Roofs, optional
         Roofs to compare with; by default the recording's own.
+    **options
+        Those of the renderer; see `Renderer.options`.
 
     Returns
     -------
@@ -73,4 +77,4 @@ def render(name: str, recording: Recording, roofs: Roofs | None = None) -> str |
     """
     if name not in RENDERERS:
         raise ValueError(f"name must be one of {', '.join(RENDERERS)}, got {name!r}")
-    return RENDERERS[name].render(Report.of(recording, roofs))
+    return RENDERERS[name].render(Report.of(recording, roofs), **options)

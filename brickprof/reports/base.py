@@ -78,26 +78,39 @@ class Renderer:
         End of the names of its files, in lower case and with the dot, such as ``".txt"``.
     binary : bool
         Whether it gives bytes rather than text.
+    options : tuple of str
+        Keyword arguments of ``render_report`` besides the report.
     """
 
     name: str
     extension: str
     binary: bool = False
+    options: tuple[str, ...] = ()
 
-    def render(self, report: Report) -> str | bytes:
+    def render(self, report: Report, **options: object) -> str | bytes:
         """Render a report.
 
         Parameters
         ----------
         report : Report
             The report.
+        **options
+            Some of `Renderer.options`.
 
         Returns
         -------
         str or bytes
             Bytes if `binary`, else text with a newline at its end.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it has no such option, or an option no such value.
         """
+        for option in options:
+            if option not in self.options:
+                raise TypeError(f"the output {self.name} has no option {option}")
         with IMPORTING:
             module = import_module(f"brickprof.reports.{self.name}")
-        output: str | bytes = module.render_report(report)
+        output: str | bytes = module.render_report(report, **options)
         return output

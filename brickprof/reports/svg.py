@@ -1,19 +1,23 @@
-"""The SVG output: the roofline of a report."""
+"""The SVG output: a picture of a report."""
 
 from __future__ import annotations
 
 from brickprof.reports.base import Report
-from brickprof.reports.roofline import roofline
-from brickprof.reports.vega import described, to_svg
+from brickprof.reports.pictures import draw
+from brickprof.reports.pictures.vega import Theme, to_svg
 
 
-def render_report(report: Report) -> str:
-    """Draw the roofline of a report as SVG.
+def render_report(report: Report, picture: str = "roofline", theme: Theme = "light") -> str:
+    """Draw a picture of a report as SVG.
 
     Parameters
     ----------
     report : Report
         The report.
+    picture : str
+        One of `brickprof.reports.pictures.PICTURES`.
+    theme : {"light", "dark"}
+        Dark ink on white paper, or light ink on black.
 
     Returns
     -------
@@ -21,7 +25,9 @@ def render_report(report: Report) -> str:
 
     Raises
     ------
+    ValueError
+        If there is no such picture or theme.
     MissingPackageError
         If vl-convert-python is not installed.
     """
-    return to_svg(described(roofline(report), "light"))
+    return to_svg(draw(report, picture, theme))

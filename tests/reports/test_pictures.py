@@ -12,16 +12,22 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from support.made_recordings import ROOFS, healthy_tiles, made
 from support.report_cases import RECORDINGS
 from support.strategies import recordings
 
 from brickprof.cli import main
 from brickprof.core.errors import MissingPackageError
+from brickprof.core.histograms import BUCKETS, bucket_bounds
 from brickprof.recording import Recording
 from brickprof.reports import Report, render
-from brickprof.reports.roofline import roofline
-from brickprof.reports.vega import described, to_svg
+from brickprof.reports.pictures import PICTURES
+from brickprof.reports.pictures.histograms import bars, histograms
+from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.roofline import roofline
+from brickprof.reports.pictures.times import times
+from brickprof.reports.pictures.vega import described, to_svg
 from brickprof.roofline import MEMORY
 
 
@@ -117,3 +123,66 @@ def test_what_is_missing_is_named_with_the_command(
     said = "brickprof: pictures are drawn by vl-convert-python: pip install 'brickprof[report]'\n"
     assert capsys.readouterr().err == said
     assert not (tmp_path / "run.svg").exists()
+
+
+@given(recordings())
+def test_bars_of_times_add_up_to_the_self_time(recording: Recording) -> None:
+    report = Report.of(recording)
+    values = times(report)["data"]["values"]
+    own = sum(level.stats.self_ns for brick in report.summary.bricks for level in brick.levels)
+    assert sum(row["self_ms"] for row in values) == pytest.approx(own / 1e6)
+    assert sum(row["share"] for row in values) == pytest.approx(1 if own else 0)
+
+
+@given(recordings())
+def test_histograms_hold_every_timed_tile(recording: Recording) -> None:
+    report = Report.of(recording)
+    charts = histograms(report)["vconcat"]
+    timed = sorted(
+        level.stats.timed
+        for brick in report.summary.bricks
+        for level in brick.levels
+        if level.stats.timed
+    )
+    drawn = [sum(row["tiles"] for row in chart["data"]["values"]) for chart in charts]
+    assert sorted(filter(None, drawn)) == timed
+    for chart in charts:
+        ends = [(row["ns"], row["end"]) for row in chart["data"]["values"]]
+        assert ends == sorted(ends) and all(low < high for low, high in ends)
+
+
+@given(st.integers(0, BUCKETS - 1))
+def test_a_bar_holds_the_middle_of_its_buckets(bucket: int) -> None:
+    ((low, high, count),) = bars(((bucket, 3),))
+    first, last = bucket_bounds(bucket)
+    assert count == 3 and low <= max((first + last) / 2, 0.5) * 1.001 and first <= high
+
+
+def test_names_that_look_alike_are_numbered() -> None:
+    names = ["gemm", "x" * 99 + "1", "x" * 99 + "2", "a\nb"]
+    shown = distinct_names(names)
+    assert len(set(shown)) == len(names)
+    assert all(one.isprintable() and len(one) <= 44 for one in shown)
+    assert shown[0] == "gemm" and shown[3] == "a\\nb"
+
+
+@pytest.mark.parametrize("picture", list(PICTURES))
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pictures_of_the_command_line(picture: str, theme: str, tmp_path: Path) -> None:
+    path, out = made(healthy_tiles(30.0)).save(tmp_path / "run.json"), tmp_path / "run.svg"
+    assert main(["report", str(path), "-o", str(out), "--picture", picture, "--theme", theme]) == 0
+    assert out.read_text() == render("svg", made(healthy_tiles(30.0)), picture=picture, theme=theme)
+    ElementTree.fromstring(out.read_text())
+
+
+def test_options_that_an_output_lacks_are_usage_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made().save(tmp_path / "run.json")
+    assert main(["report", str(path), "--picture", "times"]) == 2
+    assert "argument --picture: the output text has no picture" in capsys.readouterr().err
+    with pytest.raises(TypeError, match="the output json has no option theme"):
+        render("json", made(), theme="dark")
+    for options in ({"picture": "pie"}, {"theme": "pink"}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} must be one of"):
+            render("svg", made(), **options)

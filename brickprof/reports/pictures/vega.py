@@ -10,6 +10,7 @@ from brickprof.core.errors import MissingPackageError
 from brickprof.core.importing import IMPORTING
 
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 
 VERSION = "5.20"
 """The Vega-Lite that pictures are described in; vl-convert brings several."""

@@ -17,6 +17,7 @@ from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.diagnose.thread_roofs import ThreadRoofs
 from brickprof.reports.base import Report
+from brickprof.reports.pictures.names import distinct_names, short_name
 from brickprof.roofline import MEMORY
 
 WIDTH, HEIGHT = 760, 460
@@ -27,8 +28,6 @@ _PLACES = (0.7, 0.4, 0.7, 0.4)
 _CEILING_BELOW = 0.97
 """Share of the peak from which a ceiling is the peak: of vectors of half the width, on processors
 that take the full ones in two steps."""
-
-_LONGEST = 40
 
 
 def roofline(report: Report) -> dict[str, Any]:
@@ -46,9 +45,15 @@ def roofline(report: Report) -> dict[str, Any]:
     Returns
     -------
     dict
-        For `brickprof.reports.vega.described`.
+        For `brickprof.reports.pictures.vega.described`.
     """
-    marks = [_mark(brick, level) for brick in report.summary.bricks for level in _drawn(brick)]
+    bricks = report.summary.bricks
+    names = distinct_names([brick.info.name for brick in bricks])
+    marks = [
+        _mark(name, level)
+        for name, brick in zip(names, bricks, strict=True)
+        for level in _drawn(brick)
+    ]
     roofs = list(_distinct_roofs(report))
     x, y = _domains(marks, roofs)
     layers = [
@@ -77,13 +82,13 @@ def _drawn(brick: BrickSummary) -> Iterator[LevelSummary]:
             yield level
 
 
-def _mark(brick: BrickSummary, level: LevelSummary) -> dict[str, Any]:
+def _mark(name: str, level: LevelSummary) -> dict[str, Any]:
     """Return the row of a brick's level."""
     # An interval that is hidden by its mark would be a speck in it.
     low, high = (level.gflops,) * 2 if level.certain else level.gflops_interval
     efficiency = level.efficiency
     return {
-        "brick": _short(brick.info.name),
+        "brick": name,
         "level": level.level.label,
         "intensity": level.intensity,
         "gflops": level.gflops,
@@ -92,12 +97,6 @@ def _mark(brick: BrickSummary, level: LevelSummary) -> dict[str, Any]:
         "self_ms": level.stats.self_ns / 1e6,
         "roof": "" if efficiency is None else f"{efficiency:.1%} of the roof of {level.memory}",
     }
-
-
-def _short(name: str) -> str:
-    """Return a name that is printable and has room in a legend."""
-    shown = printable(name)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 def _distinct_roofs(report: Report) -> Iterator[ThreadRoofs]:
@@ -257,7 +256,7 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
     if roofs:
         first = roofs[0].roofs
         threads = "1 thread" if first.threads == 1 else f"{first.threads} threads, the share of one"
-        lines.append(f"{_short(first.cpu)}: roofs of {threads}, {_short(first.verdict)}")
+        lines.append(f"{short_name(first.cpu)}: roofs of {threads}, {short_name(first.verdict)}")
     else:
         lines.append("No roofs were measured for these bricks: brickprof calibrate")
     left_out = sum(len(brick.levels) for brick in report.summary.bricks) - len(marks)

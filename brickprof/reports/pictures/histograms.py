@@ -1,0 +1,114 @@
+"""The picture of how long tiles took: a histogram for each brick and level."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from brickprof.core import units
+from brickprof.core.histograms import Histogram, bucket_bounds
+from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.reports.base import Report
+from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.vega import PALETTE
+
+WIDTH, HEIGHT = 760, 70
+MAX_LEVELS = 12
+"""Histograms that are drawn, of the levels with most self time."""
+
+_TICKS = [digit * 10**power for power in range(19) for digit in (1, 2, 5)]
+_LABEL = "".join(
+    f"datum.value < {most:.0f} ? format(datum.value / {size:.0f}, '~r') + ' {unit}' : "
+    for most, size, unit in ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"))
+)
+_LABEL += "format(datum.value / 1e9, '~r') + ' s'"
+
+BARS_PER_OCTAVE = 8
+"""Bars for each doubling of a time; the recorded buckets are up to four times as narrow."""
+
+
+def histograms(report: Report) -> dict[str, Any]:
+    """Describe how long the tiles of each brick and level took, in Vega-Lite.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw.
+
+    Returns
+    -------
+    dict
+        For `brickprof.reports.pictures.vega.described`.
+    """
+    bricks = report.summary.bricks
+    names = distinct_names([brick.info.name for brick in bricks])
+    levels = [
+        (f"{name} {level.level.label}", level)
+        for name, brick in zip(names, bricks, strict=True)
+        for level in brick.levels
+        if level.stats.timed
+    ]
+    shown = sorted(levels, key=lambda one: -one[1].stats.self_ns)[:MAX_LEVELS]
+    left_out = f", the {MAX_LEVELS} longest of {len(levels)}" if len(levels) > MAX_LEVELS else ""
+    empty = {"data": {"values": []}, "mark": "bar", "width": WIDTH, "height": HEIGHT}
+    return {
+        "title": {
+            "text": "How long tiles took",
+            "subtitle": f"timed tiles by brick and level{left_out}",
+        },
+        "vconcat": [_histogram(*one) for one in shown] or [empty],
+        "resolve": {"scale": {"x": "shared"}},
+    }
+
+
+def bars(histogram: Histogram) -> list[tuple[float, float, int]]:
+    """Return the bars of a histogram: first and last nanosecond, and number of tiles.
+
+    Parameters
+    ----------
+    histogram : Histogram
+        Counts by bucket; see `brickprof.core.histograms`.
+    """
+    found: Counter[int] = Counter()
+    for bucket, count in histogram:
+        low, high = bucket_bounds(bucket)
+        found[math.floor(BARS_PER_OCTAVE * math.log2(max((low + high) / 2, 0.5)))] += count
+    return [
+        (2 ** (place / BARS_PER_OCTAVE), 2 ** ((place + 1) / BARS_PER_OCTAVE), count)
+        for place, count in sorted(found.items())
+    ]
+
+
+def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
+    """Return the histogram of one level."""
+    rows = [
+        {"ns": low, "end": high, "tiles": count} for low, high, count in bars(level.stats.histogram)
+    ]
+    figures = ", ".join(
+        f"{what} {units.format_ns(ns)}"
+        for what, ns in (("median", level.p50_ns), ("p99", level.p99_ns))
+    )
+    return {
+        "title": {
+            "text": f"{name}: {units.format_count(level.stats.timed)} tiles, {figures}",
+            "fontSize": 12,
+            "fontWeight": "normal",
+        },
+        "width": WIDTH,
+        "height": HEIGHT,
+        "data": {"values": rows},
+        "mark": {"type": "bar", "binSpacing": 0, "color": PALETTE[0]},
+        "encoding": {
+            "x": {
+                "field": "ns",
+                "type": "quantitative",
+                "title": None,
+                "scale": {"type": "log", "nice": False},
+                "axis": {"values": _TICKS, "labelExpr": _LABEL, "labelOverlap": True},
+            },
+            "x2": {"field": "end"},
+            "y": {"field": "tiles", "type": "quantitative", "axis": {"tickCount": 3}},
+            "y2": {"datum": 0},
+        },
+    }
