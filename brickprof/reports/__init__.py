@@ -15,6 +15,7 @@ RENDERERS: dict[str, Renderer] = {
     for renderer in (
         Renderer("text", ".txt"),
         Renderer("json", ".json"),
+        Renderer("html", ".html"),
         Renderer("svg", ".svg", options=("picture", "theme")),
         Renderer("png", ".png", binary=True, options=("picture", "theme")),
     )

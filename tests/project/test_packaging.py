@@ -179,6 +179,7 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
     expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
     expected |= {"brickprof/py.typed", "brickprof/include/brickprof/tile.h"}
+    expected |= {f"brickprof/reports/assets/page.{kind}" for kind in ("css", "js")}
     assert members == expected
     assert {"brickprof/tile.pxd", f"brickprof/_kernels{SUFFIX}"} < members
 

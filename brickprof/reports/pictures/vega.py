@@ -53,6 +53,8 @@ def described(body: dict[str, Any], theme: Theme) -> dict[str, Any]:
                 "titleColor": ink,
                 "labelFontSize": 12,
                 "labelLimit": 220,
+                "symbolBaseFillColor": ink,
+                "symbolBaseStrokeColor": ink,
             },
             "title": {"color": ink, "subtitleColor": ink, "fontSize": 16, "anchor": "start"},
             "text": {"color": ink, "fontSize": 12},

@@ -1,0 +1,94 @@
+"""The tables of the HTML page: levels and roofs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from brickprof.core import units
+from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.diagnose.summary import BrickSummary
+from brickprof.reports.level_cells import cells
+from brickprof.reports.markup import Cell, Column, Markup, table
+from brickprof.roofline import MEMORY, Roofs
+
+MAX_BRICKS = 500
+"""Bricks whose levels have a row: a page of more opens slowly."""
+
+LEVEL_COLUMNS = (
+    Column("Brick", "The kernel, as it was entered by name.", number=False),
+    Column("Level", "The level of the tiles, and the memory that feeds them.", number=False),
+    Column("Tiles", "Tiles that were started and stopped, as counted."),
+    Column(
+        "Average", "Mean time of a tile, tiles inside included, as measured, the timer's cost out."
+    ),
+    Column("Median", "Half of the tiles took less, within 1/64; measured."),
+    Column("p99", "99 % of the tiles took less, within 1/64; measured."),
+    Column("Self", "Share of the level in the brick's time outside finer tiles; measured."),
+    Column("GFLOP/s", "Declared flops over the measured time in the level's tiles, of one thread."),
+    Column("flop/B", "Arithmetic intensity: declared flops over bytes; ~ where bytes are assumed."),
+    Column(
+        "Attainable",
+        "GFLOP/s: min(peak, intensity x bandwidth) of one thread, by roofs that were measured.",
+    ),
+    Column("Efficiency", "GFLOP/s over what is attainable."),
+    Column("Bound by", "Which roof is near: compute or memory.", number=False),
+)
+
+
+def level_anchor(brick: int, level: str) -> str:
+    """Return the id of the row of a level of the brick with a number."""
+    return f"level-{brick}-{level.lower()}"
+
+
+def levels_table(bricks: Sequence[BrickSummary]) -> Markup:
+    """Return the table of the levels of all bricks, those of most wall time first."""
+    rows = (
+        (level_anchor(number, level.level.label), _level_cells(brick.info.name, level))
+        for number, brick in enumerate(bricks[:MAX_BRICKS])
+        for level in brick.levels
+    )
+    return table("Levels by brick, times and rates of one thread", LEVEL_COLUMNS, rows)
+
+
+def _level_cells(brick: str, level: LevelSummary) -> list[Cell]:
+    """Return the cells of a level: shown as in the text report, sorted by the figures."""
+    values = (
+        *(None, float(level.stats.count), level.avg_ns, float(level.p50_ns), float(level.p99_ns)),
+        *(level.self_share, level.gflops, level.intensity),
+        *(level.attainable_gflops or 0.0, level.efficiency or 0.0, None),
+    )
+    shown = (one.strip() for one in cells(level))
+    return [
+        Cell(brick),
+        *(Cell(text, value) for text, value in zip(shown, values, strict=True)),
+    ]
+
+
+_ROOF_COLUMNS = (
+    Column("Roof", "An element type's peak, or a memory's bandwidth.", number=False),
+    Column("Rate", "Best of the repeats, of all threads together, as measured."),
+    Column("Spread", "(max - min) / median of the repeats, without the slowest."),
+)
+
+
+def roofs_table(roofs: Roofs) -> Markup:
+    """Return the table of measured peaks and bandwidths."""
+    rows = [
+        (f"{name} peak", rate, units.format_gflops(rate), roofs.spread[name])
+        for name, rate in roofs.peak_by_dtype.items()
+    ]
+    rows += [
+        (f"{name} loads", rate, units.format_gbs(rate), roofs.spread[name])
+        for name, rate in ((memory, roofs.bandwidth_gbs[memory]) for memory in MEMORY)
+    ]
+    return table(
+        "Measured roofs of all threads together",
+        _ROOF_COLUMNS,
+        (
+            (
+                None,
+                (Cell(name), Cell(shown, rate), Cell(units.format_percent(spread), spread)),
+            )
+            for name, rate, shown, spread in rows
+        ),
+    )

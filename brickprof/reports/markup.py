@@ -1,0 +1,140 @@
+"""HTML from texts that may be anything: all of them printable and escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from brickprof.core.plain_text import printable
+
+
+class Markup(str):
+    """A text that is HTML already."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: what it shows, and the number that its column is sorted by.
+
+    Parameters
+    ----------
+    shown : str
+        Text, or `Markup`.
+    value : float or None
+        The number; None in columns of texts.
+    """
+
+    shown: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    title : str
+        Its head, with the unit.
+    meaning : str
+        What its figures are and where they come from, as a sentence.
+    number : bool
+        Whether it holds numbers.
+    """
+
+    title: str
+    meaning: str
+    number: bool = True
+
+
+def element(tag: str, *content: str, **attributes: str | None) -> Markup:
+    """Return an element.
+
+    Parameters
+    ----------
+    tag : str
+        Its name.
+    *content : str
+        What is in it: `Markup`, or text, which is escaped.
+    **attributes : str or None
+        Texts by name, with ``_`` for ``-`` and at the end of Python's own words; None is left out.
+    """
+    given = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(printable(value))}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{tag}{given}>{''.join(map(text, content))}</{tag}>")
+
+
+def text(content: str) -> Markup:
+    """Return text as HTML; `Markup` stays as it is."""
+    return content if isinstance(content, Markup) else Markup(escape(printable(content)))
+
+
+def joined(parts: Iterable[str]) -> Markup:
+    """Return parts one after the other, a line each."""
+    return Markup("\n".join(map(text, parts)))
+
+
+def table(
+    caption: str, columns: Sequence[Column], rows: Iterable[tuple[str | None, Sequence[Cell]]]
+) -> Markup:
+    """Return a table that can be sorted by each of its columns.
+
+    Parameters
+    ----------
+    caption : str
+        What it shows.
+    columns : sequence of Column
+        Its columns.
+    rows : iterable of (str or None, sequence of Cell)
+        The id of each row, or None, and its cells.
+    """
+    heads = [
+        element(
+            "th",
+            element("button", column.title, type="button", title=column.meaning),
+            scope="col",
+            class_="number" if column.number else None,
+        )
+        for column in columns
+    ]
+    body = joined(
+        element("tr", *_cells(columns, cells), id=anchor, tabindex=None if anchor is None else "-1")
+        for anchor, cells in rows
+    )
+    whole = element(
+        "table",
+        element("caption", caption, class_="dim"),
+        element("thead", element("tr", *heads)),
+        element("tbody", body),
+        class_="sortable",
+    )
+    return element("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
+
+
+def _cells(columns: Sequence[Column], cells: Sequence[Cell]) -> list[Markup]:
+    """Return the cells of a row."""
+    return [
+        element(
+            "td",
+            cell.shown,
+            class_="number" if column.number else "name",
+            data_value=None if cell.value is None else repr(cell.value),
+        )
+        for column, cell in zip(columns, cells, strict=True)
+    ]
+
+
+def meanings(columns: Iterable[Column]) -> Markup:
+    """Return what the figures of some columns mean, folded away."""
+    entries = [
+        part
+        for column in columns
+        for part in (element("dt", column.title), element("dd", column.meaning))
+    ]
+    return element("details", element("summary", "What these figures are"), element("dl", *entries))
