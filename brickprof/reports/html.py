@@ -21,6 +21,7 @@ from brickprof.reports.html_tables import (
 from brickprof.reports.markup import Markup, element, joined, meanings, text
 from brickprof.reports.pictures import PICTURES, draw
 from brickprof.reports.pictures.vega import THEMES, to_svg
+from brickprof.reports.text import pair_cost
 
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -236,7 +237,7 @@ def _facts(report: Report) -> Iterator[Markup]:
         ("Python", overhead.python_pair, overhead.python_pair_error),
     ):
         if pair:
-            cost = f"{pair:.1f} ± {error:.1f} ns, taken out of all times"
+            cost = f"{pair_cost(pair, error)}, taken out of all times"
             facts.append((f"Start/stop pair, {name}", cost))
     for term, fact in facts:
         yield element("dt", term)

@@ -120,13 +120,15 @@ def _run_items(summary: Summary) -> Iterator[str]:
         (overhead.python_pair, overhead.python_pair_error, "Python"),
     )
     pairs = [
-        f"{_pair(pair_ns, error_ns)} {name}" for pair_ns, error_ns, name in entry_points if pair_ns
+        f"{pair_cost(pair_ns, error_ns)} {name}"
+        for pair_ns, error_ns, name in entry_points
+        if pair_ns
     ]
     if pairs:
         yield f"pair {', '.join(pairs)} (taken out)"
 
 
-def _pair(pair_ns: float, error_ns: float) -> str:
+def pair_cost(pair_ns: float, error_ns: float) -> str:
     """Return what a pair costs, as the interval that it is in."""
     if error_ns < 0.5:
         return units.format_ns(pair_ns)
