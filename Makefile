@@ -26,8 +26,10 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name what; do printf '  %-17s %s\n' "$$name" "$$what"; done
 
-demo: $(INSTALLED)  ## Profile three kernels and say what to look at next
-	$(RUN) -m brickprof demo
+demo: $(INSTALLED)  ## Profile three kernels, say what to look at next, and write a page of it
+	mkdir -p build
+	$(RUN) -m brickprof demo --save build/demo.json
+	$(RUN) -m brickprof report build/demo.json -o build/demo.html
 
 check: lint types  ## Check style and types, and run the quick tests: under a minute
 	HYPOTHESIS_PROFILE=quick $(RUN) -m pytest -q $(WORKERS) -m 'not slow'
