@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brickprof.profiler import brick_profiler
 from brickprof.profiler.fast_calls import with_own_methods
+from brickprof.reports.base import Report
 from brickprof.reports.text import render
 from brickprof.roofline import Roofs
 
@@ -33,3 +34,7 @@ class BrickProfiler(brick_profiler.BrickProfiler):
             If `roofs` is something else.
         """
         return render(self.recording(roofs))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: findings and the levels of all bricks."""
+        return Report.of(self.recording())._repr_html_()

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from brickprof.core import units
 from brickprof.core.checks import short_repr
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
@@ -53,7 +54,7 @@ VERSION = 1
 """The newest schema version that this library writes and reads."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Recording:
     """What a profiler saw, compared by value.
 
@@ -172,6 +173,20 @@ class Recording:
         if not known:
             raise KeyError(brick)
         return sum_tile_stats(self._tiles_of.get((brick, level), ()), level, brick)
+
+    def __repr__(self) -> str:
+        """Return three lines: what ran, how many tiles, and what they may be held against."""
+        wall_ns = max((info.wall_ns for info in self.brick_infos), default=0)
+        names = units.listed([short_repr(name) for name in self.bricks[:3]])
+        more = f" and {len(self.bricks) - 3} more" if len(self.bricks) > 3 else ""
+        tiles = units.format_count(sum(tile.count for tile in self.tiles))
+        machine = "unknown machine" if self.machine is None else short_repr(self.machine.cpu)
+        roofs = "no roofs" if self.roofs is None else f"roofs of {self.roofs.measured_at}"
+        return (
+            f"<Recording of {names or 'no brick'}{more}, {self.created or 'of unknown time'}\n"
+            f" {tiles} tiles, longest brick {units.format_ns(wall_ns)}\n"
+            f" {machine}, {roofs}>"
+        )
 
     def with_roofs(self, roofs: Roofs | None) -> Recording:
         """Return the same recording held against other roofs."""

@@ -61,6 +61,13 @@ class Report:
             findings=diagnose(summary),
         )
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        with IMPORTING:
+            module = import_module("brickprof.reports.notebook")
+        shown: str = module.fragment(self)
+        return shown
+
 
 @dataclass(frozen=True, slots=True)
 class Renderer:

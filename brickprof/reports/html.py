@@ -97,7 +97,7 @@ def _header(report: Report) -> Iterator[Markup]:
     """Yield what ran, how near the roof it was, and what to do first."""
     bricks = report.summary.bricks
     yield element("h1", "Tile profile")
-    yield element("p", _headline(bricks), class_="headline")
+    yield element("p", headline(bricks), class_="headline")
     if report.findings:
         first = report.findings[0]
         link = element("a", "Why", href="#finding-1")
@@ -109,7 +109,7 @@ def _header(report: Report) -> Iterator[Markup]:
     yield element("p", " · ".join(filter(None, facts)), class_="dim")
 
 
-def _headline(bricks: tuple[BrickSummary, ...]) -> str:
+def headline(bricks: tuple[BrickSummary, ...]) -> str:
     """Return the brick that took longest, its rate and its share of the peak."""
     if not bricks:
         return "Nothing was recorded."
@@ -131,12 +131,16 @@ def _findings(report: Report) -> Iterator[Markup]:
     if not report.findings:
         yield element("p", "No finding: nothing that was looked for is there.")
         return
-    places = {brick.info.name: number for number, brick in enumerate(report.summary.bricks)}
-    items = [
-        element("li", *_finding(finding, places), id=f"finding-{number}")
-        for number, finding in enumerate(report.findings, 1)
-    ]
-    yield element("ol", *items, class_="findings")
+    yield element("ol", *findings_of(report), class_="findings")
+
+
+def findings_of(report: Report, *, links: bool = True) -> Iterator[Markup]:
+    """Yield the findings of a report as items of a list, with links to their rows if `links`."""
+    bricks = report.summary.bricks if links else ()
+    places = {brick.info.name: number for number, brick in enumerate(bricks)}
+    for number, finding in enumerate(report.findings, 1):
+        anchor = f"finding-{number}" if links else None
+        yield element("li", *_finding(finding, places), id=anchor)
 
 
 def _finding(finding: Finding, places: dict[str, int]) -> Iterator[str]:

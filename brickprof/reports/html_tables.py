@@ -40,10 +40,21 @@ def level_anchor(brick: int, level: str) -> str:
     return f"level-{brick}-{level.lower()}"
 
 
-def levels_table(bricks: Sequence[BrickSummary]) -> Markup:
-    """Return the table of the levels of all bricks, those of most wall time first."""
+def levels_table(bricks: Sequence[BrickSummary], *, anchors: bool = True) -> Markup:
+    """Return the table of the levels of all bricks, those of most wall time first.
+
+    Parameters
+    ----------
+    bricks : sequence of BrickSummary
+        The bricks.
+    anchors : bool
+        Whether rows have ids, which a page must have once only.
+    """
     rows = (
-        (level_anchor(number, level.level.label), _level_cells(brick.info.name, level))
+        (
+            level_anchor(number, level.level.label) if anchors else None,
+            _level_cells(brick.info.name, level),
+        )
         for number, brick in enumerate(bricks[:MAX_BRICKS])
         for level in brick.levels
     )

@@ -1,0 +1,51 @@
+"""What notebooks and the interpreter show of reports, profilers and recordings."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from reports.test_html import Page
+from support.entry_points import MICRO, manual
+from support.made_recordings import healthy_tiles, made
+from support.strategies import recordings
+
+from brickprof.recording import Recording
+from brickprof.reports import Report
+
+
+def shown(fragment: str) -> str:
+    """Return the text of a fragment whose tags are all closed."""
+    page = Page(fragment)
+    assert page.ids() == []
+    assert not page.all("script") and not page.all("style")
+    return "".join(data for _, data in page.texts)
+
+
+@given(recordings())
+def test_every_report_is_a_fragment_of_a_page(recording: Recording) -> None:
+    report = Report.of(recording)
+    text = shown(report._repr_html_())
+    assert all(char == "\n" or char.isprintable() for char in text)
+    for finding in report.findings:
+        assert finding.code in text
+
+
+def test_a_profiler_shows_what_it_has_so_far() -> None:
+    prof = manual()
+    assert "Nothing was recorded" in shown(prof._repr_html_())
+    with prof.brick("blur"), prof.tile(MICRO, 0, 0, elements=1, flops=2):
+        prof.advance(1000)
+    text = shown(prof._repr_html_())
+    assert "blur took 1.00 µs" in text and "Micro L1" in text
+
+
+@given(recordings())
+def test_a_recording_is_three_lines(recording: Recording) -> None:
+    lines = repr(recording).split("\n")
+    assert len(lines) == 3
+    assert all(line.isprintable() and len(line) < 400 for line in lines)
+
+
+def test_a_recording_names_its_bricks_and_tiles() -> None:
+    text = repr(made(healthy_tiles(30.0)))
+    assert text.startswith("<Recording of 'gemm', 2024-05-02T12:00:00+00:00\n")
+    assert "1,251 tiles" in text and "roofs of 2024-05-01" in text
