@@ -143,7 +143,7 @@ def calibrate(
         If threads or memory are lacking, or the roofs cannot be stored.
     """
     count, element, chosen = _checked(threads, dtype, isa)
-    host = checked_machine(machine)
+    host = detect_machine() if machine is None else checked_machine(machine)
     effort = QUICK if checked_flag("quick", quick) else FULL
     keep, replacing = checked_flag("store", store), checked_flag("force", force)
     measured = measure_roofs(host, count, element, chosen, effort, progress)
