@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["LONGEST", "NARROW", "neutral", "one_line", "printable"]
+__all__ = ["LONGEST", "NARROW", "encodable", "neutral", "one_line", "printable"]
 
 LONGEST = 300
 """Characters of a line that says what is wrong."""
@@ -37,6 +37,18 @@ _STAND_INS = str.maketrans(
         "’": "'",
     }
 )
+
+
+def encodable(text: str) -> str:
+    """Return text that UTF-8 can encode: lone surrogates are written as Python escapes them.
+
+    Parameters
+    ----------
+    text : str
+        Any text. All other characters are left as they are, as data for other programs: their
+        JSON and Arrow readers refuse a lone surrogate (RFC 8259, 8.2).
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def printable(text: str) -> str:

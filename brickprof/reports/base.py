@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any, Literal
 
 from brickprof.core.importing import IMPORTING
 from brickprof.diagnose import Finding, diagnose
 from brickprof.diagnose.summary import Summary, summarize
 from brickprof.recording import Recording
+from brickprof.reports.data_frames import to_arrow, to_dataframe
 from brickprof.roofline import Roofs
 
 
@@ -67,6 +69,44 @@ class Report:
             module = import_module("brickprof.reports.notebook")
         shown: str = module.fragment(self)
         return shown
+
+    def to_dataframe(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
+        """Return every figure of each brick and level as a data frame.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars"}
+            Whose data frame, imported now.
+
+        Returns
+        -------
+        pandas.DataFrame or polars.DataFrame
+            The columns of `brickprof.reports.flat_table.COLUMNS`, a row for each brick and level,
+            longest wall time first. What is unknown is missing. Integers are 64-bit; a column with
+            a larger one is of floats.
+
+        Raises
+        ------
+        ValueError
+            If `library` is another.
+        MissingPackageError
+            If it is not installed.
+        """
+        return to_dataframe(self.summary, library)
+
+    def to_arrow(self) -> Any:
+        """Return the table of `to_dataframe` as Apache Arrow's.
+
+        Returns
+        -------
+        pyarrow.Table
+
+        Raises
+        ------
+        MissingPackageError
+            If pyarrow is not installed.
+        """
+        return to_arrow(self.summary)
 
 
 @dataclass(frozen=True, slots=True)
