@@ -16,8 +16,13 @@ RENDERERS: dict[str, Renderer] = {
         Renderer("text", ".txt"),
         Renderer("json", ".json"),
         Renderer("html", ".html"),
+        Renderer("markdown", ".md"),
+        Renderer("csv", ".csv"),
         Renderer("svg", ".svg", options=("picture", "theme")),
         Renderer("png", ".png", binary=True, options=("picture", "theme")),
+        Renderer("trace", ".trace.json"),
+        Renderer("speedscope", ".speedscope.json"),
+        Renderer("hatchet", ".hatchet.json"),
     )
 }
 """Renderers by name."""
