@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from brickprof.core.plain_text import encodable
-from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.core.plain_text import printable
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.base import Report
 from brickprof.reports.flat_table import COLUMNS, LEVEL_COLUMNS, level_cells
 from brickprof.reports.json import dump
+
+_Node = dict[str, object]
+
+_BRICK_METRICS = ("calls", "threads", "wall_ns", "run_gflops")
 
 _NUMBERS = tuple(name for name in LEVEL_COLUMNS if COLUMNS[name] in (int, float))
 """The figures of a level that hatchet can add up and compare."""
@@ -30,52 +33,52 @@ def render_report(report: Report) -> str:
         ``thicket.Thicket.from_literal`` take as `json.loads` returns it. ``time`` is the self time
         of a level in seconds, all threads added up, and ``time (inc)`` that with the levels inside;
         the other metrics are the numbers of the JSON output under their names there, and the
-        brick's ``wall_ns``, ``calls``, ``threads`` and ``run_gflops``. All nodes have all metrics,
-        null where a node has none.
+        brick's ``wall_ns``, ``calls``, ``threads`` and ``run_gflops``. Each node has every metric
+        that any has, null where it is unknown. Names are printable: hatchet prints trees.
 
         A literal cannot be empty: without bricks it is one node without time.
     """
-    nodes = [_brick(brick) for brick in report.summary.bricks]
-    return dump(nodes or [_node("nothing recorded", "brick", 0, 0, {}, [])])
+    bricks = report.summary.bricks
+    known = _BRICK_METRICS + tuple(
+        name
+        for name in _NUMBERS
+        if any(level_cells(row)[name] is not None for brick in bricks for row in brick.levels)
+    )
+    nodes = [_brick(brick, known) for brick in bricks]
+    return dump(nodes or [_node("nothing recorded", "brick", (0, 0), {}, known, [])])
 
 
-def _brick(brick: BrickSummary) -> dict[str, object]:
+def _brick(brick: BrickSummary, known: tuple[str, ...]) -> _Node:
     """Return a brick with its levels, each inside the one before it."""
-    inside: list[dict[str, object]] = []
+    inside: list[_Node] = []
     time_ns = 0
     for row in reversed(brick.levels):
-        time_ns += row.stats.self_ns
-        inside = [_level(row, time_ns, inside)]
+        self_ns = row.stats.self_ns
+        time_ns += self_ns
+        metrics = level_cells(row)
+        inside = [_node(row.level.label, "tile level", (self_ns, time_ns), metrics, known, inside)]
     info = brick.info
-    metrics = {
-        "calls": info.calls,
-        "threads": info.threads,
-        "wall_ns": info.wall_ns,
-        "run_gflops": brick.run_gflops,
-    }
-    return _node(encodable(info.name), "brick", 0, time_ns, metrics, inside)
-
-
-def _level(row: LevelSummary, time_ns: int, inside: list[dict[str, object]]) -> dict[str, object]:
-    """Return a level, which with those inside it took so long."""
-    figures = level_cells(row)
-    metrics = {name: figures[name] for name in _NUMBERS}
-    return _node(row.level.label, "tile level", row.stats.self_ns, time_ns, metrics, inside)
+    whole = (info.calls, info.threads, info.wall_ns, brick.run_gflops)
+    metrics = dict(zip(_BRICK_METRICS, whole, strict=True))
+    return _node(printable(info.name), "brick", (0, time_ns), metrics, known, inside)
 
 
 def _node(
     name: str,
     kind: str,
-    self_ns: int,
-    time_ns: int,
+    times_ns: tuple[int, int],
     metrics: Mapping[str, object],
-    children: list[dict[str, object]],
-) -> dict[str, object]:
+    known: tuple[str, ...],
+    children: list[_Node],
+) -> _Node:
     """Return a node with all metrics: hatchet takes their names from the last root."""
-    unknown = dict.fromkeys(("calls", "threads", "wall_ns", "run_gflops", *_NUMBERS))
-    times = {"time": self_ns / 1e9, "time (inc)": time_ns / 1e9}
+    self_ns, time_ns = times_ns
     return {
         "frame": {"name": name, "type": kind},
-        "metrics": {**times, **unknown, **metrics},
+        "metrics": {
+            "time": self_ns / 1e9,
+            "time (inc)": time_ns / 1e9,
+            **{metric: metrics.get(metric) for metric in known},
+        },
         "children": children,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from brickprof.core.levels import TileLevel
-from brickprof.core.plain_text import encodable
+from brickprof.core.plain_text import printable
 from brickprof.reports.base import Report
 from brickprof.reports.tracks import Track, tile_name, time_line_note, tracks
 
@@ -44,7 +44,7 @@ def render_report(report: Report) -> str:
     note = time_line_note(recording)
     content = {
         "$schema": _SCHEMA,
-        "exporter": f"brickprof {encodable(recording.version)}".strip(),
+        "exporter": f"brickprof {printable(recording.version)}".strip(),
         "name": f"brickprof: {note}" if note else "brickprof",
         "activeProfileIndex": 0,
         "shared": {"frames": [{"name": name} for name in names]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from brickprof.core.plain_text import encodable
+from brickprof.core.plain_text import printable
 from brickprof.reports.base import Report
 from brickprof.reports.counters import Counter, counters
 from brickprof.reports.tracks import Track, tile_name, time_line_note, tracks
@@ -39,9 +39,9 @@ def _other_data(report: Report) -> dict[str, str]:
     """Return what a viewer shows about the whole trace."""
     recording = report.recording
     data = {
-        "brickprof_version": encodable(recording.version),
-        "created": encodable(recording.created),
-        "cpu": "" if recording.machine is None else encodable(recording.machine.cpu),
+        "brickprof_version": printable(recording.version),
+        "created": printable(recording.created),
+        "cpu": "" if recording.machine is None else printable(recording.machine.cpu),
         "events_dropped": str(recording.events_dropped),
         "note": time_line_note(recording),
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
-from brickprof.core.plain_text import encodable
+from brickprof.core.plain_text import printable
 from brickprof.recording import Recording, TileEvent
 
 
@@ -108,8 +108,8 @@ def _outer_first(event: TileEvent) -> tuple[int, int, int]:
 
 
 def tile_name(event: TileEvent) -> str:
-    """Return what outputs call the tiles of an event's brick and level."""
-    return f"{encodable(event.brick)} {event.level.label}"
+    """Return what outputs call the tiles of an event's brick and level: one printable line."""
+    return f"{printable(event.brick)} {event.level.label}"
 
 
 def time_line_note(recording: Recording) -> str:
