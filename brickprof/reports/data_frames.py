@@ -28,11 +28,11 @@ def to_dataframe(summary: Summary, library: str) -> Any:
         return package.DataFrame(
             [
                 package.Series(name, cells, dtype=getattr(package, _POLARS[kind]))
-                for name, kind, cells in _typed(summary)
+                for name, kind, cells in typed(summary)
             ]
         )
     return package.DataFrame(
-        {name: package.Series(cells, dtype=_PANDAS[kind]) for name, kind, cells in _typed(summary)}
+        {name: package.Series(cells, dtype=_PANDAS[kind]) for name, kind, cells in typed(summary)}
     )
 
 
@@ -42,12 +42,12 @@ def to_arrow(summary: Summary) -> Any:
     return arrow.table(
         {
             name: arrow.array(cells, type=getattr(arrow, _ARROW[kind])())
-            for name, kind, cells in _typed(summary)
+            for name, kind, cells in typed(summary)
         }
     )
 
 
-def _typed(summary: Summary) -> list[tuple[str, type, list[Cell]]]:
+def typed(summary: Summary) -> list[tuple[str, type, list[Cell]]]:
     """Return name, type and cells of each column; integers beyond 64 bits make it one of floats."""
     typed: list[tuple[str, type, list[Cell]]] = []
     for name, cells in columns(summary).items():

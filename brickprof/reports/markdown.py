@@ -26,8 +26,14 @@ _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.+:-]+( [A-Za-z0-9_.+:-]+)*")
 _MARKUP = re.compile(r"[\\`*_\[\]<>|&#~$]")
 """What may begin markup within a line, of GitHub's too."""
 
-_LINK = re.compile(r"(?<=www)\.|:(?=//|\w)|@", re.IGNORECASE)
-"""What GitHub makes links, emoji and mentions of without any markup."""
+_LINK = re.compile(r"(?<=www)\.|:(?=//)", re.IGNORECASE)
+"""What makes a link of plain text within a line."""
+
+_REFERENCE = re.compile(r"@|#(?=\d)|:(?=[\w+-]+:)")
+"""What GitHub makes mentions, references and emoji of after references to characters are resolved,
+but never in code."""
+
+_SPECIAL = re.compile(f"{_REFERENCE.pattern}|{_MARKUP.pattern}|{_LINK.pattern}", re.IGNORECASE)
 
 
 def render_report(report: Report) -> str:
@@ -163,6 +169,10 @@ def code(name: str) -> str:
 
 def prose(text: str) -> str:
     """Return text as Markdown that shows it literally."""
-    marked = _MARKUP.sub(lambda found: f"&#{ord(found[0])};", printable(text))
-    # A mention is found in the text that was already unescaped, but never next to code.
-    return _LINK.sub(lambda one: "`@`" if one[0] == "@" else f"&#{ord(one[0])};", marked)
+    return _SPECIAL.sub(_reference, printable(text))
+
+
+def _reference(one: re.Match[str]) -> str:
+    """Return a character as a reference to it, within code where that is not enough."""
+    reference = f"&#{ord(one[0])};"
+    return f"<code>{reference}</code>" if _REFERENCE.match(one.string, one.start()) else reference

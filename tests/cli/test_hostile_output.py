@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -17,8 +19,9 @@ from hypothesis import strategies as st
 from support.made_recordings import ROOFS, healthy_tiles, made
 
 from brickprof.cli import main
+from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import NARROW, neutral, printable
-from brickprof.recording import BrickInfo, Recording
+from brickprof.recording import BrickInfo, Recording, TileEvent
 from brickprof.reports import RENDERERS, render, sweep_svg
 from brickprof.tuning.sweep import Sweep, SweepPoint
 
@@ -29,7 +32,10 @@ NAMES = (
     "line\nand\r\u2028more\x85",
     "\x00\x7f\ufeff\u200b",
     "\ud800lone",
-    "long" * 2000,
+    "long" * 2500,
+    "<script>alert('1')</script>&amp;\"]]>",
+    "a|b`c\\|d,e;f\tg",
+    "\N{SNOWMAN}\U0001f600 \u05e2\u05d1\u05e8\u05d9\u05ea",
 )
 
 
@@ -49,6 +55,7 @@ def hostile(name: str) -> Recording:
         machine=replace(recording.machine, cpu=name),
         roofs=replace(ROOFS, verdict=name, cpu=name),
         clock=replace(recording.clock, reason=name),
+        events=(TileEvent(5, 5, 0, TileLevel.MACRO, 1, 2, name),),
         version=name,
     )
 
@@ -60,8 +67,18 @@ def test_renderers(name: str, output: str) -> None:
     if not isinstance(shown, str):
         return  # a picture of dots
     assert is_clean(shown)
+    shown.encode()
     if output == "json":
         assert json.loads(shown)["bricks"][0]["name"] == name
+    elif output == "hatchet":
+        assert json.loads(shown)[0]["frame"]["name"] == printable(name)
+    elif output == "trace":
+        named = [one["name"] for one in json.loads(shown)["traceEvents"]]
+        assert named[-1] == f"{printable(name)} Macro"
+    elif output == "speedscope":
+        assert json.loads(shown)["shared"]["frames"] == [{"name": f"{printable(name)} Macro"}]
+    elif output == "csv":
+        assert next(csv.DictReader(io.StringIO(shown)))["brick"] == printable(name)
     elif output == "svg":
         ElementTree.fromstring(shown)
 

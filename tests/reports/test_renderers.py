@@ -10,7 +10,7 @@ from support.made_recordings import ROOFS, healthy_tiles, made
 
 from brickprof.diagnose import diagnose
 from brickprof.diagnose.summary import summarize
-from brickprof.reports import RENDERERS, Renderer, Report, json, render, renderer_for, text
+from brickprof.reports import RENDERERS, Report, json, render, renderer_for, text
 
 
 def test_a_report_holds_what_was_computed_once() -> None:
@@ -47,10 +47,18 @@ def test_extensions_are_distinct_and_begin_with_a_dot() -> None:
     assert all(one == one.lower() and one.startswith(".") for one in extensions)
 
 
-def test_the_longest_extension_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RENDERERS, "trace", Renderer("trace", ".trace.json"))
-    names = {name: renderer_for(name).name for name in ("a.json", "a.trace.json", "A.TXT")}
-    assert names == {"a.json": "json", "a.trace.json": "trace", "A.TXT": "text"}
+def test_the_longest_extension_counts() -> None:
+    names = {
+        "a.json": "json",
+        "a.trace.json": "trace",
+        "A.TXT": "text",
+        "b.speedscope.json": "speedscope",
+        "trace.json": "json",
+        "c.hatchet.json": "hatchet",
+        "d.md": "markdown",
+        "e.CSV": "csv",
+    }
+    assert {path: renderer_for(path).name for path in names} == names
     with pytest.raises(ValueError, match=r"path must end in one of \.txt, \.json, .*\.trace\.json"):
         renderer_for("json")
 

@@ -17,8 +17,9 @@ from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
 from support.report_cases import RECORDINGS, SWEEPS, TUNINGS
 
 from brickprof.cli import main
+from brickprof.core.levels import TileLevel
 from brickprof.machine import CpuBudget
-from brickprof.recording import BrickInfo, Recording
+from brickprof.recording import BrickInfo, Recording, TileEvent
 from brickprof.reports import render, sweep_svg, tuning_json, tuning_text
 from brickprof.tuning.sweep import Sweep
 
@@ -37,6 +38,22 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+TIME_LINES: dict[str, Recording] = {
+    "healthy": made(
+        events=(
+            TileEvent(0, 1_080_000, 0, TileLevel.MACRO, 0, 0, "gemm"),
+            TileEvent(0, 4_240, 0, TileLevel.MIDI, 0, 0, "gemm"),
+            TileEvent(0, 1_041, 0, TileLevel.MICRO, 0, 0, "gemm"),
+            TileEvent(1_041, 2_080, 0, TileLevel.MICRO, 0, 1, "gemm"),
+            TileEvent(2_000, 9_007, 1, TileLevel.MIDI, 1, 0, "gemm"),
+            TileEvent(8_000, 9_999, 1, TileLevel.MIDI, 1, 1, "gemm"),
+        ),
+        events_dropped=7,
+    ),
+    "empty": RECORDINGS["empty"],
+}
 
 
 def check(name: str, text: str) -> None:
@@ -79,6 +96,14 @@ def output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> O
 def test_reports(name: str) -> None:
     check(f"report-{name}.txt", render("text", RECORDINGS[name]))
     check(f"report-{name}.json", render("json", RECORDINGS[name]))
+    check(f"report-{name}.md", render("markdown", RECORDINGS[name]))
+    check(f"report-{name}.csv", render("csv", RECORDINGS[name]))
+
+
+@pytest.mark.parametrize("name", TIME_LINES)
+@pytest.mark.parametrize("output", ["trace", "speedscope", "hatchet"])
+def test_time_lines(name: str, output: str) -> None:
+    check(f"report-{name}.{output}.json", render(output, TIME_LINES[name]))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -180,7 +205,14 @@ def test_calibrations(json: bool, output: Output, monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_snapshot_belongs_to_a_test() -> None:
-    reports = {f"report-{name}.{end}" for name in RECORDINGS for end in ("txt", "json")}
+    reports = {
+        f"report-{name}.{end}" for name in RECORDINGS for end in ("txt", "json", "md", "csv")
+    }
+    reports |= {
+        f"report-{name}.{output}.json"
+        for name in TIME_LINES
+        for output in ("trace", "speedscope", "hatchet")
+    }
     tunings = {f"tuning-{name}.{end}" for name in TUNINGS for end in ("txt", "json")}
     sweeps = {f"sweep-{name}.svg" for name in (*SWEEPS, "titled")}
     printed = {
