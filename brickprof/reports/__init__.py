@@ -21,6 +21,7 @@ RENDERERS: dict[str, Renderer] = {
         Renderer("svg", ".svg", options=("picture", "theme")),
         Renderer("png", ".png", binary=True, options=("picture", "theme")),
         Renderer("trace", ".trace.json"),
+        Renderer("perfetto", ".perfetto-trace", binary=True),
         Renderer("speedscope", ".speedscope.json"),
         Renderer("hatchet", ".hatchet.json"),
     )

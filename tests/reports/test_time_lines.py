@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter as Counted
 from collections.abc import Iterable
 from dataclasses import replace
@@ -98,6 +99,70 @@ def speedscoped(recording: Recording) -> dict[str, list[Tile]]:
     return by_profile
 
 
+def fields(message: bytes) -> list[tuple[int, Any]]:
+    """Return the fields of a Protocol Buffers message: numbers and integers, doubles or bytes."""
+    found, place = [], 0
+
+    def varint() -> int:
+        nonlocal place
+        value = shift = 0
+        while True:
+            byte, place = message[place], place + 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while place < len(message):
+        key = varint()
+        value: Any
+        if key & 7 == 0:
+            value = varint()
+        else:
+            assert key & 7 in (1, 2)
+            length = 8 if key & 7 == 1 else varint()
+            value, place = message[place : place + length], place + length
+            assert len(value) == length
+            if key & 7 == 1:
+                (value,) = struct.unpack("<d", value)
+        found.append((key >> 3, value))
+    return found
+
+
+def perfettoed(recording: Recording) -> dict[str, list[Tile]]:
+    """Return the tiles of Perfetto's trace by the name of their track."""
+    output = render("perfetto", recording)
+    assert isinstance(output, bytes)
+    names: dict[int, str] = {}
+    tracks: dict[int, str] = {}
+    open_tiles: dict[int, list[tuple[str, int]]] = {}
+    by_track: dict[str, list[Tile]] = {}
+    at_of: dict[int, int] = {}
+    for number, packet in fields(output):
+        assert number == 1
+        content = dict(fields(packet))
+        for kind, entry in fields(content.get(12, b"")):
+            if kind == 2:
+                one = dict(fields(entry))
+                names[one[1]] = one[2].decode()
+        descriptor = dict(fields(content.get(60, b"")))
+        if 4 in descriptor:
+            tracks[descriptor[1]] = dict(fields(descriptor[4]))[5].decode()
+            by_track[tracks[descriptor[1]]] = []
+        event = dict(fields(content.get(11, b"")))
+        if event.get(9) in (1, 2):
+            uuid, at = event[11], content[8]
+            assert at_of.get(uuid, 0) <= at
+            at_of[uuid] = at
+            if event[9] == 1:
+                open_tiles.setdefault(uuid, []).append((names[event[10]], at))
+            else:
+                name, start = open_tiles[uuid].pop()
+                by_track[tracks[uuid]].append((name, start, at))
+    assert not any(open_tiles.values())
+    return by_track
+
+
 def nest(found: list[Tile]) -> bool:
     """Tell whether of any two tiles one is inside the other, or they are apart."""
     return all(
@@ -107,7 +172,7 @@ def nest(found: list[Tile]) -> bool:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("shown", [traced, speedscoped])
+@pytest.mark.parametrize("shown", [traced, speedscoped, perfettoed])
 @given(recordings())
 def test_every_tile_is_there_once_and_tracks_nest(shown: Any, recording: Recording) -> None:
     by_track = shown(recording)
@@ -123,7 +188,7 @@ def test_every_tile_is_there_once_and_tracks_nest(shown: Any, recording: Recordi
 @given(time_lines)
 def test_crowded_time_lines(found: tuple[TileEvent, ...]) -> None:
     recording = made(events=found)
-    for shown in (traced, speedscoped):
+    for shown in (traced, speedscoped, perfettoed):
         by_track = shown(recording)
         assert sum(map(Counted, by_track.values()), Counted()) == named(found)
         assert all(map(nest, by_track.values()))
@@ -188,7 +253,8 @@ def test_many_overlaps_take_no_quadratic_time() -> None:
 
 def test_a_tile_whose_clock_stepped_back_has_no_length() -> None:
     recording = made(events=(event(9, 4),))
-    assert traced(recording) == speedscoped(recording) == {"thread 0": [("gemm Macro", 9, 9)]}
+    for shown in (traced, speedscoped, perfettoed):
+        assert shown(recording) == {"thread 0": [("gemm Macro", 9, 9)]}
 
 
 def test_nanoseconds_are_exact_where_no_double_is() -> None:
@@ -265,3 +331,59 @@ def test_counters_ascend_and_end_at_zero(recording: Recording) -> None:
     for line in counted(recording).values():
         assert line == sorted(line) and len({at for at, _ in line}) == len(line)
         assert line[-1][1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["gemm", "<script>\n\x1b[31m\ud800\u202e", "long" * 2500])
+def test_perfettos_own_classes_read_the_same(name: str) -> None:
+    pb2 = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
+    found = (
+        TileEvent(0, 2**40, 0, MACRO, -5, 2**31, name),
+        TileEvent(0, 100, 0, MIDI, 0, 1, name),
+        TileEvent(50, 200, 0, MIDI, 0, 2, name),
+    )
+    levels = [tiles(MIDI, [100, 300], flops=8000, brick=name)]
+    infos = made(brick_infos=(replace(made().brick_infos[0], name=name),)).brick_infos
+    output = render("perfetto", made(levels, brick_infos=infos, events=found))
+    trace = pb2.Trace.FromString(output)
+    head, *packets = trace.packet
+    interned = {one.iid: one.name for one in head.interned_data.event_names}
+    arguments = {one.iid: one.name for one in head.interned_data.debug_annotation_names}
+    threads = {
+        p.track_descriptor.uuid: p.track_descriptor.thread.thread_name
+        for p in packets
+        if p.track_descriptor.HasField("thread")
+    }
+    assert list(threads.values()) == ["thread 0", "thread 0, overlap 1"]
+    begun = [p for p in packets if p.track_event.type == pb2.TrackEvent.TYPE_SLICE_BEGIN]
+    assert [
+        (p.timestamp, threads[p.track_event.track_uuid], interned[p.track_event.name_iid])
+        for p in begun
+    ] == [
+        (0, "thread 0", f"{printable(name)} Macro"),
+        (0, "thread 0", f"{printable(name)} Midi"),
+        (50, "thread 0, overlap 1", f"{printable(name)} Midi"),
+    ]
+    assert [
+        {arguments[a.name_iid]: a.int_value for a in p.track_event.debug_annotations} for p in begun
+    ] == [{"row": -5, "col": 2**31}, {"row": 0, "col": 1}, {"row": 0, "col": 2}]
+    ended = [p for p in packets if p.track_event.type == pb2.TrackEvent.TYPE_SLICE_END]
+    assert [p.timestamp for p in ended] == [100, 2**40, 200]
+    counters = {
+        p.track_descriptor.uuid: (p.track_descriptor.name, p.track_descriptor.counter.unit_name)
+        for p in packets
+        if p.track_descriptor.HasField("counter")
+    }
+    values = [
+        (*counters[p.track_event.track_uuid], p.timestamp, p.track_event.double_counter_value)
+        for p in packets
+        if p.track_event.type == pb2.TrackEvent.TYPE_COUNTER
+    ]
+    assert values == [
+        ("Midi GFLOP/s, thread 0", "GFLOP/s", 0, 40.0),
+        ("Midi GFLOP/s, thread 0", "GFLOP/s", 100, 0.0),
+        ("Midi GFLOP/s, thread 0, overlap 1", "GFLOP/s", 50, metrics.gflops(4000, 150)),
+        ("Midi GFLOP/s, thread 0, overlap 1", "GFLOP/s", 200, 0.0),
+    ]
+    assert len(packets) == 2 + 3 + 3 + 2 + 4
+    trace.DiscardUnknownFields()
+    assert trace.ByteSize() == len(output)
