@@ -174,6 +174,11 @@ def test_arrow(name: str) -> None:
         assert all(map(same, table[column].to_pylist(), cells))
 
 
+def test_text_can_be_encoded_and_is_otherwise_as_it_is() -> None:
+    (found, *_) = rows(Report.of(HOSTILE).summary)
+    assert found["brick"] == "\\ud800\n<script>😀"
+
+
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("pandas", "polars", "pyarrow"):
         monkeypatch.setitem(sys.modules, name, None)
