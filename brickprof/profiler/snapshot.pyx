@@ -70,13 +70,12 @@ cdef tuple teams_of(ProfilerState profiler, BrickUsage usage):
         for _, (calls, wall, *busy) in sorted(usage.teams.items())])
 
 
-cdef object brick_info(ProfilerState profiler, str name, list numbers):
+cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple calls_apart):
     """Return what is known of the bricks of a name, of which numbers are those in use."""
     cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
-    # Before the calls: other threads may add one in between, to the calls first.
-    call_times, call_paces = usage.call_times.copy(), usage.call_paces.copy()
+    call_times, call_paces = calls_apart
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
     ticks, indices = 0, set()
     for number in numbers:
@@ -113,11 +112,18 @@ cdef tuple thread_usage(ProfilerState profiler, list numbers):
 
 cdef tuple brick_infos_of(ProfilerState profiler):
     """Return what is known of each brick with tiles or calls, sorted by name."""
+    cdef BrickUsage usage
+    # First of all: a call that other threads add meanwhile, of another element type even, is in its
+    # brick's number of calls before it is in these.
+    apart = {}
+    for name, usage in list(profiler.usage_by_name.items()):
+        apart[name] = usage.call_times.copy(), usage.call_paces.copy()
     found = {}
     for number, brick in enumerate(profiler.bricks):
         if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
-    return tuple([brick_info(profiler, name, found[name]) for name in sorted(found)])
+    return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {})))
+                  for name in sorted(found)])
 
 
 cdef tuple events_of(ProfilerState profiler):

@@ -70,11 +70,12 @@ def _check_times(value: JsonValue, tile: TileStats) -> None:
         value["max_ns"].fail("an integer below 2**64")
     if not tile.timed:
         return
-    # Ticks are rounded to nanoseconds one by one and as a sum, and sampled sums are scaled.
-    least, most = tile.count * (tile.min_ns - 1), tile.count * (tile.max_ns + 1)
+    # Ticks are rounded to nanoseconds one by one and as a sum. Sampled sums are scaled thread by
+    # thread, and one none of whose tiles was timed adds its count alone.
+    least, most = tile.timed * (tile.min_ns - 1), tile.count * (tile.max_ns + 1)
     if not least <= tile.total_ns <= most:
         value["total_ns"].fail(
-            f"{tile.count} tiles of {tile.min_ns} to {tile.max_ns} ns, min_ns to max_ns"
+            f"{tile.timed} to {tile.count} tiles of {tile.min_ns} to {tile.max_ns} ns"
         )
     ends = tile.histogram[0][0], tile.histogram[-1][0]
     if ends != (bucket_of(tile.min_ns), bucket_of(tile.max_ns)):
