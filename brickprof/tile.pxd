@@ -16,6 +16,7 @@ cdef extern from "brickprof/tile.h" nogil:
     const int BP_MAX_DEPTH
     const int BP_BUCKETS
     const int BP_LEVELS
+    const int BP_SLOWEST
 
     enum:
         BP_MACRO
@@ -37,12 +38,24 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_OVERFULL
         BP_UNOBSERVED
         BP_REQUESTED
+        BP_GRIDDED
 
     ctypedef struct bp_sum:
         uint64_t low, carry
 
     ctypedef struct bp_inner:
         uint64_t count, timed, raw_ticks, ticks
+
+    ctypedef struct bp_cell:
+        uint64_t tiles, ticks, max_ticks
+
+    ctypedef struct bp_slow_tile:
+        uint64_t ticks, start, row, col
+
+    ctypedef struct bp_grid:
+        uint64_t size, row_shift, col_shift, rows, cols, slow_tiles
+        bp_slow_tile *slowest
+        bp_cell *cells
 
     ctypedef struct bp_row:
         uint64_t timed, skipped, undeclared, raw_ticks, ticks, child_raw, child_ticks, raised
@@ -54,6 +67,7 @@ cdef extern from "brickprof/tile.h" nogil:
         bp_inner *inner
         uint64_t started, chosen
         uint64_t *histogram
+        bp_grid *grid
         uint32_t brick, itemsize
 
     ctypedef struct bp_usage:

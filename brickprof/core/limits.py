@@ -13,3 +13,6 @@ MAX_SIZE = 2**63 - 1
 
 MAX_INTEGER = 2**512
 """The largest integer that a saved recording may hold: no rate of two such overflows a float."""
+
+MAX_GRID = 1024
+"""The most cells along an edge of a grid of tiles: 24 MiB for each row on each thread."""

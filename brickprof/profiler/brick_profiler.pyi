@@ -28,6 +28,7 @@ class BrickProfiler:
         *,
         sample_every: _Count = 1,
         events: _Count = 0,
+        grid: _Count = 0,
         clock: str = "auto",
         overhead: Overhead | None = None,
     ) -> Self: ...
@@ -37,6 +38,9 @@ class BrickProfiler:
     @property
     def events(self) -> int:
         """Single tiles kept for each thread."""
+    @property
+    def grid(self) -> int:
+        """Cells along an edge of each grid of tiles; 0 without grids."""
     @property
     def is_tile_profiling_enabled(self) -> bool:
         """Whether tiles are recorded."""

@@ -48,6 +48,11 @@ cdef class BrickProfiler(ProfilerState):
     events : int
         Keep up to this many single tiles per thread for a time line; those that do not fit are
         counted.
+    grid : int
+        Keep time, number and slowest of the tiles by row and column, in a square of this many cells
+        along an edge for each brick, level and thread, and the slowest tiles with their place; 0 for
+        none. Where an index outgrows it each cell takes in twice as many rows or columns of tiles. A
+        cell takes 24 bytes.
     clock : str
         ``"auto"`` for the cheapest that can be trusted, or ``"tsc"``, ``"cntvct"``,
         ``"clock_gettime"``, or ``"manual"``: one that moves by `advance` alone, a nanosecond a

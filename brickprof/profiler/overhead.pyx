@@ -30,7 +30,8 @@ cdef extern from "profiler/pair_cost.h":
 cdef double NOGIL_MARGIN = 2.0
 cdef double PYTHON_MARGIN = 1.5
 cdef int CALLS = 4
-cdef dict overheads_known = {}      # clock -> Overhead, and ticks of a skipped pair by entry point
+cdef int GRID = 64                  # of the pairs that cost a profiler with a grid, whatever its size
+cdef dict overheads_known = {}      # (clock, grid) -> Overhead, ticks of a skipped pair by entry point
 
 
 cdef uint64_t ticks_of(ProfilerState profiler, str field):
@@ -149,9 +150,9 @@ cdef dict interval(str entry_point, list contexts, double ns, double margin):
     return fields
 
 
-cdef tuple measure_overhead(ProfilerState profiler, object make):
+cdef tuple measure_overhead(ProfilerState profiler, int grid, object make):
     """Measure what a pair costs through each entry point, on a profiler of its own."""
-    cdef ProfilerState scratch = make(clock=profiler.clock_name, overhead=Overhead())
+    cdef ProfilerState scratch = make(clock=profiler.clock_name, overhead=Overhead(), grid=grid)
     prepare(scratch, make)
     scratch.on = True
     ns = profiler.ns_per_tick
@@ -182,9 +183,10 @@ cdef int prepare(ProfilerState profiler, object make) except -1:
     profiler.step_ns = step_ns(profiler.clock)
     skipped = [0.0] * 3
     if profiler.overhead_info is None and profiler.clock != BP_CLOCK_MANUAL:
-        if profiler.clock not in overheads_known:
-            overheads_known[profiler.clock] = measure_overhead(profiler, make)
-        profiler.overhead_info, skipped = overheads_known[profiler.clock]
+        grid = GRID if profiler.grid else 0
+        if (profiler.clock, grid) not in overheads_known:
+            overheads_known[profiler.clock, grid] = measure_overhead(profiler, grid, make)
+        profiler.overhead_info, skipped = overheads_known[profiler.clock, grid]
     elif profiler.overhead_info is None:
         profiler.overhead_info = Overhead()
     profiler.c_cost = cost_of(profiler, "c", skipped[0])
@@ -192,4 +194,5 @@ cdef int prepare(ProfilerState profiler, object make) except -1:
     profiler.block_cost = cost_of(profiler, "block", skipped[2])
     if profiler.clock != BP_CLOCK_MANUAL:
         profiler.lost_time = LostTime()
+    profiler.origin = profiler.now()
     return 0

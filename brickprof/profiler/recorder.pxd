@@ -3,7 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.tile cimport bp_brick, bp_frame, bp_recorder, bp_row, bp_usage
+from brickprof.tile cimport bp_brick, bp_cell, bp_frame, bp_grid, bp_recorder, bp_row, bp_usage
 
 
 cdef extern from "profiler/requests.h":
@@ -12,6 +12,7 @@ cdef extern from "profiler/requests.h":
         bp_usage usage
         uint32_t first, last
         uint64_t *histogram
+        bp_grid grid
 
 
 cdef enum:                          # why nobody can stop a tile any more: bp_frame.orphan
@@ -34,6 +35,8 @@ cdef class Recorder:
     cdef object kept_context        # keeps `context` alive
     cdef str thread
     cdef double step_ticks          # of the clock
+    cdef uint64_t grid_size         # cells along an edge of each row's grid; 0 without grids
+    cdef bp_cell *cells             # memory for a copy of a grid's; NULL without grids
     cdef list entered               # BrickVisits of this thread that go on, outermost first
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
@@ -53,9 +56,14 @@ cdef class Recorder:
     cdef dict drop_orphans(self)
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
-    cdef object stats(self, uint32_t brick_id, int level, str name)
+    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin)
+    cdef object grid_of(self, const bp_grid *grid, uint64_t origin)
+    cdef size_t cell_bytes(self) noexcept
+    cdef size_t brick_bytes(self) noexcept
+    cdef void add_grids(self, bp_brick *brick) noexcept
     cdef bint holds(self, uint32_t brick_id) noexcept
-    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to) except -1
+    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to,
+                      bp_cell *cells=*) except -1
     cdef tuple errors(self, const bp_row *row, uint64_t count, tuple histogram)
     cdef object outer_ticks(self, uint32_t brick_id)
     cdef void free_bricks(self, const bp_brick *kept) noexcept

@@ -8,15 +8,17 @@ from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.tile cimport (
-    BP_ABI, BP_CLOCK_MANUAL, BP_COARSER_INSIDE, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH, BP_NO_SUCH_LEVEL,
-    BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED, bp_brick, bp_event,
-    bp_frame, bp_ns, bp_recorder, bp_request, bp_row, bp_slow_off, bp_slow_on, bp_sum, bp_usage,
+    BP_ABI, BP_CLOCK_MANUAL, BP_COARSER_INSIDE, BP_GRIDDED, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH,
+    BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED,
+    bp_brick, bp_cell, bp_event, bp_frame, bp_grid, bp_ns, bp_recorder, bp_request, bp_row,
+    bp_slow_off, bp_slow_on, bp_slow_tile, bp_sum, bp_usage,
 )
 
 from brickprof.core.errors import RecordingError
 from brickprof.core.histograms import bucket_bounds
 from brickprof.core.levels import TileLevel
 from brickprof.profiler.finished_frames import references_from_finished_frames
+from brickprof.recording.tile_grid import GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 
 
@@ -26,6 +28,7 @@ cdef extern from "profiler/usage.h":
 
 cdef extern from "profiler/requests.h":
     const size_t BP_REQUEST_BYTES
+    void bp_set_cells(bp_request *request, bp_cell *cells) noexcept
     void bp_serve(bp_recorder *recorder) noexcept
     void bp_clear_row(bp_recorder *recorder, bp_brick *brick, int level) noexcept
     void bp_clear(bp_recorder *recorder) noexcept
@@ -130,7 +133,7 @@ cdef class Recorder:
     """A C recorder with the memory that it points to; see tile.h."""
 
     def __cinit__(self, uint64_t owner, int index, uint32_t clock, uint64_t ns_per_tick_q32,
-                  uint64_t sample_every, uint64_t events_capacity):
+                  uint64_t sample_every, uint64_t events_capacity, uint64_t grid_size):
         self.c = new_recorder()
         if self.c == NULL:
             raise MemoryError("no memory for a recorder")
@@ -138,6 +141,13 @@ cdef class Recorder:
             self.c.events = <bp_event *> PyMem_RawCalloc(events_capacity, sizeof(bp_event))
             if self.c.events == NULL:
                 raise MemoryError(f"no memory for events={events_capacity} on a thread")
+        if grid_size:
+            self.grid_size = grid_size
+            self.cells = <bp_cell *> bp_pages(2 * self.cell_bytes())
+            if self.cells == NULL:
+                raise MemoryError(f"no memory for grid={grid_size} on a thread")
+            bp_set_cells(self.c.request, self.cells + grid_size * grid_size)
+            bp_slow_on(self.c, BP_GRIDDED)
         self.c.abi = BP_ABI
         self.c.clock = clock
         self.c.ns_per_tick_q32 = ns_per_tick_q32
@@ -162,6 +172,8 @@ cdef class Recorder:
             self.free_bricks(NULL)
             PyMem_RawFree(self.c.bricks)
             PyMem_RawFree(self.c.events)
+            if self.cells != NULL:
+                munmap(self.cells, 2 * self.cell_bytes())
             munmap(<char *> self.c - PAGE_OFFSET, RECORDER_BYTES)
 
     cdef void free_bricks(self, const bp_brick *kept) noexcept:
@@ -169,8 +181,28 @@ cdef class Recorder:
         cdef uint32_t i
         for i in range(self.c.bricks_len):
             if self.c.bricks[i] != NULL and self.c.bricks[i] != kept:
-                munmap(self.c.bricks[i], sizeof(bp_brick))
+                munmap(self.c.bricks[i], self.brick_bytes())
                 self.c.bricks[i] = NULL
+
+    cdef size_t cell_bytes(self) noexcept:
+        """Return the size of a grid's cells."""
+        return self.grid_size * self.grid_size * sizeof(bp_cell)
+
+    cdef size_t brick_bytes(self) noexcept:
+        """Return the size of a brick's rows with their grids, which lie behind them."""
+        if not self.grid_size:
+            return sizeof(bp_brick)
+        return sizeof(bp_brick) + BP_LEVELS * (sizeof(bp_grid) + self.cell_bytes())
+
+    cdef void add_grids(self, bp_brick *brick) noexcept:
+        """Give each row of a new brick its grid."""
+        cdef bp_grid *grids = <bp_grid *> (brick + 1)
+        cdef bp_cell *cells = <bp_cell *> (grids + BP_LEVELS)
+        cdef int level
+        for level in range(BP_LEVELS):
+            grids[level].size = self.grid_size
+            grids[level].cells = cells + level * self.grid_size * self.grid_size
+            brick.rows[level].grid = &grids[level]
 
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL:
         """Return this recorder's rows of a brick, making them where there are none."""
@@ -189,9 +221,11 @@ cdef class Recorder:
             self.c.bricks = grown
             self.c.bricks_len = length
         if self.c.bricks[brick_id] == NULL:
-            brick = <bp_brick *> bp_pages(sizeof(bp_brick))
+            brick = <bp_brick *> bp_pages(self.brick_bytes())
             if brick == NULL:
                 raise MemoryError("no memory for another brick")
+            if self.grid_size:
+                self.add_grids(brick)
             self.c.bricks[brick_id] = brick
             for level in range(BP_LEVELS):
                 row = &brick.rows[level]
@@ -236,8 +270,10 @@ cdef class Recorder:
         return (brick_id < self.c.bricks_len and self.c.bricks[brick_id] != NULL
                 and not bp_to_be_cleared(self.c))
 
-    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to) except -1:
-        """Copy a level of a brick, of the same tiles throughout."""
+    cdef int read_row(self, uint32_t brick_id, int level, bp_row_copy *to,
+                      bp_cell *cells=NULL) except -1:
+        """Copy a level of a brick, of the same tiles throughout; its grid where there are cells."""
+        to.grid.cells = cells
         if not bp_read_row(self.c, self.c.bricks[brick_id], level, to):
             raise RecordingError(
                 f"thread {self.thread or self.index!r} stopped while it was adding a tile, as one "
@@ -354,15 +390,18 @@ cdef class Recorder:
                     return True
         return False
 
-    cdef object stats(self, uint32_t brick_id, int level, str name):
-        """Return a row as TileStats, or None where nothing was recorded."""
+    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin):
+        """Return a row as TileStats, or None where nothing was recorded.
+
+        Its slowest tiles are timed from `origin`, in ticks.
+        """
         cdef bp_row_copy copy
         cdef const bp_row *row = &copy.row
         cdef uint64_t count
         cdef int i
         if not self.holds(brick_id) or not bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
             return None
-        self.read_row(brick_id, level, &copy)
+        self.read_row(brick_id, level, &copy, self.cells)
         count = row.timed + row.skipped
         if count == 0:
             return None
@@ -397,7 +436,30 @@ cdef class Recorder:
             loaded_bytes=as_int(row.loaded), stored_bytes=as_int(row.stored), split=row.split,
             # The first work of a row is noted where it differs from 2**64 - 1 alone.
             min_work=row.min_work, max_work=max(row.min_work, row.max_work),
-            histogram=histogram)
+            histogram=histogram, grid=self.grid_of(&copy.grid, origin) if self.grid_size else None)
+
+    cdef object grid_of(self, const bp_grid *grid, uint64_t origin):
+        """Return a copy of a row's grid as a TileGrid."""
+        cdef const bp_cell *cell
+        cdef const bp_slow_tile *tile
+        cdef uint64_t i, j
+        cells, slowest = [], []
+        for i in range(grid.rows):
+            for j in range(grid.cols):
+                cell = &grid.cells[i * grid.size + j]
+                if cell.tiles:
+                    cells.append(GridCell(
+                        i, j, cell.tiles, bp_ns(self.c, max(<int64_t> cell.ticks, 0)),
+                        bp_ns(self.c, cell.max_ticks)))
+        for i in range(grid.slow_tiles):
+            tile = &grid.slowest[i]
+            slowest.append(SlowTile(
+                bp_ns(self.c, tile.ticks), bp_ns(self.c, tile.start - min(origin, tile.start)),
+                self.index, tile.row, tile.col))
+        return TileGrid(
+            size=grid.size, rows_per_cell=1 << <object> grid.row_shift,
+            cols_per_cell=1 << <object> grid.col_shift, cells=tuple(cells),
+            slowest=tuple(sorted(slowest, key=SlowTile.rank)))
 
     cdef tuple errors(self, const bp_row *row, uint64_t count, tuple histogram):
         """Return half the intervals of a row's time and self time, in ticks.

@@ -20,6 +20,7 @@ typedef struct bp_row_copy {
     bp_usage usage;
     uint32_t first, last;                           /* buckets that may not be empty */
     uint64_t histogram[BP_BUCKETS];
+    bp_grid grid;                                   /* with memory for its cells, or NULL: not copied */
 } bp_row_copy;
 
 struct bp_request {
@@ -27,11 +28,18 @@ struct bp_request {
     uint32_t copy;
     const bp_brick *brick;                          /* of which a copy is wanted, and its level */
     int level;
+    bp_cell *cells;                                 /* memory for a grid's, or NULL without grids */
+    int with_grid;                                  /* whether the copy is to have its grid */
     uint64_t seed;                                  /* that bp_recorder.random starts at */
     bp_row_copy served;
 };
 
 #define BP_REQUEST_BYTES sizeof(struct bp_request)
+
+/* Give the thread that records memory to copy a grid's cells to. */
+static inline void bp_set_cells(bp_request *request, bp_cell *cells) {
+    request->cells = cells;
+}
 
 /* Copy 64-bit words that another thread may be storing. */
 static inline void bp_copy_words(void *to, const void *from, size_t bytes) {
@@ -40,11 +48,40 @@ static inline void bp_copy_words(void *to, const void *from, size_t bytes) {
         ((word *)to)[i] = BP_GET(((const word *)from)[i]);
 }
 
+/* Copy a row's grid into one that has memory for as many cells. */
+static inline void bp_copy_grid(const bp_grid *from, bp_grid *to) {
+    bp_cell *cells = to->cells;
+    bp_copy_words(to, from, sizeof *to);
+    to->cells = cells;
+    if (to->rows > to->size || to->cols > to->size) return; /* one that is being changed */
+    for (uint64_t i = 0; i < to->rows; i++)
+        bp_copy_words(&cells[i * to->size], &from->cells[i * to->size],
+                      to->cols * sizeof(bp_cell));
+}
+
+/* Empty a grid. Cells in rows and columns that were never used may have no memory yet. */
+static inline void bp_clear_grid(bp_grid *g) {
+    for (uint64_t i = 0; i < g->rows; i++)
+        for (uint64_t j = 0; j < g->cols; j++) {
+            bp_cell *cell = &g->cells[i * g->size + j];
+            BP_SET(cell->tiles, 0);
+            BP_SET(cell->ticks, 0);
+            BP_SET(cell->max_ticks, 0);
+        }
+    for (int i = 0; i < BP_SLOWEST; i++) BP_SET(g->slowest[i].ticks, 0);
+    BP_SET(g->slow_tiles, 0);
+    BP_SET(g->rows, 0);
+    BP_SET(g->cols, 0);
+    BP_SET(g->row_shift, 0);
+    BP_SET(g->col_shift, 0);
+}
+
 /* Copy a level of a brick, which is of no use where a tile was added meanwhile. */
 static inline void bp_copy_row(bp_recorder *r, const bp_brick *brick, int level, bp_row_copy *to) {
     const bp_row *from = &brick->rows[level];
     bp_copy_words(&to->row, from, sizeof to->row);
     bp_copy_words(&to->usage, &brick->usage, sizeof to->usage);
+    if (to->grid.cells != NULL) bp_copy_grid(from->grid, &to->grid);
     to->first = to->last = 0;
     if (to->row.timed == 0) {
         to->histogram[0] = 0;
@@ -74,8 +111,11 @@ static inline void bp_clear_row(bp_recorder *r, bp_brick *brick, int level) {
     const uint32_t number = row->brick, itemsize = row->itemsize;
     for (size_t i = 0; i < sizeof *row / sizeof(uint64_t); i++) {
         typedef uint64_t __attribute__((may_alias)) word;
-        if (i != offsetof(bp_row, histogram) / sizeof(uint64_t)) BP_SET(((word *)row)[i], 0);
+        if (i != offsetof(bp_row, histogram) / sizeof(uint64_t) &&
+            i != offsetof(bp_row, grid) / sizeof(uint64_t))
+            BP_SET(((word *)row)[i], 0);
     }
+    if (row->grid != NULL) bp_clear_grid(row->grid);
     BP_SET(row->min_ticks, UINT64_MAX);
     BP_SET(row->min_work, UINT64_MAX);
     BP_SET(row->brick, number);
@@ -113,6 +153,7 @@ static inline void bp_serve(bp_recorder *r) {
     bp_slow_off(r, BP_REQUESTED);
     if (__atomic_compare_exchange_n(&request->copy, &wanted, BP_COPY_RUNS, 0, __ATOMIC_ACQUIRE,
                                     __ATOMIC_RELAXED)) {
+        request->served.grid.cells = request->with_grid ? request->cells : NULL;
         bp_copy_row(r, request->brick, request->level, &request->served);
         __atomic_store_n(&request->copy, BP_COPY_DONE, __ATOMIC_RELEASE);
     }
@@ -168,6 +209,7 @@ static inline int bp_read_row(bp_recorder *r, const bp_brick *brick, int level, 
         if (i < SPINS) continue;
         if (i == SPINS) {
             request->brick = brick, request->level = level;
+            request->with_grid = to->grid.cells != NULL;
             __atomic_store_n(&request->copy, BP_COPY_WANTED, __ATOMIC_RELEASE);
             bp_slow_on(r, BP_REQUESTED);
         }
@@ -175,7 +217,10 @@ static inline int bp_read_row(bp_recorder *r, const bp_brick *brick, int level, 
         nanosleep(&pause, NULL);
     }
     if (!bp_withdraw(request)) return 0;
+    bp_cell *cells = to->grid.cells;
     memcpy(to, &request->served, sizeof *to);
+    to->grid.cells = cells;
+    if (cells != NULL) bp_copy_grid(&request->served.grid, &to->grid);
     return 1;
 }
 

@@ -46,7 +46,8 @@ cdef list tiles_of(ProfilerState profiler, int level):
 
 cdef list rows_of(ProfilerState profiler, int level):
     """Return what `tiles_of` does, if it is not disturbed."""
-    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name)
+    cdef uint64_t origin = origin_of(profiler) if profiler.grid else 0
+    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin)
              for recorder in profiler.recorders_made
              for number, brick in enumerate(profiler.bricks)]
     return [tile for tile in tiles if tile is not None]
@@ -126,17 +127,37 @@ cdef tuple brick_infos_of(ProfilerState profiler):
                   for name in sorted(found)])
 
 
+cdef uint64_t origin_of(ProfilerState profiler) except? 0:
+    """Return the ticks that times count from.
+
+    That is the start of the first event, and where none are kept the time at which profiling was
+    switched on first, or reset last.
+    """
+    cdef uint64_t first = UINT64_MAX
+    if profiler.events:
+        for recorder in profiler.recorders_made:
+            first = min(first, first_start((<Recorder> recorder).events_kept()))
+    return profiler.origin if first == UINT64_MAX else first
+
+
+cdef uint64_t first_start(bytes kept) noexcept:
+    """Return when the first of some events starts; UINT64_MAX without events."""
+    cdef const bp_event *events = <const bp_event *> <const char *> kept
+    cdef uint64_t i, first = UINT64_MAX
+    for i in range(len(kept) // sizeof(bp_event)):
+        first = min(first, events[i].start)
+    return first
+
+
 cdef tuple events_of(ProfilerState profiler):
     """Return the events of all threads, by time since the first, and the number dropped."""
     cdef Recorder recorder
     cdef bytes kept
     cdef const bp_event *event
-    cdef uint64_t i, origin = UINT64_MAX
+    cdef uint64_t i, origin
     events, dropped = [], 0
     copies = [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
-    for recorder, kept in copies:
-        for i in range(len(kept) // sizeof(bp_event)):
-            origin = min(origin, (<const bp_event *> <const char *> kept)[i].start)
+    origin = min([first_start(kept) for _, kept in copies], default=UINT64_MAX)
     for recorder, kept in copies:
         dropped += recorder.events_lost()
         for i in range(len(kept) // sizeof(bp_event)):
@@ -185,10 +206,10 @@ cdef tuple stored_for(object machine, tuple infos):
 cdef dict parts_of(ProfilerState profiler):
     """Return what a Recording holds of a profiler, by the names of its fields."""
     tiles = {}
+    events, dropped = events_of(profiler)   # first, so that each is of a tile that its row counts
     for level in range(BP_LEVELS):
         for tile in rows_of(profiler, level):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
-    events, dropped = events_of(profiler)
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time
     return dict(

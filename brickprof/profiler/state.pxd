@@ -32,7 +32,8 @@ cdef class ProfilerState:
     cdef dict usage_by_name, abandoned      # abandoned: reason -> tiles
     cdef set bricks_known           # names of all that were ever entered
     cdef uint64_t resets
-    cdef readonly object sample_every, events
+    cdef uint64_t origin            # ticks when first switched on, or last reset
+    cdef readonly object sample_every, events, grid
     cdef object __weakref__
 
     cdef Recorder adopt(self)

@@ -9,6 +9,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.core.checks import short_repr
+from brickprof.core.limits import MAX_GRID
 from brickprof.profiler.arguments cimport as_count, check_overhead
 from brickprof.profiler.bricks cimport Brick, BrickUsage, BrickVisit, inherited_visit, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
@@ -40,7 +41,7 @@ cdef uint64_t last_profiler = 0, last_holder = 0
 cdef class ProfilerState:
     """The state of a BrickProfiler, which takes the same arguments."""
 
-    def __cinit__(self, *, sample_every=1, events=0, clock="auto", overhead=None):
+    def __cinit__(self, *, sample_every=1, events=0, grid=0, clock="auto", overhead=None):
         global last_profiler
         check_overhead(overhead)
         self.sample_every = as_count(sample_every, "sample_every")
@@ -49,6 +50,9 @@ cdef class ProfilerState:
         self.events = as_count(events, "events")
         if self.events > 1 << 32:
             raise ValueError(f"events must be at most 2**32, got {short_repr(events)}")
+        self.grid = as_count(grid, "grid")
+        if self.grid == 1 or self.grid > MAX_GRID:
+            raise ValueError(f"grid must be 0 or in [2, {MAX_GRID}], got {short_repr(grid)}")
         self.clock, self.clock_name, self.clock_reason = choose_clock(clock)
         last_profiler += 1
         self.id = last_profiler
@@ -73,7 +77,7 @@ cdef class ProfilerState:
             return self.idle.pop()
         recorder = Recorder.__new__(
             Recorder, self.id, len(self.recorders_made), self.clock, self.ns_per_tick_q32,
-            self.sample_every, self.events)
+            self.sample_every, self.events, self.grid)
         recorder.c.cost = self.c_cost
         recorder.step_ticks = self.step_ns / self.ns_per_tick if self.ns_per_tick else 0.0
         recorder.c.manual_ticks = self.manual_ticks
@@ -192,6 +196,7 @@ cdef class ProfilerState:
         former = self.clear_recorders([default], {(DEFAULT_BRICK, "float32"): 0},
                                       {DEFAULT_BRICK: usage})
         del former
+        self.origin = now
         for brick in self.bricks:
             (<Brick> brick).calls = 0
         for usage in self.usage_by_name.values():

@@ -15,6 +15,7 @@ from brickprof.recording.parts import (
     TileEvent,
 )
 from brickprof.recording.recording import Recording, load_recording
+from brickprof.recording.tile_grid import GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import sum_tile_stats, summed_tiles
 
 __all__ = [
@@ -23,11 +24,14 @@ __all__ = [
     "MIXED",
     "BrickInfo",
     "ClockInfo",
+    "GridCell",
     "Overhead",
     "Recording",
+    "SlowTile",
     "TeamTimes",
     "ThreadUsage",
     "TileEvent",
+    "TileGrid",
     "load_recording",
     "merge_recordings",
     "merge_teams",

@@ -24,6 +24,7 @@ from brickprof.recording.parts import (
     ThreadUsage,
     TileEvent,
 )
+from brickprof.recording.tile_grid import GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
 
@@ -38,6 +39,8 @@ def plain(part: Any) -> dict[str, Any]:
             values[name] = value.name
         elif isinstance(value, tuple):
             values[name] = [_plain_item(one) for one in value]
+        elif is_dataclass(value):
+            values[name] = plain(value)
     return values
 
 
@@ -203,11 +206,32 @@ def _tile(value: JsonValue, known: set[str]) -> TileStats:
         level=_level(value["level"]),
         brick=_brick(value["brick"], known),
         histogram=_histogram(value["histogram"]),
+        grid=_grid(value.optional("grid", None)),
         **{name: value[name].integer() for name in _SUMS},
         **{name: value.optional(name, 0).integer() for name in _NEWER_SUMS},
     )
     check_row(value, tile)
     return tile
+
+
+def _grid(value: JsonValue) -> TileGrid | None:
+    """Read tiles by row and column, if they were kept."""
+    if value.value is None:
+        return None
+    return TileGrid(
+        size=value["size"].integer(2),
+        rows_per_cell=value["rows_per_cell"].integer(1),
+        cols_per_cell=value["cols_per_cell"].integer(1),
+        cells=tuple(GridCell(*_integers(cell, GridCell)) for cell in value["cells"].items()),
+        slowest=tuple(SlowTile(*_integers(tile, SlowTile)) for tile in value["slowest"].items()),
+    )
+
+
+def _integers(value: JsonValue, kind: type[GridCell] | type[SlowTile]) -> tuple[int, ...]:
+    """Read the fields of a named tuple."""
+    if len(value.values()) != len(kind._fields):
+        value.fail(f"[{', '.join(kind._fields)}]")
+    return tuple(item.integer() for item in value.items())
 
 
 def _histogram(value: JsonValue) -> Histogram:
@@ -236,7 +260,7 @@ def read_event(value: JsonValue, known: set[str]) -> TileEvent:
         stop_ns=stop,
         thread=value["thread"].integer(),
         level=_level(value["level"]),
-        row=value["row"].integer(None),
-        col=value["col"].integer(None),
+        row=value["row"].integer(),
+        col=value["col"].integer(),
         brick=_brick(value["brick"], known),
     )

@@ -5,13 +5,17 @@ Each rule holds for whatever a profiler measured and for every merge of that, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
+from brickprof.core.limits import MAX_GRID
+from brickprof.core.plain_text import one_line
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
+from brickprof.recording.tile_grid import SLOWEST, TileGrid
 from brickprof.recording.tile_stats import TileStats
 
 _NAMES = "distinct names, sorted"
@@ -22,6 +26,9 @@ _MAX_INDICES = 2**32
 """What counts of threads stay below: their indices are of 32 bits."""
 
 _MAX_NS_PER_TICK = 1e9
+
+_MAX_WORK = 2**64 - 1
+"""What a tile can declare."""
 
 _WORK = ("elements", "flops", "nbytes", "loaded_bytes", "stored_bytes", "max_work")
 _TIMES = ("total_ns", "raw_total_ns", "max_ns")
@@ -45,6 +52,9 @@ def check_row(value: JsonValue, tile: TileStats) -> None:
     _check_counts(value, tile)
     _check_times(value, tile)
     _check_work(value, tile)
+    if tile.grid is not None:
+        _check_cells(value["grid"], tile.grid, tile)
+        _check_slowest(value["grid"], tile.grid)
 
 
 def _check_counts(value: JsonValue, tile: TileStats) -> None:
@@ -83,7 +93,12 @@ def _check_times(value: JsonValue, tile: TileStats) -> None:
 
 
 def _check_work(value: JsonValue, tile: TileStats) -> None:
-    """Refuse work that contradicts itself."""
+    """Refuse work that contradicts itself, and more than tiles can declare."""
+    for name in ("elements", "flops", "loaded_bytes", "stored_bytes"):
+        if getattr(tile, name) > tile.count * _MAX_WORK:
+            value[name].fail(f"at most 2**64 - 1 of each tile (count is {tile.count})")
+    if not tile.split and tile.loaded_bytes + tile.stored_bytes:
+        value["split"].fail("the tiles that declared loaded_bytes and stored_bytes")
     if tile.split > tile.count - tile.undeclared:
         value["split"].fail("at most the tiles that declared their bytes")
     apart = tile.loaded_bytes + tile.stored_bytes
@@ -96,6 +111,54 @@ def _check_work(value: JsonValue, tile: TileStats) -> None:
         value["max_work"].fail(f"an integer <= elements + flops ({work})")
     if tile.min_work * tile.count > work:
         value["min_work"].fail(f"an integer <= (elements + flops) / count ({work} / {tile.count})")
+    # 0 stands for "not known" in files from before the field was there.
+    if tile.max_work and work <= _MAX_WORK and tile.max_work * tile.count < work:
+        value["max_work"].fail(f"an integer >= (elements + flops) / count ({work} / {tile.count})")
+
+
+def _check_cells(value: JsonValue, grid: TileGrid, tile: TileStats) -> None:
+    """Refuse cells that contradict each other or the row that they are of."""
+    if grid.size > MAX_GRID:
+        value["size"].fail(f"an integer in [2, {MAX_GRID}]")
+    for name in ("rows_per_cell", "cols_per_cell"):
+        per_cell = getattr(grid, name)
+        if per_cell & (per_cell - 1) or per_cell >= 1 << 64:
+            value[name].fail("a power of two below 2**64")
+    places = [(cell.row, cell.col) for cell in grid.cells]
+    check_order(value["cells"], places, "distinct places, sorted", distinct=True)
+    for cell, written in zip(grid.cells, value["cells"].items(), strict=True):
+        if max(cell.row, cell.col) >= grid.size:
+            written.fail(f"a place in {grid.size} rows and columns")
+        # Ticks are rounded to nanoseconds one by one and as a sum.
+        if not cell.tiles or cell.total_ns > cell.tiles * (cell.max_ns + 1):
+            written.fail("tiles that are at most as long as the longest")
+    if grid.count > tile.timed:
+        value["cells"].fail(f"counts that sum to at most timed ({tile.timed})")
+    longest = max((cell.max_ns for cell in grid.cells), default=0)
+    if longest > tile.max_ns:
+        value["cells"].fail(f"times of at most max_ns ({tile.max_ns})")
+    if grid.count == tile.timed == tile.count:
+        total = sum(cell.total_ns for cell in grid.cells)
+        # A cell whose tiles are shorter than their correction counts as 0 ns, not less.
+        if total < tile.total_ns - tile.count:
+            value["cells"].fail(f"times that sum to total_ns ({tile.total_ns})")
+
+
+def _check_slowest(value: JsonValue, grid: TileGrid) -> None:
+    """Refuse slowest tiles that are not those of the cells."""
+    expected = min(SLOWEST, grid.count)
+    if len(grid.slowest) != expected:
+        value["slowest"].fail(f"{expected} tiles")
+    check_order(value["slowest"], [tile.rank() for tile in grid.slowest], "longest first")
+    longest = {(cell.row, cell.col): cell.max_ns for cell in grid.cells}
+    for tile, written in zip(grid.slowest, value["slowest"].items(), strict=True):
+        place = tile.row // grid.rows_per_cell, tile.col // grid.cols_per_cell
+        if tile.ns > longest.get(place, -1):
+            written.fail("a tile of one of the cells, at most as long as its longest")
+        if tile.thread >= _MAX_INDICES:
+            written.fail("a thread below 2**32")
+    if grid.slowest and grid.slowest[0].ns != max(longest.values()):
+        value["slowest"].fail(f"the longest of all cells first ({max(longest.values())} ns)")
 
 
 def check_brick(value: JsonValue, info: BrickInfo) -> None:
@@ -113,6 +176,9 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     BrickprofError
         What `value` raises.
     """
+    ranked = sorted(info.usage, key=lambda seen: -seen.wall_ns)
+    if [seen.wall_ns for seen in ranked] != [seen.wall_ns for seen in info.usage]:
+        value["usage"].fail("threads sorted, most wall time first")
     for name in ("call_times", "call_paces"):
         if _counted(getattr(info, name)) > info.calls:
             value[name].fail(f"counts that sum to at most calls ({info.calls})")
@@ -128,8 +194,8 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
         _check_at_most(written, seen, "system_ns", "cpu_ns")
 
 
-def check_events(value: JsonValue, events: Sequence[TileEvent]) -> None:
-    """Refuse a time line out of order, or of a thread that no profiler numbers so.
+def check_events(value: JsonValue, events: Sequence[TileEvent], tiles: Sequence[TileStats]) -> None:
+    """Refuse a time line out of order, of tiles not counted, or of a thread no profiler numbers so.
 
     Parameters
     ----------
@@ -137,6 +203,8 @@ def check_events(value: JsonValue, events: Sequence[TileEvent]) -> None:
         The list as it was written, by which an error names the field.
     events : sequence of TileEvent
         The same as read.
+    tiles : sequence of TileStats
+        The rows of the recording.
 
     Raises
     ------
@@ -144,6 +212,11 @@ def check_events(value: JsonValue, events: Sequence[TileEvent]) -> None:
         What `value` raises.
     """
     check_order(value, events, "tiles sorted by time")
+    timed = {(tile.brick, tile.level): tile.timed for tile in tiles}
+    kept = Counter((event.brick, event.level) for event in events)
+    for (brick, level), count in kept.items():
+        if count > timed.get((brick, level), 0):
+            value.fail(f"at most the {level.name} tiles of {one_line(brick)} that were timed")
     for event, part in zip(events, value.items(), strict=True):
         if event.thread >= _MAX_INDICES:
             part["thread"].fail("an integer below 2**32")

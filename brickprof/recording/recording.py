@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from brickprof.core import units
-from brickprof.core.checks import short_repr
+from brickprof.core.checks import checked_path, short_repr
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
@@ -280,7 +280,7 @@ class Recording:
         check_order(root["brick_infos"], names, "distinct names, sorted", distinct=True)
         rows = [(tile.brick, tile.level) for tile in self.tiles]
         check_order(root["tiles"], rows, "one entry only for each, sorted", distinct=True)
-        check_events(root["events"], self.events)
+        check_events(root["events"], self.events, self.tiles)
         check_clock(root["clock"], self.clock, used=bool(self.tiles))
         if self.sample_every >= 1 << 64:
             root["sample_every"].fail("an integer below 2**64")
@@ -308,7 +308,7 @@ class Recording:
         """
         data = self.to_json()
         self.from_json(data)
-        return write_json(Path(path), data)
+        return write_json(checked_path("path", path), data)
 
 
 def load_recording(path: str | PathLike[str]) -> Recording:
@@ -332,7 +332,8 @@ def load_recording(path: str | PathLike[str]) -> Recording:
     OSError
         If the file cannot be read.
     """
+    file = checked_path("path", path)
     try:
-        return Recording.from_json(read_json(Path(path), RecordingError))
+        return Recording.from_json(read_json(file, RecordingError))
     except RecordingError as error:
         raise RecordingError(one_line(f"{os.fspath(path)}: {error}")) from error

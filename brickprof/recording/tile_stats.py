@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from brickprof.core import histograms as stats
 from brickprof.core import metrics
 from brickprof.core.levels import TileLevel
+from brickprof.recording.tile_grid import TileGrid, merge_grids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class TileStats:
         equal where all tiles do the same amount of work.
     histogram : tuple of (int, int)
         Times of the timed tiles, as (bucket, count); see `brickprof.core.histograms`.
+    grid : TileGrid or None
+        The timed tiles by row and column; None where the profiler kept none.
     """
 
     level: TileLevel
@@ -75,6 +78,7 @@ class TileStats:
     min_work: int = 0
     max_work: int = 0
     histogram: stats.Histogram = ()
+    grid: TileGrid | None = None
 
     @property
     def nbytes_declared(self) -> bool:
@@ -189,6 +193,7 @@ def sum_tile_stats(
         min_work=min((part.min_work for part in parts if part.count), default=0),
         max_work=max((part.max_work for part in parts if part.count), default=0),
         histogram=stats.merge_histograms(part.histogram for part in parts),
+        grid=merge_grids(part.grid for part in parts),
         **{name: sum(getattr(part, name) for part in parts) for name in _SUMMED},
     )
 

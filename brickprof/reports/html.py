@@ -17,6 +17,7 @@ from brickprof.reports.html_tables import (
     level_anchor,
     levels_table,
     roofs_table,
+    slowest_table,
 )
 from brickprof.reports.markup import Markup, element, joined, meanings, text
 from brickprof.reports.pictures import PICTURES, draw
@@ -34,6 +35,8 @@ _ALTERNATIVES = {
     "the measured roofs; the figures are in the table of levels.",
     "times": "Bars of the self time of each brick, by level; the figures are in the table of "
     "levels.",
+    "grids": "Heat maps of the mean times of tiles by row and column, for each brick and level; "
+    "the slowest tiles are in the table below.",
     "histograms": "Histograms of the times of tiles by brick and level; medians and 99th "
     "percentiles are in the table of levels.",
 }
@@ -65,6 +68,7 @@ def render_report(report: Report) -> str:
         *_figure(report, "times", "Where the time went"),
         *_levels(report),
         *_figure(report, "histograms", "How long tiles took"),
+        *_grids(report),
         *_surroundings(report),
     ]
     head = joined(
@@ -194,6 +198,15 @@ def _levels(report: Report) -> Iterator[Markup]:
         )
     yield levels_table(bricks)
     yield meanings(LEVEL_COLUMNS)
+
+
+def _grids(report: Report) -> Iterator[Markup]:
+    """Yield the heat maps and the slowest tiles, where a grid was kept."""
+    bricks = report.summary.bricks[:MAX_BRICKS]
+    if not any(level.stats.grid for brick in bricks for level in brick.levels):
+        return
+    yield from _figure(report, "grids", "Tiles by row and column")
+    yield slowest_table(bricks)
 
 
 def _surroundings(report: Report) -> Iterator[Markup]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from brickprof.core import units
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
+from brickprof.reports import slowest_tiles
 from brickprof.reports.level_cells import cells
 from brickprof.reports.markup import Cell, Column, Markup, table
 from brickprof.roofline import MEMORY, Roofs
@@ -73,6 +74,43 @@ def _level_cells(brick: str, level: LevelSummary) -> list[Cell]:
         Cell(brick),
         *(Cell(text, value) for text, value in zip(shown, values, strict=True)),
     ]
+
+
+_SLOWEST = 3
+"""Slowest tiles of each level that have a row."""
+
+_SLOWEST_COLUMNS = tuple(
+    Column(title, meaning, number=number)
+    for title, (meaning, number) in zip(
+        slowest_tiles.COLUMNS,
+        (
+            ("The kernel, as it was entered by name.", False),
+            ("The level of the tile.", False),
+            ("Its place in the tile around it, as declared.", False),
+            ("Its time, tiles inside included, as measured, the timer's cost out.", True),
+            ("Its time over the median of the level.", True),
+            ("The recorder that timed it.", True),
+            ("When it started, since the first event or since profiling began.", True),
+        ),
+        strict=True,
+    )
+)
+
+
+def slowest_table(bricks: Sequence[BrickSummary]) -> Markup:
+    """Return the table of the slowest tiles of each level."""
+    rows = ((None, _slowest_cells(one)) for one in slowest_tiles.slowest_tiles(bricks, _SLOWEST))
+    return table("Slowest tiles of each level", _SLOWEST_COLUMNS, rows)
+
+
+def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
+    """Return the cells of a slow tile."""
+    tile = one.tile
+    values = (
+        *(None, None, None, float(tile.ns), one.times_median),
+        *(float(tile.thread), float(tile.start_ns)),
+    )
+    return [Cell(text, value) for text, value in zip(one.cells(), values, strict=True)]
 
 
 _ROOF_COLUMNS = (

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.recording import Recording
+from brickprof.recording.tile_stats import TileStats
 from brickprof.reports.base import Report
 from brickprof.reports.level_figures import level_figures
 from brickprof.roofline import Roofs
@@ -73,7 +74,9 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
               ``typical_gflops``, ``typical_gbs``,
             - ``attainable_gflops``, ``efficiency``, ``bandwidth_share``, ``bound`` (compute,
               memory, unknown), ``bound_basis`` (ridge, rule of thumb), ``near_roof``,
-            - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit).
+            - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit),
+            - ``slowest_tiles``: ``ns``, ``start_ns``, ``thread``, ``row`` and ``col`` of each,
+              longest first (null where no grid was kept).
         ``notes``
             Caveats on the figures of all bricks, in sentences.
         ``findings``
@@ -144,8 +147,15 @@ def _brick(brick: BrickSummary) -> dict[str, object]:
         "flops_agree": brick.flops_agree,
         "usage": [asdict(one) for one in brick.info.usage],
         "notes": list(brick.notes),
-        "levels": [level_figures(row) for row in brick.levels],
+        "levels": [
+            {**level_figures(row), "slowest_tiles": _slowest(row.stats)} for row in brick.levels
+        ],
     }
+
+
+def _slowest(stats: TileStats) -> list[dict[str, int]] | None:
+    """Return the slowest tiles of a level as JSON values; None where no grid was kept."""
+    return None if stats.grid is None else [tile._asdict() for tile in stats.grid.slowest]
 
 
 def finding_json(finding: Finding) -> dict[str, object]:

@@ -13,6 +13,8 @@ from brickprof.reports.base import Report
 from brickprof.reports.findings_text import brick_name
 from brickprof.reports.layout import text_of
 from brickprof.reports.level_cells import COLUMNS, cells
+from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
+from brickprof.reports.slowest_tiles import slowest_tiles
 
 MAX_BRICKS = 20
 """Bricks that have a table, those of most wall time; a comment has at most 65536 characters."""
@@ -56,6 +58,7 @@ def render_report(report: Report) -> str:
         lines += ["", "Nothing was recorded."]
     for brick in summary.bricks[:MAX_BRICKS]:
         lines += ["", *_brick(brick)]
+    lines += _slowest(summary)
     rest = len(summary.bricks) - MAX_BRICKS
     if rest > 0:
         lines += ["", f"and {units.format_count(rest)} more brick{'' if rest == 1 else 's'}"]
@@ -103,6 +106,19 @@ def _brick(brick: BrickSummary) -> Iterator[str]:
     yield _row("---" if justify == "left" else "---:" for _, justify in COLUMNS)
     for row in brick.levels:
         yield _row(prose(" ".join(cell.split())) for cell in cells(row))
+
+
+def _slowest(summary: Summary) -> list[str]:
+    """Return the table of each level's slowest tile; no line where no grid was kept."""
+    rows = [one.cells() for one in slowest_tiles(summary.bricks[:MAX_BRICKS], 1)]
+    if not rows:
+        return []
+    return [
+        *("", "### Slowest tile of each level", ""),
+        _row(SLOWEST_COLUMNS),
+        _row(["---"] * 2 + ["---:"] * 5),
+        *(_row([code(brick), *map(prose, rest)]) for brick, *rest in rows),
+    ]
 
 
 def _row(texts: Iterable[str]) -> str:

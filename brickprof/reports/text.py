@@ -12,6 +12,8 @@ from brickprof.reports import layout
 from brickprof.reports.base import Report
 from brickprof.reports.findings_text import brick_name, places, render_findings
 from brickprof.reports.level_cells import COLUMNS, cells
+from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
+from brickprof.reports.slowest_tiles import slowest_tiles
 from brickprof.roofline import MEMORY, Roofs
 
 MAX_BRICKS = 4
@@ -21,6 +23,10 @@ MAX_NOTES = 5
 """Notes that are shown in a report of more than `MAX_BRICKS` bricks."""
 
 _MORE = "    What a code means at length: brickprof report --explain CODE\n"
+
+_SLOWEST_COLUMNS: layout.Columns = [
+    (heading, "left" if number < 2 else "right") for number, heading in enumerate(SLOWEST_COLUMNS)
+]
 
 _EMPTY = (
     "Nothing was recorded yet: enable_tile_profiling(), then start_tile(...) and stop_tile(...) "
@@ -63,6 +69,10 @@ def render_report(report: Report) -> str:
         if brick.levels:
             lines += layout.table(console, COLUMNS, map(cells, brick.levels), full_width=True)
     lines += _rest(summary)
+    slowest = [one.cells() for one in slowest_tiles(summary.bricks[:MAX_BRICKS], 1)]
+    if slowest:
+        rows = [(layout.clipped(printable(row[0]), 30), *row[1:]) for row in slowest]
+        lines += ["", "Slowest tile of each level", *layout.table(console, _SLOWEST_COLUMNS, rows)]
     notes = _notes(summary)
     if notes:
         lines += ["", *layout.bullets(console, "Notes", notes)]

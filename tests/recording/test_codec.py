@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.strategies import recordings, stats_of
+from support.strategies import grid_of, recordings, stats_of
 
 from brickprof.core.errors import RecordingError
 from brickprof.core.histograms import BUCKETS
@@ -61,13 +61,14 @@ ROOFS = Roofs(
 )
 SAMPLE = Recording(
     tiles=(
-        stats_of([100, 300, 300], TileLevel.MACRO, "gemm", untimed=2, flops=2**70, undeclared=1),
+        stats_of([100, 300, 300], TileLevel.MACRO, "gemm", untimed=2, flops=2**66, undeclared=1),
         stats_of(
             [7],
             TileLevel.MICRO,
             "gemm",
             nbytes=7,
             elements=7,
+            grid=grid_of([(5, 1, 7)], 2),
             **dict(zip(NEWER_SUMS, (1, 2, 3, 4, 1, 6, 7), strict=True)),
         ),
         stats_of([5], TileLevel.MACRO, "weiß"),
@@ -111,7 +112,7 @@ SAMPLE = Recording(
     brickless_threads=3,
     clock_steps_back=2,
     events=(
-        TileEvent(0, 100, 0, TileLevel.MACRO, -1, 0, "gemm"),
+        TileEvent(0, 100, 0, TileLevel.MACRO, 3, 0, "gemm"),
         TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
     ),
     events_dropped=4,
@@ -126,7 +127,7 @@ OPTIONAL = {
     *("teams", "footprint_bytes", "isas", "usage", "call_times", "call_paces"),
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
-    *("step_ns", "more_roofs", "steal_ns", "throttled_ns"),
+    *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
     *("abandoned_by", "brickless_threads", "clock_steps_back"),
     *("traffic_gbs", "ceilings_gflops", "latency_ns"),
 }
@@ -174,11 +175,11 @@ def wrong_values(path: Path_) -> list[Any]:
     if isinstance(value, float):
         wrong.remove(7)
         wrong += [-0.5, 10**400]
-    elif isinstance(value, int) and path[-1] not in ("row", "col"):
+    elif isinstance(value, int):
         wrong.append(-1)
     elif isinstance(value, str) and path not in MAY_BE_EMPTY:
         wrong.append("")
-    elif path in (("machine",), ("roofs",)):
+    elif path in (("machine",), ("roofs",), ("tiles", 1, "grid")):
         wrong.remove(None)
     needed = isinstance(path[-1], str) and path[-1] not in OPTIONAL
     return [*wrong, float("nan"), float("inf"), *([ABSENT] if needed else [])]
@@ -212,9 +213,10 @@ def test_the_sample_round_trips_and_fills_every_place() -> None:
 
 def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
     name = 'a "b"\n\x00 \ud800 \U0001f9f1 [bold]'
+    large = dict.fromkeys(("untimed", "total_ns", "raw_total_ns", "flops"), 3**300)
     recording = replace(
         SAMPLE,
-        tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, flops=3**300),),
+        tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, **large),),
         brick_infos=(BrickInfo(name, 1, 2**80 + 1, 1),),
         events=(),
     )

@@ -87,6 +87,7 @@ def recorded_by(seed: int) -> list[Recording]:
         clock=clock,
         sample_every=rng.choice([1, 1, 2, 7, 100]),
         events=rng.choice([0, 5, 1000]),
+        grid=rng.choice([0, 2, 5, 64]),
         overhead=rng.choice([None, Overhead(*[3.0] * 12)]),
     )
     prof.enable_tile_profiling()

@@ -43,7 +43,7 @@ def exact(above: int, below: int) -> float:
 
 
 def test_every_field_is_tested() -> None:
-    others = {"level", "brick", "min_ns", "max_ns", "min_work", "max_work", "histogram"}
+    others = {"level", "brick", "min_ns", "max_ns", "min_work", "max_work", "histogram", "grid"}
     assert {*SUMMED, *others} == {field.name for field in fields(TileStats)}
 
 

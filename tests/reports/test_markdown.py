@@ -20,6 +20,7 @@ from brickprof.reports import Report, render
 from brickprof.reports.findings_text import brick_name
 from brickprof.reports.level_cells import COLUMNS, cells
 from brickprof.reports.markdown import MAX_BRICKS, code, prose
+from brickprof.reports.slowest_tiles import slowest_tiles
 
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -101,7 +102,11 @@ def test_tables_are_those_of_the_summary(recording: Recording) -> None:
         for brick in summary.bricks
         if brick.levels
     ]
-    assert page.tables == expected
+    slowest = [list(one.cells()) for one in slowest_tiles(summary.bricks, 1)]
+    assert len(page.tables) == len(expected) + bool(slowest)
+    assert page.tables[: len(expected)] == expected
+    for row, shown in zip(slowest, page.tables[-1][1:] if slowest else [], strict=True):
+        assert shown[1:] == row[1:]
     for brick in summary.bricks:
         assert " ".join(brick_name(brick.info.name).split()) in " ".join(page.text.split())
 

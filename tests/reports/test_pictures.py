@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.made_recordings import ROOFS, healthy_tiles, made
 from support.report_cases import RECORDINGS
 from support.strategies import recordings
 
+import brickprof as bp
 from brickprof.cli import main
 from brickprof.core.errors import MissingPackageError
 from brickprof.core.histograms import BUCKETS, bucket_bounds
 from brickprof.recording import Recording
 from brickprof.reports import Report, render
 from brickprof.reports.pictures import PICTURES
+from brickprof.reports.pictures.grids import MAX_CELLS, MAX_LEVELS, grids, ticks
 from brickprof.reports.pictures.histograms import bars, histograms
 from brickprof.reports.pictures.names import distinct_names
 from brickprof.reports.pictures.roofline import roofline
@@ -186,3 +188,56 @@ def test_options_that_an_output_lacks_are_usage_errors(
     for options in ({"picture": "pie"}, {"theme": "pink"}):
         with pytest.raises(ValueError, match=f"{next(iter(options))} must be one of"):
             render("svg", made(), **options)
+
+
+@given(recordings())
+def test_heat_maps_hold_every_tile_of_the_grids(recording: Recording) -> None:
+    report = Report.of(recording)
+    levels = [level.stats for brick in report.summary.bricks for level in brick.levels]
+    kept = [stats for stats in levels if stats.grid and stats.grid.cells]
+    kept = sorted(kept, key=lambda stats: -stats.self_ns)[:MAX_LEVELS]
+    maps = grids(report)["concat"]
+    assert len(maps) == max(len(kept), 1)
+    for stats, drawn in zip(kept, maps, strict=False):
+        assert stats.grid is not None
+        cells, circles = (layer["data"]["values"] for layer in drawn["layer"])
+        assert len(cells) <= MAX_CELLS**2
+        assert sum(cell["tiles"] for cell in cells) == stats.timed
+        total = sum(cell["ns"] * cell["tiles"] for cell in cells)
+        assert total == pytest.approx(sum(cell.total_ns for cell in stats.grid.cells))
+        assert [(one["row"], one["col"]) for one in circles] == [
+            (tile.row, tile.col) for tile in stats.grid.slowest
+        ]
+        for one in circles:
+            assert any(
+                cell["row"] <= one["row"] <= cell["row_end"]
+                and cell["col"] <= one["col"] <= cell["col_end"]
+                for cell in cells
+            )
+
+
+def test_a_large_grid_is_drawn_with_coarser_cells() -> None:
+    prof = bp.BrickProfiler(clock="manual", grid=100)
+    prof.enable_tile_profiling()
+    for i in range(100):
+        with prof.tile(bp.TileLevel.MICRO, i, 99):
+            prof.advance(10 + i)
+    (drawn,) = grids(Report.of(prof.recording()))["concat"]
+    cells = drawn["layer"][0]["data"]["values"]
+    assert [cell["tiles"] for cell in cells] == [2] * 50
+    assert (cells[0]["row"], cells[0]["row_end"], cells[0]["ns"]) == (-0.5, 1.5, 10.5)
+    assert drawn["title"]["text"] == "default Micro: 100 tiles, 2 x 2 in a cell"
+
+
+def test_without_a_grid_the_picture_says_how_to_keep_one() -> None:
+    assert "BrickProfiler(grid=64)" in grids(Report.of(made()))["title"]["subtitle"]
+
+
+@given(st.integers(1, 2**65))
+@example(9)
+@example(10)
+def test_ticks_are_few_and_round(places: int) -> None:
+    marks = ticks(places)
+    assert marks[0] == 0
+    assert 1 <= len(marks) <= 9
+    assert places <= marks[-1] + (marks[1] if len(marks) > 1 else 1)

@@ -95,7 +95,7 @@ def pointer_of(handle: object) -> int | None:
         return None
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    address: int = get(handle, b"brickprof.recorder.4")
+    address: int = get(handle, b"brickprof.recorder.5")
     return address
 
 

@@ -20,6 +20,7 @@ from brickprof.recording import (
     ThreadUsage,
     TileEvent,
 )
+from brickprof.recording.tile_grid import SLOWEST, GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import MEMORY, Roofs
 from brickprof.tuning.scalability import Scalability
@@ -63,6 +64,33 @@ def stats_of(times_ns: list[int], level: TileLevel, brick: str | None, **more: A
     )
 
 
+def grid_of(tiles: list[tuple[int, int, int]], size: int) -> TileGrid:
+    """Return the grid of tiles, given as (row, col, ns), by brute force."""
+    per_cell = []
+    for axis in (0, 1):
+        per_cell.append(1)
+        while any(tile[axis] // per_cell[axis] >= size for tile in tiles):
+            per_cell[axis] *= 2
+    cells: dict[tuple[int, int], list[int]] = {}
+    for row, col, ns in tiles:
+        cells.setdefault((row // per_cell[0], col // per_cell[1]), []).append(ns)
+    slowest = [SlowTile(ns, start, 0, row, col) for start, (row, col, ns) in enumerate(tiles)]
+    return TileGrid(
+        size=size,
+        rows_per_cell=per_cell[0],
+        cols_per_cell=per_cell[1],
+        cells=tuple(
+            GridCell(*place, len(times), sum(times), max(times))
+            for place, times in sorted(cells.items())
+        ),
+        slowest=tuple(sorted(slowest, key=SlowTile.rank)[:SLOWEST]),
+    )
+
+
+places = st.one_of(st.integers(0, 9), st.integers(0, 2**64 - 1))
+grid_sizes = st.sampled_from([2, 3, 4, 64])
+
+
 @st.composite
 def tile_stats(
     draw: st.DrawFn,
@@ -83,15 +111,22 @@ def tile_stats(
         more["raw_total_ns"] = total + draw(sums)
         more["raw_self_ns"] = draw(st.integers(0, more["raw_total_ns"]))
         declared = ("elements", "flops", "loaded_bytes", "stored_bytes")
-        more.update({name: draw(sums) for name in declared})
+        more.update({name: min(draw(sums), count * (2**64 - 1)) for name in declared})
         more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"] + draw(sums)
         work = more["elements"] + more["flops"]
         more["min_work"] = draw(st.integers(0, work // count))
-        more["max_work"] = draw(st.integers(more["min_work"], work))
+        least = 0 if work >= 2**64 else -(-work // count)
+        more["max_work"] = draw(st.integers(max(more["min_work"], least), work))
     more["undeclared"] = draw(st.integers(0, count))
     more["split"] = draw(st.integers(0, count - more["undeclared"]))
+    if not more["split"] and taken:
+        more["nbytes"] -= more["loaded_bytes"] + more["stored_bytes"]
+        more["loaded_bytes"] = more["stored_bytes"] = 0
     if taken and more["split"] == count:
         more["nbytes"] = more["loaded_bytes"] + more["stored_bytes"]
+    if draw(st.booleans()):
+        placed = [(draw(places), draw(places), ns) for ns in taken]
+        more["grid"] = grid_of(placed, draw(grid_sizes))
     return stats_of(taken, draw(levels) if level is None else level, brick, untimed=untimed, **more)
 
 
@@ -159,7 +194,7 @@ def events(draw: st.DrawFn, bricks: list[str]) -> TileEvent:
         stop_ns=stop,
         thread=draw(counts),
         level=draw(levels),
-        row=draw(st.integers(-(2**31), 2**31)),
+        row=draw(places),
         col=draw(counts),
         brick=draw(st.sampled_from(bricks)),
     )
@@ -258,7 +293,7 @@ def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
         teams=draw(teams()),
         footprint_bytes=tuple(draw(sums) for _ in TileLevel),
         isas=tuple(sorted(draw(isas))),
-        usage=tuple(draw(st.lists(usages(), max_size=2))),
+        usage=tuple(sorted(draw(st.lists(usages(), max_size=2)), reverse=True)),
         call_times=call_times,
         call_paces=call_paces,
     )
@@ -270,15 +305,20 @@ def recordings(draw: st.DrawFn) -> Recording:
     bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
     places = [(brick, level) for brick in bricks for level in TileLevel]
     used = draw(st.sets(st.sampled_from(places))) if places else set()
-    line: list[Any] = draw(st.lists(events(bricks), max_size=4)) if bricks else []
     held_against = draw(st.none() | roofs())
     sample_every = draw(st.integers(1, 100))
     reasons = draw(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 9)))
+    tiles = tuple(
+        draw(tile_stats(level, brick, sampled=sample_every > 1)) for brick, level in sorted(used)
+    )
+    line: list[TileEvent] = []
+    left = {(tile.brick, tile.level): tile.timed for tile in tiles}
+    for event in draw(st.lists(events(bricks), max_size=4)) if bricks else []:
+        if left.get((event.brick, event.level), 0):
+            left[event.brick, event.level] -= 1
+            line.append(event)
     return Recording(
-        tiles=tuple(
-            draw(tile_stats(level, brick, sampled=sample_every > 1))
-            for brick, level in sorted(used)
-        ),
+        tiles=tiles,
         brick_infos=tuple(draw(brick_infos(brick)) for brick in bricks),
         clock=draw(clocks if used else clocks | unread_clocks),
         overhead=draw(overheads),

@@ -18,10 +18,11 @@
 extern "C" {
 #endif
 
-#define BP_ABI 4                                    /* of bp_recorder; part of BP_CAPSULE */
-#define BP_CAPSULE "brickprof.recorder.4"
+#define BP_ABI 5                                    /* of bp_recorder; part of BP_CAPSULE */
+#define BP_CAPSULE "brickprof.recorder.5"
 #define BP_MAX_DEPTH 32                             /* tiles open at once on a thread */
 #define BP_BUCKETS 1920                             /* brickprof.core.histograms.BUCKETS */
+#define BP_SLOWEST 8                                /* brickprof.recording.tile_grid.SLOWEST */
 #define BP_UNDECLARED UINT64_MAX                    /* nbytes of a tile that does not know them */
 
 enum { BP_MACRO = 0, BP_MIDI = 1, BP_MICRO = 2, BP_LEVELS = 3 };
@@ -61,6 +62,26 @@ typedef struct bp_inner {
     uint64_t raw_ticks, ticks;                      /* of the timed ones */
 } bp_inner;
 
+/* The timed tiles of a row in some rows and columns; ticks are corrected, and their sum is signed. */
+typedef struct bp_cell {
+    uint64_t tiles, ticks, max_ticks;
+} bp_cell;
+
+/* One of a row's slowest tiles. */
+typedef struct bp_slow_tile {
+    uint64_t ticks, start, row, col;
+} bp_slow_tile;
+
+/* The timed tiles of a row by their place: size x size cells in row-major order, each of
+ * 2**row_shift x 2**col_shift tiles. Where an index is outside, neighbours are added up two by two. */
+typedef struct bp_grid {
+    uint64_t size, row_shift, col_shift;
+    uint64_t rows, cols;                            /* of the cells, those up to here were used */
+    uint64_t slow_tiles;                            /* how many are in slowest, longest first */
+    bp_slow_tile slowest[BP_SLOWEST];
+    bp_cell *cells;
+} bp_grid;
+
 /* The tiles of one level of a brick. Sums are over timed tiles, but the work is of all. When
  * sampling, one tile in each window of sample_every is timed, at a place drawn anew for each
  * window, so that loops with a period of their own are not always sampled at the same point; the
@@ -81,6 +102,7 @@ typedef struct bp_row {
     bp_inner inner[BP_LEVELS];                      /* by level of the tiles inside */
     uint64_t started, chosen;                       /* in this window: tiles, and the timed one */
     uint64_t *histogram;                            /* corrected times in ns */
+    bp_grid *grid;                                  /* NULL where none is kept */
     uint32_t brick, itemsize;
 } __attribute__((aligned(64))) bp_row;
 
@@ -125,8 +147,12 @@ typedef struct bp_cost {
 } bp_cost;
 
 /* Why a recorder takes the slow path, as bits of bp_recorder.slow_path. */
-enum { BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4, BP_UNOBSERVED = 8, BP_REQUESTED = 16 };
+enum {
+    BP_SAMPLES = 1, BP_LISTS = 2, BP_OVERFULL = 4, BP_UNOBSERVED = 8, BP_REQUESTED = 16,
+    BP_GRIDDED = 32                                 /* has a path of its own where it is alone */
+};
 #define BP_SLOW_START (BP_SAMPLES | BP_UNOBSERVED | BP_REQUESTED)
+#define BP_SLOW_STOP (~(uint32_t)BP_GRIDDED)
 
 typedef struct bp_recorder bp_recorder;
 typedef struct bp_request bp_request;               /* of other threads, to the one that records */
@@ -364,6 +390,68 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     return (uint64_t)signed_ticks;
 }
 
+BP_HOT void bp_add_cells(bp_cell *sum, bp_cell *cell) {
+    BP_INCREASE(sum->tiles, cell->tiles);
+    BP_INCREASE(sum->ticks, cell->ticks);
+    if (cell->max_ticks > sum->max_ticks) BP_SET(sum->max_ticks, cell->max_ticks);
+    BP_SET(cell->tiles, 0);
+    BP_SET(cell->ticks, 0);
+    BP_SET(cell->max_ticks, 0);
+}
+
+/* Let each cell have twice as many rows (stride: of a row of cells) or columns of tiles. */
+BP_COLD void bp_double_cells(bp_grid *g, uint64_t *shift, uint64_t *used, uint64_t stride) {
+    const uint64_t others = used == &g->rows ? g->cols : g->rows;
+    const uint64_t across = used == &g->rows ? 1 : g->size;
+    for (uint64_t i = 1; i < *used; i++)
+        for (uint64_t j = 0; j < others; j++) {
+            bp_cell *cell = &g->cells[i * stride + j * across];
+            bp_add_cells(cell - (i - i / 2) * stride, cell);
+        }
+    BP_SET(*used, (*used + 1) / 2);
+    BP_INCREASE(*shift, 1);
+}
+
+/* Make place for a tile that is in none of the cells used so far. */
+BP_COLD void bp_widen_grid(bp_grid *g, uint64_t row, uint64_t col) {
+    while (row >> g->row_shift >= g->size) bp_double_cells(g, &g->row_shift, &g->rows, g->size);
+    while (col >> g->col_shift >= g->size) bp_double_cells(g, &g->col_shift, &g->cols, 1);
+    if (row >> g->row_shift >= g->rows) BP_SET(g->rows, (row >> g->row_shift) + 1);
+    if (col >> g->col_shift >= g->cols) BP_SET(g->cols, (col >> g->col_shift) + 1);
+}
+
+/* Put a tile among the slowest, after those that took as long. */
+BP_COLD void bp_add_slow_tile(bp_grid *g, const bp_frame *f, uint64_t ticks) {
+    uint64_t place = g->slow_tiles < BP_SLOWEST ? g->slow_tiles : BP_SLOWEST - 1;
+    if (g->slow_tiles < BP_SLOWEST) BP_INCREASE(g->slow_tiles, 1);
+    for (; place > 0 && g->slowest[place - 1].ticks < ticks; place--) {
+        bp_slow_tile *from = &g->slowest[place - 1], *to = &g->slowest[place];
+        BP_SET(to->ticks, from->ticks);
+        BP_SET(to->start, from->start);
+        BP_SET(to->row, from->row);
+        BP_SET(to->col, from->col);
+    }
+    BP_SET(g->slowest[place].ticks, ticks);
+    BP_SET(g->slowest[place].start, f->start);
+    BP_SET(g->slowest[place].row, f->row);
+    BP_SET(g->slowest[place].col, f->col);
+}
+
+/* Add a tile's corrected time, which may be negative, to the cell that it lies in. */
+static inline void bp_add_to_grid(const bp_frame *f, uint64_t signed_ticks) {
+    bp_grid *g = f->sums->grid;
+    const uint64_t ticks = (int64_t)signed_ticks > 0 ? signed_ticks : 0;
+    bp_cell *cell;
+    if (BP_UNLIKELY(f->row >> g->row_shift >= g->rows || f->col >> g->col_shift >= g->cols))
+        bp_widen_grid(g, f->row, f->col);
+    cell = &g->cells[(f->row >> g->row_shift) * g->size + (f->col >> g->col_shift)];
+    BP_INCREASE(cell->tiles, 1);
+    BP_INCREASE(cell->ticks, signed_ticks);
+    if (ticks > cell->max_ticks) BP_SET(cell->max_ticks, ticks);
+    if (BP_UNLIKELY(ticks > g->slowest[BP_SLOWEST - 1].ticks || g->slow_tiles < BP_SLOWEST))
+        bp_add_slow_tile(g, f, ticks);
+}
+
 static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t now) {
     const uint64_t stop = now > f->start ? now : f->start;
     bp_event *e = &r->events[r->events_used];
@@ -385,6 +473,7 @@ BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const b
         bp_add_inner(inner, 1, 1, raw, ticks);
         BP_INCREASE(f->sums->outer_timed, (uint64_t)outermost);
         if (r->events_capacity) bp_add_event(r, f, now);
+        if (f->sums->grid != NULL) bp_add_to_grid(f, ticks);
     } else {
         BP_SET(r->pending, NULL);
         BP_INCREASE(f->sums->skipped, 1);
@@ -435,13 +524,24 @@ BP_COLD void bp_pop_slow(bp_recorder *r, uint64_t now, uint64_t elements, uint64
     if (BP_GET(r->slow_path) & BP_REQUESTED) r->serve(r);
 }
 
+/* Close the innermost tile on the fast path, but with a grid. */
+static __attribute__((noinline, unused)) void bp_pop_gridded(
+    bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops, uint64_t nbytes,
+    const bp_cost *cost) {
+    bp_frame *f = r->top;
+    bp_add_work(f->sums, elements, flops, nbytes);
+    bp_add_to_grid(f, bp_add_time(r, f, now - f->start, cost));
+}
+
 /* Close the innermost tile at a time that was read already, after bp_flush_pending; cost is that of
  * the entry point. */
 BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
                    uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
-    if (BP_UNLIKELY(BP_GET(r->slow_path))) {
-        bp_pop_slow(r, now, elements, flops, nbytes, cost);
+    const uint32_t slow_path = BP_GET(r->slow_path);
+    if (BP_UNLIKELY(slow_path)) {
+        if (slow_path == BP_GRIDDED) bp_pop_gridded(r, now, elements, flops, nbytes, cost);
+        else bp_pop_slow(r, now, elements, flops, nbytes, cost);
     } else {
         bp_add_work(f->sums, elements, flops, nbytes);
         bp_add_time(r, f, now - f->start, cost);
@@ -486,7 +586,7 @@ BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uin
 BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     uint64_t now;
     if (r == NULL) return;
-    if (BP_UNLIKELY(BP_GET(r->slow_path)) || BP_UNLIKELY(r->top == r->base)) {
+    if (BP_UNLIKELY(BP_GET(r->slow_path) & BP_SLOW_STOP) || BP_UNLIKELY(r->top == r->base)) {
         bp_stop_slow(r, elements, flops, nbytes);
         return;
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from brickprof.core.checks import short_repr
 from brickprof.reports.base import Report
+from brickprof.reports.pictures.grids import grids
 from brickprof.reports.pictures.histograms import histograms
 from brickprof.reports.pictures.roofline import roofline
 from brickprof.reports.pictures.times import times
@@ -18,6 +19,7 @@ PICTURES: dict[str, Callable[[Report], dict[str, Any]]] = {
     "roofline": roofline,
     "times": times,
     "histograms": histograms,
+    "grids": grids,
 }
 """What draws each picture of a report, by name."""
 

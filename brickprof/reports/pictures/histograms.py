@@ -11,19 +11,13 @@ from brickprof.core.histograms import Histogram, bucket_bounds
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names
-from brickprof.reports.pictures.vega import PALETTE
+from brickprof.reports.pictures.vega import PALETTE, time_label
 
 WIDTH, HEIGHT = 760, 70
 MAX_LEVELS = 12
 """Histograms that are drawn, of the levels with most self time."""
 
 _TICKS = [digit * 10**power for power in range(19) for digit in (1, 2, 5)]
-_LABEL = "".join(
-    f"datum.value < {most:.0f} ? format(datum.value / {size:.0f}, '~r') + ' {unit}' : "
-    for most, size, unit in ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"))
-)
-_LABEL += "format(datum.value / 1e9, '~r') + ' s'"
-
 BARS_PER_OCTAVE = 8
 """Bars for each doubling of a time; the recorded buckets are up to four times as narrow."""
 
@@ -105,7 +99,7 @@ def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
                 "type": "quantitative",
                 "title": None,
                 "scale": {"type": "log", "nice": False},
-                "axis": {"values": _TICKS, "labelExpr": _LABEL, "labelOverlap": True},
+                "axis": {"values": _TICKS, "labelExpr": time_label("value"), "labelOverlap": True},
             },
             "x2": {"field": "end"},
             "y": {"field": "tiles", "type": "quantitative", "axis": {"tickCount": 3}},

@@ -66,6 +66,16 @@ def described(body: dict[str, Any], theme: Theme) -> dict[str, Any]:
     }
 
 
+def time_label(field: str) -> str:
+    """Return the expression of a label: a field's nanoseconds in the unit that suits them."""
+    units = ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"))
+    shorter = "".join(
+        f"datum.{field} < {most:.0f} ? format(datum.{field} / {size:.0f}, '~r') + ' {unit}' : "
+        for most, size, unit in units
+    )
+    return f"{shorter}format(datum.{field} / 1e9, '~r') + ' s'"
+
+
 def to_svg(picture: dict[str, Any]) -> str:
     """Return a picture as SVG.
 

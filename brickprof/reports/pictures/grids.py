@@ -1,0 +1,150 @@
+"""The picture of tiles by row and column: a heat map of mean times for each brick and level."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from brickprof.core import units
+from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.recording import TileGrid
+from brickprof.recording.tile_grid import merge_grids
+from brickprof.reports.base import Report
+from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.vega import PALETTE, time_label
+
+SIZE = 340
+"""Width and height of a heat map."""
+
+MAX_LEVELS = 6
+"""Heat maps that are drawn, of the levels with most self time."""
+
+MAX_CELLS = 64
+"""Cells along an edge that are drawn; a larger grid is drawn with coarser cells."""
+
+
+def grids(report: Report) -> dict[str, Any]:
+    """Describe how long tiles took by row and column, in Vega-Lite.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw.
+
+    Returns
+    -------
+    dict
+        For `brickprof.reports.pictures.vega.described`.
+    """
+    bricks = report.summary.bricks
+    names = distinct_names([brick.info.name for brick in bricks])
+    levels = [
+        (f"{name} {level.level.label}", level, level.stats.grid)
+        for name, brick in zip(names, bricks, strict=True)
+        for level in brick.levels
+        if level.stats.grid is not None and level.stats.grid.cells
+    ]
+    shown = sorted(levels, key=lambda one: -one[1].stats.self_ns)[:MAX_LEVELS]
+    left_out = f", the {MAX_LEVELS} longest of {len(levels)}" if len(levels) > MAX_LEVELS else ""
+    empty = {"data": {"values": []}, "mark": "rect", "width": SIZE, "height": SIZE}
+    subtitle = f"mean time of the tiles in each cell, the slowest circled{left_out}"
+    missing = "no grid was kept: BrickProfiler(grid=64) keeps one"
+    return {
+        "title": {
+            "text": "Tiles by row and column",
+            "subtitle": subtitle if levels else missing,
+        },
+        "concat": [_heat_map(*one) for one in shown] or [empty],
+        "columns": 2,
+        "resolve": {"scale": {"color": "independent"}},
+    }
+
+
+def _heat_map(name: str, level: LevelSummary, grid: TileGrid) -> dict[str, Any]:
+    """Return the heat map of one level."""
+    drawn = merge_grids([grid, TileGrid(size=min(grid.size, MAX_CELLS))]) or grid
+    rows, cols = drawn.rows_per_cell, drawn.cols_per_cell
+    cells = [
+        {
+            "row": cell.row * rows - 0.5,
+            "row_end": (cell.row + 1) * rows - 0.5,
+            "col": cell.col * cols - 0.5,
+            "col_end": (cell.col + 1) * cols - 0.5,
+            "ns": cell.total_ns / cell.tiles,
+            "tiles": cell.tiles,
+        }
+        for cell in drawn.cells
+    ]
+    slowest = [{"row": tile.row, "col": tile.col} for tile in drawn.slowest]
+    each = f", {rows} x {cols} in a cell" if rows * cols > 1 else ""
+    return {
+        "title": {
+            "text": f"{name}: {units.format_count(drawn.count)} tiles{each}",
+            "subtitle": f"average {units.format_ns(level.avg_ns)}, "
+            f"slowest {units.format_ns(level.stats.max_ns)}",
+            "fontSize": 12,
+            "fontWeight": "normal",
+        },
+        "width": SIZE,
+        "height": SIZE,
+        "layer": [
+            {
+                "data": {"values": cells},
+                "mark": {"type": "rect"},
+                "encoding": {
+                    "x": _axis("col", "column of tiles", cells),
+                    "x2": {"field": "col_end"},
+                    "y": {**_axis("row", "row of tiles", cells), "sort": "descending"},
+                    "y2": {"field": "row_end"},
+                    "color": {
+                        "field": "ns",
+                        "type": "quantitative",
+                        "scale": {"scheme": "viridis", "zero": False},
+                        "legend": {"title": None, "labelExpr": time_label("value")},
+                    },
+                },
+            },
+            {
+                "data": {"values": slowest},
+                "mark": {
+                    "type": "point",
+                    "shape": "circle",
+                    "size": 90,
+                    "strokeWidth": 2,
+                    "stroke": PALETTE[1],
+                },
+                "encoding": {
+                    "x": {"field": "col", "type": "quantitative"},
+                    "y": {"field": "row", "type": "quantitative"},
+                },
+            },
+        ],
+    }
+
+
+def _axis(field: str, title: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return an axis of the places of tiles, on which a tile's cell surrounds its number."""
+    end = max(cell[f"{field}_end"] for cell in cells)
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"domain": [-0.5, end], "nice": False, "zero": False},
+        "axis": {
+            "values": ticks(math.ceil(end)),
+            "format": "~s" if end > 1e5 else "d",
+            "grid": False,
+            "labelOverlap": True,
+        },
+    }
+
+
+def ticks(places: int) -> list[int]:
+    """Return at most nine round numbers from 0 up to below a number of places, evenly apart."""
+    step = next(
+        digit * 10**power
+        for power in range(len(str(places)) + 1)
+        for digit in (1, 2, 5)
+        if digit * 10**power * 9 >= places
+    )
+    return list(range(0, places, step))
