@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from numbers import Real
@@ -86,7 +87,14 @@ def checked_path(name: str, value: object) -> Path:
     """Return an argument that is a path."""
     if not isinstance(value, str | PathLike):
         raise TypeError(f"{name} must be a path, got {short_repr(value)}")
-    return Path(value)
+    path = Path(value)
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise ValueError(f"{name} must be the name of a file, got {short_repr(value)}")
+    return path
 
 
 def as_real(value: object) -> float | None:

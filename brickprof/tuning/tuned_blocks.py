@@ -95,6 +95,8 @@ def tuned_blocks(
         If there is no such kernel, the sizes are no problem of it, or `threads` or `isa` is none
         that it could run with.
     """
+    if not isinstance(kernel, str):
+        raise TypeError(f"kernel must be a string, got {short_repr(kernel)}")
     found = [one for one in KERNELS if one.name == kernel and one.blocks is not None]
     if not found:
         known = ", ".join(repr(one.name) for one in KERNELS if one.blocks is not None)

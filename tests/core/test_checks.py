@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from brickprof.core.checks import (
     checked_integer,
     checked_number,
+    checked_path,
     checked_text,
     checked_thread_count,
     short_repr,
@@ -110,6 +113,22 @@ def test_bad_numbers_are_refused(value: Any, kind: type[Exception]) -> None:
 def test_bad_texts_are_refused(value: Any) -> None:
     with pytest.raises(SweepError, match="^unit must be a non-empty string, got "):
         checked_text("unit", value, SweepError)
+
+
+@pytest.mark.parametrize("value", [None, 3, b"x", ["x"]])
+def test_what_is_no_path_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(TypeError, match="^path must be a path, got "):
+        checked_path("path", value)
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_names_that_no_file_can_have_are_refused_by_name(value: str) -> None:
+    with pytest.raises(ValueError, match="^path must be the name of a file, got "):
+        checked_path("path", value)
+
+
+def test_names_that_are_no_text_are_paths() -> None:
+    assert checked_path("path", os.fsdecode(b"\xff")) == Path(os.fsdecode(b"\xff"))
 
 
 class Hostile:

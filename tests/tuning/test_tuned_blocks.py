@@ -142,7 +142,7 @@ def test_later_sizes_and_fields_are_ignored(store: Path) -> None:
     ("kernel", "sizes", "error", "said"),
     [
         ("conv", {}, ValueError, "kernel must be one of 'gemm', 'attention', got 'conv'"),
-        (5, {}, ValueError, "kernel must be one of"),
+        (5, {}, TypeError, "kernel must be a string"),
         ("gemm", {"m": 5}, TypeError, "missing"),
         ("gemm", {"m": "a", "n": 2, "k": 3}, TypeError, "m must be"),
         ("gemm", {"m": 1, "n": 2, "k": 3, "dtype": "int8"}, ValueError, "dtype must be"),
@@ -156,3 +156,9 @@ def test_problems_that_make_no_sense(
 ) -> None:
     with pytest.raises(error, match=said):
         tuned_blocks(kernel, **sizes)
+
+
+@pytest.mark.parametrize("kernel", [None, 3, np.array([1, 2]), np.zeros(0)])
+def test_what_is_no_name_of_a_kernel_is_refused_by_name(kernel: object) -> None:
+    with pytest.raises(TypeError, match="^kernel must be a string"):
+        tuned_blocks(kernel, m=3, n=3, k=3)  # type: ignore[arg-type]
