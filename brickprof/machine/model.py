@@ -12,6 +12,7 @@ from brickprof.core.checks import check_saved_integers, checked_number, checked_
 from brickprof.core.errors import MachineError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.machine.caches import Cache
 
 _SEQUENCES = ("isas", "caches", "assumed")
@@ -49,7 +50,7 @@ class CpuBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(ShownInNotebooks):
     """The facts of a machine that decide tile sizes, kernels and thread counts.
 
     Parameters

@@ -19,6 +19,7 @@ from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel, checked_level
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
 from brickprof.recording.codec import (
@@ -55,7 +56,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Recording:
+class Recording(ShownInNotebooks):
     """What a profiler saw, compared by value.
 
     Parameters

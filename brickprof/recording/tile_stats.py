@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from brickprof.core import histograms as stats
 from brickprof.core import metrics
 from brickprof.core.levels import TileLevel
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.recording.tile_grid import TileGrid, merge_grids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TileStats:
+class TileStats(ShownInNotebooks):
     """The tiles of one level, in one brick or summed over bricks.
 
     All fields but the extremes are sums, so that statistics of several runs, threads or bricks

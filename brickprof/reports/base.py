@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from brickprof.core.importing import IMPORTING
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.diagnose import Finding, diagnose
 from brickprof.diagnose.summary import Summary, summarize
 from brickprof.recording import Recording
@@ -15,7 +16,7 @@ from brickprof.roofline import Roofs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(ShownInNotebooks):
     """A recording with all that outputs show of it, computed once by `of`.
 
     Parameters
@@ -62,13 +63,6 @@ class Report:
             summary=summary,
             findings=diagnose(summary),
         )
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-        with IMPORTING:
-            module = import_module("brickprof.reports.notebook")
-        shown: str = module.fragment(self)
-        return shown
 
     def to_dataframe(self, library: Literal["pandas", "polars"] = "pandas") -> Any:
         """Return every figure of each brick and level as a data frame.

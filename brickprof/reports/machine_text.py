@@ -14,7 +14,7 @@ from brickprof.roofline import MEMORY, Roofs
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CACHES: layout.Columns = (
+CACHES: layout.Columns = (
     ("Cache", "left"),
     ("Size", "right"),
     ("Line", "right"),
@@ -57,7 +57,7 @@ def render(
     console = console or layout.plain_console()
     lines = [
         *layout.paragraphs(console, *_facts(machine, budget), ""),
-        *layout.table(console, _CACHES, _cache_rows(machine)),
+        *layout.table(console, CACHES, cache_rows(machine)),
         "",
     ]
     if roofs:
@@ -85,7 +85,7 @@ def _assumed(machine: Machine, fact: str) -> str:
     return " (assumed)" if fact in machine.assumed else ""
 
 
-def _cache_rows(machine: Machine) -> Iterator[tuple[str, ...]]:
+def cache_rows(machine: Machine) -> Iterator[tuple[str, ...]]:
     """Yield a row for each cache."""
     for cache in machine.caches:
         name = f"L{cache.level}"

@@ -50,7 +50,7 @@ def render(
     lines = [
         *layout.paragraphs(console, f"{title}, {_counted(rounds, 'round')}", ""),
         *layout.table(
-            console, _columns(sweep.unit), _rows(sweep), bold=sweep.points.index(sweep.best)
+            console, columns(sweep.unit), rows(sweep), bold=sweep.points.index(sweep.best)
         ),
         *layout.paragraphs(console, "", *_conclusions(sweep, has_rule)),
     ]
@@ -58,7 +58,7 @@ def render(
     return f"{text}\n{render_findings(findings)}" if findings else text
 
 
-def _columns(unit: str) -> layout.Columns:
+def columns(unit: str) -> layout.Columns:
     """Return the headings; throughputs are in a unit per second."""
     return (
         ("Threads", "right"),
@@ -72,7 +72,7 @@ def _columns(unit: str) -> layout.Columns:
     )
 
 
-def _rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
+def rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
     """Yield a row for each thread count; speed-ups are over the first."""
     first = sweep.points[0]
     for point in sweep:

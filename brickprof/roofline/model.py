@@ -22,6 +22,7 @@ from brickprof.core.errors import RoofsError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_BLOCK, MAX_THREADS
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.core.times import is_utc_time, utc_time
 from brickprof.roofline.frozen_map import FrozenMap
 
@@ -93,7 +94,7 @@ _NEWER = ("traffic_gbs", "ceilings_gflops", "latency_ns")
 
 
 @dataclass(frozen=True, slots=True)
-class Roofs:
+class Roofs(ShownInNotebooks):
     """What one machine can do at most with a number of threads, as measured.
 
     Parameters

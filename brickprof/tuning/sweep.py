@@ -22,6 +22,7 @@ from brickprof.core.checks import (
 from brickprof.core.errors import BrickprofError, SweepError
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_INTEGER
+from brickprof.core.notebook import ShownInNotebooks
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.medians import median_interval
 from brickprof.tuning.race import race
@@ -93,7 +94,7 @@ class SweepPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(ShownInNotebooks):
     """What `sweep_threads` measured. It iterates over its points.
 
     Parameters
