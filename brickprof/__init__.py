@@ -127,6 +127,13 @@ def get_include() -> str:
     return str(Path(__file__).parent / "include")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Add the magic ``%%tiles`` to IPython, which calls this at ``%load_ext brickprof``."""
+    from brickprof.integrations.ipython import load
+
+    load(shell, __getattr__("BrickProfiler"))
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from its home at first use."""
     if name not in _HOMES:
