@@ -81,6 +81,8 @@ def timer_cases(backends: Backends) -> Iterator[Case]:
     yield _costs("start_tile/stop_tile, off", net("off"), "two perf_counter_ns", reads)
     bare, pairs = _nogil_times(100 if backends.quick else 2000)
     yield _costs("bp_start/bp_stop without the GIL", pairs, "two raw clock reads", bare)
+    without, gridded = _gridded_times(100 if backends.quick else 2000)
+    yield _costs("bp_start/bp_stop with grid=64", gridded, "the same without a grid", without)
     level, attribute = net("level", 10 * REPEATS), net("attribute", 10 * REPEATS)
     yield _costs("spelling TileLevel.MICRO", level, "a plain class attribute", attribute)
 
@@ -92,6 +94,19 @@ def _nogil_times(rounds: int) -> tuple[list[float], list[float]]:
     with prof.recorders("timer") as (handle,):
         taken = [probe_timer(handle, 1000) for _ in range(rounds)]
     return [reads * 1e-9 for reads, _ in taken], [pair * 1e-9 for _, pair in taken]
+
+
+def _gridded_times(rounds: int) -> tuple[list[float], list[float]]:
+    """Return the seconds of a pair without a grid and those of one with it, alternately."""
+    taken: list[list[float]] = [[], []]
+    profs = [bp.BrickProfiler(), bp.BrickProfiler(grid=64)]
+    for prof in profs:
+        prof.enable_tile_profiling()
+    with profs[0].recorders("timer") as (without,), profs[1].recorders("timer") as (gridded,):
+        for _ in range(rounds):
+            for times, handle in zip(taken, (without, gridded), strict=True):
+                times.append(probe_timer(handle, 1000)[1] * 1e-9)
+    return taken[0], taken[1]
 
 
 def _costs(title: str, ours: Sequence[float], against: str, theirs: Sequence[float]) -> Case:

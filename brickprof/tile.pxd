@@ -16,7 +16,6 @@ cdef extern from "brickprof/tile.h" nogil:
     const int BP_MAX_DEPTH
     const int BP_BUCKETS
     const int BP_LEVELS
-    const int BP_SLOWEST
 
     enum:
         BP_MACRO

@@ -152,7 +152,6 @@ enum {
     BP_GRIDDED = 32                                 /* has a path of its own where it is alone */
 };
 #define BP_SLOW_START (BP_SAMPLES | BP_UNOBSERVED | BP_REQUESTED)
-#define BP_SLOW_STOP (~(uint32_t)BP_GRIDDED)
 
 typedef struct bp_recorder bp_recorder;
 typedef struct bp_request bp_request;               /* of other threads, to the one that records */
@@ -390,6 +389,7 @@ BP_HOT uint64_t bp_add_time(bp_recorder *r, bp_frame *f, uint64_t raw, const bp_
     return (uint64_t)signed_ticks;
 }
 
+/* Add a cell to another one and empty it. */
 BP_HOT void bp_add_cells(bp_cell *sum, bp_cell *cell) {
     BP_INCREASE(sum->tiles, cell->tiles);
     BP_INCREASE(sum->ticks, cell->ticks);
@@ -437,14 +437,18 @@ BP_COLD void bp_add_slow_tile(bp_grid *g, const bp_frame *f, uint64_t ticks) {
     BP_SET(g->slowest[place].col, f->col);
 }
 
-/* Add a tile's corrected time, which may be negative, to the cell that it lies in. */
-static inline void bp_add_to_grid(const bp_frame *f, uint64_t signed_ticks) {
+/* Return the cell that a tile lies in. */
+BP_HOT bp_cell *bp_cell_of(const bp_frame *f) {
     bp_grid *g = f->sums->grid;
-    const uint64_t ticks = (int64_t)signed_ticks > 0 ? signed_ticks : 0;
-    bp_cell *cell;
     if (BP_UNLIKELY(f->row >> g->row_shift >= g->rows || f->col >> g->col_shift >= g->cols))
         bp_widen_grid(g, f->row, f->col);
-    cell = &g->cells[(f->row >> g->row_shift) * g->size + (f->col >> g->col_shift)];
+    return &g->cells[(f->row >> g->row_shift) * g->size + (f->col >> g->col_shift)];
+}
+
+/* Add a tile's corrected time, which may be negative, to its cell. */
+BP_HOT void bp_add_to_cell(const bp_frame *f, bp_cell *cell, uint64_t signed_ticks) {
+    bp_grid *g = f->sums->grid;
+    const uint64_t ticks = (int64_t)signed_ticks > 0 ? signed_ticks : 0;
     BP_INCREASE(cell->tiles, 1);
     BP_INCREASE(cell->ticks, signed_ticks);
     if (ticks > cell->max_ticks) BP_SET(cell->max_ticks, ticks);
@@ -473,7 +477,7 @@ BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const b
         bp_add_inner(inner, 1, 1, raw, ticks);
         BP_INCREASE(f->sums->outer_timed, (uint64_t)outermost);
         if (r->events_capacity) bp_add_event(r, f, now);
-        if (f->sums->grid != NULL) bp_add_to_grid(f, ticks);
+        if (f->sums->grid != NULL) bp_add_to_cell(f, bp_cell_of(f), ticks);
     } else {
         BP_SET(r->pending, NULL);
         BP_INCREASE(f->sums->skipped, 1);
@@ -524,24 +528,13 @@ BP_COLD void bp_pop_slow(bp_recorder *r, uint64_t now, uint64_t elements, uint64
     if (BP_GET(r->slow_path) & BP_REQUESTED) r->serve(r);
 }
 
-/* Close the innermost tile on the fast path, but with a grid. */
-static __attribute__((noinline, unused)) void bp_pop_gridded(
-    bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops, uint64_t nbytes,
-    const bp_cost *cost) {
-    bp_frame *f = r->top;
-    bp_add_work(f->sums, elements, flops, nbytes);
-    bp_add_to_grid(f, bp_add_time(r, f, now - f->start, cost));
-}
-
 /* Close the innermost tile at a time that was read already, after bp_flush_pending; cost is that of
  * the entry point. */
 BP_HOT void bp_pop(bp_recorder *r, uint64_t now, uint64_t elements, uint64_t flops,
                    uint64_t nbytes, const bp_cost *cost) {
     bp_frame *f = r->top;
-    const uint32_t slow_path = BP_GET(r->slow_path);
-    if (BP_UNLIKELY(slow_path)) {
-        if (slow_path == BP_GRIDDED) bp_pop_gridded(r, now, elements, flops, nbytes, cost);
-        else bp_pop_slow(r, now, elements, flops, nbytes, cost);
+    if (BP_UNLIKELY(BP_GET(r->slow_path))) {
+        bp_pop_slow(r, now, elements, flops, nbytes, cost);
     } else {
         bp_add_work(f->sums, elements, flops, nbytes);
         bp_add_time(r, f, now - f->start, cost);
@@ -581,13 +574,34 @@ BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uin
     }
 }
 
+/* Stop the innermost tile on the fast path, but with a grid. The cell is looked up before the clock is
+ * read, since on AMD the next reading waits for the addresses of all stores before it. */
+static __attribute__((noinline, unused)) void bp_stop_gridded(
+    bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    bp_frame *f = r->top;
+    bp_cell *cell;
+    uint64_t now;
+    bp_flush_pending(r);
+    cell = bp_cell_of(f);
+    now = bp_now(r);
+    bp_add_work(f->sums, elements, flops, nbytes);
+    bp_add_to_cell(f, cell, bp_add_time(r, f, now - f->start, &r->cost));
+    BP_SET(r->top, f - 1);
+    bp_end(r);
+}
+
 /* Stop the innermost tile, declaring its work; nbytes are those between its cache and the core,
  * or BP_UNDECLARED. */
 BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
+    uint32_t slow_path;
     uint64_t now;
     if (r == NULL) return;
-    if (BP_UNLIKELY(BP_GET(r->slow_path) & BP_SLOW_STOP) || BP_UNLIKELY(r->top == r->base)) {
-        bp_stop_slow(r, elements, flops, nbytes);
+    slow_path = BP_GET(r->slow_path);
+    if (BP_UNLIKELY(slow_path) || BP_UNLIKELY(r->top == r->base)) {
+        if (slow_path == BP_GRIDDED && r->top != r->base)
+            bp_stop_gridded(r, elements, flops, nbytes);
+        else
+            bp_stop_slow(r, elements, flops, nbytes);
         return;
     }
     bp_flush_pending(r);
