@@ -129,9 +129,10 @@ def get_include() -> str:
 
 def load_ipython_extension(shell: Any) -> None:
     """Add the magic ``%%tiles`` to IPython, which calls this at ``%load_ext brickprof``."""
+    from brickprof._profiler import BrickProfiler
     from brickprof.integrations.ipython import load
 
-    load(shell, __getattr__("BrickProfiler"))
+    load(shell, BrickProfiler)
 
 
 def __getattr__(name: str) -> Any:

@@ -89,10 +89,10 @@ def checked_path(name: str, value: object) -> Path:
         raise TypeError(f"{name} must be a path, got {short_repr(value)}")
     path = Path(value)
     try:
-        encoded = os.fsencode(path)
+        usable = b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
-        encoded = b"\0"
-    if b"\0" in encoded:
+        usable = False
+    if not usable:
         raise ValueError(f"{name} must be the name of a file, got {short_repr(value)}")
     return path
 

@@ -30,7 +30,7 @@ cdef extern from "profiler/pair_cost.h":
 cdef double NOGIL_MARGIN = 2.0
 cdef double PYTHON_MARGIN = 1.5
 cdef int CALLS = 4
-cdef int GRID = 64                  # of the pairs that cost a profiler with a grid, whatever its size
+cdef int GRID = 64                  # cells along an edge, where pairs with a grid are measured
 cdef dict overheads_known = {}      # (clock, grid) -> Overhead, ticks of a skipped pair by entry point
 
 

@@ -41,12 +41,12 @@ cdef object between_resets(ProfilerState profiler, object read):
 
 cdef list tiles_of(ProfilerState profiler, int level):
     """Return a level's TileStats, one for each recorder and brick."""
-    return between_resets(profiler, lambda: rows_of(profiler, level))
+    copies = event_copies(profiler) if profiler.grid and profiler.events else []
+    return between_resets(profiler, lambda: rows_of(profiler, level, origin_of(profiler, copies)))
 
 
-cdef list rows_of(ProfilerState profiler, int level):
-    """Return what `tiles_of` does, if it is not disturbed."""
-    cdef uint64_t origin = origin_of(profiler) if profiler.grid else 0
+cdef list rows_of(ProfilerState profiler, int level, uint64_t origin):
+    """Return what `tiles_of` does, if it is not disturbed; `origin` is what slow tiles start after."""
     tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin)
              for recorder in profiler.recorders_made
              for number, brick in enumerate(profiler.bricks)]
@@ -127,16 +127,20 @@ cdef tuple brick_infos_of(ProfilerState profiler):
                   for name in sorted(found)])
 
 
-cdef uint64_t origin_of(ProfilerState profiler) except? 0:
+cdef list event_copies(ProfilerState profiler):
+    """Return the recorders, each with a copy of its events."""
+    return [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
+
+
+cdef uint64_t origin_of(ProfilerState profiler, list copies) except? 0:
     """Return the ticks that times count from.
 
-    That is the start of the first event, and where none are kept the time at which profiling was
-    switched on first, or reset last.
+    That is the start of the first event, and without events the time at which profiling was switched
+    on first, or reset last.
     """
     cdef uint64_t first = UINT64_MAX
-    if profiler.events:
-        for recorder in profiler.recorders_made:
-            first = min(first, first_start((<Recorder> recorder).events_kept()))
+    for _, kept in copies:
+        first = min(first, first_start(kept))
     return profiler.origin if first == UINT64_MAX else first
 
 
@@ -149,15 +153,13 @@ cdef uint64_t first_start(bytes kept) noexcept:
     return first
 
 
-cdef tuple events_of(ProfilerState profiler):
-    """Return the events of all threads, by time since the first, and the number dropped."""
+cdef tuple events_of(ProfilerState profiler, list copies, uint64_t origin):
+    """Return copies of events in order of their time since an origin, and the number dropped."""
     cdef Recorder recorder
     cdef bytes kept
     cdef const bp_event *event
-    cdef uint64_t i, origin
+    cdef uint64_t i
     events, dropped = [], 0
-    copies = [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
-    origin = min([first_start(kept) for _, kept in copies], default=UINT64_MAX)
     for recorder, kept in copies:
         dropped += recorder.events_lost()
         for i in range(len(kept) // sizeof(bp_event)):
@@ -205,10 +207,13 @@ cdef tuple stored_for(object machine, tuple infos):
 
 cdef dict parts_of(ProfilerState profiler):
     """Return what a Recording holds of a profiler, by the names of its fields."""
+    cdef uint64_t origin
     tiles = {}
-    events, dropped = events_of(profiler)   # first, so that each is of a tile that its row counts
+    copies = event_copies(profiler)     # first, so that each is of a tile that its row counts
+    origin = origin_of(profiler, copies)
+    events, dropped = events_of(profiler, copies, origin)
     for level in range(BP_LEVELS):
-        for tile in rows_of(profiler, level):
+        for tile in rows_of(profiler, level, origin):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from brickprof.core.checks import short_repr
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_GRID
-from brickprof.core.plain_text import one_line
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
 from brickprof.recording.tile_grid import SLOWEST, TileGrid
 from brickprof.recording.tile_stats import TileStats
@@ -132,12 +132,13 @@ def _check_cells(value: JsonValue, grid: TileGrid, tile: TileStats) -> None:
         # Ticks are rounded to nanoseconds one by one and as a sum.
         if not cell.tiles or cell.total_ns > cell.tiles * (cell.max_ns + 1):
             written.fail("tiles that are at most as long as the longest")
-    if grid.count > tile.timed:
+    count = grid.count
+    if count > tile.timed:
         value["cells"].fail(f"counts that sum to at most timed ({tile.timed})")
     longest = max((cell.max_ns for cell in grid.cells), default=0)
     if longest > tile.max_ns:
         value["cells"].fail(f"times of at most max_ns ({tile.max_ns})")
-    if grid.count == tile.timed == tile.count:
+    if count == tile.timed == tile.count:
         total = sum(cell.total_ns for cell in grid.cells)
         # A cell whose tiles are shorter than their correction counts as 0 ns, not less.
         if total < tile.total_ns - tile.count:
@@ -176,9 +177,8 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     BrickprofError
         What `value` raises.
     """
-    ranked = sorted(info.usage, key=lambda seen: -seen.wall_ns)
-    if [seen.wall_ns for seen in ranked] != [seen.wall_ns for seen in info.usage]:
-        value["usage"].fail("threads sorted, most wall time first")
+    walls = [-seen.wall_ns for seen in info.usage]
+    check_order(value.optional("usage", []), walls, "threads sorted, most wall time first")
     for name in ("call_times", "call_paces"):
         if _counted(getattr(info, name)) > info.calls:
             value[name].fail(f"counts that sum to at most calls ({info.calls})")
@@ -216,7 +216,7 @@ def check_events(value: JsonValue, events: Sequence[TileEvent], tiles: Sequence[
     kept = Counter((event.brick, event.level) for event in events)
     for (brick, level), count in kept.items():
         if count > timed.get((brick, level), 0):
-            value.fail(f"at most the {level.name} tiles of {one_line(brick)} that were timed")
+            value.fail(f"at most the {level.name} tiles of {short_repr(brick)} that were timed")
     for event, part in zip(events, value.items(), strict=True):
         if event.thread >= _MAX_INDICES:
             part["thread"].fail("an integer below 2**32")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from brickprof.core import metrics
+
 SLOWEST = 8
 """How many of the slowest tiles of a level are kept with their place."""
 
@@ -30,6 +32,11 @@ class GridCell(NamedTuple):
     tiles: int
     total_ns: int
     max_ns: int
+
+    @property
+    def avg_us(self) -> float:
+        """Mean inclusive time of a tile in microseconds."""
+        return metrics.average_us(self.total_ns, self.tiles)
 
 
 class SlowTile(NamedTuple):
@@ -107,15 +114,8 @@ def merge_grids(grids: Iterable[TileGrid | None]) -> TileGrid | None:
     if len(parts) <= 1:
         return parts[0] if parts else None
     size = min(grid.size for grid in parts)
-    rows_per_cell, cols_per_cell = (
-        _tiles_per_cell(
-            max(per_cell for per_cell, _ in extents), max(end for _, end in extents), size
-        )
-        for extents in (
-            [(grid.rows_per_cell, _end(grid, 0) * grid.rows_per_cell) for grid in parts],
-            [(grid.cols_per_cell, _end(grid, 1) * grid.cols_per_cell) for grid in parts],
-        )
-    )
+    rows_per_cell = _tiles_per_cell([(grid.rows_per_cell, _end(grid, 0)) for grid in parts], size)
+    cols_per_cell = _tiles_per_cell([(grid.cols_per_cell, _end(grid, 1)) for grid in parts], size)
     sums: dict[tuple[int, int], tuple[int, int, int]] = {}
     for grid in parts:
         rows, cols = rows_per_cell // grid.rows_per_cell, cols_per_cell // grid.cols_per_cell
@@ -138,8 +138,12 @@ def _end(grid: TileGrid, axis: int) -> int:
     return max((cell[axis] for cell in grid.cells), default=-1) + 1
 
 
-def _tiles_per_cell(least: int, tiles: int, size: int) -> int:
-    """Return the least power of two from `least` up with which some tiles fit into cells."""
-    while least * size < tiles:
-        least *= 2
-    return least
+def _tiles_per_cell(parts: list[tuple[int, int]], size: int) -> int:
+    """Return the tiles along the edge of a cell with which all parts fit into `size` cells.
+
+    Each part is given as the tiles along the edge of its cells, a power of two, and its cells.
+    """
+    most = max(per_cell for per_cell, _ in parts)
+    while most * size < max(per_cell * cells for per_cell, cells in parts):
+        most *= 2
+    return most

@@ -44,15 +44,11 @@ def cells(row: LevelSummary) -> tuple[str, ...]:
     stats = row.stats
     assumed = "~" if row.bytes_basis == "assumed" else ""
     known = stats.flops and stats.nbytes
-    percentiles = (
-        _time(ns) if row.tile_error_ns <= ERROR_LIMIT * ns or not ns else "-"
-        for ns in (row.p50_ns, row.p99_ns)
-    )
     return (
         f"{row.level.label:5} {row.memory}",
         _fit(units.format_count(stats.count), stats.count, "", _COUNT_WIDTH),
         _time(row.avg_ns) if row.certain else _times(*row.avg_interval_ns),
-        *percentiles,
+        *(_time(ns) if single_time_known(row, ns) else "-" for ns in (row.p50_ns, row.p99_ns)),
         _percent(row.self_share) if row.self_error_share <= ERROR_LIMIT else "-",
         _rate(row) if stats.flops else "-",
         assumed + _number(row.intensity) if known else "-",
@@ -60,6 +56,11 @@ def cells(row: LevelSummary) -> tuple[str, ...]:
         _efficiency(row),
         f" {_bound(row)}",
     )
+
+
+def single_time_known(row: LevelSummary, ns: int) -> bool:
+    """Tell whether the time of one tile of a level is known well enough to be shown."""
+    return row.tile_error_ns <= ERROR_LIMIT * ns or not ns
 
 
 def _bound(row: LevelSummary) -> str:

@@ -65,6 +65,7 @@ def _(stats: TileStats) -> str:
         ("Average", units.format_ns(stats.avg_us * 1e3)),
         ("Median, p99", ", ".join(units.format_ns(stats.percentile_ns(p)) for p in (50, 99))),
         ("Total, self", f"{units.format_ns(stats.total_ns)}, {units.format_ns(stats.self_ns)}"),
+        ("Total known within", units.format_ns(stats.total_error_ns)),
         ("Rate", units.format_gflops(stats.gflops)),
         ("Arithmetic intensity", units.format_intensity(stats.arithmetic_intensity)),
     )

@@ -9,6 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.recording import SlowTile
+from brickprof.reports.level_cells import single_time_known
 
 COLUMNS = ("Brick", "Level", "Row, column", "Time", "x median", "Thread", "Started at")
 """Headings of `SlowestTile.cells`."""
@@ -38,14 +39,16 @@ class SlowestTile:
         return metrics.share(self.tile.ns, self.level.p50_ns)
 
     def cells(self) -> tuple[str, ...]:
-        """Return what tables show of it."""
+        """Return what tables show of it; a dash for a time known to worse than `ERROR_LIMIT`."""
         tile = self.tile
+        known = single_time_known(self.level, tile.ns)
+        compared = known and self.level.p50_ns and single_time_known(self.level, self.level.p50_ns)
         return (
             self.brick.info.name,
             self.level.level.label,
             f"{tile.row}, {tile.col}",
-            units.format_ns(tile.ns),
-            f"{units.format_number(self.times_median)}x" if self.level.p50_ns else "",
+            units.format_ns(tile.ns) if known else "-",
+            f"{units.format_number(self.times_median)}x" if compared else "-",
             str(tile.thread),
             units.format_ns(tile.start_ns),
         )

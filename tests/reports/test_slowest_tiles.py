@@ -8,8 +8,9 @@ import pytest
 from support.made_recordings import made
 
 import brickprof as bp
-from brickprof.recording import Recording
-from brickprof.reports import render
+from brickprof.recording import Overhead, Recording
+from brickprof.reports import Report, render
+from brickprof.reports.slowest_tiles import slowest_tiles
 
 
 def recorded() -> Recording:
@@ -43,3 +44,15 @@ def test_json_has_all_slowest_tiles() -> None:
 def test_without_a_grid_no_tile_is_named() -> None:
     for name in ("text", "markdown", "html"):
         assert "Slowest tile" not in str(render(name, made()))
+
+
+def test_a_time_that_is_not_known_is_a_dash() -> None:
+    prof = bp.BrickProfiler(
+        clock="manual", grid=2, overhead=Overhead(0, 0, 0, 0, 0, 1, *[900.0] * 6)
+    )
+    prof.enable_tile_profiling()
+    with prof.tile(bp.TileLevel.MICRO, 0, 0):
+        prof.advance(1000)
+    (brick,) = Report.of(prof.recording()).summary.bricks
+    (one,) = slowest_tiles([brick], 1)
+    assert one.cells()[3:5] == ("-", "-")

@@ -10,7 +10,7 @@ from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.recording import TileGrid
 from brickprof.recording.tile_grid import merge_grids
 from brickprof.reports.base import Report
-from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
 SIZE = 340
@@ -36,23 +36,14 @@ def grids(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    bricks = report.summary.bricks
-    names = distinct_names([brick.info.name for brick in bricks])
-    levels = [
-        (f"{name} {level.level.label}", level, level.stats.grid)
-        for name, brick in zip(names, bricks, strict=True)
-        for level in brick.levels
-        if level.stats.grid is not None and level.stats.grid.cells
-    ]
-    shown = sorted(levels, key=lambda one: -one[1].stats.self_ns)[:MAX_LEVELS]
-    left_out = f", the {MAX_LEVELS} longest of {len(levels)}" if len(levels) > MAX_LEVELS else ""
+    shown, left_out = longest_levels(report, MAX_LEVELS, _has_cells)
     empty = {"data": {"values": []}, "mark": "rect", "width": SIZE, "height": SIZE}
     subtitle = f"mean time of the tiles in each cell, the slowest circled{left_out}"
     missing = "no grid was kept: BrickProfiler(grid=64) keeps one"
     return {
         "title": {
             "text": "Tiles by row and column",
-            "subtitle": subtitle if levels else missing,
+            "subtitle": subtitle if shown else missing,
         },
         "concat": [_heat_map(*one) for one in shown] or [empty],
         "columns": 2,
@@ -60,9 +51,15 @@ def grids(report: Report) -> dict[str, Any]:
     }
 
 
-def _heat_map(name: str, level: LevelSummary, grid: TileGrid) -> dict[str, Any]:
+def _has_cells(level: LevelSummary) -> bool:
+    """Tell whether a level kept a grid with tiles in it."""
+    return level.stats.grid is not None and bool(level.stats.grid.cells)
+
+
+def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
     """Return the heat map of one level."""
-    drawn = merge_grids([grid, TileGrid(size=min(grid.size, MAX_CELLS))]) or grid
+    drawn = merge_grids([level.stats.grid, TileGrid(size=MAX_CELLS)])
+    assert drawn is not None
     rows, cols = drawn.rows_per_cell, drawn.cols_per_cell
     cells = [
         {
@@ -70,7 +67,7 @@ def _heat_map(name: str, level: LevelSummary, grid: TileGrid) -> dict[str, Any]:
             "row_end": (cell.row + 1) * rows - 0.5,
             "col": cell.col * cols - 0.5,
             "col_end": (cell.col + 1) * cols - 0.5,
-            "ns": cell.total_ns / cell.tiles,
+            "ns": cell.avg_us * 1e3,
             "tiles": cell.tiles,
         }
         for cell in drawn.cells

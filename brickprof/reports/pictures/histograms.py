@@ -10,7 +10,7 @@ from brickprof.core import units
 from brickprof.core.histograms import Histogram, bucket_bounds
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.reports.base import Report
-from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
 WIDTH, HEIGHT = 760, 70
@@ -35,16 +35,7 @@ def histograms(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    bricks = report.summary.bricks
-    names = distinct_names([brick.info.name for brick in bricks])
-    levels = [
-        (f"{name} {level.level.label}", level)
-        for name, brick in zip(names, bricks, strict=True)
-        for level in brick.levels
-        if level.stats.timed
-    ]
-    shown = sorted(levels, key=lambda one: -one[1].stats.self_ns)[:MAX_LEVELS]
-    left_out = f", the {MAX_LEVELS} longest of {len(levels)}" if len(levels) > MAX_LEVELS else ""
+    shown, left_out = longest_levels(report, MAX_LEVELS, lambda level: level.stats.timed)
     empty = {"data": {"values": []}, "mark": "bar", "width": WIDTH, "height": HEIGHT}
     return {
         "title": {
