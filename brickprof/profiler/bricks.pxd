@@ -5,6 +5,28 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.profiler.recorder cimport Recorder
 
 
+cdef enum:
+    # Times of a call: wall, each level's, and each level's outside the tiles inside.
+    CALL_PARTS = 7
+
+
+ctypedef struct call_batch:
+    uint64_t calls, flops
+    uint64_t ticks[CALL_PARTS]
+
+
+cdef class CallBatches:
+    cdef call_batch *batches        # in the order of the calls
+    cdef int used, capacity
+    cdef uint64_t calls_each        # of all batches but the last
+    cdef uint64_t min_flops, max_flops      # of a call
+
+    cdef int add(self, uint64_t flops, const uint64_t *ticks) except -1
+    cdef int grow(self) except -1
+    cdef void halve(self) noexcept
+    cdef tuple read(self)
+
+
 cdef class BrickUsage:
     cdef dict held                  # index of each thread in it -> how often it entered
     cdef dict joined                # index of each thread that inherits it -> how many recorders
@@ -14,6 +36,7 @@ cdef class BrickUsage:
     cdef list footprint_bytes       # by level, the largest declared
     cdef set isas                   # that it was entered with
     cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
+    cdef CallBatches batches        # None before the first call
     cdef uint64_t resets
 
     cdef int enter(self, tuple indices, uint64_t now) except -1

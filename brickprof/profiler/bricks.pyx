@@ -3,8 +3,11 @@
 from contextvars import ContextVar
 
 cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.string cimport memset
 
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_LEVELS, bp_bucket
@@ -13,6 +16,85 @@ from brickprof.core.dtypes import itemsize_of
 
 
 OPEN_BRICKS = ContextVar("brickprof.open_bricks", default=None)
+
+
+cdef enum:
+    # Slices of a run, each short beside the scheduler's: of a run of seconds a millisecond or so.
+    MAX_BATCHES = 1024
+    FIRST_BATCHES = 8
+
+
+@cython.final
+@cython.no_gc
+cdef class CallBatches:
+    """Sums over runs of consecutive calls, in bounded memory: when full, pairs become one."""
+
+    def __cinit__(self):
+        self.calls_each = 1
+        self.min_flops = UINT64_MAX
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.batches)
+
+    cdef int add(self, uint64_t flops, const uint64_t *ticks) except -1:
+        """Add a call: its flops and the time of each part, in ticks."""
+        cdef call_batch *batch
+        cdef int part
+        if self.used == 0 or self.batches[self.used - 1].calls == self.calls_each:
+            if self.used == self.capacity:
+                self.grow()
+            memset(&self.batches[self.used], 0, sizeof(call_batch))
+            self.used += 1
+        batch = &self.batches[self.used - 1]
+        batch.calls += 1
+        batch.flops += flops
+        for part in range(CALL_PARTS):
+            batch.ticks[part] += ticks[part]
+        self.min_flops = min(self.min_flops, flops)
+        self.max_flops = max(self.max_flops, flops)
+        return 0
+
+    cdef int grow(self) except -1:
+        """Make room for another batch."""
+        cdef int capacity = 2 * self.capacity if self.capacity else FIRST_BATCHES
+        cdef void *grown
+        if self.capacity == MAX_BATCHES:
+            self.halve()
+            return 0
+        grown = PyMem_RawRealloc(self.batches, capacity * sizeof(call_batch))
+        if grown == NULL:
+            raise MemoryError("no memory for the times of another call")
+        self.batches, self.capacity = <call_batch *> grown, capacity
+        return 0
+
+    cdef void halve(self) noexcept:
+        """Make one batch of two."""
+        cdef int i, part
+        cdef call_batch *to
+        cdef const call_batch *more
+        for i in range(self.used // 2):
+            self.batches[i] = self.batches[2 * i]
+            to, more = &self.batches[i], &self.batches[2 * i + 1]
+            to.calls += more.calls
+            to.flops += more.flops
+            for part in range(CALL_PARTS):
+                to.ticks[part] += more.ticks[part]
+        self.used //= 2
+        self.calls_each *= 2
+
+    cdef tuple read(self):
+        """Return the least and the most flops of a call, and (calls, flops, ticks by part) of batches."""
+        cdef int i, part
+        cdef const call_batch *batch
+        # No tuple is made until all is copied: a garbage collection may let other threads add calls.
+        cdef bytes copied = PyBytes_FromStringAndSize(<char *> self.batches,
+                                                      self.used * sizeof(call_batch))
+        batches = []
+        for i in range(<int> (len(copied) // sizeof(call_batch))):
+            batch = &(<const call_batch *> <const char *> copied)[i]
+            ticks = tuple([batch.ticks[part] for part in range(CALL_PARTS)])
+            batches.append((batch.calls, batch.flops, ticks))
+        return self.min_flops, self.max_flops, batches
 
 
 @cython.final
@@ -63,6 +145,7 @@ cdef class BrickUsage:
         self.ticks = 0
         self.teams = {}
         self.call_times, self.call_paces = {}, {}
+        self.batches = None
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
         self.resets += 1

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from brickprof.profiler.bricks cimport Brick
+from brickprof.profiler.bricks cimport CALL_PARTS, Brick
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
@@ -27,6 +27,7 @@ cdef class RecorderSet:
     cdef list waits                 # by thread, ticks in tiles that were spent waiting, or None
     cdef bint outer_named           # of the calling thread's Recorder, when entered
     cdef uint64_t flops[3]          # by level, of all Recorders, when entered; modulo 2**64
+    cdef uint64_t ticks[CALL_PARTS]     # by part of a call, of all Recorders, when entered
     cdef uint64_t opened, resets    # when entered, and how often the brick had been reset
 
     cdef list take_recorders(self, Recorder own)
@@ -34,6 +35,8 @@ cdef class RecorderSet:
     cdef list give_back(self, list held, bint known, bint failed)
     cdef list tile_ticks(self)
     cdef uint64_t flops_of(self, int level) noexcept
+    cdef void read_ticks(self, uint64_t *ticks) noexcept
+    cdef int add_batch(self, Brick brick, uint64_t wall, uint64_t flops) except -1
     cdef int add_call(self, Brick brick, uint64_t now) except -1
     cdef list busy_ticks(self, uint64_t resets)
     cdef int note_waits(self, const uint64_t *ticks) except -1

@@ -6,16 +6,19 @@ from cpython.pycapsule cimport (
     PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
 )
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from brickprof.profiler.arguments cimport (
     as_brick, as_dtype, as_footprints, as_isa, as_threads,
 )
-from brickprof.profiler.bricks cimport OPEN_BRICKS, Brick, BrickVisit, count_ns, leave_bricks
+from brickprof.profiler.bricks cimport (
+    CALL_PARTS, OPEN_BRICKS, Brick, BrickVisit, CallBatches, count_ns, leave_bricks,
+)
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
-from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder
+from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row
 
 from brickprof.core.errors import TileNestingError
 
@@ -86,6 +89,7 @@ cdef class RecorderSet:
             brick.usage.isas.add(self.isa)
         for level in range(BP_LEVELS):
             self.flops[level] = self.flops_of(level)
+        self.read_ticks(self.ticks)
         self.resets = brick.usage.resets
         self.opened = profiler.now()
         measures = self.threads > 1 and profiler.sample_every == 1
@@ -134,21 +138,52 @@ cdef class RecorderSet:
             flops += self.c[i].brick.rows[level].flops.low
         return flops
 
+    cdef void read_ticks(self, uint64_t *ticks) noexcept:
+        """Read the time of each level of this brick in all recorders, and that outside finer tiles.
+
+        Nothing when sampling, where the tiles of one call that happen to be timed tell little of it.
+        """
+        cdef const bp_row *row
+        cdef int i, level
+        memset(ticks, 0, CALL_PARTS * sizeof(uint64_t))
+        if self.c[0].sample_every > 1:
+            return
+        for i in range(self.threads):
+            for level in range(BP_LEVELS):
+                row = &self.c[i].brick.rows[level]
+                ticks[1 + level] += row.ticks
+                ticks[1 + BP_LEVELS + level] += row.ticks - row.child_ticks
+
+    cdef int add_batch(self, Brick brick, uint64_t wall, uint64_t flops) except -1:
+        """Add a call to the batches that runs are compared by: its times by part, in ticks."""
+        cdef uint64_t ticks[CALL_PARTS]
+        cdef int part
+        self.read_ticks(ticks)
+        for part in range(CALL_PARTS):
+            ticks[part] -= self.ticks[part]
+            if <int64_t> ticks[part] < 0:   # corrected by more than they took
+                ticks[part] = 0
+        ticks[0] = wall
+        if brick.usage.batches is None:
+            brick.usage.batches = CallBatches.__new__(CallBatches)
+        return brick.usage.batches.add(flops, ticks)
+
     cdef int add_call(self, Brick brick, uint64_t now) except -1:
         """Note how long a call took, and how long for its flops where it declared any."""
-        cdef uint64_t wall_ns, flops
+        cdef uint64_t wall = now - min(self.opened, now)
+        cdef uint64_t wall_ns, flops = 0
         cdef int level
         brick.calls += 1
         if self.resets != brick.usage.resets:
             return 0
-        wall_ns = bp_ns(self.c[0], now - min(self.opened, now))
+        wall_ns = bp_ns(self.c[0], wall)
         count_ns(brick.usage.call_times, wall_ns)
         for level in range(BP_LEVELS):
             flops = self.flops_of(level) - self.flops[level]
             if flops:
-                return count_ns(brick.usage.call_paces,
-                                <uint64_t> min(wall_ns * 1e9 / flops, 18e18))
-        return 0
+                count_ns(brick.usage.call_paces, <uint64_t> min(wall_ns * 1e9 / flops, 18e18))
+                break
+        return self.add_batch(brick, wall, flops)
 
     cdef list tile_ticks(self):
         """Return for how long tiles right inside this brick were open so far, by thread."""

@@ -18,7 +18,7 @@ from brickprof.machine import detect_machine
 from brickprof.machine.isas import default_isa
 from brickprof.recording import (
     DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, ThreadUsage,
-    TileEvent, sum_tile_stats,
+    TileEvent, call_times_of, sum_tile_stats,
 )
 from brickprof.roofline import Roofs, load_roofs
 
@@ -76,7 +76,9 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple cal
     cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
-    call_times, call_paces = calls_apart
+    call_times, call_paces, (min_flops, max_flops, batches) = calls_apart
+    parts = call_times_of(batches, profiler.ns_per_tick_q32 / 4294967296.0,
+                          mixed=min_flops != max_flops, flops=min_flops > 0)
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
     ticks, indices = 0, set()
     for number in numbers:
@@ -95,7 +97,8 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple cal
         teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
         isas=tuple(sorted(usage.isas)), usage=thread_usage(profiler, numbers),
         call_times=tuple(sorted(call_times.items())),
-        call_paces=tuple(sorted(call_paces.items())))
+        call_paces=tuple(sorted(call_paces.items())), parts_of_calls=parts,
+        min_call_flops=min_flops if parts else 0, max_call_flops=max_flops if parts else 0)
 
 
 cdef tuple thread_usage(ProfilerState profiler, list numbers):
@@ -118,12 +121,13 @@ cdef tuple brick_infos_of(ProfilerState profiler):
     # brick's number of calls before it is in these.
     apart = {}
     for name, usage in list(profiler.usage_by_name.items()):
-        apart[name] = usage.call_times.copy(), usage.call_paces.copy()
+        batches = (0, 0, []) if usage.batches is None else usage.batches.read()
+        apart[name] = usage.call_times.copy(), usage.call_paces.copy(), batches
     found = {}
     for number, brick in enumerate(profiler.bricks):
         if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
-    return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {})))
+    return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {}, (0, 0, []))))
                   for name in sorted(found)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brickprof.recording.call_times import CallTimes, call_times_of
 from brickprof.recording.merge import merge_recordings, merge_teams
 from brickprof.recording.parts import (
     CLOCK_SOURCES,
@@ -23,6 +24,7 @@ __all__ = [
     "DEFAULT_BRICK",
     "MIXED",
     "BrickInfo",
+    "CallTimes",
     "ClockInfo",
     "GridCell",
     "Overhead",
@@ -32,6 +34,7 @@ __all__ = [
     "ThreadUsage",
     "TileEvent",
     "TileGrid",
+    "call_times_of",
     "load_recording",
     "merge_recordings",
     "merge_teams",

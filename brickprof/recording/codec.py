@@ -15,6 +15,7 @@ from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.core.times import is_utc_time
 from brickprof.machine import Machine
+from brickprof.recording.call_times import LOG_BUCKETS, PARTS, CallTimes
 from brickprof.recording.consistency import check_brick, check_row
 from brickprof.recording.parts import (
     BrickInfo,
@@ -47,7 +48,7 @@ def plain(part: Any) -> dict[str, Any]:
 def _plain_item(item: Any) -> Any:
     """Return an item of a tuple as a JSON value: a part, a pair of a histogram, or as it is."""
     if isinstance(item, tuple):
-        return list(item)
+        return list(map(_plain_item, item))
     return plain(item) if is_dataclass(item) else item
 
 
@@ -140,9 +141,25 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         usage=tuple(map(_usage, value.optional("usage", []).items())),
         call_times=_histogram(value.optional("call_times", [])),
         call_paces=_histogram(value.optional("call_paces", [])),
+        parts_of_calls=tuple(map(_call_times, value.optional("parts_of_calls", []).items())),
+        min_call_flops=value.optional("min_call_flops", 0).integer(),
+        max_call_flops=value.optional("max_call_flops", 0).integer(),
     )
     check_brick(value, info)
     return info
+
+
+def _call_times(value: JsonValue) -> CallTimes:
+    """Read how long one part of a brick's calls took."""
+    if value["part"].value not in PARTS:
+        value["part"].fail(f"one of {', '.join(PARTS)}")
+    return CallTimes(
+        part=value["part"].text(),
+        times=_histogram(value["times"], LOG_BUCKETS),
+        spread=value["spread"].integer(),
+        paces=_histogram(value["paces"], LOG_BUCKETS),
+        pace_spread=value["pace_spread"].integer(),
+    )
 
 
 def _dtype(value: JsonValue) -> str:
@@ -234,7 +251,7 @@ def _integers(value: JsonValue, kind: type[GridCell] | type[SlowTile]) -> tuple[
     return tuple(item.integer() for item in value.items())
 
 
-def _histogram(value: JsonValue) -> Histogram:
+def _histogram(value: JsonValue, buckets: int = BUCKETS) -> Histogram:
     """Read a histogram."""
     pairs: list[tuple[int, int]] = []
     for pair in value.items():
@@ -242,8 +259,8 @@ def _histogram(value: JsonValue) -> Histogram:
             pair.fail("a pair of bucket and count")
         parts = tuple(pair.items())
         bucket, count = parts[0].integer(), parts[1].integer(1)
-        if bucket >= BUCKETS:
-            parts[0].fail(f"a bucket below {BUCKETS}")
+        if bucket >= buckets:
+            parts[0].fail(f"a bucket below {buckets}")
         if pairs and bucket <= pairs[-1][0]:
             parts[0].fail(f"a bucket above {pairs[-1][0]}")
         pairs.append((bucket, count))

@@ -14,6 +14,8 @@ from brickprof.core.checks import short_repr
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_GRID
+from brickprof.core.plain_text import one_line
+from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
 from brickprof.recording.tile_grid import SLOWEST, TileGrid
 from brickprof.recording.tile_stats import TileStats
@@ -182,6 +184,7 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     for name in ("call_times", "call_paces"):
         if _counted(getattr(info, name)) > info.calls:
             value[name].fail(f"counts that sum to at most calls ({info.calls})")
+    _check_calls(value, info)
     if info.threads >= _MAX_INDICES:
         value["threads"].fail("an integer below 2**32")
     if not info.dtypes:
@@ -192,6 +195,26 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
         value["isas"].fail(f"at most {_MAX_NAMES} names")
     for seen, written in zip(info.usage, value.optional("usage", []).items(), strict=True):
         _check_at_most(written, seen, "system_ns", "cpu_ns")
+
+
+def _check_calls(value: JsonValue, info: BrickInfo) -> None:
+    """Refuse times of calls that no runs of a brick add up to."""
+    if info.min_call_flops > info.max_call_flops:
+        value["min_call_flops"].fail(f"an integer <= max_call_flops ({info.max_call_flops})")
+    if info.max_call_flops and not info.parts_of_calls:
+        value["max_call_flops"].fail("0 where parts_of_calls is empty")
+    places = [PARTS.index(one.part) for one in info.parts_of_calls]
+    written = value.optional("parts_of_calls", [])
+    check_order(written, places, "distinct parts, in their order", distinct=True)
+    for one, part in zip(info.parts_of_calls, written.items(), strict=True):
+        runs, with_flops = _counted(one.times), _counted(one.paces)
+        if not 0 < runs * SEGMENTS <= info.calls:
+            part["times"].fail(f"a run or more, of {SEGMENTS} of the calls ({info.calls}) each")
+        if with_flops > runs:
+            part["paces"].fail(f"counts that sum to at most the runs ({runs})")
+        for name, most in (("spread", runs), ("pace_spread", with_flops)):
+            if getattr(one, name) > most * MAX_SPREAD:
+                part[name].fail(f"an integer <= {most * MAX_SPREAD}")
 
 
 def check_events(value: JsonValue, events: Sequence[TileEvent], tiles: Sequence[TileStats]) -> None:

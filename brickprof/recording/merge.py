@@ -13,6 +13,7 @@ from brickprof.core.checks import checked_items
 from brickprof.core.histograms import merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
+from brickprof.recording.call_times import merge_call_times
 from brickprof.recording.parts import (
     DEFAULT_BRICK,
     MIXED,
@@ -181,6 +182,11 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         usage=_merge_usage([info.usage for info in infos]),
         call_times=merge_histograms(info.call_times for info in infos),
         call_paces=merge_histograms(info.call_paces for info in infos),
+        parts_of_calls=merge_call_times(info.parts_of_calls for info in infos),
+        min_call_flops=min(
+            (info.min_call_flops for info in infos if info.parts_of_calls), default=0
+        ),
+        max_call_flops=max(info.max_call_flops for info in infos),
     )
 
 

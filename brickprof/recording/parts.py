@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from brickprof.core.histograms import Histogram
 from brickprof.core.levels import TileLevel
+from brickprof.recording.call_times import CallTimes
 
 DEFAULT_BRICK = "default"
 """The brick of tiles that were started outside any named brick."""
@@ -149,6 +150,11 @@ class BrickInfo:
         Wall times of the calls in nanoseconds; see `brickprof.core.histograms`.
     call_paces : Histogram
         Nanoseconds per 1e9 flops of the calls that declared flops.
+    parts_of_calls : tuple of CallTimes
+        What each run took for a call, by part: wall time, each level's, and that outside finer
+        tiles. Empty where no run had enough calls.
+    min_call_flops, max_call_flops : int
+        Least and most flops of a call in these runs; 0 where none.
     """
 
     name: str
@@ -162,6 +168,9 @@ class BrickInfo:
     usage: tuple[ThreadUsage, ...] = ()
     call_times: Histogram = ()
     call_paces: Histogram = ()
+    parts_of_calls: tuple[CallTimes, ...] = ()
+    min_call_flops: int = 0
+    max_call_flops: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,6 +22,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
+    CallTimes,
     ClockInfo,
     Overhead,
     Recording,
@@ -76,7 +77,7 @@ SAMPLE = Recording(
     brick_infos=(
         BrickInfo(
             "gemm",
-            3,
+            20,
             450,
             2,
             ("float32", "float64"),
@@ -86,6 +87,12 @@ SAMPLE = Recording(
             (ThreadUsage(9, 8, 7, 6, 5, 4, 3, 2), ThreadUsage(2, 1)),
             ((3, 2), (40, 1)),
             ((7, 1),),
+            (
+                CallTimes("wall", ((3000, 1), (3001, 1)), 9, ((100, 1),), 8),
+                CallTimes("MACRO self", ((2999, 1),), 7, ((99, 1),), 6),
+            ),
+            5,
+            2**70,
         ),
         BrickInfo("weiß", 1, 10, 1),
     ),
@@ -125,6 +132,7 @@ DATA: dict[str, Any] = json.loads(json.dumps(SAMPLE.to_json()))
 ABSENT = object()
 OPTIONAL = {
     *("teams", "footprint_bytes", "isas", "usage", "call_times", "call_paces"),
+    *("parts_of_calls", "min_call_flops", "max_call_flops"),
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
@@ -244,7 +252,7 @@ def test_files_from_before_the_optional_fields_still_load() -> None:
         if path[-1] in OPTIONAL and path in OWN:
             del at(older, path[:-1])[path[-1]]
     loaded = Recording.from_json(older)
-    assert loaded.brick_infos[0] == BrickInfo("gemm", 3, 450, 2, ("float32", "float64"))
+    assert loaded.brick_infos[0] == BrickInfo("gemm", 20, 450, 2, ("float32", "float64"))
     assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
     assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
     assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7, elements=7)
@@ -356,6 +364,56 @@ def test_messages(path: Path_, value: object, message: str) -> None:
             ("brick_infos", 0, "usage", 1, "system_ns"),
             2,
             "brick_infos[0].usage[1].system_ns: expected an integer <= cpu_ns (1)",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 0, "times"),
+            [[3, 3]],
+            "brick_infos[0].parts_of_calls[0].times: expected a run or more, of 8 of the calls",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 0, "times"),
+            [],
+            "brick_infos[0].parts_of_calls[0].times: expected a run or more",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 0, "times"),
+            [[2**20, 1]],
+            "brick_infos[0].parts_of_calls[0].times[0][0]: expected a bucket below 524288",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 0, "paces"),
+            [[3, 3]],
+            "brick_infos[0].parts_of_calls[0].paces: expected counts that sum to at most the runs",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 1, "part"),
+            "wall",
+            "brick_infos[0].parts_of_calls: expected distinct parts, in their order",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 1, "part"),
+            "DRAM",
+            "brick_infos[0].parts_of_calls[1].part: expected one of wall, MACRO",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 1, "spread"),
+            10**14 + 1,
+            "brick_infos[0].parts_of_calls[1].spread: expected an integer <= 100000000000000",
+        ),
+        (
+            ("brick_infos", 0, "parts_of_calls", 1, "pace_spread"),
+            10**14 + 1,
+            "brick_infos[0].parts_of_calls[1].pace_spread: expected an integer <= 1000000000000",
+        ),
+        (
+            ("brick_infos", 0, "min_call_flops"),
+            2**71,
+            "brick_infos[0].min_call_flops: expected an integer <= max_call_flops",
+        ),
+        (
+            ("brick_infos", 1, "max_call_flops"),
+            1,
+            "brick_infos[1].max_call_flops: expected 0 where parts_of_calls is empty",
         ),
         (("brick_infos",), DATA["brick_infos"][::-1], "brick_infos: expected distinct names, sort"),
         (
@@ -582,8 +640,8 @@ def test_what_could_not_be_loaded_is_not_saved(
         (("tiles", 0, "brick"), "stranger"),
         (("brick_infos", 0, "threads"), 0),
         (("brick_infos", 0, "dtypes"), ["banana"]),
-        (("brick_infos", 0, "call_times"), [[3, 4]]),
-        (("brick_infos", 0, "call_paces"), [[3, 4]]),
+        (("brick_infos", 0, "call_times"), [[3, 21]]),
+        (("brick_infos", 0, "call_paces"), [[3, 21]]),
         (("brick_infos", 1, "name"), "gemm"),
         (("abandoned_tiles",), 1),
         (("abandoned_by",), [["b", 1], ["a", 1]]),

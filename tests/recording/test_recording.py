@@ -17,6 +17,7 @@ from brickprof.machine import Machine
 from brickprof.recording import (
     DEFAULT_BRICK,
     BrickInfo,
+    CallTimes,
     ClockInfo,
     Overhead,
     Recording,
@@ -183,6 +184,17 @@ def test_merge_adds_up_what_the_parts_answer(a: Recording, b: Recording) -> None
     assert merged.created == min(a.created, b.created)
 
 
+def doubled(times: CallTimes) -> CallTimes:
+    """Return what twice as many runs took."""
+    return CallTimes(
+        times.part,
+        tuple((bucket, 2 * runs) for bucket, runs in times.times),
+        2 * times.spread,
+        tuple((bucket, 2 * runs) for bucket, runs in times.paces),
+        2 * times.pace_spread,
+    )
+
+
 @given(recordings())
 def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
     merged = merge_recordings([recording, recording])
@@ -211,6 +223,7 @@ def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
             usage=usage,
             call_times=tuple((bucket, 2 * calls) for bucket, calls in info.call_times),
             call_paces=tuple((bucket, 2 * calls) for bucket, calls in info.call_paces),
+            parts_of_calls=tuple(map(doubled, info.parts_of_calls)),
         )
         assert merged.brick_info(info.name) == double
 

@@ -13,6 +13,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
+    CallTimes,
     ClockInfo,
     Overhead,
     Recording,
@@ -20,6 +21,7 @@ from brickprof.recording import (
     ThreadUsage,
     TileEvent,
 )
+from brickprof.recording.call_times import LOG_BUCKETS, MAX_SPREAD, PARTS, SEGMENTS
 from brickprof.recording.tile_grid import SLOWEST, GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import MEMORY, Roofs
@@ -280,10 +282,29 @@ def extended(draw: st.DrawFn, data: Any) -> Any:
 
 
 @st.composite
+def call_times(draw: st.DrawFn, part: str) -> CallTimes:
+    """What up to three runs took for a part of a call."""
+    places = st.integers(0, LOG_BUCKETS - 1)
+    runs = draw(st.lists(places, min_size=1, max_size=3))
+    paced = draw(st.lists(places, max_size=len(runs)))
+    return CallTimes(
+        part,
+        merge_histograms([((run, 1),) for run in runs]),
+        draw(st.integers(0, len(runs) * MAX_SPREAD)),
+        merge_histograms([((run, 1),) for run in paced]),
+        draw(st.integers(0, len(paced) * MAX_SPREAD)),
+    )
+
+
+@st.composite
 def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
     """What is known of a brick of some name."""
-    call_times, call_paces = draw(histograms), draw(histograms)
-    seen = max(sum(tiles for _, tiles in one) for one in (call_times, call_paces))
+    taken, paces = draw(histograms), draw(histograms)
+    seen = max(sum(tiles for _, tiles in one) for one in (taken, paces))
+    used = sorted(draw(st.sets(st.sampled_from(PARTS), max_size=3)), key=PARTS.index)
+    parts = tuple(draw(call_times(part)) for part in used)
+    seen = max(seen, *(SEGMENTS * sum(runs for _, runs in one.times) for one in parts), 0)
+    flops = sorted((draw(sums), draw(sums))) if parts else (0, 0)
     return BrickInfo(
         name=brick,
         calls=seen + draw(counts),
@@ -294,8 +315,11 @@ def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
         footprint_bytes=tuple(draw(sums) for _ in TileLevel),
         isas=tuple(sorted(draw(isas))),
         usage=tuple(sorted(draw(st.lists(usages(), max_size=2)), reverse=True)),
-        call_times=call_times,
-        call_paces=call_paces,
+        call_times=taken,
+        call_paces=paces,
+        parts_of_calls=parts,
+        min_call_flops=flops[0],
+        max_call_flops=flops[1],
     )
 
 

@@ -1,0 +1,197 @@
+"""How long a brick's calls took, part by part, so that two runs can be told apart: mergeable.
+
+A run is cut into batches of consecutive calls, a millisecond or so each. What disturbs a run makes
+batches longer, hardly ever shorter, so a run's own time is that of its fastest ones. How well it is
+known shows in how near the parts of the run come to it: a run that was disturbed throughout, or
+that drifted, reached it in few of them. Calls that follow each other are alike, so their number
+counts for nothing here. Each run adds one time to a histogram of runs, and the square of that
+distance to a sum, both whole numbers: merges are associative and commutative bit for bit, and runs
+are the samples, as in T. Kalibera and R. Jones, Rigorous benchmarking in reasonable time, ISMM
+2013.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from brickprof.core.histograms import Histogram, merge_histograms
+from brickprof.core.levels import TileLevel
+
+WALL = "wall"
+"""The part of a call that is its wall time."""
+
+PARTS = (
+    WALL,
+    *(level.name for level in TileLevel),
+    *(f"{level.name} self" for level in TileLevel),
+)
+"""Parts of a call: wall time, each level's, and each level's outside finer tiles."""
+
+LOG_STEPS = 4096
+"""Buckets of a factor of two: times are kept within 0.01 %."""
+
+_LOG_LOWEST = 64
+LOG_BUCKETS = 2 * _LOG_LOWEST * LOG_STEPS
+"""Buckets from 2**-64 to 2**64 ns."""
+
+SEGMENTS = 8
+"""Parts that a run is cut into, to see how far apart they are; and the fewest calls of a run."""
+
+_FASTEST = 0.01
+"""Share of a run's batches that are its fastest: the fewer, the less a busy machine shows."""
+
+_REACHED = 3
+"""Segments but the best whose distance counts: half of the run, and one, comes as near as that."""
+
+_MIXED_BATCHES = 64
+"""Batches of a run whose calls differ in their work, so that each holds about the same mix."""
+
+_PER_UNIT = 1e6
+MAX_SPREAD = 10**14
+"""The most that a run adds to a spread: it is then a factor of e**10."""
+
+Batch = tuple[int, int, tuple[int, ...]]
+"""Calls, flops, and ticks of each of `PARTS`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CallTimes:
+    """How long one part of a brick's calls took.
+
+    Parameters
+    ----------
+    part : str
+        One of `PARTS`.
+    times : Histogram
+        For each run with `SEGMENTS` calls or more its time of a call; see `log_bucket`.
+    spread : int
+        Sum over runs of the square of how far a run is known to be from its own time, in
+        millionths, as a natural logarithm.
+    paces : Histogram
+        For each of these runs whose calls all declared flops its nanoseconds per flop.
+    pace_spread : int
+        As `spread`, of the paces.
+    """
+
+    part: str
+    times: Histogram
+    spread: int
+    paces: Histogram = ()
+    pace_spread: int = 0
+
+
+def log_bucket(ns: float) -> int:
+    """Return the bucket of a time in nanoseconds above 0, of `LOG_STEPS` for a factor of two."""
+    bucket = round((math.log2(ns) + _LOG_LOWEST) * LOG_STEPS)
+    return min(max(bucket, 0), LOG_BUCKETS - 1)
+
+
+def log_ns(bucket: int) -> float:
+    """Return the natural logarithm of the time in nanoseconds that a bucket stands for."""
+    return (bucket / LOG_STEPS - _LOG_LOWEST) * math.log(2)
+
+
+def log_std(spread: int, runs: int) -> float:
+    """Return how far runs are known to be from their own times, as a natural logarithm."""
+    return math.sqrt(spread / runs) / _PER_UNIT
+
+
+def call_times_of(
+    batches: Sequence[Batch], ns_per_tick: float, *, mixed: bool, flops: bool
+) -> tuple[CallTimes, ...]:
+    """Describe the calls of one run.
+
+    Parameters
+    ----------
+    batches : sequence of Batch
+        The run, in the order of its calls.
+    ns_per_tick : float
+        Length of a tick in nanoseconds.
+    mixed : bool
+        Whether its calls differ in their flops.
+    flops : bool
+        Whether all of them declared some.
+
+    Returns
+    -------
+    tuple of CallTimes
+        One for each part that took time, in the order of `PARTS`; empty for fewer calls than
+        `SEGMENTS`, and for a clock without ticks.
+    """
+    if len(batches) < SEGMENTS or not ns_per_tick:
+        return ()
+    # The last one may be of a single call, which is more likely to be far from the others.
+    full = [batch for batch in batches if batch[0] == batches[0][0]]
+    if len(full) < SEGMENTS:
+        full = list(batches)
+    if mixed:
+        full = _joined(full, -(-len(full) // _MIXED_BATCHES))
+    found = []
+    for number, part in enumerate(PARTS):
+        times = [ns_per_tick * ticks[number] / calls for calls, _, ticks in full]
+        own = number > len(TileLevel)
+        if min(times) <= 0 or (own and _same(full, number)) or len(times) < SEGMENTS:
+            continue
+        time, spread = _location(times)
+        if flops:
+            paces = [ns_per_tick * ticks[number] / work for _, work, ticks in full]
+            pace, pace_spread = _location(paces)
+            found.append(CallTimes(part, ((time, 1),), spread, ((pace, 1),), pace_spread))
+        else:
+            found.append(CallTimes(part, ((time, 1),), spread))
+    return tuple(found)
+
+
+def _joined(batches: Sequence[Batch], size: int) -> list[Batch]:
+    """Return batches made of so many consecutive ones; those left over are dropped."""
+    whole = len(batches) // size * size
+    return [
+        (
+            sum(batch[0] for batch in batches[first : first + size]),
+            sum(batch[1] for batch in batches[first : first + size]),
+            tuple(map(sum, zip(*(one[2] for one in batches[first : first + size]), strict=True))),
+        )
+        for first in range(0, whole, size)
+    ]
+
+
+def _same(batches: Sequence[Batch], number: int) -> bool:
+    """Tell whether a level's time outside finer tiles is all of its time."""
+    inclusive = number - len(TileLevel)
+    return all(ticks[number] == ticks[inclusive] for _, _, ticks in batches)
+
+
+def _location(times: Sequence[float]) -> tuple[int, int]:
+    """Return the bucket of a run's own time, and the square of how far it is known from it."""
+    segments = sorted(
+        _fastest(times[len(times) * i // SEGMENTS : len(times) * (i + 1) // SEGMENTS])
+        for i in range(SEGMENTS)
+    )
+    apart = math.log(segments[_REACHED] / segments[0])
+    return log_bucket(_fastest(times)), min(round((_PER_UNIT * apart) ** 2), MAX_SPREAD)
+
+
+def _fastest(times: Sequence[float]) -> float:
+    """Return the mean of the fastest batches."""
+    count = max(1, round(_FASTEST * len(times)))
+    return sum(sorted(times)[:count]) / count
+
+
+def merge_call_times(parts: Iterable[tuple[CallTimes, ...]]) -> tuple[CallTimes, ...]:
+    """Add up what is known of calls; associative and commutative bit for bit."""
+    alike: dict[str, list[CallTimes]] = {}
+    for one in (one for part in parts for one in part):
+        alike.setdefault(one.part, []).append(one)
+    return tuple(
+        CallTimes(
+            part,
+            merge_histograms(one.times for one in alike[part]),
+            sum(one.spread for one in alike[part]),
+            merge_histograms(one.paces for one in alike[part]),
+            sum(one.pace_spread for one in alike[part]),
+        )
+        for part in PARTS
+        if part in alike
+    )
