@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.errors import TuningError as TuningError
     from brickprof.core.levels import TileLevel as TileLevel
+    from brickprof.diagnose.comparison import Comparison as Comparison
+    from brickprof.diagnose.comparison import compare_recordings as compare_recordings
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
     from brickprof.kernels.gemm.gemm import gemm as gemm
@@ -71,6 +73,7 @@ _HOMES = {
     "Blocks": "planning.gemm",
     "BrickProfiler": "_profiler",
     "BrickprofError": "core.errors",
+    "Comparison": "diagnose.comparison",
     "ConfiguredThreads": "tuning.threads",
     "GemmPlan": "planning.gemm",
     "LevelPlan": "planning.blocks",
@@ -98,6 +101,7 @@ _HOMES = {
     "TuningError": "core.errors",
     "attention": "kernels.attention.attention",
     "calibrate": "calibration",
+    "compare_recordings": "diagnose.comparison",
     "configure_optimal_thread_pool": "tuning.threads",
     "detect_machine": "machine",
     "fit_scalability": "tuning.scalability",

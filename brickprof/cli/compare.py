@@ -1,33 +1,119 @@
-"""``brickprof compare``: compares two saved recordings; needs no compiled module."""
+"""``brickprof compare``: compares saved recordings of two builds; needs no compiled module."""
 
 from __future__ import annotations
 
 import argparse
+import math
+from contextlib import suppress
+from pathlib import Path
 
-from brickprof.cli._options import add_json
 from brickprof.cli._output import write_output
-from brickprof.diagnose.comparison import compare
+from brickprof.core.checks import short_repr
+from brickprof.diagnose.comparison import compare_recordings
 from brickprof.recording import load_recording
-from brickprof.reports import comparison_json, comparison_text
+from brickprof.reports.comparisons import EXTENSIONS, output_for, render_comparison
 from brickprof.reports.layout import stdout_console
 
 NAME = "compare"
-HELP = "hold two saved recordings side by side"
+HELP = "say whether recordings of one build are faster or slower than those of another"
+
+SLOWER = 3
+"""Exit code where something is slower than allowed."""
+
+
+def percentage(text: str) -> float:
+    """Read a percentage with its sign, such as ``5%`` or ``2.5%``, as a fraction.
+
+    Without the sign 5 could be a factor of five, and 0.05 a twentieth of a percent.
+    """
+    try:
+        number = float(text.removesuffix("%")) if text.endswith("%") else math.nan
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a percentage >= 0 with its sign, such as 5% or 2.5%, got {short_repr(text)}"
+        )
+    return number / 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments to its parser."""
-    parser.add_argument("a", metavar="A", help="a saved recording")
-    parser.add_argument("b", metavar="B", help="another one")
-    add_json(parser)
+    parser.usage = (
+        "brickprof compare [options] A B\n"
+        "       brickprof compare [options] A [A ...] --against B [B ...]"
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="A", help="recordings of the build before; two files are A B"
+    )
+    parser.add_argument(
+        "--against", nargs="+", metavar="B", help="recordings of the build after, one a run"
+    )
+    parser.add_argument(
+        "--fail-above",
+        type=percentage,
+        metavar="P%",
+        help="exit with 3 where a brick or level is slower by more than this, such as 5%%, with "
+        "the whole interval of its change above it",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to a file (default: print)"
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(EXTENSIONS),
+        help="output (default: by the extension of the file to write; text when printed)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="format",
+        default=argparse.SUPPRESS,
+        help="the same as --format json",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the comparison."""
-    comparison = compare(load_recording(args.a), load_recording(args.b))
-    if args.json:
-        write_output(comparison_json.render(comparison, args.a, args.b))
-    else:
-        text = comparison_text.render(comparison, args.a, args.b, console=stdout_console())
-        write_output(text)
-    return 0
+    """Print the comparison, or write it to a file."""
+    before, after = _sides(args)
+    output = _output(args)
+    if args.output is not None and any(_same(args.output, Path(f)) for f in (*before, *after)):
+        args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
+    comparison = compare_recordings(
+        [load_recording(path) for path in before], [load_recording(path) for path in after]
+    )
+    options: dict[str, object] = {"fail_above": args.fail_above}
+    if output == "text" and args.output is None:
+        options["console"] = stdout_console()
+    write_output(render_comparison(output, comparison, before, after, **options), args.output)
+    failed = args.fail_above is not None and comparison.slower_than(args.fail_above)
+    return SLOWER if failed else 0
+
+
+def _sides(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the files of either side, or exit with a usage error."""
+    if args.against is not None:
+        return args.files, args.against
+    if len(args.files) != 2:
+        args.parser.error(
+            f"expected two files, A and B, or --against between the sides, got {len(args.files)}"
+        )
+    return args.files[:1], args.files[1:]
+
+
+def _output(args: argparse.Namespace) -> str:
+    """Return the output that was asked for, or exit with a usage error."""
+    if args.format is None and args.output is not None:
+        try:
+            return output_for(args.output)
+        except ValueError as error:
+            args.parser.error(f"argument -o/--output: {error}, and --format is not given")
+    return args.format or "text"
+
+
+def _same(output: Path, file: Path) -> bool:
+    """Tell whether two paths are of one file, by whatever links."""
+    with suppress(OSError):
+        return output.samefile(file)
+    return output.resolve() == file.resolve()

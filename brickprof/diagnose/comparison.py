@@ -1,14 +1,32 @@
-"""Comparisons: the same bricks and levels of two recordings side by side."""
+"""Comparisons: the same bricks and levels of two builds' recordings, with a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from brickprof.core import metrics, units
+from brickprof.core.checks import checked_items, short_repr
 from brickprof.core.levels import TileLevel
+from brickprof.diagnose.change import (
+    UNKNOWN,
+    Change,
+    Sample,
+    Verdict,
+    cannot_tell,
+    change_of,
+    sample_of_calls,
+    sample_of_histogram,
+)
+from brickprof.diagnose.headline import advice_of, headline_of, verdict_of
 from brickprof.diagnose.summary import BrickSummary, summarize
-from brickprof.recording import Recording
+from brickprof.recording import CallTimes, Recording, merge_recordings
+from brickprof.recording.call_times import WALL
+
+MIN_SELF_SHARE = 0.1
+"""Share of a brick's time from which a level's time outside finer tiles is compared: a twentieth of
+that is 0.5 % of the brick, and no two runs are that much alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +63,29 @@ class ComparisonRow:
         Name of the level, such as ``"MACRO"``; None for the brick as a whole.
     a, b : Side or None
         Its figures in either recording; None where it is missing.
+    change : Change
+        By how much a call's time differs, with its interval.
+    self_change : Change or None
+        The same of the level's time outside finer tiles; None where that is all of its time, or
+        less than a tenth of the brick's.
     """
 
     brick: str
     level: str | None
     a: Side | None
     b: Side | None
+    change: Change = UNKNOWN
+    self_change: Change | None = None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of the row."""
+        return (self.change,) if self.self_change is None else (self.change, self.self_change)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What its changes say together."""
+        return verdict_of(self.changes)
 
     @property
     def time_ratio(self) -> float | None:
@@ -62,10 +97,17 @@ class ComparisonRow:
         """Rate of B over that of A."""
         return _ratio(self.a.gflops, self.b.gflops) if self.a and self.b else None
 
+    def slower_than(self, limit: float) -> bool:
+        """Tell whether it is slower by more than a fraction, with all of an interval above it."""
+        return any(
+            change.verdict is Verdict.SLOWER and change.low is not None and change.low > 1 + limit
+            for change in self.changes
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two recordings side by side.
+    """The recordings of two builds side by side.
 
     Parameters
     ----------
@@ -74,48 +116,248 @@ class Comparison:
     same_machine : bool or None
         Whether both ran on the same machine; None if that is unknown.
     notes : tuple of str
-        What the two recordings do not have in common, in sentences.
+        What the two sides do not have in common, in sentences.
+    verdict : Verdict
+        What the rows say together: slower where any is.
+    headline : str
+        The verdict as a sentence.
+    recordings : tuple of int
+        Recordings of either side.
+    advice : str
+        What would show smaller changes; empty where changes of 5 % are seen.
     """
 
     rows: tuple[ComparisonRow, ...]
     same_machine: bool | None
     notes: tuple[str, ...]
+    verdict: Verdict = Verdict.CANNOT_TELL
+    headline: str = ""
+    recordings: tuple[int, int] = (1, 1)
+    advice: str = ""
+
+    def slower_than(self, limit: float) -> tuple[ComparisonRow, ...]:
+        """Return the rows that are slower by more than a fraction.
+
+        Parameters
+        ----------
+        limit : float
+            What is allowed, such as 0.05 for 5 %: a row counts where the whole interval of its
+            change is above it, so that noise alone lets none through.
+
+        Raises
+        ------
+        ValueError
+            If `limit` is negative or not finite.
+        """
+        if not 0 <= limit < math.inf:
+            raise ValueError(f"limit must be a finite number >= 0, got {short_repr(limit)}")
+        return tuple(row for row in self.rows if row.slower_than(limit))
 
 
-def compare(a: Recording, b: Recording) -> Comparison:
-    """Compare two recordings.
+def compare_recordings(
+    before: Recording | Sequence[Recording], after: Recording | Sequence[Recording]
+) -> Comparison:
+    """Compare what two builds took, brick by brick and level by level.
 
     Parameters
     ----------
-    a, b : Recording
-        The recordings; ratios are those of B over A.
+    before, after : Recording or sequence of Recording
+        The recordings of either side. Each recording, or each of those that a merged one was made
+        of, is one run; with several the intervals hold how much runs differ.
 
     Returns
     -------
     Comparison
+        Ratios are those of `after` (B) over `before` (A). The intervals of all its changes hold
+        together in 95 % of comparisons.
 
     Raises
     ------
     TypeError
-        If an argument is no Recording.
+        If an argument is neither.
+    ValueError
+        If a sequence is empty.
     """
-    rows = tuple(_rows(a, b))
+    sides = [_recordings(before, "before"), _recordings(after, "after")]
+    a, b = (one[0] if len(one) == 1 else merge_recordings(one) for one in sides)
     same_machine = _same_machine(a, b)
-    return Comparison(rows, same_machine, tuple(_notes(a, b, same_machine, rows)))
+    rows = _tested(list(_pairs(a, b)), same_machine is False)
+    return Comparison(
+        rows,
+        same_machine,
+        tuple(_notes(a, b, same_machine, rows)),
+        verdict_of([change for row in rows for change in row.changes]),
+        headline_of(rows),
+        (len(sides[0]), len(sides[1])),
+        advice_of(row.change for row in rows),
+    )
 
 
-def _rows(a: Recording, b: Recording) -> Iterator[ComparisonRow]:
-    """Yield a row for each brick and each of its levels."""
+def _recordings(side: Recording | Sequence[Recording], name: str) -> list[Recording]:
+    """Return a side's recordings."""
+    found = [side] if isinstance(side, Recording) else list(checked_items(name, side))
+    for one in found:
+        if not isinstance(one, Recording):
+            raise TypeError(f"{name} must be a Recording or several, got {short_repr(one)}")
+    if not found:
+        raise ValueError(f"{name} must hold at least one recording")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A row to be made, with the summaries that it is made from."""
+
+    row: ComparisonRow
+    a: BrickSummary | None
+    b: BrickSummary | None
+
+
+def _pairs(a: Recording, b: Recording) -> Iterator[_Pair]:
+    """Yield a row without changes for each brick and each of its levels."""
     bricks_a, bricks_b = (
         {brick.info.name: brick for brick in summarize(recording).bricks} for recording in (a, b)
     )
     for name in {**bricks_a, **bricks_b}:
         brick_a, brick_b = bricks_a.get(name), bricks_b.get(name)
-        yield ComparisonRow(name, None, _brick_side(brick_a), _brick_side(brick_b))
+        row = ComparisonRow(name, None, _brick_side(brick_a), _brick_side(brick_b))
+        yield _Pair(row, brick_a, brick_b)
         for level in TileLevel:
             side_a, side_b = _level_side(brick_a, level), _level_side(brick_b, level)
             if side_a or side_b:
-                yield ComparisonRow(name, level.name, side_a, side_b)
+                row = ComparisonRow(name, level.name, side_a, side_b)
+                yield _Pair(row, brick_a, brick_b)
+
+
+def _tested(pairs: list[_Pair], other_machine: bool) -> tuple[ComparisonRow, ...]:
+    """Return the rows with their changes, whose intervals hold together."""
+    found = [
+        (pair.row, _samples(pair, other_machine), None if other_machine else _own_samples(pair))
+        for pair in pairs
+    ]
+    tests = sum(isinstance(one, tuple) for _, *both in found for one in both)
+    rows = []
+    for row, samples, own in found:
+        change = cannot_tell(samples) if isinstance(samples, str) else change_of(*samples, tests)
+        self_change = None if own is None else change_of(*own, tests)
+        rows.append(replace(row, change=change, self_change=self_change))
+    return tuple(rows)
+
+
+def _samples(pair: _Pair, other_machine: bool) -> tuple[Sample, Sample, str] | str:
+    """Return the samples of both sides of a row and their basis, or why there are none."""
+    row, a, b = pair.row, pair.a, pair.b
+    if a is None or b is None or row.a is None or row.b is None:
+        return "Only one side has it."
+    own_roofs = other_machine or a.info.threads != b.info.threads
+    part = row.level or WALL
+    per_flop = own_roofs or (
+        _call_flops(a) != _call_flops(b) or a.info.min_call_flops != a.info.max_call_flops
+    )
+    samples = _call_samples(a, b, part, per_flop=per_flop) if row.a.time_ns else None
+    if samples is None and per_flop and not own_roofs and not _has_flops(a, b):
+        per_flop = False
+        samples = _call_samples(a, b, part, per_flop=False)
+    if own_roofs:
+        return _of_own_roofs(row, samples)
+    if samples is not None:
+        return *samples, "time per flop" if per_flop else "time"
+    return _histogram_samples(pair)
+
+
+def _call_flops(brick: BrickSummary) -> tuple[int, int]:
+    """Return the least and the most flops of a call."""
+    return brick.info.min_call_flops, brick.info.max_call_flops
+
+
+def _has_flops(a: BrickSummary, b: BrickSummary) -> bool:
+    """Tell whether all calls of both sides declared flops."""
+    return a.info.min_call_flops > 0 and b.info.min_call_flops > 0
+
+
+def _call_samples(
+    a: BrickSummary, b: BrickSummary, part: str, *, per_flop: bool
+) -> tuple[Sample, Sample] | None:
+    """Return the samples of a part of both sides' calls, if both have it."""
+    found = []
+    for brick in (a, b):
+        share = _self_share(brick, part.removesuffix(" self")) if part.endswith("self") else 1.0
+        sample = sample_of_calls(
+            _part(brick, part), per_flop=per_flop, share=share, preempted=_preempted(brick)
+        )
+        found.append(sample)
+    first, second = found
+    return None if first is None or second is None else (first, second)
+
+
+def _preempted(brick: BrickSummary) -> float:
+    """Return the share of their time that a brick's threads were on no processor; 0 if unknown."""
+    wall_ns = sum(one.wall_ns for one in brick.info.usage)
+    on_processor = min(metrics.share(sum(one.cpu_ns for one in brick.info.usage), wall_ns), 1.0)
+    return 1 - on_processor if wall_ns else 0.0
+
+
+def _part(brick: BrickSummary, part: str) -> CallTimes | None:
+    """Return what a part of a brick's calls took."""
+    return next((one for one in brick.info.parts_of_calls if one.part == part), None)
+
+
+def _of_own_roofs(
+    row: ComparisonRow, samples: tuple[Sample, Sample] | None
+) -> tuple[Sample, Sample, str] | str:
+    """Return the samples in units of each side's own roof: the time that it would take there."""
+    if samples is None:
+        return f"Of other machines or thread counts, {_NEEDS}."
+    shifted = []
+    for side, sample in zip((row.a, row.b), samples, strict=True):
+        if side is None or not side.efficiency or not side.gflops:
+            return f"Of other machines or thread counts, {_NEEDS}."
+        shifted.append(sample.shifted(math.log(side.gflops / side.efficiency)))
+    return shifted[0], shifted[1], "share of roof"
+
+
+_NEEDS = "which are compared by their roofs: both need measured roofs and calls that declare flops"
+
+
+def _histogram_samples(pair: _Pair) -> tuple[Sample, Sample, str] | str:
+    """Return the samples of the histograms that recordings without times of calls have."""
+    found, work = [], []
+    for brick in (pair.a, pair.b):
+        assert brick is not None
+        if pair.row.level is None:
+            work.append(0.0)
+            found.append(sample_of_histogram(brick.info.call_times))
+            continue
+        stats = next(one.stats for one in brick.levels if one.level.name == pair.row.level)
+        work.append((stats.flops or stats.elements) / stats.count)
+        found.append(sample_of_histogram(stats.histogram))
+    first, second = found
+    if first is None or second is None:
+        return "Too few calls: 8 of each brick in a run, or 64 tiles of a level, are compared."
+    if not math.isclose(work[0], work[1], rel_tol=1e-3):
+        return "The tiles do not do the same work, and calls are too few: 8 in a run are compared."
+    return first, second, "tile time" if pair.row.level else "time"
+
+
+def _own_samples(pair: _Pair) -> tuple[Sample, Sample, str] | None:
+    """Return the samples of a level's time outside finer tiles, where that is compared."""
+    a, b, level = pair.a, pair.b, pair.row.level
+    if a is None or b is None or level is None or a.info.threads != b.info.threads:
+        return None
+    if min(_self_share(a, level), _self_share(b, level)) < MIN_SELF_SHARE:
+        return None
+    per_flop = (
+        _call_flops(a) != _call_flops(b) or a.info.min_call_flops != a.info.max_call_flops
+    ) and _has_flops(a, b)
+    samples = _call_samples(a, b, f"{level} self", per_flop=per_flop)
+    return None if samples is None else (*samples, "time per flop" if per_flop else "time")
+
+
+def _self_share(brick: BrickSummary, level: str) -> float:
+    """Return the share of a level's time outside finer tiles in that of all levels."""
+    total = sum(one.stats.self_ns for one in brick.levels)
+    own = sum(one.stats.self_ns for one in brick.levels if one.level.name == level)
+    return metrics.share(own, total)
 
 
 def _notes(
@@ -128,6 +370,11 @@ def _notes(
         yield f"The machines differ: A ran on {a.machine.cpu}, B on {b.machine.cpu}."
     if a.roofs != b.roofs:
         yield "Efficiencies are held against different roofs."
+    if any(row.change.basis == "share of roof" for row in rows):
+        yield (
+            "The machines or thread counts differ: changes are of the time in per cent of each "
+            "side's own roof."
+        )
     for row in rows:
         if row.level is None and row.a and row.b and row.a.flops != row.b.flops:
             flops_a, flops_b = (units.format_number(side.flops) for side in (row.a, row.b))

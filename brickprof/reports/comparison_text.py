@@ -1,22 +1,36 @@
-"""A comparison of two recordings as text: a table of both, and what they do not share."""
+"""A comparison as text: verdict, tables of changes and rates, what the sides do not share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from brickprof.core import units
 from brickprof.core.plain_text import printable
-from brickprof.diagnose.comparison import Comparison, ComparisonRow
+from brickprof.diagnose.comparison import Comparison
 from brickprof.reports import layout
+from brickprof.reports.comparison_rows import (
+    Line,
+    limit_of,
+    lines_of,
+    notes_of,
+    rates_of,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COLUMNS: layout.Columns = (
+_CHANGES: layout.Columns = (
     ("", "left"),
     ("Time A", "right"),
     ("Time B", "right"),
-    ("B/A", "right"),
+    ("Change", "right"),
+    ("Interval", "right"),
+    ("Would see", "right"),
+    ("Verdict", "left"),
+)
+
+_RATES: layout.Columns = (
+    ("", "left"),
     ("GF/s A", "right"),
     ("GF/s B", "right"),
     ("B/A", "right"),
@@ -26,18 +40,28 @@ _COLUMNS: layout.Columns = (
 
 _NAME_WIDTH = 20
 
+_MAX_FILES = 8
+"""Files of a side that are named."""
+
 
 def render(
-    comparison: Comparison, name_a: str, name_b: str, *, console: Console | None = None
+    comparison: Comparison,
+    names_a: Sequence[str],
+    names_b: Sequence[str],
+    *,
+    fail_above: float | None = None,
+    console: Console | None = None,
 ) -> str:
     """Render a comparison as text.
 
     Parameters
     ----------
     comparison : Comparison
-        The two recordings side by side.
-    name_a, name_b : str
-        Names of the recordings, such as those of their files.
+        The comparison.
+    names_a, names_b : sequence of str
+        Names of the recordings of either side, such as those of their files.
+    fail_above : float, optional
+        How much slower is allowed, as a fraction.
     console : Console, optional
         Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
@@ -47,45 +71,33 @@ def render(
         With a newline at the end.
     """
     console = console or layout.plain_console()
+    limit = limit_of(comparison, fail_above)
     lines = [
-        *layout.table(console, _COLUMNS, map(_cells, comparison.rows)),
-        *layout.paragraphs(
-            console,
-            "",
-            "Times are of one call; a brick's own line is wall time and the whole run.",
-            *comparison.notes,
+        *layout.paragraphs(console, comparison.headline, *([limit] if limit else [])),
+        "",
+        *layout.table(
+            console, _CHANGES, ((_name(one), *one.cells) for one in lines_of(comparison))
         ),
+        "",
+        *layout.table(
+            console, _RATES, ((_name(Line(r, r.change)), *rates_of(r)) for r in comparison.rows)
+        ),
+        *layout.paragraphs(console, "", *notes_of(comparison)),
     ]
     # Names of files are shown as they are, whatever their length.
-    return f"A  {printable(name_a)}\nB  {printable(name_b)}\n\n{layout.text_of(lines)}"
+    files = [f"A  {_files(names_a)}", f"B  {_files(names_b)}"]
+    return layout.text_of([*files, "", *lines])
 
 
-def _cells(row: ComparisonRow) -> tuple[str, ...]:
-    """Return the cells of a row."""
-    sides = (row.a, row.b)
-    times = [units.format_ns(side.time_ns) if side else "-" for side in sides]
-    rates = [units.format_number(side.gflops) if side and side.gflops else "-" for side in sides]
-    efficiencies = [
-        "-" if side is None or side.efficiency is None else units.format_percent(side.efficiency)
-        for side in sides
-    ]
-    name = _clipped(row.brick) if row.level is None else f"  {row.level.capitalize()}"
-    return (
-        name,
-        *times,
-        _times(row.time_ratio),
-        *rates,
-        _times(row.gflops_ratio),
-        *efficiencies,
-    )
+def _files(names: Sequence[str]) -> str:
+    """Return the names of a side's files on one line."""
+    more = f" and {len(names) - _MAX_FILES} more" if len(names) > _MAX_FILES else ""
+    return f"{', '.join(map(printable, names[:_MAX_FILES]))}{more}"
 
 
-def _times(ratio: float | None) -> str:
-    """Return a ratio, or a dash where it is unknown."""
-    return "-" if ratio is None else f"{units.format_number(ratio)} x"
-
-
-def _clipped(name: str) -> str:
-    """Return a brick's name literally, cut to `_NAME_WIDTH` characters."""
-    text = printable(name)
+def _name(line: Line) -> str:
+    """Return the brick's name literally, cut to `_NAME_WIDTH` characters, or the level."""
+    if line.level:
+        return f"  {line.level}"
+    text = printable(line.row.brick)
     return text if len(text) <= _NAME_WIDTH else f"{text[: _NAME_WIDTH - 1]}…"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 from brickprof.core import units
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.base import Report
+from brickprof.reports.html_page import page
 from brickprof.reports.html_tables import (
     LEVEL_COLUMNS,
     MAX_BRICKS,
@@ -19,16 +19,10 @@ from brickprof.reports.html_tables import (
     roofs_table,
     slowest_table,
 )
-from brickprof.reports.markup import Markup, element, joined, meanings, text
+from brickprof.reports.markup import Markup, element, meanings, text
 from brickprof.reports.pictures import PICTURES, draw
 from brickprof.reports.pictures.vega import THEMES, to_svg
 from brickprof.reports.text import pair_cost
-
-_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'"
-)
-"""What a browser lets the page do: show what is in it, and load nothing."""
 
 _ALTERNATIVES = {
     "roofline": "Roofline: GFLOP/s of each brick and level over its arithmetic intensity, below "
@@ -71,24 +65,7 @@ def render_report(report: Report) -> str:
         *_grids(report),
         *_surroundings(report),
     ]
-    head = joined(
-        [
-            Markup('<meta charset="utf-8">'),
-            Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Markup(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'),
-            element("title", _title(report)),
-            element("style", _asset("page.css")),
-        ]
-    )
-    body = element("main", joined(sections))
-    script = element("script", _asset("page.js"))
-    page = element("html", element("head", head), element("body", body, script), lang="en")
-    return f"<!doctype html>\n{page}\n"
-
-
-def _asset(name: str) -> Markup:
-    """Return a file of the folder ``assets``."""
-    return Markup(files("brickprof.reports").joinpath("assets").joinpath(name).read_text("utf-8"))
+    return page(_title(report), sections)
 
 
 def _title(report: Report) -> str:

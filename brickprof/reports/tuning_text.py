@@ -9,7 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import printable
 from brickprof.diagnose import diagnose
-from brickprof.diagnose.comparison import ComparisonRow, compare
+from brickprof.diagnose.comparison import ComparisonRow, compare_recordings
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.findings_text import brick_name, headline
@@ -143,7 +143,7 @@ def _more(count: int) -> str:
 
 def _why(console: Console, before: Recording, after: Recording) -> Iterator[str]:
     """Yield the levels side by side, and what is found on either side."""
-    rows = [row for row in compare(before, after).rows if row.level is not None]
+    rows = [row for row in compare_recordings(before, after).rows if row.level is not None]
     several = len({row.brick for row in rows}) > 1
     yield ""
     yield from layout.table(console, _WHY, (_level_row(row, several) for row in rows))

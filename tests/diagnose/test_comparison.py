@@ -10,13 +10,13 @@ from support.made_recordings import MACHINE, changed, healthy_tiles, made
 from support.strategies import recordings
 
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.comparison import ComparisonRow, compare
+from brickprof.diagnose.comparison import ComparisonRow, compare_recordings
 from brickprof.recording import BrickInfo, Recording
 
 
 def test_figures_are_those_of_one_call() -> None:
     twice = made(healthy_tiles(2.0), brick_infos=(BrickInfo("gemm", 6, 2_200_000, 1),))
-    comparison = compare(made(), twice)
+    comparison = compare_recordings(made(), twice)
     assert [row.level for row in comparison.rows] == [None, "MACRO", "MIDI", "MICRO"]
     for row in comparison.rows:
         assert row.time_ratio == pytest.approx(1)
@@ -28,7 +28,7 @@ def test_figures_are_those_of_one_call() -> None:
 
 
 def test_a_recording_is_like_itself() -> None:
-    comparison = compare(made(), made())
+    comparison = compare_recordings(made(), made())
     assert (comparison.same_machine, comparison.notes) == (True, ())
     assert {(row.time_ratio, row.gflops_ratio) for row in comparison.rows} == {(1.0, 1.0)}
 
@@ -51,25 +51,27 @@ def test_a_recording_is_like_itself() -> None:
     ],
 )
 def test_what_differs_is_a_note(b: Recording, same_machine: bool | None, note: str) -> None:
-    comparison = compare(made(), b)
+    comparison = compare_recordings(made(), b)
     assert (comparison.same_machine, comparison.notes) == (same_machine, (note,))
 
 
 def test_ratios_of_what_is_missing_or_zero_are_unknown() -> None:
     row = ComparisonRow("gemm", None, None, None)
     assert (row.time_ratio, row.gflops_ratio) == (None, None)
-    rows = {row.level: row for row in compare(made(), changed(TileLevel.MIDI, flops=0)).rows}
+    rows = {
+        row.level: row for row in compare_recordings(made(), changed(TileLevel.MIDI, flops=0)).rows
+    }
     assert rows["MIDI"].gflops_ratio is None
     assert rows["MIDI"].time_ratio == 1.0
 
 
 @given(recordings(), recordings())
 def test_any_recordings_compare(a: Recording, b: Recording) -> None:
-    rows = compare(a, b).rows
+    rows = compare_recordings(a, b).rows
     assert {row.brick for row in rows} == {*a.bricks, *b.bricks}
     assert all(row.a or row.b for row in rows)
 
 
 def test_what_is_no_recording_is_refused() -> None:
-    with pytest.raises(TypeError, match="recording must be a Recording"):
-        compare(made(), "run.json")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="after must be an iterable"):
+        compare_recordings(made(), "run.json")  # type: ignore[arg-type]

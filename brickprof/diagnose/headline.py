@@ -1,0 +1,162 @@
+"""The verdict of a comparison, and the sentence that says it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from brickprof.core import units
+from brickprof.diagnose.change import Change, Verdict
+
+WANTED = 0.05
+"""The change that advice on more recordings is for."""
+
+MAX_RUNS = 50
+"""More recordings a side than anybody will make."""
+
+
+class Row(Protocol):
+    """A row of a comparison."""
+
+    @property
+    def brick(self) -> str:
+        """Name of the brick."""
+
+    @property
+    def level(self) -> str | None:
+        """Name of the level; None for the brick as a whole."""
+
+    @property
+    def change(self) -> Change:
+        """The change of its time."""
+
+    @property
+    def self_change(self) -> Change | None:
+        """The change of its time outside finer tiles."""
+
+
+def verdict_of(changes: Iterable[Change]) -> Verdict:
+    """Return what several changes say together: the first of slower, faster, no difference."""
+    verdicts = {change.verdict for change in changes}
+    for verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.NO_DIFFERENCE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.CANNOT_TELL
+
+
+def headline_of(rows: Sequence[Row]) -> str:
+    """Return the verdict of rows as a sentence or two."""
+    changes = [change for row in rows for change in _changes(row)]
+    verdict = verdict_of(changes)
+    if verdict is Verdict.CANNOT_TELL:
+        reasons = [change.reason for change in changes if change.reason]
+        return f"Cannot tell: {reasons[0]}" if reasons else "Cannot tell: nothing was recorded."
+    if verdict is Verdict.NO_DIFFERENCE:
+        return _no_difference([row.change for row in rows])
+    sentences = [_largest(rows, verdict)]
+    if verdict is Verdict.SLOWER and any(one.verdict is Verdict.FASTER for one in changes):
+        sentences.append(_largest(rows, Verdict.FASTER))
+    return " ".join(sentences)
+
+
+def percent_of(fraction: float) -> str:
+    """Return a change as a number without its sign, such as ``"5.2"`` for 0.052 and -0.052."""
+    size = abs(fraction) * 100
+    return f"{size:.1f}" if size < 99.95 else units.format_number(size)
+
+
+def signed_percent(fraction: float) -> str:
+    """Return a change in percent with its sign, such as ``"+5.2"``."""
+    shown = percent_of(fraction)
+    if shown == "0.0":
+        return shown
+    return f"{'+' if fraction > 0 else '-'}{shown}"
+
+
+def _changes(row: Row) -> list[Change]:
+    """Return the changes of a row."""
+    return [row.change] if row.self_change is None else [row.change, row.self_change]
+
+
+def _no_difference(changes: Sequence[Change]) -> str:
+    """Return the sentence where nothing changed, with what would have been seen."""
+    visible = max(
+        (one.visible or 0.0 for one in changes if one.verdict is Verdict.NO_DIFFERENCE), default=0.0
+    )
+    seen = f"No difference: changes of {percent_of(visible)} % or more would have been seen."
+    silent = sum(one.verdict is Verdict.CANNOT_TELL for one in changes)
+    if not silent:
+        return seen
+    share = f"{units.format_count(silent)} of {units.format_count(len(changes))}"
+    return f"{seen} Of {share} bricks and levels nothing can be told."
+
+
+def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
+    """Return a sentence about the brick that changed most, and the level where it did."""
+    bricks = [row for row in rows if row.level is None and row.change.verdict is verdict]
+    levels = [
+        (row, one)
+        for row in rows
+        if row.level is not None
+        for one in _changes(row)
+        if one.verdict is verdict
+    ]
+    if not bricks:
+        row, change = max(levels, key=lambda pair: _size(pair[1]))
+        level = (row.level or "").capitalize()
+        own = ", outside finer tiles" if change is row.self_change else ""
+        others = len({one.brick for one, _ in levels}) - 1
+        return f"{level} of {row.brick} is {_by(change, verdict)}{own}{_more(others)}."
+    row = max(bricks, key=lambda one: _size(one.change))
+    inside = _cause([pair for pair in levels if pair[0].brick == row.brick])
+    return (
+        f"{row.brick} is {_by(row.change, verdict)}{f', in {inside}' if inside else ''}"
+        f"{_more(len(bricks) - 1)}."
+    )
+
+
+def _size(change: Change) -> float:
+    """Return how large a change is for certain, whatever its direction."""
+    low, high = change.low or 1.0, change.high or 1.0
+    return max(low, 1 / high if high else 1.0)
+
+
+def _cause(levels: Sequence[tuple[Row, Change]]) -> str:
+    """Return the level whose own time changed, or else the finest that did."""
+    own = [row for row, change in levels if change is row.self_change]
+    chosen = own or [row for row, _ in levels][-1:]
+    return units.listed([(row.level or "").capitalize() for row in chosen])
+
+
+def _by(change: Change, verdict: Verdict) -> str:
+    """Return by how much it is slower or faster, such as ``"5.2 % slower (4.1 to 6.3 %)"``."""
+    ratio, low, high = change.ratio or 1.0, change.low or 1.0, change.high or 1.0
+    ends = sorted([abs(low - 1), abs(high - 1)])
+    span = f"{percent_of(ends[0])} to {percent_of(ends[1])} %"
+    of_roof = " against its own roof" if change.basis == "share of roof" else ""
+    return f"{percent_of(ratio - 1)} % {verdict.value}{of_roof} ({span})"
+
+
+def _more(others: int) -> str:
+    """Return how many more bricks changed."""
+    if others <= 0:
+        return ""
+    return f"; so {'is' if others == 1 else 'are'} {units.format_count(others)} more"
+
+
+def advice_of(changes: Iterable[Change]) -> str:
+    """Return how many recordings a side would show a change of `WANTED`; empty where these do."""
+    wanted = max(
+        (
+            math.ceil(min(one.runs) * (one.visible / WANTED) ** 2)
+            for one in changes
+            if one.visible is not None and one.visible > WANTED
+        ),
+        default=0,
+    )
+    if wanted > MAX_RUNS:
+        return "These runs are too noisy for small changes: compare again on a quiet machine."
+    if wanted:
+        return f"About {wanted} recordings a side would show a change of {percent_of(WANTED)} %."
+    return ""

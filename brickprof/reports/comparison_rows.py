@@ -1,0 +1,153 @@
+"""What every output of a comparison shows of its rows, in the words and digits that all share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from brickprof.core import units
+from brickprof.diagnose.change import Change, Verdict
+from brickprof.diagnose.comparison import Comparison, ComparisonRow, Side
+from brickprof.diagnose.headline import percent_of, signed_percent
+
+MEANING = (
+    "Times are of one call; a brick's own line is wall time and the whole run. Changes are of the "
+    "undisturbed time of a call, which the means beside it need not show; all intervals hold "
+    "together in 95 % of comparisons."
+)
+
+_BASES = {
+    "time per flop": "per flop",
+    "tile time": "of a tile",
+    "share of roof": "of own roof",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the table of changes.
+
+    Parameters
+    ----------
+    row : ComparisonRow
+        The row that it is of.
+    change : Change
+        The change that it shows.
+    own : bool
+        Whether that is of a level's time outside finer tiles alone.
+    """
+
+    row: ComparisonRow
+    change: Change
+    own: bool = False
+
+    @property
+    def level(self) -> str:
+        """Name of the level, and of which time of it; empty for a brick as a whole."""
+        if self.row.level is None:
+            return ""
+        return f"{self.row.level.capitalize()}{' outside finer' if self.own else ''}"
+
+    @property
+    def times(self) -> tuple[str, str]:
+        """Mean times of a call in A and B, or dashes."""
+        sides = (None, None) if self.own else (self.row.a, self.row.b)
+        first, second = ("-" if side is None else units.format_ns(side.time_ns) for side in sides)
+        return first, second
+
+    @property
+    def ratio(self) -> str:
+        """The change, such as ``"+5.2 %"``, and of what if that is no time of a call."""
+        if self.change.ratio is None:
+            return "-"
+        of = _BASES.get(self.change.basis)
+        shown = f"{signed_percent(self.change.ratio - 1)} %"
+        return f"{shown} {of}" if of else shown
+
+    @property
+    def interval(self) -> str:
+        """Its interval, such as ``"+4.1 to +6.3 %"``."""
+        if self.change.low is None or self.change.high is None:
+            return "-"
+        low, high = (signed_percent(end - 1) for end in (self.change.low, self.change.high))
+        return f"{low} to {high} %"
+
+    @property
+    def visible(self) -> str:
+        """The smallest change that would have been seen."""
+        visible = self.change.visible
+        return "-" if visible is None else f"{percent_of(visible)} %"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Times, change, interval, what would have been seen, and verdict."""
+        return (
+            *self.times,
+            self.ratio,
+            self.interval,
+            self.visible,
+            self.change.verdict.value,
+        )
+
+
+def lines_of(comparison: Comparison) -> Iterator[Line]:
+    """Yield the lines of all rows."""
+    for row in comparison.rows:
+        yield Line(row, row.change)
+        if row.self_change is not None:
+            yield Line(row, row.self_change, own=True)
+
+
+def rates_of(row: ComparisonRow) -> tuple[str, ...]:
+    """Return GFLOP/s of A and B, their ratio, and the efficiencies of A and B."""
+    sides = (row.a, row.b)
+    rates = [units.format_number(side.gflops) if side and side.gflops else "-" for side in sides]
+    ratio = row.gflops_ratio
+    times = "-" if ratio is None else f"{units.format_number(ratio)} x"
+    return (*rates, times, *map(_efficiency, sides))
+
+
+def _efficiency(side: Side | None) -> str:
+    """Return the share of what is attainable, or a dash."""
+    if side is None or side.efficiency is None:
+        return "-"
+    return units.format_percent(side.efficiency)
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """Return what the figures are, what would help, and all notes, in sentences."""
+    advice = [comparison.advice] if comparison.advice else []
+    return [MEANING, *_reasons(comparison), *advice, *comparison.notes]
+
+
+def _reasons(comparison: Comparison) -> list[str]:
+    """Return why nothing can be told of some rows, each reason once, with how many rows."""
+    counts: dict[str, int] = {}
+    for line in lines_of(comparison):
+        if line.change.verdict is Verdict.CANNOT_TELL and line.change.reason:
+            counts[line.change.reason] = counts.get(line.change.reason, 0) + 1
+    return [
+        f"Cannot tell ({units.format_count(count)} of the lines): {reason}"
+        for reason, count in counts.items()
+    ]
+
+
+def limit_of(comparison: Comparison, fail_above: float | None) -> str | None:
+    """Return what a limit says, as a sentence; None without one.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+    fail_above : float or None
+        What is allowed, as a fraction.
+    """
+    if fail_above is None:
+        return None
+    limit = f"{fail_above * 100:g} %"
+    slower = comparison.slower_than(fail_above)
+    if not slower:
+        return f"Within the limit: nothing is slower by more than {limit} for certain."
+    names = [f"{row.brick} {(row.level or '').capitalize()}".strip() for row in slower]
+    shown = units.listed(names[:4]) if len(names) < 5 else f"{', '.join(names[:4])} and more"
+    return f"Over the limit: slower by more than {limit} for certain: {shown}."
