@@ -15,10 +15,11 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from brickprof.core.histograms import Histogram, bucket_bounds
+from brickprof.core.histograms import Histogram, bucket_bounds, percentile_ns
 from brickprof.core.quantiles import normal_quantile, t_quantile
 from brickprof.recording import CallTimes
 from brickprof.recording.call_times import log_ns, log_std
+from brickprof.recording.tile_stats import TileStats
 
 CONFIDENCE = 0.95
 """Of all intervals of a comparison together."""
@@ -42,11 +43,14 @@ TILES_STD = 0.0175
 ROOF_STD = 0.02
 """As `RUN_STD`, of the measured roofs of two machines or thread counts."""
 
+MIN_TILE_NS = 1000
+"""Tiles from which the shortest one is compared: the clock's step is up to a hundredth of that."""
+
 MIN_TILES = 64
 """Times that a histogram must have to be compared."""
 
-MAX_VISIBLE = 0.3
-"""A comparison that shows no smaller change than this tells nothing."""
+MAX_VISIBLE = 1.0
+"""A comparison that would not show that something takes twice as long tells nothing."""
 
 _POWER = 0.9
 """How often a change that "would have been seen" is."""
@@ -182,6 +186,26 @@ def sample_of_histogram(histogram: Histogram) -> Sample | None:
         logs += taken * math.log(max(sum(bucket_bounds(bucket)) / 2, 0.5))
         left -= taken
     return Sample(((logs / wanted, 1),), TILES_STD)
+
+
+def sample_of_tiles(stats: TileStats) -> Sample | None:
+    """Return what the tiles of a level tell, where calls were too few.
+
+    Where all did the same work it is the shortest one, with how near the fastest hundredth comes to
+    it; of short tiles, of few, or of others the mean logarithm of the faster half.
+    """
+    spread = _above_shortest(stats)
+    if spread is None or not stats.same_work or stats.min_ns < MIN_TILE_NS:
+        return sample_of_histogram(stats.histogram)
+    return Sample(((math.log(stats.min_ns), 1),), math.hypot(RUN_STD, spread))
+
+
+def _above_shortest(stats: TileStats) -> float | None:
+    """Return how far the fastest hundredth of tiles is above the shortest, as a logarithm."""
+    if stats.timed < MIN_TILES:
+        return None
+    ns = percentile_ns(stats.histogram, 1, stats.min_ns, stats.max_ns)
+    return math.log(ns / stats.min_ns) if stats.min_ns else None
 
 
 def change_of(a: Sample, b: Sample, basis: str, rows: int) -> Change:

@@ -18,6 +18,7 @@ from brickprof.diagnose.change import (
     change_of,
     sample_of_calls,
     sample_of_histogram,
+    sample_of_tiles,
 )
 from brickprof.diagnose.headline import advice_of, headline_of, verdict_of
 from brickprof.diagnose.summary import BrickSummary, summarize
@@ -330,7 +331,7 @@ def _histogram_samples(pair: _Pair) -> tuple[Sample, Sample, str] | str:
             continue
         stats = next(one.stats for one in brick.levels if one.level.name == pair.row.level)
         work.append((stats.flops or stats.elements) / stats.count)
-        found.append(sample_of_histogram(stats.histogram))
+        found.append(sample_of_tiles(stats))
     first, second = found
     if first is None or second is None:
         return "Too few calls: 8 of each brick in a run, or 64 tiles of a level, are compared."

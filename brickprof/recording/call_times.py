@@ -49,8 +49,9 @@ _MIXED_BATCHES = 64
 """Batches of a run whose calls differ in their work, so that each holds about the same mix."""
 
 _PER_UNIT = 1e6
-MAX_SPREAD = 10**14
-"""The most that a run adds to a spread: it is then a factor of e**10."""
+MAX_SPREAD = 10**10
+"""The most that a run adds to a spread, a tenth: of a run that shared a core for most of its time,
+the fastest batches still are those of when it did not."""
 
 Batch = tuple[int, int, tuple[int, ...]]
 """Calls, flops, and ticks of each of `PARTS`."""

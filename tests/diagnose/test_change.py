@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
+from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made, tiles
 from support.made_runs import run_of
 
 from brickprof.core.levels import TileLevel
@@ -18,6 +18,7 @@ from brickprof.diagnose.change import (
     change_of,
     sample_of_calls,
     sample_of_histogram,
+    sample_of_tiles,
 )
 from brickprof.diagnose.comparison import Comparison, compare_recordings
 from brickprof.recording import BrickInfo, CallTimes, Recording, call_times_of, merge_recordings
@@ -97,7 +98,7 @@ def test_more_rows_widen_each_interval() -> None:
 
 
 def test_runs_that_tell_nothing_say_so() -> None:
-    change = change_of(Sample(((0.0, 1),), 0.3), Sample(((0.0, 1),), 0.3), "time", 1)
+    change = change_of(Sample(((0.0, 1),), 0.4), Sample(((0.0, 1),), 0.4), "time", 1)
     assert change.verdict is Verdict.CANNOT_TELL
     assert "disturbed" in change.reason
 
@@ -110,7 +111,10 @@ def test_an_undisturbed_time_is_that_of_the_fastest_batches() -> None:
     assert wall.spread == 0
     drifting = [(1, 0, (1000 + i, *[0] * 6)) for i in range(800)]
     (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
-    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(math.log(1.3), rel=0.01)
+    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(0.1)  # the most
+    drifting = [(1, 0, (100_000 + i, *[0] * 6)) for i in range(800)]
+    (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
+    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(math.log(1.003), rel=0.01)
 
 
 def test_calls_of_mixed_sizes_are_compared_by_batches_of_them() -> None:
@@ -162,6 +166,29 @@ def test_older_recordings_are_compared_by_their_histograms() -> None:
     assert {row.change.basis for row in comparison.rows[1:]} == {"tile time"}
     slower = compare_recordings(older(run_of(0)), run_of(1, {TileLevel.MICRO: 0.3}))
     assert row_of(slower, "MICRO") is Verdict.SLOWER
+
+
+def test_tiles_of_the_same_work_are_compared_by_the_shortest() -> None:
+    times = [100_000 + 50 * i for i in range(200)]
+    one = sample_of_tiles(tiles(TileLevel.MIDI, times))
+    assert one is not None
+    assert one.mean == pytest.approx(math.log(100_000))
+    assert one.std < 0.02
+    differing = sample_of_tiles(tiles(TileLevel.MIDI, times, min_work=1, max_work=2))
+    assert differing is not None and differing.mean > math.log(102_000)
+    short = sample_of_tiles(tiles(TileLevel.MIDI, [900 + i for i in range(200)]))
+    assert short is not None and short.mean > math.log(901)
+    assert sample_of_tiles(tiles(TileLevel.MIDI, times[:60])) is None
+
+
+def test_a_brick_that_was_entered_once_is_compared_by_its_tiles() -> None:
+    def once(slower: float) -> Recording:
+        level = tiles(TileLevel.MACRO, [round(slower * (10**6 + i)) for i in range(500)])
+        return made([level], brick_infos=(BrickInfo("gemm", 1, level.total_ns, 1),))
+
+    comparison = compare_recordings(once(1.0), once(1.05))
+    assert comparison.verdict is Verdict.SLOWER
+    assert comparison.headline.startswith("Macro of gemm is 5.0 % slower")
 
 
 def test_few_tiles_cannot_tell() -> None:

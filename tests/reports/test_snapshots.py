@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made
+from support.made_runs import run_of
 from support.report_cases import RECORDINGS, SWEEPS, TUNINGS
 
 from brickprof.cli import main
@@ -148,6 +149,8 @@ COMPARED: dict[str, tuple[Recording, Recording]] = {
     "apart": (RECORDINGS["two-bricks"], RECORDINGS["other-machine"]),
     "unlike": (RECORDINGS["no-roofs"], RECORDINGS["work-in-doubt"]),
     "empty": (RECORDINGS["empty"], RECORDINGS["no-tiles"]),
+    "runs": (run_of(0), run_of(1, {TileLevel.MIDI: 0.4})),
+    "alike": (run_of(0), run_of(1)),
 }
 
 
@@ -165,6 +168,8 @@ def test_comparisons(
         recording.save(file)
     output.run("compare", "a.json", "b.json", *["--json"] * json)
     output.check(f"compare-{name}", json)
+    assert main(["compare", "a.json", "b.json", "-o", "out.md", "--fail-above", "300%"]) == 0
+    check(f"compare-{name}.md", Path("out.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["detected", "assumed"])
@@ -213,6 +218,7 @@ def test_every_snapshot_belongs_to_a_test() -> None:
         for name in TIME_LINES
         for output in ("trace", "speedscope", "hatchet")
     }
+    compared = {f"compare-{name}.md" for name in COMPARED}
     tunings = {f"tuning-{name}.{end}" for name in TUNINGS for end in ("txt", "json")}
     sweeps = {f"sweep-{name}.svg" for name in (*SWEEPS, "titled")}
     printed = {
@@ -226,4 +232,6 @@ def test_every_snapshot_belongs_to_a_test() -> None:
             *(f"compare-{name}" for name in COMPARED),
         )
     }
-    assert {path.name for path in FOLDER.iterdir()} == reports | tunings | sweeps | printed
+    assert {path.name for path in FOLDER.iterdir()} == (
+        reports | compared | tunings | sweeps | printed
+    )

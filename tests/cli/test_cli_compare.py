@@ -1,0 +1,113 @@
+"""``brickprof compare``: sides, limits with their exit codes, outputs by extension."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.made_runs import run_of
+
+from brickprof.cli import main
+from brickprof.core.levels import TileLevel
+from brickprof.reports.comparisons import EXTENSIONS
+
+SLOWER = dict.fromkeys(TileLevel, 0.2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three runs of a build and three of one that is 20 % slower."""
+    path = tmp_path_factory.mktemp("runs")
+    for number in range(3):
+        run_of(number).save(path / f"before{number}.json")
+        run_of(10 + number, SLOWER).save(path / f"after{number}.json")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (("before0", "after0"), 3),
+        (("after0", "before0"), 0),
+        (("before0", "before1"), 0),
+        (("before0", "before1", "--against", "after0", "after1"), 3),
+        (("before0", "--against", "before1", "before2"), 0),
+    ],
+)
+def test_exit_codes_of_limits(
+    folder: Path, files: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [file if file.startswith("-") else str(folder / f"{file}.json") for file in files]
+    assert main(["compare", "--fail-above", "5%", *argv]) == code
+    text = capsys.readouterr().out
+    assert ("Over the limit: slower by more than 5 %" in text) == (code == 3)
+    assert ("Within the limit" in text) == (code == 0)
+    assert main(["compare", *argv]) == 0
+    assert "limit" not in capsys.readouterr().out
+
+
+def test_a_limit_above_the_slowdown_passes(folder: Path) -> None:
+    argv = [str(folder / "before0.json"), str(folder / "after0.json")]
+    assert main(["compare", *argv, "--fail-above", "40%"]) == 0
+    assert main(["compare", *argv, "--fail-above", "0%"]) == 3
+
+
+@pytest.mark.parametrize("limit", ["5", "0.05", "-1%", "%", "x%", "nan%", "inf%", "5%%", ""])
+def test_limits_that_could_mean_two_things_are_refused(
+    folder: Path, limit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(folder / "before0.json")
+    assert main(["compare", path, path, f"--fail-above={limit}"]) == 2
+    assert "must be a percentage >= 0 with its sign, such as 5%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["a"], ["a", "b", "c"], ["a", "--against"], ["--against", "b"]])
+def test_sides_that_are_unclear_are_refused(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *argv]) == 2
+    assert "usage: brickprof compare" in capsys.readouterr().err
+
+
+def test_unreadable_files_exit_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(folder / "before0.json")
+    assert main(["compare", path, str(folder / "none.json"), "--fail-above", "5%"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("output", "extension"), EXTENSIONS.items())
+def test_the_output_follows_from_the_name(
+    folder: Path, output: str, extension: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["compare", str(folder / "before0.json"), str(folder / "after0.json")]
+    file = tmp_path / f"out{extension.upper()}"
+    assert main([*argv, "-o", str(file)]) == 0
+    assert main([*argv, "--format", output]) == 0
+    written, printed = file.read_text(encoding="utf-8"), capsys.readouterr().out
+    assert written == printed
+    assert "slower" in written
+    if output == "json":
+        read = json.loads(written)
+        assert (read["verdict"], read["fail_above"], read["failed"]) == ("slower", None, None)
+        assert read["rows"][0]["change"]["verdict"] == "slower"
+        assert read["rows"][0]["change"]["low"] > 1.1
+
+
+def test_outputs_that_would_be_lost_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(folder / "before0.json")
+    assert main(["compare", path, path, "-o", path]) == 2
+    assert "is one of the recordings" in capsys.readouterr().err
+    assert main(["compare", path, path, "-o", str(tmp_path / "out.png")]) == 2
+    assert "path must end in one of .txt, .json, .md, .html" in capsys.readouterr().err
+
+
+def test_json_lists_the_files_of_several(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b, c = (str(folder / f"before{number}.json") for number in range(3))
+    assert main(["compare", a, b, "--against", c, "--json", "--fail-above", "5%"]) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert (read["a"], read["b"]) == ([a, b], c)
+    assert (read["fail_above"], read["failed"]) == (0.05, False)
+    assert read["rows"][0]["change"]["runs"] == [2, 1]
