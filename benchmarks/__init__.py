@@ -33,7 +33,8 @@ Each module imports only from those above it:
     timer_truth            reported times against the same work without tiles
     build_worker           times one build of brickprof, in a process of its own
     compare_builds         compares two builds
+    comparisons            how often ``brickprof compare`` is right
 
 The commands are ``python -m benchmarks``, and of ``benchmarks.``: ``page``, ``decoding``,
-``cachesim``, ``traffic_roofs``, ``timer_truth`` and ``compare_builds``.
+``cachesim``, ``traffic_roofs``, ``timer_truth``, ``compare_builds`` and ``comparisons``.
 """

@@ -30,7 +30,7 @@ RUN_STD = 0.009
 SPREAD_WEIGHT = 0.9
 """Standard deviation of a disturbed run's time in units of how far it is known."""
 
-PREEMPTED_STD = 0.02
+PREEMPTED_STD = 0.03
 """Standard deviation that a run has besides where it had no processor for all of its time: whoever
 took it also shared caches, memory and the core's execution units."""
 

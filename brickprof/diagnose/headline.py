@@ -12,6 +12,9 @@ from brickprof.diagnose.change import Change, Verdict
 WANTED = 0.05
 """The change that advice on more recordings is for."""
 
+MAX_NAME = 60
+"""Characters of a brick's name in a sentence."""
+
 MAX_RUNS = 50
 """More recordings a side than anybody will make."""
 
@@ -58,6 +61,11 @@ def headline_of(rows: Sequence[Row]) -> str:
     if verdict is Verdict.SLOWER and any(one.verdict is Verdict.FASTER for one in changes):
         sentences.append(_largest(rows, Verdict.FASTER))
     return " ".join(sentences)
+
+
+def short_name(brick: str) -> str:
+    """Return a brick's name as a sentence can hold it."""
+    return brick if len(brick) <= MAX_NAME else f"{brick[: MAX_NAME - 1]}…"
 
 
 def percent_of(fraction: float) -> str:
@@ -107,11 +115,11 @@ def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
         level = (row.level or "").capitalize()
         own = ", outside finer tiles" if change is row.self_change else ""
         others = len({one.brick for one, _ in levels}) - 1
-        return f"{level} of {row.brick} is {_by(change, verdict)}{own}{_more(others)}."
+        return f"{level} of {short_name(row.brick)} is {_by(change, verdict)}{own}{_more(others)}."
     row = max(bricks, key=lambda one: _size(one.change))
     inside = _cause([pair for pair in levels if pair[0].brick == row.brick])
     return (
-        f"{row.brick} is {_by(row.change, verdict)}{f', in {inside}' if inside else ''}"
+        f"{short_name(row.brick)} is {_by(row.change, verdict)}{f', in {inside}' if inside else ''}"
         f"{_more(len(bricks) - 1)}."
     )
 

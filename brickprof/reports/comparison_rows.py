@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brickprof.core import units
 from brickprof.diagnose.change import Change, Verdict
 from brickprof.diagnose.comparison import Comparison, ComparisonRow, Side
-from brickprof.diagnose.headline import percent_of, signed_percent
+from brickprof.diagnose.headline import percent_of, short_name, signed_percent
 
 MEANING = (
     "Times are of one call; a brick's own line is wall time and the whole run. Changes are of the "
@@ -148,6 +148,6 @@ def limit_of(comparison: Comparison, fail_above: float | None) -> str | None:
     slower = comparison.slower_than(fail_above)
     if not slower:
         return f"Within the limit: nothing is slower by more than {limit} for certain."
-    names = [f"{row.brick} {(row.level or '').capitalize()}".strip() for row in slower]
+    names = [f"{short_name(row.brick)} {(row.level or '').capitalize()}".strip() for row in slower]
     shown = units.listed(names[:4]) if len(names) < 5 else f"{', '.join(names[:4])} and more"
     return f"Over the limit: slower by more than {limit} for certain: {shown}."

@@ -90,6 +90,29 @@ def test_runs_that_differ_widen_the_interval() -> None:
     assert wide.high > 1.1 > 1.03 > narrow.high
 
 
+def test_the_interval_of_few_runs_is_that_of_students_t() -> None:
+    a, b = Sample(((-0.01, 1), (0.01, 1)), 0.01), Sample(((0.0, 1),), 0.01)
+    variance = (4 * 0.01**2 + 2 * 0.01**2) / (4 + 1)
+    change = change_of(a, b, "time", 1)
+    assert change.high == pytest.approx(
+        math.exp(2.5706 * math.sqrt(variance * (1 / 2 + 1))), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"),
+    [
+        (0.0278, Verdict.SLOWER),
+        (0.0276, Verdict.NO_DIFFERENCE),
+        (-0.0276, Verdict.NO_DIFFERENCE),
+        (-0.0278, Verdict.FASTER),
+    ],
+)
+def test_an_interval_on_one_side_of_zero_is_a_change(shift: float, verdict: Verdict) -> None:
+    a, b = Sample(((0.0, 1),), 0.01), Sample(((shift, 1),), 0.01)
+    assert change_of(a, b, "time", 1).verdict is verdict
+
+
 def test_more_rows_widen_each_interval() -> None:
     sample = Sample(((0.0, 1),), 0.01)
     few, many = (change_of(sample, sample, "time", rows) for rows in (1, 100))

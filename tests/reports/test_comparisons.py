@@ -85,6 +85,7 @@ def test_the_verdict_comes_first(output: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_shown_literally(name: str) -> None:
     comparison = slower(name)
+    assert len(comparison.headline) < 200
     shown = {output: render_comparison(output, comparison, [name], [name]) for output in EXTENSIONS}
     for text in shown.values():
         assert all(char == "\n" or char.isprintable() for char in text)
