@@ -34,6 +34,13 @@ PREEMPTED_STD = 0.03
 """Standard deviation that a run has besides where it had no processor for all of its time: whoever
 took it also shared caches, memory and the core's execution units."""
 
+REFERENCE_NOISE = 0.01
+"""By how much the reference work differs between runs on cores that are equally fast."""
+
+REFERENCE_WEIGHT = 0.75
+"""Standard deviation that each of two runs has besides, in units of how much longer the reference
+work took in one: kernels were seen to take up to 2.3 times as much longer as it."""
+
 PRIOR_DEGREES = 4
 """Runs that the assumed deviation counts as, where several tell how they differ."""
 
@@ -49,8 +56,8 @@ MIN_TILE_NS = 1000
 MIN_TILES = 64
 """Times that a histogram must have to be compared."""
 
-MAX_VISIBLE = 1.0
-"""A comparison that would not show that something takes twice as long tells nothing."""
+MAX_VISIBLE = 2.0
+"""A comparison that would not show that something takes three times as long tells nothing."""
 
 _POWER = 0.9
 """How often a change that "would have been seen" is."""
@@ -95,6 +102,10 @@ class Sample:
         """Sum of the squared differences from the mean."""
         mean = self.mean
         return sum(count * (log - mean) ** 2 for log, count in self.logs)
+
+    def widened(self, by: float) -> Sample:
+        """Return the sample with more that is not known of each run."""
+        return Sample(self.logs, math.hypot(self.std, by))
 
     def shifted(self, by: float) -> Sample:
         """Return the sample in another unit, whose logarithm is as uncertain as roofs are."""
@@ -172,6 +183,20 @@ def sample_of_calls(
         SPREAD_WEIGHT * log_std(spread, runs),
     )
     return Sample(tuple((log_ns(bucket), count) for bucket, count in histogram), std)
+
+
+def machine_apart(a: CallTimes | None, b: CallTimes | None) -> float:
+    """Return what both sides are uncertain by where the machine was slower for one; 0 if unknown.
+
+    What a core that is shared or runs at a low frequency does to a kernel is not what it does to
+    the reference, which therefore corrects nothing: it says how little a difference means.
+    """
+    if a is None or b is None:
+        return 0.0
+    first, second = (
+        Sample(tuple((log_ns(bucket), runs) for bucket, runs in one.times), 0.0) for one in (a, b)
+    )
+    return REFERENCE_WEIGHT * max(abs(second.mean - first.mean) - REFERENCE_NOISE, 0.0)
 
 
 def sample_of_histogram(histogram: Histogram) -> Sample | None:

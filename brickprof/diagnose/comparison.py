@@ -16,6 +16,7 @@ from brickprof.diagnose.change import (
     Verdict,
     cannot_tell,
     change_of,
+    machine_apart,
     sample_of_calls,
     sample_of_histogram,
     sample_of_tiles,
@@ -23,7 +24,7 @@ from brickprof.diagnose.change import (
 from brickprof.diagnose.headline import advice_of, headline_of, verdict_of
 from brickprof.diagnose.summary import BrickSummary, summarize
 from brickprof.recording import CallTimes, Recording, merge_recordings
-from brickprof.recording.call_times import WALL
+from brickprof.recording.call_times import REFERENCE, WALL
 
 MIN_SELF_SHARE = 0.1
 """Share of a brick's time from which a level's time outside finer tiles is compared: a twentieth of
@@ -288,7 +289,10 @@ def _call_samples(
         )
         found.append(sample)
     first, second = found
-    return None if first is None or second is None else (first, second)
+    if first is None or second is None:
+        return None
+    apart = machine_apart(_part(a, REFERENCE), _part(b, REFERENCE))
+    return first.widened(apart), second.widened(apart)
 
 
 def _preempted(brick: BrickSummary) -> float:

@@ -6,7 +6,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT64_MAX, uint64_t
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.profiler.recorder cimport Recorder
@@ -18,10 +18,16 @@ from brickprof.core.dtypes import itemsize_of
 OPEN_BRICKS = ContextVar("brickprof.open_bricks", default=None)
 
 
+cdef extern from "profiler/reference.h":
+    uint64_t bp_reference_ticks(uint32_t clock) noexcept
+
 cdef enum:
     # Slices of a run, each short beside the scheduler's: of a run of seconds a millisecond or so.
     MAX_BATCHES = 1024
     FIRST_BATCHES = 8
+    # Consecutive times of the reference work that count together: one alone is now and then fast on
+    # a core that is shared.
+    REFERENCES = 4
 
 
 @cython.final
@@ -54,6 +60,18 @@ cdef class CallBatches:
         self.max_flops = max(self.max_flops, flops)
         return 0
 
+    cdef void refer(self, uint32_t clock, uint64_t now, uint64_t every) noexcept:
+        """Time the reference work if it is due, and again after so many ticks."""
+        if now < self.reference_at:
+            return
+        self.reference_at = now + every
+        self.reference_sum += bp_reference_ticks(clock)
+        self.reference_count += 1
+        if self.reference_count == REFERENCES:
+            if self.reference == 0 or self.reference_sum < self.reference:
+                self.reference = self.reference_sum
+            self.reference_sum = self.reference_count = 0
+
     cdef int grow(self) except -1:
         """Make room for another batch."""
         cdef int capacity = 2 * self.capacity if self.capacity else FIRST_BATCHES
@@ -83,7 +101,7 @@ cdef class CallBatches:
         self.calls_each *= 2
 
     cdef tuple read(self):
-        """Return the least and the most flops of a call, and (calls, flops, ticks by part) of batches."""
+        """Return least and most flops of a call, (calls, flops, ticks by part), and the reference."""
         cdef int i, part
         cdef const call_batch *batch
         # No tuple is made until all is copied: a garbage collection may let other threads add calls.
@@ -94,7 +112,7 @@ cdef class CallBatches:
             batch = &(<const call_batch *> <const char *> copied)[i]
             ticks = tuple([batch.ticks[part] for part in range(CALL_PARTS)])
             batches.append((batch.calls, batch.flops, ticks))
-        return self.min_flops, self.max_flops, batches
+        return self.min_flops, self.max_flops, batches, self.reference
 
 
 @cython.final

@@ -18,7 +18,7 @@ from brickprof.profiler.bricks cimport (
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
-from brickprof.tile cimport BP_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row
+from brickprof.tile cimport BP_CAPSULE, BP_CLOCK_MANUAL, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row
 
 from brickprof.core.errors import TileNestingError
 
@@ -166,7 +166,12 @@ cdef class RecorderSet:
         ticks[0] = wall
         if brick.usage.batches is None:
             brick.usage.batches = CallBatches.__new__(CallBatches)
-        return brick.usage.batches.add(flops, ticks)
+        brick.usage.batches.add(flops, ticks)
+        if self.profiler.clock != BP_CLOCK_MANUAL:
+            # Some microseconds in three milliseconds, after the call's end was read.
+            brick.usage.batches.refer(self.profiler.clock, self.profiler.now(),
+                                      (<uint64_t> 3_000_000 << 32) // self.c[0].ns_per_tick_q32)
+        return 0
 
     cdef int add_call(self, Brick brick, uint64_t now) except -1:
         """Note how long a call took, and how long for its flops where it declared any."""

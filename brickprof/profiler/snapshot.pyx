@@ -76,9 +76,10 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple cal
     cdef BrickUsage usage = profiler.usage_by_name[name]
     cdef Recorder recorder
     cdef uint32_t number
-    call_times, call_paces, (min_flops, max_flops, batches) = calls_apart
+    call_times, call_paces, (min_flops, max_flops, batches, reference) = calls_apart
     parts = call_times_of(batches, profiler.ns_per_tick_q32 / 4294967296.0,
-                          mixed=min_flops != max_flops, flops=min_flops > 0)
+                          mixed=min_flops != max_flops, flops=min_flops > 0,
+                          reference=reference)
     calls = sum([(<Brick> profiler.bricks[number]).calls for number in numbers])
     ticks, indices = 0, set()
     for number in numbers:
@@ -121,13 +122,13 @@ cdef tuple brick_infos_of(ProfilerState profiler):
     # brick's number of calls before it is in these.
     apart = {}
     for name, usage in list(profiler.usage_by_name.items()):
-        batches = (0, 0, []) if usage.batches is None else usage.batches.read()
+        batches = (0, 0, [], 0) if usage.batches is None else usage.batches.read()
         apart[name] = usage.call_times.copy(), usage.call_paces.copy(), batches
     found = {}
     for number, brick in enumerate(profiler.bricks):
         if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
-    return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {}, (0, 0, []))))
+    return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {}, (0, 0, [], 0))))
                   for name in sorted(found)])
 
 

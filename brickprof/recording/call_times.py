@@ -22,12 +22,17 @@ from brickprof.core.levels import TileLevel
 WALL = "wall"
 """The part of a call that is its wall time."""
 
-PARTS = (
+REFERENCE = "reference"
+"""The part that is no part: fixed work that was timed between calls, which no build changes."""
+
+_TIMED = (
     WALL,
     *(level.name for level in TileLevel),
     *(f"{level.name} self" for level in TileLevel),
 )
-"""Parts of a call: wall time, each level's, and each level's outside finer tiles."""
+
+PARTS = (*_TIMED, REFERENCE)
+"""Parts of a call: wall time, each level's, each level's outside finer tiles; and the reference."""
 
 LOG_STEPS = 4096
 """Buckets of a factor of two: times are kept within 0.01 %."""
@@ -54,7 +59,7 @@ MAX_SPREAD = 10**10
 the fastest batches still are those of when it did not."""
 
 Batch = tuple[int, int, tuple[int, ...]]
-"""Calls, flops, and ticks of each of `PARTS`."""
+"""Calls, flops, and ticks of each of `PARTS` but the reference."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,7 +105,12 @@ def log_std(spread: int, runs: int) -> float:
 
 
 def call_times_of(
-    batches: Sequence[Batch], ns_per_tick: float, *, mixed: bool, flops: bool
+    batches: Sequence[Batch],
+    ns_per_tick: float,
+    *,
+    mixed: bool,
+    flops: bool,
+    reference: int = 0,
 ) -> tuple[CallTimes, ...]:
     """Describe the calls of one run.
 
@@ -114,6 +124,9 @@ def call_times_of(
         Whether its calls differ in their flops.
     flops : bool
         Whether all of them declared some.
+    reference : int
+        The least ticks of the reference work between calls, four times in a row; 0 where it was
+        not timed.
 
     Returns
     -------
@@ -130,7 +143,7 @@ def call_times_of(
     if mixed:
         full = _joined(full, -(-len(full) // _MIXED_BATCHES))
     found = []
-    for number, part in enumerate(PARTS):
+    for number, part in enumerate(_TIMED):
         times = [ns_per_tick * ticks[number] / calls for calls, _, ticks in full]
         own = number > len(TileLevel)
         if min(times) <= 0 or (own and _same(full, number)) or len(times) < SEGMENTS:
@@ -142,6 +155,8 @@ def call_times_of(
             found.append(CallTimes(part, ((time, 1),), spread, ((pace, 1),), pace_spread))
         else:
             found.append(CallTimes(part, ((time, 1),), spread))
+    if found and reference:
+        found.append(CallTimes(REFERENCE, ((log_bucket(ns_per_tick * reference), 1),), 0))
     return tuple(found)
 
 

@@ -121,7 +121,7 @@ def test_more_rows_widen_each_interval() -> None:
 
 
 def test_runs_that_tell_nothing_say_so() -> None:
-    change = change_of(Sample(((0.0, 1),), 0.4), Sample(((0.0, 1),), 0.4), "time", 1)
+    change = change_of(Sample(((0.0, 1),), 0.5), Sample(((0.0, 1),), 0.5), "time", 1)
     assert change.verdict is Verdict.CANNOT_TELL
     assert "disturbed" in change.reason
 
@@ -168,6 +168,21 @@ def test_a_small_part_and_a_preempted_run_are_less_certain() -> None:
     assert (whole.std, part.std) == (RUN_STD, 2 * RUN_STD)
     assert preempted.std > whole.std
     assert sample_of_calls(times, per_flop=True, share=1.0, preempted=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("apart", "verdict"),
+    [(0.0, Verdict.SLOWER), (0.01, Verdict.SLOWER), (0.2, Verdict.NO_DIFFERENCE)],
+)
+def test_a_machine_that_was_slower_is_no_slower_build(apart: float, verdict: Verdict) -> None:
+    sides = []
+    for seed, slower, ns in ((0, 0.0, 5000.0), (1, 0.4, 5000.0 * (1 + apart))):
+        run = run_of(seed, dict.fromkeys(TileLevel, slower))
+        info = run.brick_infos[0]
+        reference = CallTimes("reference", ((log_bucket(ns), 1),), 0)
+        info = replace(info, parts_of_calls=(*info.parts_of_calls, reference))
+        sides.append(replace(run, brick_infos=(info,)))
+    assert compare_recordings(*sides).verdict is verdict
 
 
 # Recordings without times of calls.
