@@ -14,7 +14,6 @@ from brickprof.core.checks import short_repr
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_GRID
-from brickprof.core.plain_text import one_line
 from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
 from brickprof.recording.tile_grid import SLOWEST, TileGrid
