@@ -12,23 +12,40 @@ from brickprof.core.levels import TileLevel
 from brickprof.diagnose.change import (
     UNKNOWN,
     Change,
-    Sample,
+    Difference,
     Verdict,
     cannot_tell,
     change_of,
+    difference_of,
+)
+from brickprof.diagnose.headline import (
+    advice_of,
+    headline_of,
+    percent_of,
+    short_name,
+    verdict_of,
+)
+from brickprof.diagnose.level_changes import level_changes
+from brickprof.diagnose.samples import (
+    Sample,
     machine_apart,
     sample_of_calls,
     sample_of_histogram,
+    sample_of_shares,
     sample_of_tiles,
 )
-from brickprof.diagnose.headline import advice_of, headline_of, verdict_of
 from brickprof.diagnose.summary import BrickSummary, summarize
+from brickprof.diagnose.usage import Usage
 from brickprof.recording import CallTimes, Recording, merge_recordings
 from brickprof.recording.call_times import REFERENCE, WALL
 
 MIN_SELF_SHARE = 0.1
-"""Share of a brick's time from which a level's time outside finer tiles is compared: a twentieth of
-that is 0.5 % of the brick, and no two runs are that much alike."""
+"""Share of a brick's self time from which that of a level is compared: a twentieth of that is 0.5 %
+of the brick, and no two runs are that much alike."""
+
+
+NOTED_WAIT = 0.05
+"""Share of a brick's time without a processor that is worth a note: intervals grow by 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,8 @@ class Side:
     ----------
     time_ns : float
         Nanoseconds of one call: wall time of a brick, summed time of a level's tiles.
+    self_ns : float or None
+        Nanoseconds of one call in a level's tiles outside finer ones; None of a brick.
     flops : float
         Flops of one call.
     gflops : float
@@ -48,6 +67,7 @@ class Side:
     """
 
     time_ns: float
+    self_ns: float | None
     flops: float
     gflops: float
     efficiency: float | None
@@ -68,8 +88,8 @@ class ComparisonRow:
     change : Change
         By how much a call's time differs, with its interval.
     self_change : Change or None
-        The same of the level's time outside finer tiles; None where that is all of its time, or
-        less than a tenth of the brick's.
+        By how much the level's self time differs besides what the machine did to all levels alike;
+        None where no other level has any, and where it is less than a tenth of the brick's.
     """
 
     brick: str
@@ -183,11 +203,12 @@ def compare_recordings(
     sides = [_recordings(before, "before"), _recordings(after, "after")]
     a, b = (one[0] if len(one) == 1 else merge_recordings(one) for one in sides)
     same_machine = _same_machine(a, b)
-    rows = _tested(list(_pairs(a, b)), same_machine is False)
+    pairs = list(_pairs(a, b))
+    rows = _tested(pairs, same_machine is False)
     return Comparison(
         rows,
         same_machine,
-        tuple(_notes(a, b, same_machine, rows)),
+        (*_notes(a, b, same_machine, rows), *_disturbances(pairs)),
         verdict_of([change for row in rows for change in row.changes]),
         headline_of(rows),
         (len(sides[0]), len(sides[1])),
@@ -233,17 +254,48 @@ def _pairs(a: Recording, b: Recording) -> Iterator[_Pair]:
 
 def _tested(pairs: list[_Pair], other_machine: bool) -> tuple[ComparisonRow, ...]:
     """Return the rows with their changes, whose intervals hold together."""
-    found = [
-        (pair.row, _samples(pair, other_machine), None if other_machine else _own_samples(pair))
+    samples = [_samples(pair, other_machine) for pair in pairs]
+    divided = {
+        pair.row.brick: _divided(pair)
         for pair in pairs
-    ]
-    tests = sum(isinstance(one, tuple) for _, *both in found for one in both)
-    rows = []
-    for row, samples, own in found:
-        change = cannot_tell(samples) if isinstance(samples, str) else change_of(*samples, tests)
-        self_change = None if own is None else change_of(*own, tests)
-        rows.append(replace(row, change=change, self_change=self_change))
+        if pair.row.level is None and not other_machine
+    }
+    tests = sum(isinstance(one, tuple) for one in samples) + sum(map(len, divided.values()))
+    rows: list[ComparisonRow] = []
+    own: dict[str, Change] = {}
+    for pair, found in zip(pairs, samples, strict=True):
+        row = pair.row
+        change = cannot_tell(found) if isinstance(found, str) else change_of(*found, tests)
+        if row.level is not None:
+            rows.append(replace(row, change=change, self_change=own.get(row.level)))
+            continue
+        rows.append(replace(row, change=change))
+        shares = divided.get(row.brick, {})
+        known = shares and not isinstance(found, str)
+        own = level_changes(shares, difference_of(*found[:2]), tests) if known else {}
     return tuple(rows)
+
+
+def _divided(pair: _Pair) -> dict[str, Difference]:
+    """Return by how much the shares of a brick's levels in its self time differ.
+
+    Empty where both sides did not do the same: there, they differ for that reason.
+    """
+    a, b = pair.a, pair.b
+    if (
+        a is None
+        or b is None
+        or a.info.threads != b.info.threads
+        or _call_flops(a) != _call_flops(b)
+    ):
+        return {}
+    found = {}
+    for level in TileLevel:
+        first, second = (sample_of_shares(_part(one, f"{level.name} share")) for one in (a, b))
+        enough = min(_self_share(one, level.name) for one in (a, b)) >= MIN_SELF_SHARE
+        if enough and first is not None and second is not None:
+            found[level.name] = difference_of(first, second)
+    return found if len(found) > 1 else {}
 
 
 def _samples(pair: _Pair, other_machine: bool) -> tuple[Sample, Sample, str] | str:
@@ -281,14 +333,10 @@ def _call_samples(
     a: BrickSummary, b: BrickSummary, part: str, *, per_flop: bool
 ) -> tuple[Sample, Sample] | None:
     """Return the samples of a part of both sides' calls, if both have it."""
-    found = []
-    for brick in (a, b):
-        share = _self_share(brick, part.removesuffix(" self")) if part.endswith("self") else 1.0
-        sample = sample_of_calls(
-            _part(brick, part), per_flop=per_flop, share=share, preempted=_preempted(brick)
-        )
-        found.append(sample)
-    first, second = found
+    first, second = (
+        sample_of_calls(_part(brick, part), per_flop=per_flop, preempted=_preempted(brick))
+        for brick in (a, b)
+    )
     if first is None or second is None:
         return None
     apart = machine_apart(_part(a, REFERENCE), _part(b, REFERENCE))
@@ -296,10 +344,9 @@ def _call_samples(
 
 
 def _preempted(brick: BrickSummary) -> float:
-    """Return the share of their time that a brick's threads were on no processor; 0 if unknown."""
-    wall_ns = sum(one.wall_ns for one in brick.info.usage)
-    on_processor = min(metrics.share(sum(one.cpu_ns for one in brick.info.usage), wall_ns), 1.0)
-    return 1 - on_processor if wall_ns else 0.0
+    """Return the share of their time that threads waited for a processor; 0 if unknown."""
+    usage = Usage.of(brick.info)
+    return usage.share(usage.preempted_ns) if usage else 0.0
 
 
 def _part(brick: BrickSummary, part: str) -> CallTimes | None:
@@ -344,20 +391,6 @@ def _histogram_samples(pair: _Pair) -> tuple[Sample, Sample, str] | str:
     return first, second, "tile time" if pair.row.level else "time"
 
 
-def _own_samples(pair: _Pair) -> tuple[Sample, Sample, str] | None:
-    """Return the samples of a level's time outside finer tiles, where that is compared."""
-    a, b, level = pair.a, pair.b, pair.row.level
-    if a is None or b is None or level is None or a.info.threads != b.info.threads:
-        return None
-    if min(_self_share(a, level), _self_share(b, level)) < MIN_SELF_SHARE:
-        return None
-    per_flop = (
-        _call_flops(a) != _call_flops(b) or a.info.min_call_flops != a.info.max_call_flops
-    ) and _has_flops(a, b)
-    samples = _call_samples(a, b, f"{level} self", per_flop=per_flop)
-    return None if samples is None else (*samples, "time per flop" if per_flop else "time")
-
-
 def _self_share(brick: BrickSummary, level: str) -> float:
     """Return the share of a level's time outside finer tiles in that of all levels."""
     total = sum(one.stats.self_ns for one in brick.levels)
@@ -389,6 +422,27 @@ def _notes(
             )
 
 
+def _disturbances(pairs: list[_Pair]) -> Iterator[str]:
+    """Yield what made the intervals of bricks wider."""
+    for pair in pairs:
+        a, b, brick = pair.a, pair.b, pair.row.brick
+        if pair.row.level is not None or a is None or b is None:
+            continue
+        waited = max((_preempted(a), "A"), (_preempted(b), "B"))
+        if waited[0] >= NOTED_WAIT:
+            yield (
+                f"{short_name(brick)}'s threads waited for a processor for "
+                f"{units.format_percent(waited[0])} of their time in {waited[1]}: its intervals "
+                "are wider for that."
+            )
+        apart = machine_apart(_part(a, REFERENCE), _part(b, REFERENCE))
+        if apart:
+            yield (
+                f"Between {short_name(brick)}'s calls fixed work took longer on one side: the "
+                f"machine was slower, and intervals of times are {percent_of(apart)} % wider."
+            )
+
+
 def _same_machine(a: Recording, b: Recording) -> bool | None:
     """Return whether two recordings are of one machine; None if that is unknown."""
     if a.machine is None or b.machine is None:
@@ -402,7 +456,7 @@ def _brick_side(brick: BrickSummary | None) -> Side | None:
         return None
     calls = brick.info.calls or 1
     flops = next((row.stats.flops for row in brick.levels if row.stats.flops), 0)
-    return Side(brick.info.wall_ns / calls, flops / calls, brick.run_gflops, brick.peak_share)
+    return Side(brick.info.wall_ns / calls, None, flops / calls, brick.run_gflops, brick.peak_share)
 
 
 def _level_side(brick: BrickSummary | None, level: TileLevel) -> Side | None:
@@ -413,7 +467,13 @@ def _level_side(brick: BrickSummary | None, level: TileLevel) -> Side | None:
     for row in brick.levels:
         if row.level is level:
             stats = row.stats
-            return Side(stats.total_ns / calls, stats.flops / calls, row.gflops, row.efficiency)
+            return Side(
+                stats.total_ns / calls,
+                stats.self_ns / calls,
+                stats.flops / calls,
+                row.gflops,
+                row.efficiency,
+            )
     return None
 
 

@@ -36,7 +36,7 @@ class Row(Protocol):
 
     @property
     def self_change(self) -> Change | None:
-        """The change of its time outside finer tiles."""
+        """The change of its self time."""
 
 
 def verdict_of(changes: Iterable[Change]) -> Verdict:
@@ -113,13 +113,13 @@ def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
     if not bricks:
         row, change = max(levels, key=lambda pair: _size(pair[1]))
         level = (row.level or "").capitalize()
-        own = ", outside finer tiles" if change is row.self_change else ""
+        own = " in self time" if change is row.self_change else ""
         others = len({one.brick for one, _ in levels}) - 1
         return f"{level} of {short_name(row.brick)} is {_by(change, verdict)}{own}{_more(others)}."
     row = max(bricks, key=lambda one: _size(one.change))
-    inside = _cause([pair for pair in levels if pair[0].brick == row.brick])
     return (
-        f"{short_name(row.brick)} is {_by(row.change, verdict)}{f', in {inside}' if inside else ''}"
+        f"{short_name(row.brick)} is {_by(row.change, verdict)}"
+        f"{_where([one for one in rows if one.brick == row.brick], verdict)}"
         f"{_more(len(bricks) - 1)}."
     )
 
@@ -130,11 +130,16 @@ def _size(change: Change) -> float:
     return max(low, 1 / high if high else 1.0)
 
 
-def _cause(levels: Sequence[tuple[Row, Change]]) -> str:
-    """Return the level whose own time changed, or else the finest that did."""
-    own = [row for row, change in levels if change is row.self_change]
-    chosen = own or [row for row, _ in levels][-1:]
-    return units.listed([(row.level or "").capitalize() for row in chosen])
+def _where(rows: Sequence[Row], verdict: Verdict) -> str:
+    """Return the levels whose self time changed, or else the finest that did."""
+    levels = [row for row in rows if row.level is not None]
+    own = [one for one in levels if one.self_change and one.self_change.verdict is verdict]
+    if not own and any(one.self_change for one in levels):
+        return ", in all its levels alike"
+    chosen = own or [one for one in levels if one.change.verdict is verdict][-1:]
+    if not chosen:
+        return ""
+    return f", in {units.listed([(one.level or '').capitalize() for one in chosen])}"
 
 
 def _by(change: Change, verdict: Verdict) -> str:

@@ -102,9 +102,8 @@ def _sections(
 def _change_cells(line: Line) -> list[Cell]:
     """Return the cells of a line: shown as in the text, sorted by the figures."""
     change, row = line.change, line.row
-    sides = (None, None) if line.own else (row.a, row.b)
     values = (
-        *(0.0 if side is None else side.time_ns for side in sides),
+        *(ns or 0.0 for ns in line.times_ns),
         *(change.ratio or 0.0, change.low or 0.0, change.visible or 0.0, None),
     )
     return [

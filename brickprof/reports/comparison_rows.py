@@ -12,8 +12,9 @@ from brickprof.diagnose.headline import percent_of, short_name, signed_percent
 
 MEANING = (
     "Times are of one call; a brick's own line is wall time and the whole run. Changes are of the "
-    "undisturbed time of a call, which the means beside it need not show; all intervals hold "
-    "together in 95 % of comparisons."
+    "undisturbed time of a call, which the means beside it need not show. Those of a level's self "
+    "time, outside finer tiles, leave out what all levels have in common, such as a slower "
+    "machine. All intervals hold together in 95 % of comparisons."
 )
 
 _BASES = {
@@ -34,7 +35,7 @@ class Line:
     change : Change
         The change that it shows.
     own : bool
-        Whether that is of a level's time outside finer tiles alone.
+        Whether that is of a level's self time.
     """
 
     row: ComparisonRow
@@ -46,13 +47,21 @@ class Line:
         """Name of the level, and of which time of it; empty for a brick as a whole."""
         if self.row.level is None:
             return ""
-        return f"{self.row.level.capitalize()}{' outside finer' if self.own else ''}"
+        return f"{self.row.level.capitalize()}{' self' if self.own else ''}"
 
     @property
     def times(self) -> tuple[str, str]:
         """Mean times of a call in A and B, or dashes."""
-        sides = (None, None) if self.own else (self.row.a, self.row.b)
-        first, second = ("-" if side is None else units.format_ns(side.time_ns) for side in sides)
+        first, second = ("-" if ns is None else units.format_ns(ns) for ns in self.times_ns)
+        return first, second
+
+    @property
+    def times_ns(self) -> tuple[float | None, float | None]:
+        """Nanoseconds of a call in A and B; None where it is missing."""
+        first, second = (
+            None if side is None else side.self_ns if self.own else side.time_ns
+            for side in (self.row.a, self.row.b)
+        )
         return first, second
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,17 +11,18 @@ from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made, tiles
 from support.made_runs import run_of
 
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.change import (
+from brickprof.diagnose.change import Verdict, change_of
+from brickprof.diagnose.comparison import Comparison, compare_recordings
+from brickprof.diagnose.samples import (
     MIN_TILES,
     RUN_STD,
+    SHARE_STD,
     Sample,
-    Verdict,
-    change_of,
     sample_of_calls,
     sample_of_histogram,
+    sample_of_shares,
     sample_of_tiles,
 )
-from brickprof.diagnose.comparison import Comparison, compare_recordings
 from brickprof.recording import BrickInfo, CallTimes, Recording, call_times_of, merge_recordings
 from brickprof.recording.call_times import log_bucket, log_ns
 
@@ -59,6 +61,14 @@ def test_the_other_way_around_it_is_faster() -> None:
     assert comparison.verdict is Verdict.FASTER
     assert "faster" in comparison.headline
     assert comparison.slower_than(0) == ()
+
+
+def test_all_levels_alike_are_named_together() -> None:
+    comparison = compare_recordings(run_of(1), run_of(2, dict.fromkeys(TileLevel, 0.05)))
+    assert comparison.headline.startswith("k is ")
+    assert comparison.headline.endswith(", in all its levels alike.")
+    comparison = compare_recordings(run_of(1), run_of(2, dict.fromkeys(TileLevel, 0.2)))
+    assert comparison.headline.endswith(", in Macro, Midi and Micro.")
 
 
 def test_several_recordings_show_smaller_changes() -> None:
@@ -159,15 +169,47 @@ def test_log_buckets_are_fine(ns: float) -> None:
 
 
 def test_a_small_part_and_a_preempted_run_are_less_certain() -> None:
-    times = CallTimes("MIDI self", ((3000, 1),), 0)
-    whole, part, preempted = (
-        sample_of_calls(times, per_flop=False, share=share, preempted=lost)
-        for share, lost in ((1.0, 0.0), (0.25, 0.0), (1.0, 0.5))
+    times = CallTimes("MIDI", ((log_bucket(1000), 1),), 0)
+    whole, preempted = (
+        sample_of_calls(times, per_flop=False, preempted=lost) for lost in (0.0, 0.5)
     )
-    assert whole is not None and part is not None and preempted is not None
-    assert (whole.std, part.std) == (RUN_STD, 2 * RUN_STD)
-    assert preempted.std > whole.std
-    assert sample_of_calls(times, per_flop=True, share=1.0, preempted=0.0) is None
+    assert whole is not None and preempted is not None
+    assert whole.std == RUN_STD < preempted.std
+    assert sample_of_calls(times, per_flop=True, preempted=0.0) is None
+    half, tenth = (
+        sample_of_shares(CallTimes("MIDI share", ((log_bucket(share), 1),), 0))
+        for share in (0.5, 0.1)
+    )
+    assert half is not None and tenth is not None
+    assert half.std == pytest.approx(SHARE_STD * math.sqrt(2), rel=1e-4)
+    assert tenth.std == pytest.approx(SHARE_STD * math.sqrt(10), rel=1e-4)
+    assert sample_of_shares(None) is None
+
+
+def shares_of(own: Sequence[tuple[int, int]], slow: Sequence[float]) -> dict[str, CallTimes]:
+    """Return the shares of a run whose calls take so long in Macro and Micro."""
+    batches = [
+        (1, 0, (0, 0, 0, 0, round(macro * by), 0, round(micro * by)))
+        for (macro, micro), by in zip(own, slow, strict=True)
+    ]
+    found = call_times_of(batches, 1.0, mixed=False, flops=False)
+    return {one.part: one for one in found}
+
+
+def test_shares_are_those_of_the_fastest_batches_whatever_slowed_the_others() -> None:
+    quiet, disturbed = (30_000, 70_000), (60_000, 80_000)
+    parts = shares_of([quiet, disturbed, disturbed] * 40, [1.0, 1.5, 2.0] * 40)
+    assert list(parts) == ["MACRO share", "MICRO share"]
+    assert math.exp(log_ns(parts["MACRO share"].times[0][0])) == pytest.approx(0.3, rel=2e-4)
+    assert parts["MACRO share"].spread == 0
+    everywhere = shares_of([quiet] * 120, [1 + i / 100 for i in range(120)])
+    assert everywhere["MICRO share"].times == parts["MICRO share"].times
+    changing = shares_of([(30_000 + 100 * i, 70_000) for i in range(120)], [1.0] * 120)
+    assert changing["MACRO share"].spread > 10**8  # 1 %
+
+
+def test_a_level_without_others_has_no_share() -> None:
+    assert not shares_of([(100, 0)] * 20, [1.0] * 20)
 
 
 @pytest.mark.parametrize(

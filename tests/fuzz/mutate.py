@@ -64,7 +64,7 @@ def text_of(value: Any, rng: random.Random) -> bytes:
     text = bytearray(json.dumps(value).encode())
     if rng.randrange(8) == 0 and text:
         for _ in range(rng.randint(1, 4)):
-            at = rng.randrange(len(text))
+            at = rng.randrange(len(text) + 1)
             text[at : at + rng.randrange(3)] = bytes(
                 rng.choice(b'{}[],:"0123456789.eE-\\ \x00\xff') for _ in range(rng.randrange(3))
             )

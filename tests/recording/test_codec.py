@@ -89,7 +89,7 @@ SAMPLE = Recording(
             ((7, 1),),
             (
                 CallTimes("wall", ((3000, 1), (3001, 1)), 9, ((100, 1),), 8),
-                CallTimes("MACRO self", ((2999, 1),), 7, ((99, 1),), 6),
+                CallTimes("MACRO share", ((2999, 1),), 7, ((99, 1),), 6),
             ),
             5,
             2**70,
