@@ -16,7 +16,7 @@ from brickprof.recording import CallTimes
 from brickprof.recording.call_times import log_ns, log_std
 from brickprof.recording.tile_stats import TileStats
 
-RUN_STD = 0.009
+RUN_STD = 0.012
 """Standard deviation of the times of runs of one build on a quiet machine, as a logarithm."""
 
 SHARE_STD = 0.004
