@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
 from brickprof.core import units
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary
+from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.html_page import page
 from brickprof.reports.html_tables import (
     LEVEL_COLUMNS,
-    MAX_BRICKS,
-    level_anchor,
     levels_table,
     roofs_table,
     slowest_table,
 )
-from brickprof.reports.markup import Markup, element, meanings, text
+from brickprof.reports.html_time_line import time_line
+from brickprof.reports.markup import Markup, element, meanings
 from brickprof.reports.pictures import PICTURES, draw
-from brickprof.reports.pictures.vega import THEMES, to_svg
+from brickprof.reports.pictures.roofline import drawn_levels
+from brickprof.reports.pictures.vega import THEMES, linked, to_inline_svg
 from brickprof.reports.text import pair_cost
 
 _ALTERNATIVES = {
@@ -63,6 +63,7 @@ def render_report(report: Report) -> str:
         *_levels(report),
         *_figure(report, "histograms", "How long tiles took"),
         *_grids(report),
+        *time_line(report),
         *_surroundings(report),
     ]
     return page(_title(report), sections)
@@ -81,7 +82,7 @@ def _header(report: Report) -> Iterator[Markup]:
     yield element("p", headline(bricks), class_="headline")
     if report.findings:
         first = report.findings[0]
-        link = element("a", "Why", href="#finding-1")
+        link = element("a", "Why", href=f"#{finding_anchor(1)}")
         yield element("p", element("strong", "First: "), first.action, " ", link)
     recording = report.recording
     facts = [f"brickprof {recording.version}".strip(), recording.created]
@@ -117,50 +118,75 @@ def _findings(report: Report) -> Iterator[Markup]:
 
 def findings_of(report: Report, *, links: bool = True) -> Iterator[Markup]:
     """Yield the findings of a report as items of a list, with links to their rows if `links`."""
-    bricks = report.summary.bricks if links else ()
-    places = {brick.info.name: number for number, brick in enumerate(bricks)}
+    rows = _rows_of_findings(report) if links else {}
+    marks = set(_marks(report)) if links else set()
     for number, finding in enumerate(report.findings, 1):
-        anchor = f"finding-{number}" if links else None
-        yield element("li", *_finding(finding, places), id=anchor)
+        row = rows.get(number)
+        anchor = finding_anchor(number) if links else None
+        yield element(
+            "li", *_finding(finding, row, row in marks), id=anchor, tabindex="-1" if links else None
+        )
 
 
-def _finding(finding: Finding, places: dict[str, int]) -> Iterator[str]:
+def _rows_of_findings(report: Report) -> dict[int, str]:
+    """Return the id of the row of each finding that has one, by its number."""
+    bricks = report.summary.bricks[:MAX_BRICKS]
+    places = {brick.info.name: number for number, brick in enumerate(bricks)}
+    return {
+        number: level_anchor(places[finding.brick], finding.level.label)
+        for number, finding in enumerate(report.findings, 1)
+        if finding.level is not None and finding.brick in places
+    }
+
+
+def _marks(report: Report) -> Iterator[str]:
+    """Yield the ids of the rows of all levels that have a mark in the roofline."""
+    for number, brick in enumerate(report.summary.bricks[:MAX_BRICKS]):
+        for level in drawn_levels(brick):
+            yield level_anchor(number, level.level.label)
+
+
+def _finding(finding: Finding, row: str | None, marked: bool) -> Iterator[str]:
     """Yield where a finding is, its evidence, its cause and what to do."""
     level = "" if finding.level is None else finding.level.label
     place = f"{finding.brick or ''} {level}".strip()
-    if place and finding.brick in places and places[finding.brick] < MAX_BRICKS and level:
-        yield element("a", place, href=f"#{level_anchor(places[finding.brick], level)}")
+    if place:
+        yield element("a", place, href=f"#{row}") if row else place
         yield ": "
-    elif place:
-        yield f"{place}: "
     yield element("strong", finding.symptom)
     gain = finding.gain
     worth = "" if gain is None or gain < 1.05 else f", up to {units.format_number(gain)}x as fast"
     yield f" ({finding.evidence}){worth}. "
     yield element("code", finding.code)
+    if row and marked:
+        yield " "
+        yield element("a", "in the roofline", href="#roofline", data_mark=row)
     yield element("p", f"{finding.cause} {finding.action}")
 
 
 def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
     """Yield a picture in the colors that the reader's system asks for."""
     assert picture in PICTURES
-    light, dark = (_data(to_svg(_untitled(draw(report, picture, theme)))) for theme in THEMES)
-    source = Markup(f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">')
-    image = Markup(f'<img src="{light}" alt="{text(_ALTERNATIVES[picture])}">')
+    drawn = [
+        element(
+            "div",
+            Markup(
+                to_inline_svg(
+                    linked(_untitled(draw(report, picture, theme))), f"{picture}-{theme}-"
+                )
+            ),
+            class_=theme,
+        )
+        for theme in THEMES
+    ]
+    label = f"{title}. {_ALTERNATIVES[picture]} Arrow keys go from mark to mark."
     yield element("h2", title, id=picture)
-    yield element(
-        "figure", element("picture", source, image), tabindex="0", role="group", aria_label=title
-    )
+    yield element("figure", *drawn, tabindex="0", role="group", aria_label=label)
 
 
 def _untitled(picture: dict[str, Any]) -> dict[str, Any]:
     """Return a picture without its title, which is the heading above it."""
     return {**picture, "title": {**picture["title"], "text": ""}}
-
-
-def _data(svg: str) -> str:
-    """Return a picture as an address that holds all of it."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def _levels(report: Report) -> Iterator[Markup]:
@@ -173,7 +199,10 @@ def _levels(report: Report) -> Iterator[Markup]:
             f"The {MAX_BRICKS} bricks of most wall time, of {units.format_count(len(bricks))}; "
             "the JSON output has all.",
         )
-    yield levels_table(bricks)
+    findings: dict[str, list[int]] = {}
+    for number, row in _rows_of_findings(report).items():
+        findings.setdefault(row, []).append(number)
+    yield levels_table(bricks, findings)
     yield meanings(LEVEL_COLUMNS)
 
 
@@ -188,7 +217,7 @@ def _grids(report: Report) -> Iterator[Markup]:
 
 def _surroundings(report: Report) -> Iterator[Markup]:
     """Yield the roofs, the machine, the timer and the notes."""
-    recording, roofs = report.recording, report.roofs
+    roofs = report.roofs
     if roofs is not None:
         yield element("h2", "Roofs", id="roofs")
         threads = units.format_threads(roofs.threads)
@@ -206,9 +235,6 @@ def _surroundings(report: Report) -> Iterator[Markup]:
     if notes:
         yield element("h2", "Notes", id="notes")
         yield element("ul", *(element("li", note) for note in notes))
-    if recording.events_dropped or recording.events:
-        kept = units.format_count(len(recording.events))
-        yield element("p", f"The recording holds a time line of {kept} tiles.", class_="dim")
 
 
 def _facts(report: Report) -> Iterator[Markup]:

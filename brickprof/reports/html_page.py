@@ -13,6 +13,8 @@ _POLICY = (
 )
 """What a browser lets the page do: show what is in it, and load nothing."""
 
+_SCRIPTS = ("page.js", "time_line.js")
+
 
 def page(title: str, sections: Iterable[str]) -> str:
     """Return a page.
@@ -34,7 +36,7 @@ def page(title: str, sections: Iterable[str]) -> str:
         ]
     )
     body = element("main", joined(sections))
-    script = element("script", _asset("page.js"))
+    script = element("script", joined(map(_asset, _SCRIPTS)))
     whole = element("html", element("head", head), element("body", body, script), lang="en")
     return f"<!doctype html>\n{whole}\n"
 

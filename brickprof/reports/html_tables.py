@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from brickprof.core import units
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports import slowest_tiles
+from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.level_cells import cells
-from brickprof.reports.markup import Cell, Column, Markup, table
+from brickprof.reports.markup import Cell, Column, Markup, element, table, text
 from brickprof.roofline import MEMORY, Roofs
-
-MAX_BRICKS = 500
-"""Bricks whose levels have a row: a page of more opens slowly."""
 
 LEVEL_COLUMNS = (
     Column("Brick", "The kernel, as it was entered by name.", number=False),
@@ -36,33 +34,30 @@ LEVEL_COLUMNS = (
 )
 
 
-def level_anchor(brick: int, level: str) -> str:
-    """Return the id of the row of a level of the brick with a number."""
-    return f"level-{brick}-{level.lower()}"
-
-
-def levels_table(bricks: Sequence[BrickSummary], *, anchors: bool = True) -> Markup:
+def levels_table(
+    bricks: Sequence[BrickSummary], findings: Mapping[str, Sequence[int]] | None = None
+) -> Markup:
     """Return the table of the levels of all bricks, those of most wall time first.
 
     Parameters
     ----------
     bricks : sequence of BrickSummary
         The bricks.
-    anchors : bool
-        Whether rows have ids, which a page must have once only.
+    findings : mapping of str to sequence of int, optional
+        Numbers of the findings that are about a row, by its id. Without it rows have no ids, which
+        a page must have once only.
     """
-    rows = (
-        (
-            level_anchor(number, level.level.label) if anchors else None,
-            _level_cells(brick.info.name, level),
-        )
-        for number, brick in enumerate(bricks[:MAX_BRICKS])
-        for level in brick.levels
-    )
+    rows = []
+    for number, brick in enumerate(bricks[:MAX_BRICKS]):
+        for level in brick.levels:
+            anchor = level_anchor(number, level.level.label)
+            about = () if findings is None else findings.get(anchor, ())
+            cells = _level_cells(brick.info.name, level, about)
+            rows.append((None if findings is None else anchor, cells))
     return table("Levels by brick, times and rates of one thread", LEVEL_COLUMNS, rows)
 
 
-def _level_cells(brick: str, level: LevelSummary) -> list[Cell]:
+def _level_cells(brick: str, level: LevelSummary, findings: Sequence[int]) -> list[Cell]:
     """Return the cells of a level: shown as in the text report, sorted by the figures."""
     values = (
         *(None, float(level.stats.count), level.avg_ns, float(level.p50_ns), float(level.p99_ns)),
@@ -71,9 +66,18 @@ def _level_cells(brick: str, level: LevelSummary) -> list[Cell]:
     )
     shown = (one.strip() for one in cells(level))
     return [
-        Cell(brick),
-        *(Cell(text, value) for text, value in zip(shown, values, strict=True)),
+        Cell(_with_findings(brick, findings)),
+        *(Cell(figure, value) for figure, value in zip(shown, values, strict=True)),
     ]
+
+
+def _with_findings(brick: str, findings: Sequence[int]) -> str:
+    """Return a brick's name with links to the findings about its level."""
+    links = [
+        element("a", f"finding {number}", href=f"#{finding_anchor(number)}", class_="finding")
+        for number in findings
+    ]
+    return Markup(" ".join([text(brick), *links])) if links else brick
 
 
 _SLOWEST = 3

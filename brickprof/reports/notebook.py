@@ -49,7 +49,7 @@ def _(report: Report) -> str:
     if report.findings:
         parts.append(element("ol", *findings_of(report, links=False)))
     if bricks:
-        parts.append(levels_table(bricks, anchors=False))
+        parts.append(levels_table(bricks))
     return element("div", joined(parts))
 
 

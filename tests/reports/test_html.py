@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
 from support.made_recordings import healthy_tiles, made
 from support.report_cases import RECORDINGS
+from support.strategies import recordings
 
-from brickprof.recording import BrickInfo, Recording
-from brickprof.reports import Report, render
-from brickprof.reports.html_tables import MAX_BRICKS, level_anchor
+from brickprof.core.levels import TileLevel
+from brickprof.recording import BrickInfo, Recording, TileEvent
+from brickprof.reports import Report, html_time_line, render
+from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
+from brickprof.reports.html_time_line import time_line
+from brickprof.reports.pictures.names import distinct_names
 
-VOID = {"meta", "source", "img", "link", "br"}
+VOID = {"meta", "link", "br"}
 HOSTILE = (
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>'",
@@ -54,6 +60,10 @@ class Page(HTMLParser):
         """Return the attributes of all elements of a kind."""
         return [attributes for name, attributes in self.tags if name == tag]
 
+    def links(self) -> list[str]:
+        """Return what all links point to, those of pictures too."""
+        return [one.get("href") or one.get("xlink:href") or "" for one in self.all("a")]
+
     def ids(self) -> list[str]:
         """Return the ids of all elements."""
         return [attributes["id"] or "" for _, attributes in self.tags if "id" in attributes]
@@ -71,14 +81,13 @@ def page_of(recording: Recording) -> Page:
 def test_pages_are_whole_and_load_nothing(case: str) -> None:
     page = page_of(RECORDINGS[case])
     for tag, attributes in page.tags:
-        for name in ("src", "srcset", "href", "action", "data"):
+        for name in ("src", "srcset", "href", "xlink:href", "action", "data"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("data:image/svg+xml;base64,", "#")), tag
+            assert value is None or value.startswith("#"), tag
         assert not any(name.startswith("on") for name in attributes)
     ids = page.ids()
     assert len(set(ids)) == len(ids)
-    targets = [attributes["href"] or "" for attributes in page.all("a")]
-    assert all(target.removeprefix("#") in ids for target in targets)
+    assert all(target.removeprefix("#") in ids for target in page.links())
     policy = [one["content"] or "" for one in page.all("meta") if "http-equiv" in one]
     assert "default-src 'none'" in policy[0]
 
@@ -99,10 +108,29 @@ def test_findings_point_to_their_rows() -> None:
     page, report = page_of(recording), Report.of(recording)
     items = [one["id"] for one in page.all("li") if "id" in one]
     assert items == [f"finding-{number}" for number in range(1, len(report.findings) + 1)]
-    linked = [one for one in page.all("a") if (one["href"] or "").startswith("#level-")]
-    assert len(linked) == sum(finding.level is not None for finding in report.findings)
-    for finding in report.findings:
+    about = [finding for finding in report.findings if finding.level is not None]
+    assert about
+    for finding in about:
+        assert finding.level is not None
+        row = level_anchor(0, finding.level.label)
+        assert f"#{row}" in page.links()
+        assert f"#{finding_anchor(report.findings.index(finding) + 1)}" in page.links()
         assert ("code", finding.code) in page.texts
+
+
+def test_findings_rows_and_marks_point_to_each_other() -> None:
+    recording = RECORDINGS["compute-bound"]
+    page = page_of(recording)
+    in_pictures = [one.get("xlink:href") for one in page.all("a") if "xlink:href" in one]
+    levels = [level_anchor(0, level) for level in ("Macro", "Midi", "Micro")]
+    for level in levels:
+        assert in_pictures.count(f"#{level}") == 4  # roofline and bars, light and dark
+    to_marks = [one["data-mark"] for one in page.all("a") if "data-mark" in one]
+    assert to_marks and set(to_marks) <= set(levels)
+    described = [
+        one for one in page.all("path") if (one.get("aria-label") or "").startswith("gemm")
+    ]
+    assert any("GF/s at" in (one["aria-label"] or "") for one in described)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -116,24 +144,106 @@ def test_hostile_names_are_texts(name: str) -> None:
         version=name,
         machine=replace(recording.machine, cpu=name),
         clock=replace(recording.clock, reason=name),
+        events=(TileEvent(10, 20, 0, TileLevel.MICRO, 1, 2, name),),
     )
     page = page_of(hostile)
-    assert len(page.all("script")) == 1
-    assert len(page.all("img")) == 3
+    assert len(page.all("script")) == 2  # the page's, and the numbers of the time line
+    assert not page.all("img")
+    (numbers,) = [
+        data
+        for (tag, data), kind in zip(
+            [one for one in page.texts if one[0] == "script"], page.all("script"), strict=True
+        )
+        if kind.get("type") == "application/json"
+    ]
+    assert len(json.loads(numbers)["bricks"]) == 1
+    assert not set("<&") & set(numbers)
     text = "".join(data for tag, data in page.texts if tag not in ("script", "style"))
     assert all(char == "\n" or char.isprintable() for char in text)
 
 
 def test_pictures_are_there_in_light_and_dark_with_a_text_in_their_place() -> None:
-    page = page_of(made(healthy_tiles(30.0)))
-    dark = [one["srcset"] or "" for one in page.all("source")]
-    light = [one["src"] or "" for one in page.all("img")]
-    assert len(dark) == len(light) == 3
-    for address in (*dark, *light):
-        svg = base64.b64decode(address.partition(",")[2])
-        assert ElementTree.fromstring(svg).tag.endswith("svg")
-    assert set(dark).isdisjoint(light)
-    assert all(len(one["alt"] or "") > 40 for one in page.all("img"))
+    shown = render("html", made(healthy_tiles(30.0)))
+    assert isinstance(shown, str)
+    page = Page(shown)
+    drawn = re.findall(r'<div class="(light|dark)">(<svg.*?</svg>)', shown, re.DOTALL)
+    assert [theme for theme, _ in drawn] == ["light", "dark"] * 3
+    light, dark = (
+        [ElementTree.fromstring(svg) for theme, svg in drawn if theme == wanted]
+        for wanted in ("light", "dark")
+    )
+    for one, other in zip(light, dark, strict=True):
+        assert one.tag.endswith("svg")
+        assert ElementTree.tostring(one) != ElementTree.tostring(other)
+    assert all(len(one["aria-label"] or "") > 40 for one in page.all("figure"))
+
+
+def unpacked(lane: str) -> list[tuple[int, ...]]:
+    """Return start, time, brick and level, row and column of a lane's tiles."""
+    numbers, value, shift = [], 0, 0
+    for byte in base64.b64decode(lane):
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(value)
+            value = shift = 0
+    assert shift == 0
+    found, start = [], 0
+    for after, *rest in zip(*[iter(numbers)] * 5, strict=True):
+        start += after
+        found.append((start, *rest))
+    return found
+
+
+@given(recordings())
+def test_the_time_line_holds_every_tile_to_the_nanosecond(recording: Recording) -> None:
+    section = "".join(time_line(Report.of(recording)))
+    if not recording.events:
+        assert section == ""
+        return
+    (content,) = re.findall(r'<script type="application/json">(.*?)</script>', section)
+    data = json.loads(content)
+    origin = min(event.start_ns for event in recording.events)
+    drawn = {event.brick for event in recording.events}
+    bricks = [brick.info.name for brick in Report.of(recording).summary.bricks]
+    order = [name for name in bricks if name in drawn]
+    names = distinct_names(order)
+    found = [
+        (
+            names.index(data["bricks"][kind // 3]),
+            kind % 3,
+            row,
+            col,
+            int(lane["name"].split()[1].strip(",")),
+            start,
+            ns,
+        )
+        for lane in data["lanes"]
+        for start, ns, kind, row, col in unpacked(lane["tiles"])
+    ]
+    assert sorted(found) == sorted(
+        (
+            order.index(event.brick),
+            event.level.value,
+            event.row,
+            event.col,
+            event.thread,
+            event.start_ns - origin,
+            max(event.stop_ns - event.start_ns, 0),
+        )
+        for event in recording.events
+    )
+
+
+def test_of_many_events_the_longest_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_time_line, "MAX_EVENTS", 3)
+    events = tuple(TileEvent(100 * i, 101 * i, 0, TileLevel.MICRO, i, 0, "k") for i in range(9))
+    page = Page("".join(time_line(Report.of(replace(made(), events=events)))))
+    text = " ".join(data for _, data in page.texts)
+    assert "3 tiles, by thread, the longest of 9." in text
+    (numbers,) = [data for tag, data in page.texts if tag == "script"]
+    (lane,) = json.loads(numbers)["lanes"]
+    assert [tile[3] for tile in unpacked(lane["tiles"])] == [6, 7, 8]
 
 
 def test_a_page_of_many_bricks_says_what_it_leaves_out() -> None:

@@ -69,10 +69,19 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
             "col_end": (cell.col + 1) * cols - 0.5,
             "ns": cell.avg_us * 1e3,
             "tiles": cell.tiles,
+            "description": f"{name}, row {span(cell.row, rows)}, column {span(cell.col, cols)}: "
+            f"mean {units.format_ns(cell.avg_us * 1e3)}, tiles: {units.format_count(cell.tiles)}",
         }
         for cell in drawn.cells
     ]
-    slowest = [{"row": tile.row, "col": tile.col} for tile in drawn.slowest]
+    slowest = [
+        {
+            "row": tile.row,
+            "col": tile.col,
+            "description": f"{name}, slow tile at row {tile.row}, column {tile.col}",
+        }
+        for tile in drawn.slowest
+    ]
     each = f", {rows} x {cols} in a cell" if rows * cols > 1 else ""
     return {
         "title": {
@@ -99,6 +108,8 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
                         "scale": {"scheme": "viridis", "zero": False},
                         "legend": {"title": None, "labelExpr": time_label("value")},
                     },
+                    "tooltip": {"field": "description"},
+                    "description": {"field": "description"},
                 },
             },
             {
@@ -113,10 +124,17 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
                 "encoding": {
                     "x": {"field": "col", "type": "quantitative"},
                     "y": {"field": "row", "type": "quantitative"},
+                    "description": {"field": "description"},
                 },
             },
         ],
     }
+
+
+def span(cell: int, places: int) -> str:
+    """Return the rows or columns of a cell of so many, such as ``"3"`` or ``"8 to 11"``."""
+    first = cell * places
+    return f"{first}" if places == 1 else f"{first} to {first + places - 1}"
 
 
 def _axis(field: str, title: str, cells: list[dict[str, Any]]) -> dict[str, Any]:

@@ -68,7 +68,14 @@ def bars(histogram: Histogram) -> list[tuple[float, float, int]]:
 def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
     """Return the histogram of one level."""
     rows = [
-        {"ns": low, "end": high, "tiles": count} for low, high, count in bars(level.stats.histogram)
+        {
+            "ns": low,
+            "end": high,
+            "tiles": count,
+            "description": f"{name}, {units.format_ns(low)} to {units.format_ns(high)}: "
+            f"{units.format_count(count)} tile{'' if count == 1 else 's'}",
+        }
+        for low, high, count in bars(level.stats.histogram)
     ]
     figures = ", ".join(
         f"{what} {units.format_ns(ns)}"
@@ -93,7 +100,13 @@ def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
                 "axis": {"values": _TICKS, "labelExpr": time_label("value"), "labelOverlap": True},
             },
             "x2": {"field": "end"},
-            "y": {"field": "tiles", "type": "quantitative", "axis": {"tickCount": 3}},
+            "y": {
+                "field": "tiles",
+                "type": "quantitative",
+                "axis": {"tickCount": 3, "tickMinStep": 1},
+            },
             "y2": {"datum": 0},
+            "tooltip": {"field": "description"},
+            "description": {"field": "description"},
         },
     }

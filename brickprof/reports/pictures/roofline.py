@@ -16,6 +16,7 @@ from brickprof.core.plain_text import printable
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.diagnose.thread_roofs import ThreadRoofs
+from brickprof.reports.anchors import level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names, short_name
 from brickprof.roofline import MEMORY
@@ -50,9 +51,9 @@ def roofline(report: Report) -> dict[str, Any]:
     bricks = report.summary.bricks
     names = distinct_names([brick.info.name for brick in bricks])
     marks = [
-        _mark(name, level)
-        for name, brick in zip(names, bricks, strict=True)
-        for level in _drawn(brick)
+        _mark(name, level, number)
+        for number, (name, brick) in enumerate(zip(names, bricks, strict=True))
+        for level in drawn_levels(brick)
     ]
     roofs = list(_distinct_roofs(report))
     x, y = _domains(marks, roofs)
@@ -75,27 +76,36 @@ def roofline(report: Report) -> dict[str, Any]:
     }
 
 
-def _drawn(brick: BrickSummary) -> Iterator[LevelSummary]:
+def drawn_levels(brick: BrickSummary) -> Iterator[LevelSummary]:
     """Yield the levels that have a place in the picture."""
     for level in brick.levels:
         if level.intensity > 0 and level.gflops > 0:
             yield level
 
 
-def _mark(name: str, level: LevelSummary) -> dict[str, Any]:
-    """Return the row of a brick's level."""
+def _mark(name: str, level: LevelSummary, number: int) -> dict[str, Any]:
+    """Return the row of a level of the brick with a number."""
     # An interval that is hidden by its mark would be a speck in it.
     low, high = (level.gflops,) * 2 if level.certain else level.gflops_interval
     efficiency = level.efficiency
+    roof = (
+        ""
+        if efficiency is None
+        else f"{units.format_percent(efficiency)} of the roof of {level.memory}"
+    )
+    label = level.level.label
+    at = f"{units.format_gflops(level.gflops)} at {units.format_number(level.intensity)} flop/B"
+    own = f"self time {units.format_ns(level.stats.self_ns)}"
     return {
+        "anchor": level_anchor(number, label),
+        "description": ", ".join(filter(None, [f"{name} {label}: {at}", roof, own])),
         "brick": name,
-        "level": level.level.label,
+        "level": label,
         "intensity": level.intensity,
         "gflops": level.gflops,
         "low": low,
         "high": high if math.isfinite(high) else level.gflops,
         "self_ms": level.stats.self_ns / 1e6,
-        "roof": "" if efficiency is None else f"{efficiency:.1%} of the roof of {level.memory}",
     }
 
 
@@ -242,10 +252,8 @@ def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 "scale": {"range": [40, 500], "zero": True},
                 "legend": {"tickCount": 3},
             },
-            "tooltip": [
-                {"field": name, "title": name.replace("_", " ")}
-                for name in ("brick", "level", "gflops", "intensity", "self_ms", "roof")
-            ],
+            "tooltip": {"field": "description"},
+            "description": {"field": "description"},
         },
     }
 

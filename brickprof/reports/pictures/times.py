@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brickprof.core import metrics, units
+from brickprof.reports.anchors import level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names
 
@@ -30,22 +31,26 @@ def times(report: Report) -> dict[str, Any]:
         For `brickprof.reports.pictures.vega.described`.
     """
     own = [
-        (sum(level.stats.self_ns for level in brick.levels), brick)
-        for brick in report.summary.bricks
+        (sum(level.stats.self_ns for level in brick.levels), number, brick)
+        for number, brick in enumerate(report.summary.bricks)
     ]
     own.sort(key=lambda one: -one[0])
-    total = sum(ns for ns, _ in own)
+    total = sum(ns for ns, *_ in own)
     shown = own[:MAX_BRICKS]
-    names = distinct_names([brick.info.name for _, brick in shown])
+    names = distinct_names([brick.info.name for *_, brick in shown])
     rows = [
         {
+            "anchor": level_anchor(number, level.level.label),
+            "description": f"{name} {level.level.label}: self time "
+            f"{units.format_ns(level.stats.self_ns)}, "
+            f"{units.format_percent(metrics.share(level.stats.self_ns, total))} of all",
             "brick": name,
             "level": level.level.label,
             "order": int(level.level),
             "self_ms": level.stats.self_ns / 1e6,
             "share": metrics.share(level.stats.self_ns, total),
         }
-        for name, (_, brick) in zip(names, shown, strict=True)
+        for name, (_, number, brick) in zip(names, shown, strict=True)
         for level in brick.levels
     ]
     left_out = f"the {MAX_BRICKS} longest of {len(own)} bricks" if len(own) > MAX_BRICKS else ""
@@ -65,11 +70,7 @@ def times(report: Report) -> dict[str, Any]:
             "x": {"field": "self_ms", "type": "quantitative", "title": "self time, ms"},
             "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
             "order": {"field": "order"},
-            "tooltip": [
-                {"field": "brick"},
-                {"field": "level"},
-                {"field": "self_ms", "title": "self time, ms"},
-                {"field": "share", "format": ".1%"},
-            ],
+            "tooltip": {"field": "description"},
+            "description": {"field": "description"},
         },
     }

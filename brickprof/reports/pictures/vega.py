@@ -86,13 +86,52 @@ def to_svg(picture: dict[str, Any]) -> str:
     """
     svg: str = _converter().vegalite_to_svg(picture, vl_version=VERSION)
     # Numbered from the start of the process, so that a picture would depend on those before it.
+    return f"{renumbered(svg).rstrip()}\n"
+
+
+def renumbered(svg: str, prefix: str = "") -> str:
+    """Return a picture whose ids are numbered from 0, after a prefix that no other one has."""
     numbers: dict[str, int] = {}
-    renumbered = re.sub(
+    return re.sub(
         r"(?<=[\"#])(clip|gradient_?)([0-9]+)(?=[\")])",
-        lambda found: f"{found[1]}{numbers.setdefault(found[0], len(numbers))}",
+        lambda found: f"{prefix}{found[1]}{numbers.setdefault(found[0], len(numbers))}",
         svg,
     )
-    return f"{renumbered.rstrip()}\n"
+
+
+_ELSEWHERE = "https://page.invalid/#"
+"""An address that Vega takes for one of the web, which it makes of those within a page."""
+
+
+def linked(picture: dict[str, Any]) -> dict[str, Any]:
+    """Return a picture whose marks link to what has the id in their rows' ``anchor``."""
+    layers = [linked(layer) for layer in picture.get("layer", ())]
+    found = {**picture, "layer": layers} if layers else dict(picture)
+    rows = picture.get("data", {}).get("values", ())
+    if rows and "anchor" in rows[0]:
+        found["data"] = {
+            "values": [{**row, "anchor": f"{_ELSEWHERE}{row['anchor']}"} for row in rows]
+        }
+        found["encoding"] = {**picture.get("encoding", {}), "href": {"field": "anchor"}}
+    return found
+
+
+def to_inline_svg(picture: dict[str, Any], prefix: str) -> str:
+    """Return a picture as SVG for a page that holds others, with links within the page.
+
+    Parameters
+    ----------
+    picture : dict
+        The description; see `linked`.
+    prefix : str
+        What its ids start with.
+
+    Raises
+    ------
+    MissingPackageError
+        If vl-convert-python is not installed.
+    """
+    return renumbered(to_svg(picture), prefix).replace(f'"{_ELSEWHERE}', '"#')
 
 
 def to_png(picture: dict[str, Any]) -> bytes:
