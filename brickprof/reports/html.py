@@ -20,6 +20,7 @@ from brickprof.reports.html_tables import (
 from brickprof.reports.html_time_line import time_line
 from brickprof.reports.markup import Markup, element, meanings
 from brickprof.reports.pictures import PICTURES, draw
+from brickprof.reports.pictures.roofline import MAX_BRICKS as MARKED_BRICKS
 from brickprof.reports.pictures.roofline import drawn_levels
 from brickprof.reports.pictures.vega import THEMES, linked, to_inline_svg
 from brickprof.reports.text import pair_cost
@@ -141,7 +142,7 @@ def _rows_of_findings(report: Report) -> dict[int, str]:
 
 def _marks(report: Report) -> Iterator[str]:
     """Yield the ids of the rows of all levels that have a mark in the roofline."""
-    for number, brick in enumerate(report.summary.bricks[:MAX_BRICKS]):
+    for number, brick in enumerate(report.summary.bricks[:MARKED_BRICKS]):
         for level in drawn_levels(brick):
             yield level_anchor(number, level.level.label)
 

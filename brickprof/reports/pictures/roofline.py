@@ -22,6 +22,9 @@ from brickprof.reports.pictures.names import distinct_names, short_name
 from brickprof.roofline import MEMORY
 
 WIDTH, HEIGHT = 760, 460
+MAX_BRICKS = 24
+"""Bricks that have marks, those of most wall time: of more, no legend has room for the names."""
+
 _SHAPES = {"Macro": "square", "Midi": "diamond", "Micro": "circle"}
 _PLACES = (0.7, 0.4, 0.7, 0.4)
 """How far up its slope the name of each memory is."""
@@ -48,7 +51,7 @@ def roofline(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    bricks = report.summary.bricks
+    bricks = report.summary.bricks[:MAX_BRICKS]
     names = distinct_names([brick.info.name for brick in bricks])
     marks = [
         _mark(name, level, number)
@@ -224,15 +227,17 @@ def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the bricks' levels, with their intervals behind them."""
     color = {"field": "brick", "type": "nominal", "title": "brick", "sort": None}
     uncertain = [row for row in rows if row["low"] < row["high"]]
-    yield {
-        "data": {"values": uncertain},
-        "mark": {"type": "rule", "strokeWidth": 2, "clip": True},
-        "encoding": {
-            "y": {"field": "low", "type": "quantitative"},
-            "y2": {"field": "high"},
-            "color": color,
-        },
-    }
+    if uncertain:
+        yield {
+            "data": {"values": uncertain},
+            "mark": {"type": "rule", "strokeWidth": 2, "clip": True},
+            "encoding": {
+                "y": {"field": "low", "type": "quantitative"},
+                "y2": {"field": "high"},
+                "color": color,
+                "description": {"field": "description"},
+            },
+        }
     levels = [level for level in _SHAPES if any(row["level"] == level for row in rows)]
     yield {
         "data": {"values": rows},
@@ -267,7 +272,10 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
         lines.append(f"{short_name(first.cpu)}: roofs of {threads}, {short_name(first.verdict)}")
     else:
         lines.append("No roofs were measured for these bricks: brickprof calibrate")
-    left_out = sum(len(brick.levels) for brick in report.summary.bricks) - len(marks)
+    bricks = report.summary.bricks
+    if len(bricks) > MAX_BRICKS:
+        lines.append(f"the {MAX_BRICKS} longest of {units.format_count(len(bricks))} bricks")
+    left_out = sum(len(brick.levels) for brick in bricks[:MAX_BRICKS]) - len(marks)
     if left_out:
         lines.append(f"{left_out} brick levels without flops or bytes are not drawn")
     return lines
