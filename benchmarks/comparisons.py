@@ -117,22 +117,35 @@ def compared(folder: Path, kernel: str, level: TileLevel | None, seconds: float)
     return compare_recordings(load_recording(a), load_recording(b))
 
 
-def summary(kernel: str, alike: Sequence[Comparison], slower: Sequence[Comparison]) -> str:
+def named(comparison: Comparison, level: TileLevel) -> bool:
+    """Tell whether a comparison found a level slower, and no other level's self time."""
+    slower = [row for row in comparison.rows if row.level and row.verdict.value == "slower"]
+    own = [
+        row.level for row in slower if row.self_change and row.self_change.verdict.value == "slower"
+    ]
+    return level.name in [row.level for row in slower] and own in ([], [level.name])
+
+
+def summary(
+    kernel: str, alike: Sequence[Comparison], slower: Sequence[tuple[TileLevel, Comparison]]
+) -> str:
     """Return a line of how often comparisons were right."""
     right = sum(one.verdict.value == "no difference" for one in alike)
-    found = sum(one.verdict.value == "slower" for one in slower)
+    found = sum(one.verdict.value == "slower" for _, one in slower)
+    level = sum(named(one, level) for level, one in slower)
     visible = sorted(one.rows[0].change.visible or 0.0 for one in alike)
     middle = 100 * visible[len(visible) // 2] if visible else 0.0
     return (
-        f"{kernel:10} no difference {right} of {len(alike)}, "
-        f"slower found {found} of {len(slower)}, "
-        f"would have seen {middle:.1f} % (median)"
+        f"{kernel:10} no difference {right} of {len(alike)}; "
+        f"slower found {found} of {len(slower)}, its level alone {level}; "
+        f"would have seen {middle:.1f} % of the whole (median)"
     )
 
 
 def measure(kernel: str, folder: Path, pairs: int, slower_pairs: int, seconds: float) -> str:
     """Run all pairs of a kernel, those with a slower level between the others."""
-    alike, slower = [], []
+    alike: list[Comparison] = []
+    slower: list[tuple[TileLevel, Comparison]] = []
     levels = list(TileLevel)
     for number in range(max(pairs, slower_pairs)):
         if number < pairs:
@@ -140,7 +153,7 @@ def measure(kernel: str, folder: Path, pairs: int, slower_pairs: int, seconds: f
         if number < slower_pairs:
             level = levels[number % len(levels)]
             place = folder / f"{kernel}-{level.name}-{number}"
-            slower.append(compared(place, kernel, level, seconds))
+            slower.append((level, compared(place, kernel, level, seconds)))
     return summary(kernel, alike, slower)
 
 

@@ -80,9 +80,11 @@ def run(args: argparse.Namespace) -> int:
     output = _output(args)
     if args.output is not None and any(_same(args.output, Path(f)) for f in (*before, *after)):
         args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
-    comparison = compare_recordings(
-        [load_recording(path) for path in before], [load_recording(path) for path in after]
-    )
+    sides = [[load_recording(path) for path in side] for side in (before, after)]
+    try:
+        comparison = compare_recordings(*sides)
+    except ValueError as error:
+        args.parser.error(str(error))
     options: dict[str, object] = {"fail_above": args.fail_above}
     if output == "text" and args.output is None:
         options["console"] = stdout_console()

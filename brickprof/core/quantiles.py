@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 
@@ -19,6 +20,7 @@ def normal_quantile(p: float) -> float:
     return NormalDist().inv_cdf(p)
 
 
+@lru_cache(maxsize=256)
 def t_quantile(p: float, degrees: int) -> float:
     """Return the value that a variable of Student's t distribution is below with probability p.
 

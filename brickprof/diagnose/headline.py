@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from brickprof.core import units
-from brickprof.diagnose.change import Change, Verdict
+from brickprof.diagnose.change import MAX_VISIBLE, Change, Verdict
 
 WANTED = 0.05
 """The change that advice on more recordings is for."""
@@ -39,26 +39,31 @@ class Row(Protocol):
         """The change of its self time."""
 
 
-def verdict_of(changes: Iterable[Change]) -> Verdict:
-    """Return what several changes say together: the first of slower, faster, no difference."""
-    verdicts = {change.verdict for change in changes}
-    for verdict in (Verdict.SLOWER, Verdict.FASTER, Verdict.NO_DIFFERENCE):
+def verdict_of(rows: Iterable[Row]) -> Verdict:
+    """Return what rows say together: slower where any is, or else faster.
+
+    Where none has changed there is no difference if the whole time of any could be compared.
+    """
+    rows = list(rows)
+    verdicts = {change.verdict for row in rows for change in _changes(row)}
+    for verdict in (Verdict.SLOWER, Verdict.FASTER):
         if verdict in verdicts:
             return verdict
-    return Verdict.CANNOT_TELL
+    compared = any(row.change.verdict is Verdict.NO_DIFFERENCE for row in rows)
+    return Verdict.NO_DIFFERENCE if compared else Verdict.CANNOT_TELL
 
 
 def headline_of(rows: Sequence[Row]) -> str:
     """Return the verdict of rows as a sentence or two."""
-    changes = [change for row in rows for change in _changes(row)]
-    verdict = verdict_of(changes)
+    verdict = verdict_of(rows)
     if verdict is Verdict.CANNOT_TELL:
-        reasons = [change.reason for change in changes if change.reason]
+        reasons = [change.reason for row in rows for change in _changes(row) if change.reason]
         return f"Cannot tell: {reasons[0]}" if reasons else "Cannot tell: nothing was recorded."
     if verdict is Verdict.NO_DIFFERENCE:
         return _no_difference([row.change for row in rows])
     sentences = [_largest(rows, verdict)]
-    if verdict is Verdict.SLOWER and any(one.verdict is Verdict.FASTER for one in changes):
+    faster = any(one.verdict is Verdict.FASTER for row in rows for one in _changes(row))
+    if verdict is Verdict.SLOWER and faster:
         sentences.append(_largest(rows, Verdict.FASTER))
     return " ".join(sentences)
 
@@ -102,26 +107,24 @@ def _no_difference(changes: Sequence[Change]) -> str:
 
 def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
     """Return a sentence about the brick that changed most, and the level where it did."""
+    changed = {row.brick for row in rows for one in _changes(row) if one.verdict is verdict}
     bricks = [row for row in rows if row.level is None and row.change.verdict is verdict]
-    levels = [
+    more = _more(len(changed) - 1)
+    if bricks:
+        row = max(bricks, key=lambda one: _size(one.change))
+        levels = [one for one in rows if one.brick == row.brick and one.level is not None]
+        where = _where(row, levels, verdict)
+        return f"{short_name(row.brick)} is {_by(row.change, verdict)}{where}{more}."
+    found = [
         (row, one)
         for row in rows
         if row.level is not None
         for one in _changes(row)
         if one.verdict is verdict
     ]
-    if not bricks:
-        row, change = max(levels, key=lambda pair: _size(pair[1]))
-        level = (row.level or "").capitalize()
-        own = " in self time" if change is row.self_change else ""
-        others = len({one.brick for one, _ in levels}) - 1
-        return f"{level} of {short_name(row.brick)} is {_by(change, verdict)}{own}{_more(others)}."
-    row = max(bricks, key=lambda one: _size(one.change))
-    return (
-        f"{short_name(row.brick)} is {_by(row.change, verdict)}"
-        f"{_where([one for one in rows if one.brick == row.brick], verdict)}"
-        f"{_more(len(bricks) - 1)}."
-    )
+    row, change = max(found, key=lambda pair: _size(pair[1]))
+    level = (row.level or "").capitalize()
+    return f"{level} of {short_name(row.brick)} is {_by(change, verdict)}{more}."
 
 
 def _size(change: Change) -> float:
@@ -130,25 +133,50 @@ def _size(change: Change) -> float:
     return max(low, 1 / high if high else 1.0)
 
 
-def _where(rows: Sequence[Row], verdict: Verdict) -> str:
-    """Return the levels whose self time changed, or else the finest that did."""
-    levels = [row for row in rows if row.level is not None]
+def _where(brick: Row, levels: Sequence[Row], verdict: Verdict) -> str:
+    """Return where a brick changed: the levels whose self time did, all alike, or none of them."""
+    changed = [one for one in levels if one.change.verdict is verdict]
     own = [one for one in levels if one.self_change and one.self_change.verdict is verdict]
-    if not own and any(one.self_change for one in levels):
+    if levels and not changed and not own:
+        alike = all(one.change.verdict is Verdict.NO_DIFFERENCE for one in levels)
+        return ", outside its tiles" if alike else ""
+    if (
+        not own
+        and len(changed) == len(levels) > 1
+        and all(
+            one.self_change and one.self_change.verdict is Verdict.NO_DIFFERENCE for one in levels
+        )
+    ):
         return ", in all its levels alike"
-    chosen = own or [one for one in levels if one.change.verdict is verdict][-1:]
-    if not chosen:
-        return ""
-    return f", in {units.listed([(one.level or '').capitalize() for one in chosen])}"
+    # A level that changed less than half as much as the brick does not explain it.
+    least = abs(_log(brick.change)) / 2
+    finest = [one for one in changed if abs(_log(one.change)) >= least][-1:]
+    chosen = own or finest
+    return (
+        f", in {units.listed([(one.level or '').capitalize() for one in chosen])}" if chosen else ""
+    )
+
+
+def _log(change: Change) -> float:
+    """Return the logarithm of a change's ratio."""
+    return math.log(change.ratio) if change.ratio else 0.0
+
+
+_BASES = {
+    "time per flop": "per flop",
+    "self time": "in self time",
+    "relative self time": "in self time, relative to its other levels",
+    "share of roof": "against its own roof",
+}
 
 
 def _by(change: Change, verdict: Verdict) -> str:
     """Return by how much it is slower or faster, such as ``"5.2 % slower (4.1 to 6.3 %)"``."""
     ratio, low, high = change.ratio or 1.0, change.low or 1.0, change.high or 1.0
     ends = sorted([abs(low - 1), abs(high - 1)])
-    span = f"{percent_of(ends[0])} to {percent_of(ends[1])} %"
-    of_roof = " against its own roof" if change.basis == "share of roof" else ""
-    return f"{percent_of(ratio - 1)} % {verdict.value}{of_roof} ({span})"
+    span = f"({percent_of(ends[0])} to {percent_of(ends[1])} %)"
+    of = _BASES.get(change.basis, "")
+    return " ".join(filter(None, [f"{percent_of(ratio - 1)} % {verdict.value}", of, span]))
 
 
 def _more(others: int) -> str:
@@ -162,7 +190,7 @@ def advice_of(changes: Iterable[Change]) -> str:
     """Return how many recordings a side would show a change of `WANTED`; empty where these do."""
     wanted = max(
         (
-            math.ceil(min(one.runs) * (one.visible / WANTED) ** 2)
+            math.ceil(min(one.runs) * (min(one.visible, MAX_VISIBLE) / WANTED) ** 2)
             for one in changes
             if one.visible is not None and one.visible > WANTED
         ),

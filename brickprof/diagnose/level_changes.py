@@ -6,7 +6,9 @@ a level's self time is its own plus one that all have in common. That each level
 only the machine did, are explanations; the one chosen needs the fewest changes for what was seen,
 as in the penalized likelihood of G. Schwarz, Estimating the dimension of a model, 1978, with the
 square of the interval's quantile as the price of a change. Where another one that contradicts it is
-nearly as good, nothing is told.
+nearly as good, nothing is told. What is told of a level is relative to those that did not change:
+where the machine may have been slower, two levels that got slower and one that got faster look the
+same.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def level_changes(
     common : Difference
         Change of the self time of all levels, of which the machine's is a part.
     tests : int
-        As in `brickprof.diagnose.change.change_of`.
+        As in `brickprof.diagnose.change.change_of_difference`.
     """
     seen = {level: replace(share, log=share.log + common.log) for level, share in shares.items()}
     prior = replace(common, log=0.0)
@@ -91,8 +93,6 @@ def _change(
 ) -> Change:
     """Return a level's change as an explanation has it."""
     change = _own(level, seen, prior, chosen, tests)
-    if change.verdict is Verdict.NO_DIFFERENCE:
-        return change
     if any(_own(level, seen, prior, one, tests).verdict is not change.verdict for one in near):
         return replace(change, verdict=Verdict.CANNOT_TELL, reason=AMBIGUOUS)
     return change
@@ -106,6 +106,7 @@ def _own(
     tests: int,
 ) -> Change:
     """Return a level's change besides the one that the others which did not change have."""
-    others = _common([seen[one] for one in explanation.kept if one is not level], prior)
-    own = seen[level].less(others)
-    return change_of_difference(own, "self time", tests)
+    others = _common([seen[one] for one in explanation.kept if one != level], prior)
+    others_kept = any(one != level for one in explanation.kept)
+    basis = "relative self time" if others_kept else "self time"
+    return change_of_difference(seen[level].less(others), basis, tests)

@@ -9,6 +9,7 @@ benchmarks.comparisons``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from brickprof.core.histograms import Histogram, bucket_bounds, percentile_ns
@@ -16,7 +17,7 @@ from brickprof.recording import CallTimes
 from brickprof.recording.call_times import log_ns, log_std
 from brickprof.recording.tile_stats import TileStats
 
-RUN_STD = 0.012
+RUN_STD = 0.011
 """Standard deviation of the times of runs of one build on a quiet machine, as a logarithm."""
 
 SHARE_STD = 0.004
@@ -33,15 +34,16 @@ took it also shared caches, memory and the core's execution units."""
 REFERENCE_NOISE = 0.01
 """By how much the reference work differs between runs on cores that are equally fast."""
 
-REFERENCE_WEIGHT = 0.75
-"""Standard deviation that each of two runs has besides, in units of how much longer the reference
-work took in one: kernels were seen to take up to 2.3 times as much longer as it."""
+REFERENCE_WEIGHT = 1.06
+"""Standard deviation of a change in units of how much longer the reference work took on one side:
+kernels were seen to take up to 2.3 times as much longer as it."""
 
-TILES_STD = 0.0175
-"""As `RUN_STD`, where only a histogram is known: its buckets are up to 3 % wide."""
+TILES_STD = 0.04
+"""As `RUN_STD`, where calls were too few and only tiles are known: processes of a single call were
+seen to differ by 20 %."""
 
-ROOF_STD = 0.02
-"""As `RUN_STD`, of the measured roofs of two machines or thread counts."""
+ROOF_STD = 0.03
+"""Standard deviation of a change against two measured roofs, however many runs there are."""
 
 MIN_TILE_NS = 1000
 """Tiles from which the shortest one is compared: the clock's step is up to a hundredth of that."""
@@ -81,14 +83,15 @@ class Sample:
         mean = self.mean
         return sum(count * (log - mean) ** 2 for log, count in self.logs)
 
-    def widened(self, by: float) -> Sample:
-        """Return the sample with more that is not known of each run."""
-        return Sample(self.logs, math.hypot(self.std, by))
-
     def shifted(self, by: float) -> Sample:
-        """Return the sample in another unit, whose logarithm is as uncertain as roofs are."""
-        logs = tuple((log + by, count) for log, count in self.logs)
-        return Sample(logs, math.hypot(self.std, ROOF_STD))
+        """Return the sample in another unit."""
+        return Sample(tuple((log + by, count) for log, count in self.logs), self.std)
+
+
+def joined_samples(samples: Sequence[Sample]) -> Sample:
+    """Return the runs of several samples as one."""
+    squares = sum(one.runs * one.std**2 for one in samples) / sum(one.runs for one in samples)
+    return Sample(tuple(run for one in samples for run in one.logs), math.sqrt(squares))
 
 
 def sample_of_calls(times: CallTimes | None, *, per_flop: bool, preempted: float) -> Sample | None:
@@ -127,10 +130,11 @@ def _sample(runs: Histogram, spread: int, std: float) -> Sample:
 
 
 def machine_apart(a: CallTimes | None, b: CallTimes | None) -> float:
-    """Return what both sides are uncertain by where the machine was slower for one; 0 if unknown.
+    """Return what a change is uncertain by where the machine was slower for one side; 0 if unknown.
 
     What a core that is shared or runs at a low frequency does to a kernel is not what it does to
-    the reference, which therefore corrects nothing: it says how little a difference means.
+    the reference, which therefore corrects nothing: it says how little a difference means, of one
+    run or of many.
     """
     if a is None or b is None:
         return 0.0
@@ -163,7 +167,7 @@ def sample_of_tiles(stats: TileStats) -> Sample | None:
     spread = _above_shortest(stats)
     if spread is None or not stats.same_work or stats.min_ns < MIN_TILE_NS:
         return sample_of_histogram(stats.histogram)
-    return Sample(((math.log(stats.min_ns), 1),), math.hypot(RUN_STD, spread))
+    return Sample(((math.log(stats.min_ns), 1),), math.hypot(TILES_STD, spread))
 
 
 def _above_shortest(stats: TileStats) -> float | None:

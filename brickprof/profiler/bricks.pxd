@@ -22,9 +22,8 @@ cdef class CallBatches:
     cdef uint64_t min_flops, max_flops      # of a call
     cdef uint64_t reference         # least ticks of so many times the reference work, or 0
     cdef uint64_t reference_sum, reference_count    # of those that are going on
-    cdef uint64_t reference_at      # when it is due
 
-    cdef void refer(self, uint32_t clock, uint64_t now, uint64_t every) noexcept
+    cdef void refer(self, uint32_t clock) noexcept
     cdef int add(self, uint64_t flops, const uint64_t *ticks) except -1
     cdef int grow(self) except -1
     cdef void halve(self) noexcept

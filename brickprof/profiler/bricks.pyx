@@ -60,11 +60,8 @@ cdef class CallBatches:
         self.max_flops = max(self.max_flops, flops)
         return 0
 
-    cdef void refer(self, uint32_t clock, uint64_t now, uint64_t every) noexcept:
-        """Time the reference work if it is due, and again after so many ticks."""
-        if now < self.reference_at:
-            return
-        self.reference_at = now + every
+    cdef void refer(self, uint32_t clock) noexcept:
+        """Time the reference work."""
         self.reference_sum += bp_reference_ticks(clock)
         self.reference_count += 1
         if self.reference_count == REFERENCES:

@@ -37,7 +37,8 @@ cdef class RecorderSet:
     cdef uint64_t flops_of(self, int level) noexcept
     cdef void read_ticks(self, uint64_t *ticks) noexcept
     cdef int add_batch(self, Brick brick, uint64_t wall, uint64_t flops) except -1
-    cdef int add_call(self, Brick brick, uint64_t now) except -1
+    cdef void refer(self, Brick brick) noexcept
+    cdef int add_call(self, Brick brick, uint64_t now, bint failed) except -1
     cdef list busy_ticks(self, uint64_t resets)
     cdef int note_waits(self, const uint64_t *ticks) except -1
     cdef int close_handles(self) except -1

@@ -167,13 +167,25 @@ cdef class RecorderSet:
         if brick.usage.batches is None:
             brick.usage.batches = CallBatches.__new__(CallBatches)
         brick.usage.batches.add(flops, ticks)
-        if self.profiler.clock != BP_CLOCK_MANUAL:
-            # Some microseconds in three milliseconds, after the call's end was read.
-            brick.usage.batches.refer(self.profiler.clock, self.profiler.now(),
-                                      (<uint64_t> 3_000_000 << 32) // self.c[0].ns_per_tick_q32)
+        self.refer(brick)
         return 0
 
-    cdef int add_call(self, Brick brick, uint64_t now) except -1:
+    cdef void refer(self, Brick brick) noexcept:
+        """Time the reference work if it is due: some microseconds in three milliseconds.
+
+        Not inside other bricks or tiles, whose times would hold it.
+        """
+        cdef ProfilerState profiler = self.profiler
+        cdef uint64_t now
+        if (profiler.clock == BP_CLOCK_MANUAL or self.outer_named
+                or self.base != self.c[0].frames):
+            return
+        now = profiler.now()
+        if now >= profiler.reference_at:
+            profiler.reference_at = now + (<uint64_t> 3_000_000 << 32) // self.c[0].ns_per_tick_q32
+            brick.usage.batches.refer(profiler.clock)
+
+    cdef int add_call(self, Brick brick, uint64_t now, bint failed) except -1:
         """Note how long a call took, and how long for its flops where it declared any."""
         cdef uint64_t wall = now - min(self.opened, now)
         cdef uint64_t wall_ns, flops = 0
@@ -188,7 +200,8 @@ cdef class RecorderSet:
             if flops:
                 count_ns(brick.usage.call_paces, <uint64_t> min(wall_ns * 1e9 / flops, 18e18))
                 break
-        return self.add_batch(brick, wall, flops)
+        # A call that raised did not do what the others do.
+        return 0 if failed else self.add_batch(brick, wall, flops)
 
     cdef list tile_ticks(self):
         """Return for how long tiles right inside this brick were open so far, by thread."""
@@ -244,7 +257,7 @@ cdef class RecorderSet:
             leave_bricks(recorder, place, now)
             problems += self.take_back(recorder, 0, self.base)
             if self.outer.rows.brick != self.brick_id:
-                self.add_call(brick, now)
+                self.add_call(brick, now, failed)
             recorder.observe()
             recorder.c.named = self.outer_named
             recorder.c.brick = self.outer

@@ -33,6 +33,7 @@ cdef class ProfilerState:
     cdef set bricks_known           # names of all that were ever entered
     cdef uint64_t resets
     cdef uint64_t origin            # ticks when first switched on, or last reset
+    cdef uint64_t reference_at      # ticks when the reference work is due
     cdef readonly object sample_every, events, grid
     cdef object __weakref__
 

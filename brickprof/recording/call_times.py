@@ -3,8 +3,8 @@
 A run is cut into batches of consecutive calls, a millisecond or so each. What disturbs a run makes
 batches longer, hardly ever shorter, so a run's own time is that of its fastest ones. How well it is
 known shows in how near the parts of the run come to it: a run that was disturbed throughout, or
-that drifted, reached it in few of them. Calls that follow each other are alike, so their number
-counts for nothing here.
+that drifted, reached it in few of them; and one whose calls do different things took mostly longer.
+Calls that follow each other are alike, so their number counts for nothing here.
 
 What disturbs a run makes all levels longer alike, so how the time divides among them is known far
 better than how much there was: between runs on a shared machine times were up to 50 % apart, and
@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from brickprof.core.histograms import Histogram, merge_histograms
 from brickprof.core.levels import TileLevel
@@ -28,16 +28,19 @@ from brickprof.core.levels import TileLevel
 WALL = "wall"
 """The part of a call that is its wall time."""
 
+TILES = "tiles"
+"""The part of a call that is its time in tiles, that of finer ones counted once."""
+
 REFERENCE = "reference"
 """The part that is no part: fixed work that was timed between calls, which no build changes."""
 
-_TIMED = (WALL, *(level.name for level in TileLevel))
+_TIMED = (WALL, *(level.name for level in TileLevel), TILES)
 
 _SHARES = tuple(f"{level.name} share" for level in TileLevel)
 
 PARTS = (*_TIMED, *_SHARES, REFERENCE)
-"""Parts of a call: wall time, and each level's; shares of each level's self time in that of all
-levels; and the reference."""
+"""Parts of a call: wall time, each level's, and that of all; shares of each level's self time in
+the latter; and the reference."""
 
 LOG_STEPS = 4096
 """Buckets of a factor of two: times and shares are kept within 0.01 %."""
@@ -61,13 +64,23 @@ _REACHED = 3
 _MIXED_BATCHES = 64
 """Batches of a run whose calls differ in their work, so that each holds about the same mix."""
 
-_OWN = len(_TIMED)
+_OWN = 1 + len(TileLevel)
 """Place in a batch of the first level's time outside finer tiles."""
 
+_MOST_APART = 0.1
+"""The most that segments count for: of a run that shared a core for most of its time, the fastest
+batches still are those of when it did not."""
+
+_ALIKE = 0.05
+"""By how much batches in the middle may take longer than the fastest, as a logarithm, and tell no
+more than that the machine is shared."""
+
+_OF_MIDDLE = 0.5
+"""How far a run's own time may be off, as a share of how much longer the middle took besides."""
+
 _PER_UNIT = 1e6
-MAX_SPREAD = 10**10
-"""The most that a run adds to a spread, a tenth: of a run that shared a core for most of its time,
-the fastest batches still are those of when it did not."""
+MAX_SPREAD = 10**12
+"""The most that a run adds to a spread: that of a factor of e."""
 
 Batch = tuple[int, int, tuple[int, ...]]
 """Calls, flops, and ticks: wall time, each level's, and each level's outside finer tiles."""
@@ -158,21 +171,27 @@ def call_times_of(
     if len(full) < SEGMENTS:
         return ()
     found = []
-    for number, part in enumerate(_TIMED):
-        times = [ns_per_tick * ticks[number] / calls for calls, _, ticks in full]
-        if min(times) <= 0:
+    with_flops = flops and all(work for _, work, _ in full)
+    for part, ticks in zip(_TIMED, _times_by_part(full), strict=True):
+        if min(ticks) <= 0:
             continue
-        time, spread = _location(times)
-        if flops:
-            paces = [ns_per_tick * ticks[number] / work for _, work, ticks in full]
-            pace, pace_spread = _location(paces)
-            found.append(CallTimes(part, ((time, 1),), spread, ((pace, 1),), pace_spread))
+        time = _location([ns_per_tick * n / one[0] for n, one in zip(ticks, full, strict=True)])
+        if with_flops:
+            paces = [ns_per_tick * n / one[1] for n, one in zip(ticks, full, strict=True)]
+            found.append(CallTimes(part, *time, *_location(paces)))
         else:
-            found.append(CallTimes(part, ((time, 1),), spread))
+            found.append(CallTimes(part, *time))
     found.extend(_shares(full))
     if found and reference:
         found.append(CallTimes(REFERENCE, ((log_bucket(ns_per_tick * reference), 1),), 0))
     return tuple(found)
+
+
+def _times_by_part(batches: Sequence[Batch]) -> Iterator[list[int]]:
+    """Yield the ticks of all batches, for each of `_TIMED`."""
+    for number in range(_OWN):
+        yield [ticks[number] for _, _, ticks in batches]
+    yield [sum(ticks[_OWN:]) for _, _, ticks in batches]
 
 
 def _joined(batches: Sequence[Batch], size: int) -> list[Batch]:
@@ -210,11 +229,15 @@ def _undisturbed(shares: Sequence[float], pace: Sequence[float]) -> float:
     return median(shares[i] for i in fastest)
 
 
-def _location(times: Sequence[float]) -> tuple[int, int]:
-    """Return the bucket of a run's own time, and the square of how far it is known from it."""
+def _location(times: Sequence[float]) -> tuple[Histogram, int]:
+    """Return a run's own time as a histogram, and the square of how far it is known from it."""
+    own = _fastest(times)
     segments = sorted(_fastest(times[first:last]) for first, last in _segments(len(times)))
-    apart = math.log(segments[_REACHED] / segments[0])
-    return log_bucket(_fastest(times)), _square(apart)
+    apart = min(math.log(segments[_REACHED] / segments[0]), _MOST_APART)
+    quarter = len(times) // 4
+    middle = fmean(sorted(times)[quarter : len(times) - quarter])
+    mostly = max(math.log(middle / own) - _ALIKE, 0.0)
+    return ((log_bucket(own), 1),), _square(max(apart, _OF_MIDDLE * mostly))
 
 
 def _segments(count: int) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from brickprof.core.checks import short_repr
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.limits import MAX_GRID
-from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS
+from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS, log_ns
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
 from brickprof.recording.tile_grid import SLOWEST, TileGrid
 from brickprof.recording.tile_stats import TileStats
@@ -209,8 +209,10 @@ def _check_calls(value: JsonValue, info: BrickInfo) -> None:
         runs, with_flops = _counted(one.times), _counted(one.paces)
         if not 0 < runs * SEGMENTS <= info.calls:
             part["times"].fail(f"a run or more, of {SEGMENTS} of the calls ({info.calls}) each")
-        if with_flops > runs:
-            part["paces"].fail(f"counts that sum to at most the runs ({runs})")
+        if with_flops > (runs if info.max_call_flops else 0):
+            part["paces"].fail(f"counts that sum to at most the runs with flops ({runs})")
+        if one.part.endswith("share") and any(log_ns(bucket) > 0 for bucket, _ in one.times):
+            part["times"].fail("shares <= 1")
         for name, most in (("spread", runs), ("pace_spread", with_flops)):
             if getattr(one, name) > most * MAX_SPREAD:
                 part[name].fail(f"an integer <= {most * MAX_SPREAD}")

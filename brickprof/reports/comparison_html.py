@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from brickprof.core import units
-from brickprof.diagnose.comparison import Comparison, ComparisonRow
+from brickprof.diagnose.comparison import Comparison
+from brickprof.diagnose.comparison_rows import ComparisonRow
 from brickprof.reports.comparison_rows import (
     Line,
     limit_of,

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from brickprof.core import units
 from brickprof.diagnose.change import Change, Verdict
-from brickprof.diagnose.comparison import Comparison, ComparisonRow, Side
+from brickprof.diagnose.comparison import Comparison
+from brickprof.diagnose.comparison_rows import ComparisonRow, Side
 from brickprof.diagnose.headline import percent_of, short_name, signed_percent
 
 MEANING = (
-    "Times are of one call; a brick's own line is wall time and the whole run. Changes are of the "
-    "undisturbed time of a call, which the means beside it need not show. Those of a level's self "
-    "time, outside finer tiles, leave out what all levels have in common, such as a slower "
-    "machine. All intervals hold together in 95 % of comparisons."
+    "Times are means of a call; a brick's own line is wall time and the whole run, a level's the "
+    "time in its tiles, summed over threads. Changes are of the undisturbed time of a call, which "
+    "the means need not show. Those of a level's self time, outside finer tiles, leave out what "
+    "levels have in common as far as a slower machine may have done it. All intervals hold "
+    "together in 95 % of comparisons. A brick's GF/s are those of its median call, a level's those "
+    "of one thread."
 )
 
 _BASES = {

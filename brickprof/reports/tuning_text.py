@@ -9,7 +9,8 @@ from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import printable
 from brickprof.diagnose import diagnose
-from brickprof.diagnose.comparison import ComparisonRow, compare_recordings
+from brickprof.diagnose.comparison import compare_recordings
+from brickprof.diagnose.comparison_rows import ComparisonRow
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.findings_text import brick_name, headline

@@ -8,15 +8,23 @@ from dataclasses import replace
 
 import pytest
 from support.made_recordings import MACHINE, ROOFS, healthy_tiles, made, tiles
-from support.made_runs import run_of
+from support.made_runs import recording_of, run_of
 
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.change import Verdict, change_of
+from brickprof.core.quantiles import t_quantile
+from brickprof.diagnose.change import (
+    PRIOR_DEGREES,
+    Change,
+    Verdict,
+    change_of_difference,
+    difference_of,
+)
 from brickprof.diagnose.comparison import Comparison, compare_recordings
 from brickprof.diagnose.samples import (
     MIN_TILES,
     RUN_STD,
     SHARE_STD,
+    TILES_STD,
     Sample,
     sample_of_calls,
     sample_of_histogram,
@@ -27,6 +35,11 @@ from brickprof.recording import BrickInfo, CallTimes, Recording, call_times_of, 
 from brickprof.recording.call_times import log_bucket, log_ns
 
 SLOW_MICRO = {TileLevel.MICRO: 0.1}
+
+
+def change_of(a: Sample, b: Sample, tests: int = 1, systematic: float = 0.0) -> Change:
+    """Return the change from one sample to the other."""
+    return change_of_difference(difference_of(a, b, systematic), "time", tests)
 
 
 def row_of(comparison: Comparison, level: str | None) -> Verdict:
@@ -95,43 +108,60 @@ def test_a_merged_recording_is_its_runs() -> None:
 def test_runs_that_differ_widen_the_interval() -> None:
     alike = Sample(((0.0, 3),), 0.01)
     apart = Sample(((-0.1, 1), (0.0, 1), (0.1, 1)), 0.01)
-    narrow, wide = (change_of(one, one, "time", 1) for one in (alike, apart))
+    narrow, wide = (change_of(one, one) for one in (alike, apart))
     assert narrow.high is not None and wide.high is not None
     assert wide.high > 1.1 > 1.03 > narrow.high
 
 
-def test_the_interval_of_few_runs_is_that_of_students_t() -> None:
-    a, b = Sample(((-0.01, 1), (0.01, 1)), 0.01), Sample(((0.0, 1),), 0.01)
-    variance = (4 * 0.01**2 + 2 * 0.01**2) / (4 + 1)
-    change = change_of(a, b, "time", 1)
+def test_intervals_are_those_of_students_t() -> None:
+    a, b = Sample(((-0.01, 1), (0.01, 1)), 0.01), Sample(((0.0, 1),), 0.03)
+    of_a = (PRIOR_DEGREES * 0.01**2 + 2 * 0.01**2) / (PRIOR_DEGREES + 1) / 2
+    of_b = 0.03**2
+    degrees = (of_a + of_b) ** 2 / (of_a**2 / (PRIOR_DEGREES + 1) + of_b**2 / PRIOR_DEGREES)
+    difference = difference_of(a, b)
+    assert difference.error == pytest.approx(math.sqrt(of_a + of_b))
+    assert difference.degrees == pytest.approx(degrees)
+    change = change_of(a, b)
     assert change.high == pytest.approx(
-        math.exp(2.5706 * math.sqrt(variance * (1 / 2 + 1))), rel=1e-5
+        math.exp(t_quantile(0.975, int(degrees)) * math.sqrt(of_a + of_b))
     )
+
+
+def test_what_is_off_for_all_runs_alike_stays_however_many_there_are() -> None:
+    few, many = (Sample(((0.0, runs),), 0.01) for runs in (1, 1000))
+    assert difference_of(few, few, 0.05).error > difference_of(many, many, 0.05).error > 0.05
+
+
+def test_many_runs_of_one_side_make_the_only_one_of_the_other_no_surer() -> None:
+    disturbed, quiet = Sample(((0.15, 1),), 0.1), Sample(((0.0, 50),), 0.01)
+    assert difference_of(disturbed, quiet).error > 0.1
+    assert change_of(disturbed, quiet).verdict is Verdict.NO_DIFFERENCE
 
 
 @pytest.mark.parametrize(
     ("shift", "verdict"),
     [
-        (0.0278, Verdict.SLOWER),
-        (0.0276, Verdict.NO_DIFFERENCE),
-        (-0.0276, Verdict.NO_DIFFERENCE),
-        (-0.0278, Verdict.FASTER),
+        (0.0293, Verdict.SLOWER),
+        (0.0291, Verdict.NO_DIFFERENCE),
+        (-0.0291, Verdict.NO_DIFFERENCE),
+        (-0.0293, Verdict.FASTER),
     ],
 )
 def test_an_interval_on_one_side_of_zero_is_a_change(shift: float, verdict: Verdict) -> None:
     a, b = Sample(((0.0, 1),), 0.01), Sample(((shift, 1),), 0.01)
-    assert change_of(a, b, "time", 1).verdict is verdict
+    assert change_of(a, b).verdict is verdict
 
 
 def test_more_rows_widen_each_interval() -> None:
     sample = Sample(((0.0, 1),), 0.01)
-    few, many = (change_of(sample, sample, "time", rows) for rows in (1, 100))
-    assert few.high == pytest.approx(math.exp(1.96 * math.hypot(0.01, 0.01)), rel=1e-4)
-    assert many.high == pytest.approx(math.exp(3.481 * math.hypot(0.01, 0.01)), rel=1e-4)
+    few, many = (change_of(sample, sample, rows) for rows in (1, 100))
+    for change, tests in ((few, 1), (many, 100)):
+        factor = t_quantile(1 - 0.05 / 2 / tests, 2 * PRIOR_DEGREES)
+        assert change.high == pytest.approx(math.exp(factor * math.hypot(0.01, 0.01)))
 
 
 def test_runs_that_tell_nothing_say_so() -> None:
-    change = change_of(Sample(((0.0, 1),), 0.5), Sample(((0.0, 1),), 0.5), "time", 1)
+    change = change_of(Sample(((0.0, 1),), 0.5), Sample(((0.0, 1),), 0.5))
     assert change.verdict is Verdict.CANNOT_TELL
     assert "disturbed" in change.reason
 
@@ -144,7 +174,8 @@ def test_an_undisturbed_time_is_that_of_the_fastest_batches() -> None:
     assert wall.spread == 0
     drifting = [(1, 0, (1000 + i, *[0] * 6)) for i in range(800)]
     (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
-    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(0.1)  # the most
+    middle = math.log(1399.5 / 1003.5) - 0.05
+    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(middle / 2, rel=1e-3)
     drifting = [(1, 0, (100_000 + i, *[0] * 6)) for i in range(800)]
     (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
     assert math.sqrt(wall.spread) / 1e6 == pytest.approx(math.log(1.003), rel=0.01)
@@ -199,7 +230,7 @@ def shares_of(own: Sequence[tuple[int, int]], slow: Sequence[float]) -> dict[str
 def test_shares_are_those_of_the_fastest_batches_whatever_slowed_the_others() -> None:
     quiet, disturbed = (30_000, 70_000), (60_000, 80_000)
     parts = shares_of([quiet, disturbed, disturbed] * 40, [1.0, 1.5, 2.0] * 40)
-    assert list(parts) == ["MACRO share", "MICRO share"]
+    assert list(parts) == ["tiles", "MACRO share", "MICRO share"]
     assert math.exp(log_ns(parts["MACRO share"].times[0][0])) == pytest.approx(0.3, rel=2e-4)
     assert parts["MACRO share"].spread == 0
     everywhere = shares_of([quiet] * 120, [1 + i / 100 for i in range(120)])
@@ -209,7 +240,7 @@ def test_shares_are_those_of_the_fastest_batches_whatever_slowed_the_others() ->
 
 
 def test_a_level_without_others_has_no_share() -> None:
-    assert not shares_of([(100, 0)] * 20, [1.0] * 20)
+    assert list(shares_of([(100, 0)] * 20, [1.0] * 20)) == ["tiles"]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +256,91 @@ def test_a_machine_that_was_slower_is_no_slower_build(apart: float, verdict: Ver
         info = replace(info, parts_of_calls=(*info.parts_of_calls, reference))
         sides.append(replace(run, brick_infos=(info,)))
     assert compare_recordings(*sides).verdict is verdict
+
+
+# What differs that is no level's doing.
+
+
+def test_time_outside_tiles_is_blamed_on_no_level() -> None:
+    comparison = compare_recordings(run_of(1, outside=1e6), run_of(2, outside=2e6))
+    assert comparison.headline.startswith("k is ")
+    assert comparison.headline.endswith(", outside its tiles.")
+    assert {row.verdict for row in comparison.rows[1:]} == {Verdict.NO_DIFFERENCE}
+
+
+def test_a_level_of_little_time_before_is_looked_at() -> None:
+    comparison = compare_recordings(run_of(1, {TileLevel.MACRO: -0.75}), run_of(2))
+    assert comparison.headline.endswith(", in Macro.")
+
+
+def test_a_level_that_does_not_explain_the_change_is_not_named() -> None:
+    comparison = compare_recordings(
+        run_of(1, outside=1e5), run_of(2, {TileLevel.MICRO: 0.1}, outside=8e5)
+    )
+    assert comparison.headline.startswith("k is ")
+    assert "outside" not in comparison.headline
+    own = [row.level for row in comparison.rows if row.verdict is Verdict.SLOWER]
+    assert "MICRO" in own
+
+
+def test_a_tenth_is_that_of_the_brick() -> None:
+    comparison = compare_recordings(
+        run_of(1, outside=99e6), run_of(2, {TileLevel.MACRO: 0.3}, outside=99e6)
+    )
+    assert all(row.self_change is None for row in comparison.rows)
+
+
+def test_levels_that_one_side_lacks_leave_the_others_alone() -> None:
+    before, after = run_of(1), run_of(2)
+    info = after.brick_infos[0]
+    parts = tuple(one for one in info.parts_of_calls if not one.part.startswith("MICRO"))
+    tiles = tuple(one for one in after.tiles if one.level is not TileLevel.MICRO)
+    without = replace(after, tiles=tiles, brick_infos=(replace(info, parts_of_calls=parts),))
+    comparison = compare_recordings(before, without)
+    assert all(row.self_change is None for row in comparison.rows)
+    assert comparison.verdict is Verdict.NO_DIFFERENCE
+
+
+def times_of(times: Sequence[int]) -> Recording:
+    """Return a run of calls that took so long, in one tile each."""
+    batches = [(1, 0, (ns, ns, 0, 0, ns, 0, 0)) for ns in times]
+    parts = call_times_of(batches, 1.0, mixed=False, flops=False)
+    return recording_of("k", batches, parts, 0)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [1_000_000] * 30 + [10_000_000] * 870,  # cache hits, or calls that return early
+        [1_000_000, 3_000_000] * 450,
+        [1_000_000] * 450 + [2_500_000] * 450,  # phases
+    ],
+)
+def test_calls_that_do_different_things_make_no_confident_verdict(times: list[int]) -> None:
+    alike = times_of([10_000_000 if max(times) > 5_000_000 else 1_000_000] * 900)
+    for sides in ((alike, times_of(times)), (times_of(times), alike)):
+        comparison = compare_recordings(*sides)
+        assert comparison.verdict in (Verdict.CANNOT_TELL, Verdict.NO_DIFFERENCE)
+        assert (comparison.rows[0].change.visible or 1.0) > 0.5
+        assert any("took longer than its fastest" in note for note in comparison.notes)
+
+
+def test_sums_of_flops_that_wrapped_are_no_rate() -> None:
+    batches = [(1, 0, (1000 + i % 3, *[0] * 6)) for i in range(40)]
+    (wall,) = call_times_of(batches, 1.0, mixed=False, flops=True)
+    assert wall.paces == ()
+
+
+def test_far_fetched_recordings_overflow_nothing() -> None:
+    sides = []
+    for bucket in (0, 2**19 - 1):
+        run = run_of(1)
+        info = run.brick_infos[0]
+        parts = (*info.parts_of_calls, CallTimes("reference", ((bucket, 1),), 0))
+        sides.append(replace(run, brick_infos=(replace(info, parts_of_calls=parts),)))
+    comparison = compare_recordings(*sides)
+    assert comparison.verdict is Verdict.CANNOT_TELL
+    assert comparison.headline.startswith("Cannot tell: The runs were disturbed")
 
 
 # Recordings without times of calls.
@@ -253,7 +369,7 @@ def test_tiles_of_the_same_work_are_compared_by_the_shortest() -> None:
     one = sample_of_tiles(tiles(TileLevel.MIDI, times))
     assert one is not None
     assert one.mean == pytest.approx(math.log(100_000))
-    assert one.std < 0.02
+    assert TILES_STD <= one.std < TILES_STD + 0.001
     differing = sample_of_tiles(tiles(TileLevel.MIDI, times, min_work=1, max_work=2))
     assert differing is not None and differing.mean > math.log(102_000)
     short = sample_of_tiles(tiles(TileLevel.MIDI, [900 + i for i in range(200)]))
@@ -266,9 +382,16 @@ def test_a_brick_that_was_entered_once_is_compared_by_its_tiles() -> None:
         level = tiles(TileLevel.MACRO, [round(slower * (10**6 + i)) for i in range(500)])
         return made([level], brick_infos=(BrickInfo("gemm", 1, level.total_ns, 1),))
 
-    comparison = compare_recordings(once(1.0), once(1.05))
+    comparison = compare_recordings(once(1.0), once(1.25))
     assert comparison.verdict is Verdict.SLOWER
-    assert comparison.headline.startswith("Macro of gemm is 5.0 % slower")
+    assert comparison.headline.startswith("Macro of gemm is 25.0 % slower")
+    one = compare_recordings(once(1.0), once(1.05))
+    assert one.verdict is Verdict.NO_DIFFERENCE
+    several = compare_recordings(
+        [once(1.0 + i / 1e4) for i in range(10)], [once(1.08 + i / 1e4) for i in range(10)]
+    )
+    assert several.verdict is Verdict.SLOWER
+    assert several.rows[1].change.runs == (10, 10)
 
 
 def test_few_tiles_cannot_tell() -> None:
@@ -304,7 +427,14 @@ def test_other_machines_are_compared_by_their_roofs() -> None:
     assert any("own roof" in note for note in comparison.notes)
     unknown = compare_recordings(here, replace(there, roofs=None))
     assert unknown.verdict is Verdict.CANNOT_TELL
-    assert "need measured roofs" in unknown.headline
+    assert "needs measured roofs" in unknown.headline
+
+
+def test_several_machines_on_a_side_are_not_compared() -> None:
+    other = replace(MACHINE, cpu="Another one")
+    comparison = compare_recordings(run_of(0), [run_of(1), replace(run_of(2), machine=other)])
+    assert comparison.verdict is Verdict.CANNOT_TELL
+    assert "several machines" in comparison.headline
 
 
 def test_other_thread_counts_are_compared_by_their_roofs() -> None:
@@ -354,6 +484,10 @@ def test_limits_are_checked(limit: float) -> None:
 
 
 def test_sides_are_checked() -> None:
+    run = run_of(1)
+    with pytest.raises(ValueError, match="after must hold each recording once"):
+        compare_recordings(run, [run_of(2), run_of(2)])
+    assert compare_recordings(run, run).verdict is Verdict.NO_DIFFERENCE
     with pytest.raises(ValueError, match="before must hold at least one recording"):
         compare_recordings([], made())
     with pytest.raises(TypeError, match="after must be a Recording or several"):

@@ -10,7 +10,8 @@ from support.made_recordings import MACHINE, changed, healthy_tiles, made
 from support.strategies import recordings
 
 from brickprof.core.levels import TileLevel
-from brickprof.diagnose.comparison import ComparisonRow, compare_recordings
+from brickprof.diagnose.comparison import compare_recordings
+from brickprof.diagnose.comparison_rows import ComparisonRow
 from brickprof.recording import BrickInfo, Recording
 
 

@@ -30,10 +30,11 @@ def changes(
             math.log(after[level] / total_after / (before[level] / total_before)),
             share_error,
             (1, 1),
+            24.0,
         )
         for level in own
     }
-    common = Difference(math.log(total_after / total_before * (1 + machine)), error, (1, 1))
+    common = Difference(math.log(total_after / total_before * (1 + machine)), error, (1, 1), 24.0)
     return level_changes(shares, common, TESTS)
 
 
@@ -78,9 +79,15 @@ def test_of_two_levels_the_one_that_fits_the_time_of_both_changed() -> None:
 
 def test_nothing_is_told_of_two_levels_where_the_machine_may_have_changed_too() -> None:
     found = changes({"MACRO": 0.0, "MICRO": 0.1}, 0.0, DISTURBED)
-    assert found["MICRO"].verdict is Verdict.CANNOT_TELL
+    assert set(verdicts(found)) == {"cannot tell"}
     assert found["MICRO"].reason == AMBIGUOUS
-    assert not {"slower", "faster"} & set(verdicts(found))
+
+
+def test_what_is_relative_to_other_levels_says_so() -> None:
+    found = changes({"MACRO": 0.0, "MIDI": 0.0, "MICRO": 0.08}, 0.0, DISTURBED)
+    assert {change.basis for change in found.values()} == {"relative self time"}
+    alone = changes(dict.fromkeys(LEVELS, 0.3), 0.0, QUIET)
+    assert {change.basis for change in alone.values()} == {"self time"}
 
 
 def test_a_change_within_the_error_is_none() -> None:

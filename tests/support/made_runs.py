@@ -37,14 +37,14 @@ def noise(rng: random.Random, calls: int) -> list[float]:
 
 
 def batches_of(
-    rng: random.Random, calls: int, own: dict[TileLevel, float], flops: int
+    rng: random.Random, calls: int, own: dict[TileLevel, float], flops: int, outside: float = 0.0
 ) -> list[tuple[int, int, tuple[int, ...]]]:
     """Return a batch a call, of levels that take so long outside finer tiles."""
     inclusive = {level: sum(ns for one, ns in own.items() if one >= level) for level in own}
     run = math.exp(rng.gauss(0, 0.004))
     found = []
     for factor in noise(rng, calls):
-        times = [inclusive[TileLevel.MACRO], *inclusive.values(), *own.values()]
+        times = [inclusive[TileLevel.MACRO] + outside, *inclusive.values(), *own.values()]
         found.append((1, flops, tuple(round(ns * factor * run) for ns in times)))
     return found
 
@@ -56,13 +56,17 @@ def run_of(
     calls: int = 600,
     flops: int = 1000,
     brick: str = "k",
+    outside: float = 0.0,
 ) -> Recording:
-    """Return the recording of a run, in which some levels' own time is longer by a fraction."""
+    """Return the recording of a run, in which some levels' own time is longer by a fraction.
+
+    So many nanoseconds of each call are in no tile.
+    """
     rng = random.Random(seed)
     own = {TileLevel.MACRO: 200_000.0, TileLevel.MIDI: 300_000.0, TileLevel.MICRO: 500_000.0}
     for level, more in (slower or {}).items():
         own[level] *= 1 + more
-    batches = batches_of(rng, calls, own, flops)
+    batches = batches_of(rng, calls, own, flops, outside)
     parts = call_times_of(batches, 1.0, mixed=False, flops=flops > 0)
     return recording_of(brick, batches, parts, flops)
 

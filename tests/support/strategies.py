@@ -21,7 +21,7 @@ from brickprof.recording import (
     ThreadUsage,
     TileEvent,
 )
-from brickprof.recording.call_times import LOG_BUCKETS, MAX_SPREAD, PARTS, SEGMENTS
+from brickprof.recording.call_times import LOG_BUCKETS, MAX_SPREAD, PARTS, SEGMENTS, log_bucket
 from brickprof.recording.tile_grid import SLOWEST, GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import MEMORY, Roofs
@@ -282,11 +282,12 @@ def extended(draw: st.DrawFn, data: Any) -> Any:
 
 
 @st.composite
-def call_times(draw: st.DrawFn, part: str) -> CallTimes:
-    """What up to three runs took for a part of a call."""
-    places = st.integers(0, LOG_BUCKETS - 1)
+def call_times(draw: st.DrawFn, part: str, *, flops: bool) -> CallTimes:
+    """What up to three runs took for a part of a call, which may have declared flops."""
+    share = part.endswith("share")
+    places = st.integers(0, log_bucket(1) if share else LOG_BUCKETS - 1)
     runs = draw(st.lists(places, min_size=1, max_size=3))
-    paced = draw(st.lists(places, max_size=len(runs)))
+    paced = draw(st.lists(places, max_size=len(runs))) if flops and not share else []
     return CallTimes(
         part,
         merge_histograms([((run, 1),) for run in runs]),
@@ -302,9 +303,9 @@ def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
     taken, paces = draw(histograms), draw(histograms)
     seen = max(sum(tiles for _, tiles in one) for one in (taken, paces))
     used = sorted(draw(st.sets(st.sampled_from(PARTS), max_size=3)), key=PARTS.index)
-    parts = tuple(draw(call_times(part)) for part in used)
+    flops = sorted((draw(sums), draw(sums))) if used else (0, 0)
+    parts = tuple(draw(call_times(part, flops=flops[1] > 0)) for part in used)
     seen = max(seen, *(SEGMENTS * sum(runs for _, runs in one.times) for one in parts), 0)
-    flops = sorted((draw(sums), draw(sums))) if parts else (0, 0)
     return BrickInfo(
         name=brick,
         calls=seen + draw(counts),
