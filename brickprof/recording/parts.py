@@ -151,8 +151,8 @@ class BrickInfo:
     call_paces : Histogram
         Nanoseconds per 1e9 flops of the calls that declared flops.
     parts_of_calls : tuple of CallTimes
-        What each run took for a call, by part: wall time, each level's, and that outside finer
-        tiles. Empty where no run had enough calls.
+        What each run took for a call, by part: wall time, each level's, that of all tiles, and
+        how self time divides among levels. Empty where no run had enough calls.
     min_call_flops, max_call_flops : int
         Least and most flops of a call in these runs; 0 where none.
     """

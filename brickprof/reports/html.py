@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from brickprof.core import units
@@ -24,6 +25,9 @@ from brickprof.reports.pictures.roofline import MAX_BRICKS as MARKED_BRICKS
 from brickprof.reports.pictures.roofline import drawn_levels
 from brickprof.reports.pictures.vega import THEMES, linked, to_inline_svg
 from brickprof.reports.text import pair_cost
+
+MAX_FINDINGS = 100
+"""Findings on the page, most important first; nobody reads more."""
 
 _ALTERNATIVES = {
     "roofline": "Roofline: GFLOP/s of each brick and level over its arithmetic intensity, below "
@@ -114,7 +118,10 @@ def _findings(report: Report) -> Iterator[Markup]:
     if not report.findings:
         yield element("p", "No finding: nothing that was looked for is there.")
         return
-    yield element("ol", *findings_of(report), class_="findings")
+    yield element("ol", *islice(findings_of(report), MAX_FINDINGS), class_="findings")
+    if len(report.findings) > MAX_FINDINGS:
+        more = units.format_count(len(report.findings))
+        yield element("p", f"The first {MAX_FINDINGS} of {more}; the JSON output has all.")
 
 
 def findings_of(report: Report, *, links: bool = True) -> Iterator[Markup]:
@@ -202,7 +209,8 @@ def _levels(report: Report) -> Iterator[Markup]:
         )
     findings: dict[str, list[int]] = {}
     for number, row in _rows_of_findings(report).items():
-        findings.setdefault(row, []).append(number)
+        if number <= MAX_FINDINGS:
+            findings.setdefault(row, []).append(number)
     yield levels_table(bricks, findings)
     yield meanings(LEVEL_COLUMNS)
 

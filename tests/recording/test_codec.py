@@ -397,13 +397,13 @@ def test_messages(path: Path_, value: object, message: str) -> None:
         ),
         (
             ("brick_infos", 0, "parts_of_calls", 1, "spread"),
-            10**10 + 1,
-            "brick_infos[0].parts_of_calls[1].spread: expected an integer <= 10000000000",
+            10**12 + 1,
+            "brick_infos[0].parts_of_calls[1].spread: expected an integer <= 1000000000000",
         ),
         (
             ("brick_infos", 0, "parts_of_calls", 1, "pace_spread"),
-            10**10 + 1,
-            "brick_infos[0].parts_of_calls[1].pace_spread: expected an integer <= 10000000000",
+            10**12 + 1,
+            "brick_infos[0].parts_of_calls[1].pace_spread: expected an integer <= 1000000000000",
         ),
         (
             ("brick_infos", 0, "min_call_flops"),

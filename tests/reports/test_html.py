@@ -19,6 +19,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.recording import BrickInfo, Recording, TileEvent
 from brickprof.reports import Report, html_time_line, render
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
+from brickprof.reports.html import MAX_FINDINGS
 from brickprof.reports.html_time_line import time_line
 from brickprof.reports.pictures.names import distinct_names
 
@@ -252,6 +253,21 @@ def test_a_page_of_many_bricks_says_what_it_leaves_out() -> None:
     page = page_of(recording)
     text = "".join(data for _, data in page.texts)
     assert f"The {MAX_BRICKS} bricks of most wall time, of 2,000" in text
+
+
+def test_a_page_of_many_findings_says_what_it_leaves_out() -> None:
+    many = [f"k{number:03}" for number in range(MAX_FINDINGS + 20)]
+    tiles = tuple(one for name in many for one in healthy_tiles(2.0, brick=name))
+    infos = tuple(BrickInfo(name, 1, 10**9, 1, dtypes=("float32",)) for name in many)
+    recording = made(tiles, brick_infos=infos)
+    found = len(Report.of(recording).findings)
+    assert found > MAX_FINDINGS
+    page = page_of(recording)
+    ids = page.ids()
+    assert finding_anchor(MAX_FINDINGS) in ids and finding_anchor(MAX_FINDINGS + 1) not in ids
+    assert all(link.removeprefix("#") in ids for link in page.links())
+    text = "".join(data for _, data in page.texts)
+    assert f"The first {MAX_FINDINGS} of {found}" in text
 
 
 def test_columns_can_be_sorted_by_what_they_bring_along() -> None:

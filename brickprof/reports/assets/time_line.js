@@ -53,6 +53,16 @@ function firstAfter(tiles, time) {
   return low;
 }
 
+// Black or white, whichever can be read on a color that lets the paper through.
+function readable(color, opacity, dark) {
+  const mixed = [1, 3, 5].map((at) => {
+    const part = parseInt(color.slice(at, at + 2), 16);
+    return (opacity * part + (1 - opacity) * (dark ? 13 : 255)) / 255;
+  });
+  const linear = mixed.map((part) => (part <= 0.04 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.18 ? "#000" : "#fff";
+}
+
 class TimeLine {
   constructor(root) {
     const data = JSON.parse(root.querySelector("script").textContent);
@@ -235,6 +245,7 @@ class TimeLine {
     canvas.width = width * scale;
     canvas.height = height * scale;
     const style = getComputedStyle(canvas);
+    this.dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const ink = style.getPropertyValue("--ink"), line = style.getPropertyValue("--line");
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
@@ -271,14 +282,17 @@ class TimeLine {
   bars(pen, level, top, width, ink) {
     const pixel = (this.to - this.from) / width;
     const opacity = [1, 0.75, 0.5];
-    let drawn = -1;
+    let drawn = 0;
     for (let i = firstAfter(level, this.from); i < level.length && level[i].start <= this.to; i++) {
+      // Tiles narrower than a pixel are drawn once for it, so that all of a long run is quick.
+      if (level[i].stop < this.from + drawn * pixel) {
+        i = Math.max(firstAfter(level, this.from + drawn * pixel), i);
+        if (i >= level.length) break;
+      }
       const tile = level[i];
       const left = Math.max((tile.start - this.from) / pixel, 0);
       const right = Math.max(Math.min((tile.stop - this.from) / pixel, width), left + 0.7);
-      // Tiles narrower than a pixel are drawn once for it, so that all of a long run is quick.
-      if (right <= drawn && tile !== this.chosen) continue;
-      drawn = right;
+      drawn = Math.max(right, Math.floor(left) + 1);
       pen.globalAlpha = opacity[tile.level];
       pen.fillStyle = this.data.colors[tile.brick % this.data.colors.length];
       const gap = right - left > 3 ? 0.5 : 0;
@@ -289,16 +303,17 @@ class TimeLine {
         pen.beginPath();
         pen.rect(left, top, right - left, BAR);
         pen.clip();
-        pen.fillStyle = ink;
+        pen.fillStyle = readable(pen.fillStyle, opacity[tile.level], this.dark);
         pen.fillText(`${this.data.levels[tile.level]} ${tile.row}, ${tile.col}`, left + 4, top + BAR / 2);
         pen.restore();
       }
-      if (tile === this.chosen) {
-        pen.strokeStyle = ink;
-        pen.lineWidth = 2;
-        pen.strokeRect(left, top + 1, Math.max(right - left, 2), BAR - 2);
-        pen.lineWidth = 1;
-      }
+    }
+    if (this.chosen && level[firstAfter(level, this.chosen.stop)] === this.chosen) {
+      const left = (this.chosen.start - this.from) / pixel;
+      pen.strokeStyle = ink;
+      pen.lineWidth = 2;
+      pen.strokeRect(left, top + 1, Math.max((this.chosen.stop - this.chosen.start) / pixel, 2), BAR - 2);
+      pen.lineWidth = 1;
     }
   }
 }

@@ -152,7 +152,8 @@ def _slopes(
         gbs = roofs.best_gbs[memory]
         low, ridge = max(x[0], y[0] / gbs), min(roofs.peak_gflops / gbs, x[1])
         for intensity in (low, ridge):
-            rows.append({"memory": memory, "intensity": intensity, "gflops": intensity * gbs})
+            row = {"memory": memory, "intensity": intensity, "gflops": intensity * gbs}
+            rows.append({**row, "description": f"Roof of {memory}: {units.format_gbs(gbs)}"})
         # Slopes may be close to each other: a name is beside those of its neighbours.
         at = low * (ridge / low) ** _PLACES[place]
         text = f"{memory} {units.format_number(gbs)} GB/s"
@@ -161,7 +162,7 @@ def _slopes(
     yield {
         "data": {"values": rows},
         "mark": {"type": "line", "strokeWidth": 1.5, "clip": True},
-        "encoding": {"detail": {"field": "memory"}},
+        "encoding": {"detail": {"field": "memory"}, "description": {"field": "description"}},
     }
     yield {
         "data": {"values": labels},
@@ -210,7 +211,7 @@ def _levels(rows: list[dict[str, Any]], style: dict[str, Any]) -> Iterator[dict[
     yield {
         "data": {"values": rows},
         "mark": {"type": "rule", "clip": True, **style},
-        "encoding": {"x2": {"field": "end"}},
+        "encoding": {"x2": {"field": "end"}, "description": {"field": "text"}},
     }
     yield {
         "data": {"values": rows},
