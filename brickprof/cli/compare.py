@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from brickprof.cli._output import write_output
 from brickprof.core.checks import short_repr
 from brickprof.diagnose.comparison import compare_recordings
 from brickprof.recording import load_recording
-from brickprof.reports.comparisons import EXTENSIONS, output_for, render_comparison
+from brickprof.reports.comparisons import BINARY, EXTENSIONS, output_for, render_comparison
 from brickprof.reports.layout import stdout_console
 
 NAME = "compare"
@@ -111,7 +112,13 @@ def _output(args: argparse.Namespace) -> str:
             return output_for(args.output)
         except ValueError as error:
             args.parser.error(f"argument -o/--output: {error}, and --format is not given")
-    return args.format or "text"
+    output: str = args.format or "text"
+    if output in BINARY and args.output is None and sys.stdout is not None and sys.stdout.isatty():
+        args.parser.error(
+            f"argument --format: {output} is binary and cannot be shown on a terminal; -o FILE "
+            "writes it to a file"
+        )
+    return output
 
 
 def _same(output: Path, file: Path) -> bool:

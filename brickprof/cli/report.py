@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--picture",
-        choices=("roofline", "times", "histograms", "grids"),
+        choices=("roofline", "times", "histograms", "grids", "threads"),
         help="what to draw as svg or png (default: roofline)",
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")

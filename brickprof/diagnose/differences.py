@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from brickprof.core import metrics
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose.change import Difference, difference_of
 from brickprof.diagnose.comparison_rows import ComparisonRow, Side, brick_side, level_side
@@ -106,8 +105,10 @@ def divided(pair: Pair) -> tuple[dict[str, Difference], Difference | None]:
     found = {}
     for level in TileLevel:
         first, second = (sample_of_shares(part_of(one, f"{level.name} share")) for one in (a, b))
-        share = max(_self_share(one, level.name) for one in (a, b))
-        if share >= MIN_SELF_SHARE and first is not None and second is not None:
+        if first is None or second is None:
+            continue
+        shares = (math.exp(one.mean) * _in_tiles(brick) for one, brick in ((first, a), (second, b)))
+        if max(shares) >= MIN_SELF_SHARE:
             found[level.name] = difference_of(first, second)
     return (found, difference_of(*tiles, apart(a, b))) if len(found) > 1 else ({}, None)
 
@@ -231,8 +232,10 @@ def _tile_work(brick: BrickSummary, level: str) -> float:
     return (stats.flops or stats.elements) / stats.count
 
 
-def _self_share(brick: BrickSummary, level: str) -> float:
-    """Return the share of a level's self time in the brick's time, of all threads."""
-    in_tiles = sum(one.stats.self_ns for one in brick.levels)
-    own = sum(one.stats.self_ns for one in brick.levels if one.level.name == level)
-    return metrics.share(own, max(in_tiles, brick.info.wall_ns))
+def _in_tiles(brick: BrickSummary) -> float:
+    """Return the share of a brick's undisturbed calls in tiles; 1 where several threads worked."""
+    wall, tiles = (
+        sample_of_calls(part_of(brick, part), per_flop=False, preempted=0.0)
+        for part in (WALL, TILES)
+    )
+    return 1.0 if wall is None or tiles is None else min(math.exp(tiles.mean - wall.mean), 1.0)

@@ -71,9 +71,9 @@ _MOST_APART = 0.1
 """The most that segments count for: of a run that shared a core for most of its time, the fastest
 batches still are those of when it did not."""
 
-_ALIKE = 0.05
+_ALIKE, _ALIKE_MIXED = 0.3, 0.05
 """By how much batches in the middle may take longer than the fastest, as a logarithm, and tell no
-more than that the machine is shared."""
+more than that the machine is shared; and the same of calls that differ in their flops."""
 
 _OF_MIDDLE = 0.5
 """How far a run's own time may be off, as a share of how much longer the middle took besides."""
@@ -171,14 +171,17 @@ def call_times_of(
     if len(full) < SEGMENTS:
         return ()
     found = []
+    alike = _ALIKE_MIXED if mixed else _ALIKE
     with_flops = flops and all(work for _, work, _ in full)
     for part, ticks in zip(_TIMED, _times_by_part(full), strict=True):
         if min(ticks) <= 0:
             continue
-        time = _location([ns_per_tick * n / one[0] for n, one in zip(ticks, full, strict=True)])
+        time = _location(
+            [ns_per_tick * n / one[0] for n, one in zip(ticks, full, strict=True)], alike
+        )
         if with_flops:
             paces = [ns_per_tick * n / one[1] for n, one in zip(ticks, full, strict=True)]
-            found.append(CallTimes(part, *time, *_location(paces)))
+            found.append(CallTimes(part, *time, *_location(paces, alike)))
         else:
             found.append(CallTimes(part, *time))
     found.extend(_shares(full))
@@ -229,14 +232,14 @@ def _undisturbed(shares: Sequence[float], pace: Sequence[float]) -> float:
     return median(shares[i] for i in fastest)
 
 
-def _location(times: Sequence[float]) -> tuple[Histogram, int]:
+def _location(times: Sequence[float], alike: float) -> tuple[Histogram, int]:
     """Return a run's own time as a histogram, and the square of how far it is known from it."""
     own = _fastest(times)
     segments = sorted(_fastest(times[first:last]) for first, last in _segments(len(times)))
     apart = min(math.log(segments[_REACHED] / segments[0]), _MOST_APART)
     quarter = len(times) // 4
     middle = fmean(sorted(times)[quarter : len(times) - quarter])
-    mostly = max(math.log(middle / own) - _ALIKE, 0.0)
+    mostly = max(math.log(middle / own) - alike, 0.0)
     return ((log_bucket(own), 1),), _square(max(apart, _OF_MIDDLE * mostly))
 
 

@@ -14,8 +14,11 @@ from brickprof.reports.comparison_rows import (
     notes_of,
     rates_of,
 )
+from brickprof.reports.html_figure import figure
 from brickprof.reports.html_page import page
 from brickprof.reports.markup import Cell, Column, Markup, element, meanings, table
+from brickprof.reports.pictures.changes import changes
+from brickprof.reports.pictures.vega import described
 
 MAX_LINES = 2000
 """Lines of the tables: a page of more opens slowly."""
@@ -87,6 +90,13 @@ def _sections(
     if len(lines) > MAX_LINES:
         more = units.format_count(len(lines))
         yield element("p", f"The first {MAX_LINES} of {more} lines; the JSON output has all.")
+    if any(line.change.ratio is not None for line in lines):
+        yield from figure(
+            "picture",
+            "Changes and their intervals",
+            "The change of each brick and level with its interval; the figures are in the table.",
+            lambda theme: described(changes(comparison), theme),
+        )
     rows = ((None, _change_cells(line)) for line in lines[:MAX_LINES])
     yield table("Changes by brick and level, of one call", _CHANGES, rows)
     yield meanings(_CHANGES)

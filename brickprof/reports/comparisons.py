@@ -8,8 +8,18 @@ from os import PathLike, fspath
 from brickprof.core.importing import IMPORTING
 from brickprof.diagnose.comparison import Comparison
 
-EXTENSIONS = {"text": ".txt", "json": ".json", "markdown": ".md", "html": ".html"}
+EXTENSIONS = {
+    "text": ".txt",
+    "json": ".json",
+    "markdown": ".md",
+    "html": ".html",
+    "svg": ".svg",
+    "png": ".png",
+}
 """Outputs, with the extension of their files; each is the module ``comparison_NAME``."""
+
+BINARY = {"png"}
+"""Outputs that are bytes."""
 
 
 def output_for(path: str | PathLike[str]) -> str:
@@ -33,7 +43,7 @@ def render_comparison(
     names_a: list[str],
     names_b: list[str],
     **options: object,
-) -> str:
+) -> str | bytes:
     """Render a comparison.
 
     Parameters
@@ -56,5 +66,5 @@ def render_comparison(
         raise ValueError(f"output must be one of {', '.join(EXTENSIONS)}, got {output!r}")
     with IMPORTING:
         module = import_module(f"brickprof.reports.comparison_{output}")
-    rendered: str = module.render(comparison, names_a, names_b, **options)
+    rendered: str | bytes = module.render(comparison, names_a, names_b, **options)
     return rendered

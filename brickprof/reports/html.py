@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from brickprof.core import units
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.base import Report
+from brickprof.reports.html_figure import figure
 from brickprof.reports.html_page import page
 from brickprof.reports.html_tables import (
     LEVEL_COLUMNS,
@@ -23,7 +23,6 @@ from brickprof.reports.markup import Markup, element, meanings
 from brickprof.reports.pictures import PICTURES, draw
 from brickprof.reports.pictures.roofline import MAX_BRICKS as MARKED_BRICKS
 from brickprof.reports.pictures.roofline import drawn_levels
-from brickprof.reports.pictures.vega import THEMES, linked, to_inline_svg
 from brickprof.reports.text import pair_cost
 
 MAX_FINDINGS = 100
@@ -34,6 +33,8 @@ _ALTERNATIVES = {
     "the measured roofs; the figures are in the table of levels.",
     "times": "Bars of the self time of each brick, by level; the figures are in the table of "
     "levels.",
+    "threads": "Bars of how busy each thread of a team was, the busiest of each call first; the "
+    "findings name teams that are uneven.",
     "grids": "Heat maps of the mean times of tiles by row and column, for each brick and level; "
     "the slowest tiles are in the table below.",
     "histograms": "Histograms of the times of tiles by brick and level; medians and 99th "
@@ -67,6 +68,7 @@ def render_report(report: Report) -> str:
         *_figure(report, "times", "Where the time went"),
         *_levels(report),
         *_figure(report, "histograms", "How long tiles took"),
+        *_threads(report),
         *_grids(report),
         *time_line(report),
         *_surroundings(report),
@@ -173,28 +175,10 @@ def _finding(finding: Finding, row: str | None, marked: bool) -> Iterator[str]:
 
 
 def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
-    """Yield a picture in the colors that the reader's system asks for."""
+    """Yield a picture of the report."""
     assert picture in PICTURES
-    drawn = [
-        element(
-            "div",
-            Markup(
-                to_inline_svg(
-                    linked(_untitled(draw(report, picture, theme))), f"{picture}-{theme}-"
-                )
-            ),
-            class_=theme,
-        )
-        for theme in THEMES
-    ]
-    label = f"{title}. {_ALTERNATIVES[picture]} Arrow keys go from mark to mark."
-    yield element("h2", title, id=picture)
-    yield element("figure", *drawn, tabindex="0", role="group", aria_label=label)
-
-
-def _untitled(picture: dict[str, Any]) -> dict[str, Any]:
-    """Return a picture without its title, which is the heading above it."""
-    return {**picture, "title": {**picture["title"], "text": ""}}
+    instead = _ALTERNATIVES[picture]
+    yield from figure(picture, title, instead, lambda theme: draw(report, picture, theme))
 
 
 def _levels(report: Report) -> Iterator[Markup]:
@@ -213,6 +197,12 @@ def _levels(report: Report) -> Iterator[Markup]:
             findings.setdefault(row, []).append(number)
     yield levels_table(bricks, findings)
     yield meanings(LEVEL_COLUMNS)
+
+
+def _threads(report: Report) -> Iterator[Markup]:
+    """Yield how busy threads were, where a brick had several."""
+    if any(team.threads > 1 for brick in report.summary.bricks for team in brick.info.teams):
+        yield from _figure(report, "threads", "How busy threads were")
 
 
 def _grids(report: Report) -> Iterator[Markup]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -76,16 +77,31 @@ def test_unreadable_files_exit_with_1(folder: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.count("\n") == 1
 
 
+class Terminal(io.StringIO):
+    """A standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize(("output", "extension"), EXTENSIONS.items())
 def test_the_output_follows_from_the_name(
-    folder: Path, output: str, extension: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
+    output: str,
+    extension: str,
+    tmp_path: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     argv = ["compare", str(folder / "before0.json"), str(folder / "after0.json")]
     file = tmp_path / f"out{extension.upper()}"
     assert main([*argv, "-o", str(file)]) == 0
     assert main([*argv, "--format", output]) == 0
-    written, printed = file.read_text(encoding="utf-8"), capsys.readouterr().out
-    assert written == printed
+    content = file.read_bytes()
+    assert content == capfdbinary.readouterr().out
+    if output == "png":
+        assert content.startswith(b"\x89PNG")
+        return
+    written = content.decode()
     assert "slower" in written
     if output == "json":
         read = json.loads(written)
@@ -100,8 +116,17 @@ def test_outputs_that_would_be_lost_are_refused(
     path = str(folder / "before0.json")
     assert main(["compare", path, path, "-o", path]) == 2
     assert "is one of the recordings" in capsys.readouterr().err
-    assert main(["compare", path, path, "-o", str(tmp_path / "out.png")]) == 2
-    assert "path must end in one of .txt, .json, .md, .html" in capsys.readouterr().err
+    assert main(["compare", path, path, "-o", str(tmp_path / "out.pdf")]) == 2
+    assert "path must end in one of .txt, .json, .md, .html, .svg, .png" in capsys.readouterr().err
+
+
+def test_bytes_are_not_shown_on_a_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(folder / "before0.json")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert main(["compare", path, path, "--format", "png"]) == 2
+    assert "png is binary and cannot be shown on a terminal" in capsys.readouterr().err
 
 
 def test_json_lists_the_files_of_several(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

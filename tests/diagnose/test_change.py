@@ -174,8 +174,8 @@ def test_an_undisturbed_time_is_that_of_the_fastest_batches() -> None:
     assert wall.spread == 0
     drifting = [(1, 0, (1000 + i, *[0] * 6)) for i in range(800)]
     (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
-    middle = math.log(1399.5 / 1003.5) - 0.05
-    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(middle / 2, rel=1e-3)
+    middle = math.log(1399.5 / 1003.5) - 0.3
+    assert math.sqrt(wall.spread) / 1e6 == pytest.approx(max(middle / 2, 0.1))
     drifting = [(1, 0, (100_000 + i, *[0] * 6)) for i in range(800)]
     (wall,) = call_times_of(drifting, 1.0, mixed=False, flops=False)
     assert math.sqrt(wall.spread) / 1e6 == pytest.approx(math.log(1.003), rel=0.01)
@@ -321,7 +321,7 @@ def test_calls_that_do_different_things_make_no_confident_verdict(times: list[in
     for sides in ((alike, times_of(times)), (times_of(times), alike)):
         comparison = compare_recordings(*sides)
         assert comparison.verdict in (Verdict.CANNOT_TELL, Verdict.NO_DIFFERENCE)
-        assert (comparison.rows[0].change.visible or 1.0) > 0.5
+        assert (comparison.rows[0].change.visible or 1.0) > 0.3
         assert any("took longer than its fastest" in note for note in comparison.notes)
 
 

@@ -16,8 +16,9 @@ from brickprof.diagnose.comparison import Comparison, compare_recordings
 from brickprof.reports import layout
 from brickprof.reports.comparison_html import MAX_LINES as MAX_HTML_LINES
 from brickprof.reports.comparison_markdown import MAX_LINES
-from brickprof.reports.comparisons import EXTENSIONS, output_for, render_comparison
+from brickprof.reports.comparisons import output_for, render_comparison
 
+TEXTS = ("text", "json", "markdown", "html")
 HOSTILE = (
     "<script>alert(1)</script>",
     "</style><img src=x onerror=alert(1)>'\"",
@@ -63,12 +64,27 @@ def slower(name: str = "k") -> Comparison:
     return compare_recordings(run_of(0, brick=name), after)
 
 
-@pytest.mark.parametrize("output", EXTENSIONS)
+def rendered(output: str, comparison: Comparison, *names: list[str], **options: object) -> str:
+    """Return a comparison as an output that is text."""
+    text = render_comparison(output, comparison, *names, **options)
+    assert isinstance(text, str)
+    return text
+
+
+def test_pictures_say_the_verdict() -> None:
+    comparison = slower()
+    svg = rendered("svg", comparison, ["a"], ["b"])
+    assert "Comparison: slower" in svg
+    png = render_comparison("png", comparison, ["a"], ["b"])
+    assert isinstance(png, bytes) and png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("output", TEXTS)
 def test_the_verdict_comes_first(output: str) -> None:
     comparison = slower()
     assert comparison.headline.startswith("k is ") and "slower" in comparison.headline
     assert comparison.headline.endswith(", in Midi.")
-    text = render_comparison(output, comparison, ["a.json"], ["b.json"], fail_above=0.05)
+    text = rendered(output, comparison, ["a.json"], ["b.json"], fail_above=0.05)
     if output == "markdown":
         assert text.splitlines()[0].startswith("**k is ")
     if output == "text":
@@ -86,7 +102,7 @@ def test_the_verdict_comes_first(output: str) -> None:
 def test_names_are_shown_literally(name: str) -> None:
     comparison = slower(name)
     assert len(comparison.headline) < 200
-    shown = {output: render_comparison(output, comparison, [name], [name]) for output in EXTENSIONS}
+    shown = {output: rendered(output, comparison, [name], [name]) for output in TEXTS}
     for text in shown.values():
         assert all(char == "\n" or char.isprintable() for char in text)
         text.encode()
@@ -103,8 +119,8 @@ def test_names_are_shown_literally(name: str) -> None:
 
 def test_cells_are_those_of_the_text() -> None:
     comparison = slower()
-    text = render_comparison("text", comparison, ["a"], ["b"])
-    page = Page(render_comparison("html", comparison, ["a"], ["b"]))
+    text = rendered("text", comparison, ["a"], ["b"])
+    page = Page(rendered("html", comparison, ["a"], ["b"]))
     changes = [cell for cell in page.cells if " to " in cell]
     assert len(changes) == 7
     assert all(cell in text for cell in changes)
@@ -117,17 +133,17 @@ def test_many_bricks_are_cut_where_people_read() -> None:
     tiles = tuple(sorted(rows, key=lambda tile: (tile.brick, tile.level)))
     many = replace(runs[0], brick_infos=infos, tiles=tiles)
     comparison = compare_recordings(many, many)
-    text = render_comparison("markdown", comparison, ["a"] * 20, ["b"])
+    text = rendered("markdown", comparison, ["a"] * 20, ["b"])
     assert len(text) < 65536
     assert f"and {30 * 7 - MAX_LINES} more lines" in text
     assert "and 12 more" in text
-    assert len(json.loads(render_comparison("json", comparison, ["a"], ["b"]))["rows"]) == 120
+    assert len(json.loads(rendered("json", comparison, ["a"], ["b"]))["rows"]) == 120
     assert MAX_HTML_LINES > MAX_LINES
 
 
-@pytest.mark.parametrize("path", ["x.svg", "txt", "x.json.gz"])
+@pytest.mark.parametrize("path", ["x.pdf", "txt", "x.json.gz"])
 def test_unknown_outputs_are_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path must end in one of"):
         output_for(path)
     with pytest.raises(ValueError, match="output must be one of"):
-        render_comparison("svg", slower(), ["a"], ["b"])
+        rendered("pdf", slower(), ["a"], ["b"])

@@ -14,20 +14,26 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.made_recordings import ROOFS, healthy_tiles, made
+from support.made_runs import run_of
 from support.report_cases import RECORDINGS
 from support.strategies import recordings
 
 import brickprof as bp
 from brickprof.cli import main
+from brickprof.core import metrics
 from brickprof.core.errors import MissingPackageError
 from brickprof.core.histograms import BUCKETS, bucket_bounds
+from brickprof.core.levels import TileLevel
+from brickprof.diagnose.comparison import compare_recordings
 from brickprof.recording import Recording
 from brickprof.reports import Report, render
 from brickprof.reports.pictures import PICTURES
+from brickprof.reports.pictures.changes import MOST_PERCENT, changes
 from brickprof.reports.pictures.grids import MAX_CELLS, MAX_LEVELS, grids, ticks
 from brickprof.reports.pictures.histograms import bars, histograms
 from brickprof.reports.pictures.names import distinct_names
 from brickprof.reports.pictures.roofline import roofline
+from brickprof.reports.pictures.threads import threads
 from brickprof.reports.pictures.times import times
 from brickprof.reports.pictures.vega import described, to_svg
 from brickprof.roofline import MEMORY
@@ -241,3 +247,42 @@ def test_ticks_are_few_and_round(places: int) -> None:
     assert marks[0] == 0
     assert 1 <= len(marks) <= 9
     assert places <= marks[-1] + (marks[1] if len(marks) > 1 else 1)
+
+
+@given(recordings())
+def test_bars_of_threads_are_those_of_the_teams(recording: Recording) -> None:
+    rows = threads(Report.of(recording))["data"]["values"]
+    teams = [team for info in recording.brick_infos for team in info.teams]
+    assert len(rows) == sum(team.threads for team in teams)
+    for team in teams:
+        shares = [metrics.share(busy_ns, team.wall_ns) for busy_ns in team.busy_ns]
+        assert all(any(row["busy"] == share for row in rows) for share in shares)
+
+
+def test_changes_have_a_mark_and_an_interval_each() -> None:
+    comparison = compare_recordings(run_of(1), run_of(2, {TileLevel.MIDI: 0.4}))
+    rows = changes(comparison)["data"]["values"]
+    expected = [change for row in comparison.rows for change in row.changes if change.ratio]
+    assert [row["verdict"] for row in rows] == [change.verdict.value for change in expected]
+    for row, change in zip(rows, expected, strict=True):
+        for name, ratio in (("change", change.ratio), ("low", change.low), ("high", change.high)):
+            assert ratio is not None
+            assert row[name] == pytest.approx(100 * (ratio - 1))
+    assert len({row["name"] for row in rows}) == len(rows) == 7
+    assert rows[4]["description"].startswith("k Midi self: +40")
+
+
+def test_a_comparison_of_nothing_is_an_empty_picture() -> None:
+    empty = RECORDINGS["empty"]
+    picture = changes(compare_recordings(empty, empty))
+    assert picture["title"]["subtitle"] == "nothing could be compared"
+    assert to_svg(described(picture, "dark")).startswith("<svg")
+
+
+def test_wide_intervals_hide_no_others() -> None:
+    one = run_of(1)
+    info = one.brick_infos[0]
+    noisy = tuple(replace(part, spread=10**12) for part in info.parts_of_calls)
+    other = replace(one, brick_infos=(replace(info, parts_of_calls=noisy),))
+    rows = changes(compare_recordings(one, other))["data"]["values"]
+    assert max(row["high"] for row in rows) == MOST_PERCENT

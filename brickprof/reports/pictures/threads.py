@@ -1,0 +1,88 @@
+"""The picture of how busy the threads of a brick were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brickprof.core import metrics, units
+from brickprof.reports.base import Report
+from brickprof.reports.pictures.names import distinct_names
+
+WIDTH = 760
+MAX_TEAMS = 24
+"""Teams that are drawn, those of most wall time."""
+
+
+def threads(report: Report) -> dict[str, Any]:
+    """Describe for how much of a call each thread had tiles open, in Vega-Lite.
+
+    The busiest threads of all calls count together, then the second busiest: it is another thread
+    each time.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw.
+
+    Returns
+    -------
+    dict
+        For `brickprof.reports.pictures.vega.described`.
+    """
+    bricks = report.summary.bricks
+    names = distinct_names([brick.info.name for brick in bricks])
+    teams = [
+        (f"{name}, {units.format_threads(team.threads)}", team)
+        for name, brick in zip(names, bricks, strict=True)
+        for team in brick.info.teams
+    ]
+    teams.sort(key=lambda one: -one[1].wall_ns)
+    busiest = (metrics.share(max(team.busy_ns), team.wall_ns) for _, team in teams)
+    most = max([1.0, *busiest])
+    rows = [
+        {
+            "team": name,
+            "thread": f"{number}",
+            "busy": metrics.share(busy_ns, team.wall_ns),
+            "description": f"{name}, busiest but {number}: "
+            f"{units.format_percent(metrics.share(busy_ns, team.wall_ns))} of the wall time",
+        }
+        for name, team in teams[:MAX_TEAMS]
+        for number, busy_ns in enumerate(team.busy_ns)
+    ]
+    left_out = f", the {MAX_TEAMS} longest of {len(teams)}" if len(teams) > MAX_TEAMS else ""
+    subtitle = f"busy in tiles, known waits left out, the busiest of each call first{left_out}"
+    return {
+        "title": {
+            "text": "How busy threads were",
+            "subtitle": subtitle if rows else "no call shared its work out to several threads",
+        },
+        "width": WIDTH,
+        "height": {"step": 14},
+        "data": {"values": rows},
+        "mark": {"type": "bar"},
+        "encoding": {
+            "y": {
+                "field": "team",
+                "type": "nominal",
+                "sort": [name for name, _ in teams[:MAX_TEAMS]],
+                "title": None,
+            },
+            "yOffset": {"field": "thread", "type": "nominal", "sort": None},
+            "x": {
+                "field": "busy",
+                "type": "quantitative",
+                "title": "share of the calls' wall time",
+                "axis": {"format": "%"},
+                "scale": {"domainMin": 0, "domainMax": most},
+            },
+            "color": {
+                "field": "team",
+                "type": "nominal",
+                "sort": [name for name, _ in teams[:MAX_TEAMS]],
+                "legend": None,
+            },
+            "tooltip": {"field": "description"},
+            "description": {"field": "description"},
+        },
+    }
