@@ -18,7 +18,7 @@ WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo check test test-decoder lint types smoke bench bench-decoder build sanitize \
+.PHONY: help install demo gallery check test test-decoder lint types smoke bench bench-decoder build sanitize \
 	sanitize-threads fuzz storms platforms clean
 .DEFAULT_GOAL := help
 
@@ -49,6 +49,9 @@ lint: $(INSTALLED)  ## Check style and format
 
 types: $(INSTALLED)  ## Check types
 	$(RUN) -m mypy
+
+gallery: $(INSTALLED)  ## Draw the pictures of docs/gallery anew
+	$(RUN) docs/gallery/build.py
 
 smoke: demo  ## Run the demo and every example
 	@set -e; for example in $(EXAMPLES); do \
