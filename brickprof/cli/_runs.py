@@ -10,6 +10,7 @@ from brickprof.core.plain_text import printable
 from brickprof.kernels.spec import Blocks, KernelSpec, Problem, Run
 from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
+from brickprof.reports.layout import stdout_console
 
 
 def prepared(kernel: KernelSpec, problem: Problem, isa: str | None) -> Run:
@@ -67,9 +68,12 @@ def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:
 
 def show(args: argparse.Namespace, recording: Recording) -> None:
     """Print a recording's report, and save the recording if --save was given."""
-    renderer = RENDERERS["json" if args.json else "text"]
+    report = Report.of(recording)
     try:
-        write_output(renderer.render(Report.of(recording)))
+        if args.json:
+            write_output(RENDERERS["json"].render(report))
+        else:
+            write_output(RENDERERS["text"].render(report, console=stdout_console()))
     finally:
         # A closed pipe must not lose the file, nor an unwritable file the report.
         if args.save is not None:

@@ -6,12 +6,14 @@ import argparse
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from brickprof.cli._output import write_output
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.recording import Recording, load_recording, merge_recordings
 from brickprof.reports import RENDERERS, Renderer, Report, renderer_for
 from brickprof.reports.findings_text import explain
+from brickprof.reports.layout import stdout_console
 
 NAME = "report"
 HELP = "render saved recordings, merged when there are several"
@@ -60,13 +62,21 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
     report = Report.of(_recording(args.files)) if args.files else None
     if args.explain is not None:
-        write_output(explain(args.explain, report.findings if report else ()), args.output)
+        findings = report.findings if report else ()
+        write_output(explain(args.explain, findings, **_shown(args, "text")), args.output)
     elif report is not None:
+        options |= _shown(args, renderer.name)
         write_output(renderer.render(report, **options), args.output)
     return 0
 
 
-def _options(args: argparse.Namespace, renderer: Renderer) -> dict[str, str]:
+def _shown(args: argparse.Namespace, output: str) -> dict[str, Any]:
+    """Return where an output will be shown, for text that is printed."""
+    printed = output == "text" and args.output is None
+    return {"console": stdout_console()} if printed else {}
+
+
+def _options(args: argparse.Namespace, renderer: Renderer) -> dict[str, Any]:
     """Return the options of the renderer that were given; others are a usage error."""
     given = {name: getattr(args, name) for name in ("picture", "theme")}
     options = {name: value for name, value in given.items() if value is not None}

@@ -36,11 +36,16 @@ def _three_digits(number: float) -> str:
     """Round to three significant digits; whole digits stay, powers of ten only at extremes."""
     if number == 0:
         return "0"
-    scientific = f"{number:.2e}"
-    exponent = int(scientific.partition("e")[2])
+    exponent = int(f"{number:.2e}".partition("e")[2])
     if not _SMALLEST_EXPONENT <= exponent <= _MAX_EXPONENT:
-        return scientific
+        return _power_of_ten(number, 2)
     return f"{number:,.{max(2 - exponent, 0)}f}"
+
+
+def _power_of_ten(number: float, decimals: int) -> str:
+    """Write a number as in ``"4.20e-4"``: an exponent has neither a plus nor zeros before it."""
+    mantissa, _, exponent = f"{number:.{decimals}e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _in_units(number: float, units: tuple[tuple[str, int], ...], step: int) -> str:
@@ -74,6 +79,58 @@ def format_number(x: float) -> str:
         If `x` is negative or not finite.
     """
     return _three_digits(_checked("x", x))
+
+
+def format_power(x: float) -> str:
+    """Return a bare figure in powers of ten, for a column that is too narrow for its digits.
+
+    Parameters
+    ----------
+    x : int or float
+        Finite, >= 0.
+
+    Returns
+    -------
+    str
+        Such as ``"1.23e10"``.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no number.
+    ValueError
+        If `x` is negative or not finite.
+    """
+    return _power_of_ten(_checked("x", x), 2)
+
+
+def format_rough(x: float) -> str:
+    """Return a bare figure with two significant digits, for the ends of intervals.
+
+    Parameters
+    ----------
+    x : int or float
+        Finite, >= 0.
+
+    Returns
+    -------
+    str
+        Such as ``"0.013"``, ``"7.6"`` or ``"1,234"``: whole digits stay.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no number.
+    ValueError
+        If `x` is negative or not finite.
+    """
+    number = _checked("x", x)
+    if not number:
+        return "0"
+    exponent = int(f"{number:.1e}".partition("e")[2])
+    if not _SMALLEST_EXPONENT <= exponent <= _MAX_EXPONENT:
+        return _power_of_ten(number, 1)
+    return f"{number:,.{max(1 - exponent, 0)}f}"
 
 
 def format_ns(ns: float) -> str:

@@ -65,7 +65,9 @@ def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
         yield f"{units.listed(no_flops)} declared no flops: rate and efficiency are unknown."
     declaring = [row for row in levels if row.stats.flops]
     if len({row.stats.flops for row in declaring}) > 1:
-        totals = ", ".join(f"{row.level.label} {row.stats.flops:.4g}" for row in declaring)
+        totals = ", ".join(
+            f"{row.level.label} {units.format_count(row.stats.flops)}" for row in declaring
+        )
         yield (
             f"Levels declare different flops ({totals}); the run's rate is by "
             f"{declaring[0].level.label}."

@@ -13,7 +13,7 @@ __all__ = ["RENDERERS", "Renderer", "Report", "render", "renderer_for"]
 RENDERERS: dict[str, Renderer] = {
     renderer.name: renderer
     for renderer in (
-        Renderer("text", ".txt"),
+        Renderer("text", ".txt", options=("console",)),
         Renderer("json", ".json"),
         Renderer("html", ".html"),
         Renderer("markdown", ".md"),

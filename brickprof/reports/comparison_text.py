@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from brickprof.core import units
+from brickprof.core.importing import IMPORTING
 from brickprof.core.plain_text import printable
 from brickprof.diagnose.comparison import Comparison
 from brickprof.reports import layout
@@ -85,14 +87,27 @@ def render(
         *layout.paragraphs(console, "", *notes_of(comparison)),
     ]
     # Names of files are shown as they are, whatever their length.
-    files = [f"A  {_files(names_a)}", f"B  {_files(names_b)}"]
+    files = [*_files(console, "A  ", names_a), *_files(console, "B  ", names_b)]
     return layout.text_of([*files, "", *lines])
 
 
-def _files(names: Sequence[str]) -> str:
-    """Return the names of a side's files on one line."""
-    more = f" and {len(names) - _MAX_FILES} more" if len(names) > _MAX_FILES else ""
-    return f"{', '.join(map(printable, names[:_MAX_FILES]))}{more}"
+def _files(console: Console, side: str, names: Sequence[str]) -> list[str]:
+    """Return the names of a side's files, with lines broken between them alone."""
+    with IMPORTING:
+        from rich.cells import cell_len
+
+    shown = [printable(name) for name in names[:_MAX_FILES]]
+    if len(names) > _MAX_FILES:
+        shown[-1] += f" and {units.format_count(len(names) - _MAX_FILES)} more"
+    lines: list[str] = []
+    for name in shown:
+        longer = f"{lines[-1]}, {name}" if lines else f"{side}{name}"
+        if not lines or cell_len(longer) <= console.width:
+            lines[-1:] = [longer]
+        else:
+            lines[-1] += ","
+            lines.append(f"{' ' * len(side)}{name}")
+    return lines
 
 
 def _name(line: Line) -> str:

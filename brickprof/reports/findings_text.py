@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from brickprof.core import units
 from brickprof.core.importing import IMPORTING
@@ -11,6 +12,9 @@ from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.reports import layout
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MAX_FINDINGS = 5
 """Findings that are shown; what comes after five is seldom the next thing to do."""
@@ -24,7 +28,7 @@ _LEAST_EVIDENCE = 24
 _HEADING = "What to look at next"
 
 
-def render_findings(findings: Iterable[Finding]) -> str:
+def render_findings(findings: Iterable[Finding], *, console: Console | None = None) -> str:
     """Render the most important findings under their heading, two lines each.
 
     Parameters
@@ -32,11 +36,14 @@ def render_findings(findings: Iterable[Finding]) -> str:
     findings : iterable of Finding
         As `brickprof.diagnose.diagnose` and `diagnose_sweep` return them; those of several bricks
         with the same code, level and action, but for numbers, are shown as one.
+    console : Console, optional
+        Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
     Returns
     -------
     str
-        Lines of at most `layout.WIDTH` columns, with a newline at the end; empty without findings.
+        With a newline at the end; empty without findings. In less than `layout.WIDTH` columns each
+        of the two lines is broken.
     """
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
@@ -44,16 +51,17 @@ def render_findings(findings: Iterable[Finding]) -> str:
         groups.setdefault(alike, []).append(finding)
     if not groups:
         return ""
+    console = console or layout.plain_console()
     shown = list(groups.values())[:MAX_FINDINGS]
     lines = [_HEADING]
     for number, group in enumerate(shown, 1):
-        lines += _lines(number, group)
+        lines += _lines(console, number, group)
     if len(groups) > len(shown):
         lines.append(f"    and {units.format_count(len(groups) - len(shown))} more (--json)")
     return layout.text_of(lines)
 
 
-def explain(code: str, findings: Iterable[Finding]) -> str:
+def explain(code: str, findings: Iterable[Finding], *, console: Console | None = None) -> str:
     """Render at length what a code means, and what was found of it.
 
     Parameters
@@ -62,14 +70,17 @@ def explain(code: str, findings: Iterable[Finding]) -> str:
         One of `brickprof.diagnose.explanations.EXPLANATIONS`.
     findings : iterable of Finding
         Those of a recording; of other codes too.
+    console : Console, optional
+        Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
     Returns
     -------
     str
-        Lines of at most `layout.WIDTH` columns, with a newline at the end.
+        With a newline at the end.
     """
-    console = layout.plain_console()
-    lines = [code, "", *EXPLANATIONS[code].splitlines()]
+    console = console or layout.plain_console()
+    meaning = " ".join(EXPLANATIONS[code].split())
+    lines = [code, "", *layout.paragraphs(console, meaning)]
     for finding in findings:
         if finding.code == code:
             lines += ["", *layout.hanging(console, "", _paragraph(finding))]
@@ -119,13 +130,13 @@ def _symptom(group: list[Finding]) -> str:
     return f"{place}: {first.symptom}" if place else first.symptom.capitalize()
 
 
-def _lines(number: int, group: list[Finding]) -> list[str]:
+def _lines(console: Console, number: int, group: list[Finding]) -> list[str]:
     """Return what is seen and what it would gain, and what to do."""
-    first, width = group[0], layout.WIDTH - 4
+    first, width = group[0], max(console.width, layout.WIDTH) - 4
     action = layout.clipped_words(printable(first.action), width - len(first.code) - 3)
     return [
-        f"{number:2}. {_headline(group, width)}",
-        f"    {action} [{first.code}]",
+        *layout.hanging(console, f"{number:2}. ", _headline(group, width)),
+        *layout.hanging(console, "    ", f"{action} [{first.code}]"),
     ]
 
 

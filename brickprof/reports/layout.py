@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
-"""Columns of all text, except on a wider terminal."""
+"""Columns of text whose reader's width is not known."""
+
+MIN_WIDTH, MAX_WIDTH = 60, 200
+"""Columns that text for a narrower or a wider terminal has."""
+
+_COMMAND = re.compile("`[^`]*`")
+_JOINT = "\ue000"
+"""Stands for a blank inside a command while lines are broken: private use, which no text that was
+made printable has in it."""
 
 Justify = Literal["left", "right"]
 
@@ -25,14 +34,14 @@ Columns = Sequence[tuple[str, Justify]]
 """Headings of a table from left to right, each with the side to which its cells are aligned."""
 
 
-def plain_console() -> Console:
-    """Return a console of `WIDTH` columns without styles, the same in every environment."""
+def plain_console(width: int = WIDTH) -> Console:
+    """Return a console of some columns without styles, the same in every environment."""
     with IMPORTING:
         from rich.console import Console
 
     return Console(
         file=StringIO(),
-        width=WIDTH,
+        width=width,
         color_system=None,
         force_terminal=False,
         force_jupyter=False,
@@ -45,26 +54,40 @@ def plain_console() -> Console:
 
 
 def stdout_console() -> Console:
-    """Return a console as wide as a terminal that is standard output, and with its styles.
+    """Return a console as wide as standard output, and with the styles that it takes.
 
-    Where standard output is no terminal it has `WIDTH` columns. There are no styles where NO_COLOR
-    is set, whatever else is (no-color.org).
+    There are no styles where NO_COLOR is set, whatever else is (no-color.org).
     """
     with IMPORTING:
         from rich.console import Console
 
+    width = stdout_width()
     if sys.stdout is None or os.environ.get("NO_COLOR"):
-        return plain_console()
-    on_terminal = sys.stdout.isatty()
+        return plain_console(width)
     return Console(
         # What is rendered is returned: rich would flush standard output, which may be full.
         file=io.StringIO(),
-        force_terminal=on_terminal or None,
-        width=max(shutil.get_terminal_size().columns, WIDTH) if on_terminal else WIDTH,
+        force_terminal=sys.stdout.isatty() or None,
+        width=width,
         markup=False,
         emoji=False,
         highlight=False,
     )
+
+
+def stdout_width() -> int:
+    """Return the columns of text for standard output, from `MIN_WIDTH` to `MAX_WIDTH`.
+
+    They are those that COLUMNS of the environment says, or of the terminal; `WIDTH` without either.
+    """
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and len(said) < 10 and int(said):
+        columns = int(said)
+    elif sys.stdout is not None and sys.stdout.isatty():
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+    else:
+        columns = WIDTH
+    return min(max(columns, MIN_WIDTH), MAX_WIDTH)
 
 
 def text_of(lines: Iterable[str]) -> str:
@@ -95,6 +118,44 @@ def table(
     full_width : bool
         Whether columns spread over the whole width; else each is as wide as its cells.
     """
+    cells = [tuple(map(printable, row)) for row in rows]
+    lines: list[str] = []
+    for numbers in _columns_side_by_side(console.width, columns, cells, 1 if full_width else 2):
+        part = [columns[number] for number in numbers]
+        parts = [tuple(row[number] for number in numbers) for row in cells]
+        lines += [""] if lines else []
+        lines += _table(console, part, parts, bold, full_width)
+    return lines
+
+
+def _columns_side_by_side(
+    width: int, columns: Columns, rows: Sequence[tuple[str, ...]], gap: int
+) -> Iterator[list[int]]:
+    """Yield the numbers of the columns of each part of a table; the first column is in all."""
+    with IMPORTING:
+        from rich.cells import cell_len
+
+    widths = [
+        gap + max(map(cell_len, (heading, *(row[number] for row in rows))))
+        for number, (heading, _) in enumerate(columns)
+    ]
+    numbers = [0]
+    for number in range(1, len(columns)):
+        if len(numbers) > 1 and sum(widths[one] for one in (*numbers, number)) - 1 > width:
+            yield numbers
+            numbers = [0]
+        numbers.append(number)
+    yield numbers
+
+
+def _table(
+    console: Console,
+    columns: Columns,
+    rows: Iterable[Sequence[str]],
+    bold: int | None,
+    full_width: bool,
+) -> list[str]:
+    """Return the lines of a table that fits a console."""
     with IMPORTING:
         from rich import box
         from rich.table import Table
@@ -109,18 +170,40 @@ def table(
     for heading, justify in columns:
         layout.add_column(heading, justify=justify, no_wrap=True)
     for number, row in enumerate(rows):
-        layout.add_row(*map(printable, row), style="bold" if number == bold else None)
+        layout.add_row(*row, style="bold" if number == bold else None)
     with console.capture() as capture:
         console.print(layout)
     return capture.get().splitlines()
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a paragraph, broken between words.
+
+    A word that is wider than a line, such as a path, has a line of its own; commands in backticks
+    count as one word.
+    """
+    with IMPORTING:
+        from rich.cells import cell_len
+
+    lines: list[str] = []
+    line = ""
+    for word in re.findall(r"\s*\S+", _joined(printable(text))):
+        if line and cell_len(line + word) > width:
+            lines.append(line)
+            line = word.lstrip()
+        else:
+            line += word
+    return [one.replace(_JOINT, " ") for one in (*lines, line)]
+
+
+def _joined(text: str) -> str:
+    """Return text in which the commands have no blanks to break them at."""
+    return _COMMAND.sub(lambda found: found[0].replace(" ", _JOINT), text)
+
+
 def paragraphs(console: Console, *texts: str) -> list[str]:
     """Return the lines of paragraphs, each broken at the width of a console."""
-    with console.capture() as capture:
-        for text in texts:
-            console.print(printable(text))
-    return capture.get().splitlines()
+    return [line for text in texts for line in wrapped(text, console.width)]
 
 
 def bullets(console: Console, heading: str, texts: Iterable[str]) -> list[str]:
@@ -130,30 +213,29 @@ def bullets(console: Console, heading: str, texts: Iterable[str]) -> list[str]:
 
 
 def hanging(console: Console, bullet: str, text: str) -> list[str]:
-    """Return a paragraph as lines of at most `WIDTH` columns that hang behind its bullet."""
-    with IMPORTING:
-        from rich.text import Text
-
-    lines = [line.plain for line in Text(printable(text)).wrap(console, WIDTH - len(bullet))]
+    """Return a paragraph as lines in the width of a console that hang behind its bullet."""
+    lines = wrapped(text, console.width - len(bullet))
     return [(bullet if not i else " " * len(bullet)) + line for i, line in enumerate(lines)]
 
 
-def packed(items: Iterable[str]) -> list[str]:
-    """Return items joined by dots, with lines broken between items only.
+def packed(console: Console, items: Iterable[str], separator: str = " · ") -> list[str]:
+    """Return items joined by dots, with lines broken between items.
 
-    An item that no line could hold is clipped.
+    An item that no line of `WIDTH` could hold is clipped, and what a narrower one cannot is broken
+    between words.
     """
     with IMPORTING:
         from rich.cells import cell_len
 
+    width = console.width
     lines: list[str] = []
     for item in items:
-        item = clipped(printable(item), WIDTH - 8)
-        longer = f"{lines[-1]} · {item}" if lines else item
-        if lines and cell_len(longer) > WIDTH:
-            lines.append(f"  {item}")
-        else:
+        item = clipped(printable(item), max(width, WIDTH) - 8)
+        longer = f"{lines[-1]}{separator}{item}" if lines else item
+        if cell_len(longer) <= width:
             lines[-1:] = [longer]
+        else:
+            lines += hanging(console, "  ", item) if lines else wrapped(item, width)
     return lines
 
 
@@ -172,10 +254,11 @@ def clipped_words(text: str, width: int) -> str:
     with IMPORTING:
         from rich.cells import cell_len
 
+    text = _joined(text)
     cut = clipped(text, width)
-    if cell_len(text) <= width:
-        return cut
     end = cut.rfind(" ")
-    if end < width // 2 or text[len(cut) - 1 : len(cut)] == " ":
-        return cut
+    whole = cell_len(text) <= width or text[len(cut) - 1 : len(cut)] == " "
+    if whole or end < width // 2:
+        return cut.replace(_JOINT, " ")
+    cut = cut.replace(_JOINT, " ")
     return f"{cut[:end].rstrip(' ,;:(')} …"

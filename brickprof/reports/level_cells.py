@@ -1,4 +1,4 @@
-"""The cells of a level's row in the text report, each within its width."""
+"""The cells of a level's row in the text report."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ COLUMNS: layout.Columns = (
     (" Bound by", "left"),
 )
 
-_COUNT_WIDTH = 9
+_WIDTH = 11
+"""Columns of a figure, up to which all its digits are shown."""
+
 _NS_OF_UNIT = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_FIGURE_WIDTH = 7
 
 
 def cells(row: LevelSummary) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def cells(row: LevelSummary) -> tuple[str, ...]:
     known = stats.flops and stats.nbytes
     return (
         f"{row.level.label:5} {row.memory}",
-        _fit(units.format_count(stats.count), stats.count, "", _COUNT_WIDTH),
+        _fit(units.format_count(stats.count), stats.count),
         _time(row.avg_ns) if row.certain else _times(*row.avg_interval_ns),
         *(_time(ns) if single_time_known(row, ns) else "-" for ns in (row.p50_ns, row.p99_ns)),
         _percent(row.self_share) if row.self_error_share <= ERROR_LIMIT else "-",
@@ -76,7 +77,7 @@ def _times(low: float, high: float) -> str:
     """Return an interval of times in the unit of its end."""
     _, _, unit = units.format_ns(high).partition(" ")
     size = _NS_OF_UNIT[unit]
-    return _within(f"{_two_digits(low / size)}-{_two_digits(high / size)} {unit}", 11)
+    return _within(f"{units.format_rough(low / size)}-{units.format_rough(high / size)} {unit}", 11)
 
 
 def _rate(row: LevelSummary) -> str:
@@ -96,9 +97,8 @@ def _efficiency(row: LevelSummary) -> str:
 
 def _numbers(low: float, high: float) -> str:
     """Return an interval of rates; its end may be infinite."""
-    shown = (
-        f">{_two_digits(low)}" if math.isinf(high) else f"{_two_digits(low)}-{_two_digits(high)}"
-    )
+    shown = units.format_rough(low)
+    shown = f">{shown}" if math.isinf(high) else f"{shown}-{units.format_rough(high)}"
     return _within(shown, 9)
 
 
@@ -107,9 +107,16 @@ def _within(text: str, width: int) -> str:
     return text if len(text) <= width else "-"
 
 
-def _two_digits(value: float) -> str:
-    """Return two digits of a figure, or all before the point."""
-    return f"{value:.2g}" if value < 9.95 or value >= 1e6 else f"{value:.0f}"
+def _time(ns: float) -> str:
+    """Return a time."""
+    return "<1 ns" if 0 < ns < 1 else _fit(units.format_ns(ns), ns / 1e9, " s")
+
+
+def _percent(fraction: float) -> str:
+    """Return a share in percent."""
+    if 0 < fraction < 0.001:
+        return "<0.1 %"
+    return _fit(units.format_percent(fraction), fraction * 100, " %")
 
 
 def _number(value: float) -> str:
@@ -117,21 +124,6 @@ def _number(value: float) -> str:
     return _fit(units.format_number(value), value)
 
 
-def _time(ns: float) -> str:
-    """Return a time that fits a column."""
-    return "<1 ns" if 0 < ns < 1 else _fit(units.format_ns(ns), ns / 1e9, " s")
-
-
-def _percent(fraction: float) -> str:
-    """Return a share in percent that fits a column."""
-    if 0 < fraction < 0.001:
-        return "<0.1 %"
-    return _fit(units.format_percent(fraction), fraction * 100, " %")
-
-
-def _fit(text: str, value: float, unit: str = "", width: int = _FIGURE_WIDTH) -> str:
+def _fit(text: str, value: float, unit: str = "") -> str:
     """Return a figure as it is or, where that is too wide for its column, in powers of ten."""
-    if len(text) <= width:
-        return text
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa}e{int(exponent)}{unit}"
+    return text if len(text) <= _WIDTH else f"{units.format_power(value)}{unit}"

@@ -55,7 +55,7 @@ def render(
         *layout.paragraphs(console, "", *_conclusions(sweep, has_rule)),
     ]
     findings, text = diagnose_sweep(sweep), layout.text_of(lines)
-    return f"{text}\n{render_findings(findings)}" if findings else text
+    return f"{text}\n{render_findings(findings, console=console)}" if findings else text
 
 
 def columns(unit: str) -> layout.Columns:

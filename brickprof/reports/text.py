@@ -1,8 +1,9 @@
-"""A report as plain text of at most 100 columns: a table per brick, notes and findings."""
+"""A report as plain text: a table per brick, notes and findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from brickprof.core import metrics, units
 from brickprof.core.plain_text import printable
@@ -15,6 +16,9 @@ from brickprof.reports.level_cells import COLUMNS, cells
 from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
 from brickprof.reports.slowest_tiles import slowest_tiles
 from brickprof.roofline import MEMORY, Roofs
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MAX_BRICKS = 4
 """Bricks that have a table, those of most wall time; a report of more stays within a screen."""
@@ -34,7 +38,9 @@ _EMPTY = (
 )
 
 
-def render(recording: Recording, roofs: Roofs | None = None) -> str:
+def render(
+    recording: Recording, roofs: Roofs | None = None, *, console: Console | None = None
+) -> str:
     """Render a recording as a table per brick, notes and findings.
 
     Parameters
@@ -43,32 +49,33 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
         The recording.
     roofs : Roofs, optional
         Roofs to compare with; by default the recording's own.
+    console : Console, optional
+        Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
     Returns
     -------
     str
-        Lines of at most `layout.WIDTH` columns, without escape sequences, with a newline at the
-        end.
+        With a newline at the end.
 
     Raises
     ------
     TypeError
         If an argument is of another type.
     """
-    return render_report(Report.of(recording, roofs))
+    return render_report(Report.of(recording, roofs), console=console)
 
 
-def render_report(report: Report) -> str:
+def render_report(report: Report, *, console: Console | None = None) -> str:
     """Render a report as `render` does a recording."""
-    summary, console = report.summary, layout.plain_console()
-    lines = [*layout.packed(_run_items(summary)), *_roof_lines(summary)]
+    summary, console = report.summary, console or layout.plain_console()
+    lines = [*layout.packed(console, _run_items(summary)), *_roof_lines(console, summary)]
     if not summary.bricks:
         lines += ["", *layout.hanging(console, "", _EMPTY)]
     for brick in summary.bricks[:MAX_BRICKS]:
-        lines += ["", *layout.packed(_brick_items(brick))]
+        lines += ["", *layout.packed(console, _brick_items(brick))]
         if brick.levels:
             lines += layout.table(console, COLUMNS, map(cells, brick.levels), full_width=True)
-    lines += _rest(summary)
+    lines += _rest(console, summary)
     slowest = [one.cells() for one in slowest_tiles(summary.bricks[:MAX_BRICKS], 1)]
     if slowest:
         rows = [(layout.clipped(printable(row[0]), 30), *row[1:]) for row in slowest]
@@ -79,10 +86,10 @@ def render_report(report: Report) -> str:
     text = layout.text_of(lines)
     if not report.findings:
         return text
-    return f"{text}\n{render_findings(report.findings)}{_MORE}"
+    return f"{text}\n{render_findings(report.findings, console=console)}{_MORE}"
 
 
-def _rest(summary: Summary) -> list[str]:
+def _rest(console: Console, summary: Summary) -> list[str]:
     """Return the line about the bricks that have no table."""
     rest = summary.bricks[MAX_BRICKS:]
     if not rest:
@@ -92,7 +99,8 @@ def _rest(summary: Summary) -> list[str]:
         sum(brick.info.wall_ns for brick in summary.bricks),
     )
     bricks = f"{units.format_count(len(rest))} more brick{'' if len(rest) == 1 else 's'}"
-    return ["", f"and {bricks}, {units.format_percent(share)} of the wall time (--json has them)"]
+    text = f"and {bricks}, {units.format_percent(share)} of the wall time (--json has them)"
+    return ["", *layout.paragraphs(console, text)]
 
 
 def _notes(summary: Summary) -> list[str]:
@@ -145,7 +153,7 @@ def pair_cost(pair_ns: float, error_ns: float) -> str:
     return f"{max(pair_ns - error_ns, 0.0):.0f} to {pair_ns + error_ns:.0f} ns"
 
 
-def _roof_lines(summary: Summary) -> list[str]:
+def _roof_lines(console: Console, summary: Summary) -> list[str]:
     """Return the lines of the roofs that the bricks are compared with."""
     roofs = summary.roofs
     if roofs is None:
@@ -160,7 +168,7 @@ def _roof_lines(summary: Summary) -> list[str]:
     memories = [f"{name} {units.format_number(roofs.bandwidth_gbs[name])}" for name in MEMORY]
     head = f"Roofs ({'' if several else f'{dtypes[0]}, '}{units.format_threads(roofs.threads)}, "
     head += f"measured {roofs.measured_at[:10]}): peak {', '.join(peaks)} GF/s"
-    return layout.packed([head, f"{' · '.join(memories)} GB/s"])
+    return layout.packed(console, [head, f"{' · '.join(memories)} GB/s"])
 
 
 def _brick_items(brick: BrickSummary) -> Iterator[str]:

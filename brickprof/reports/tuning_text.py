@@ -152,8 +152,8 @@ def _why(console: Console, before: Recording, after: Recording) -> Iterator[str]
     for side, recording in (("Default", before), ("Fastest", after)):
         for finding in diagnose(recording)[:_MAX_FINDINGS]:
             code = f" [{finding.code}]"
-            told = headline(finding, layout.WIDTH - len(side) - 2 - len(code))
-            yield f"{side}: {told}{code}"
+            width = max(console.width, layout.WIDTH) - len(side) - 2 - len(code)
+            yield from layout.hanging(console, f"{side}: ", f"{headline(finding, width)}{code}")
 
 
 def _level_row(row: ComparisonRow, several: bool) -> tuple[str, ...]:

@@ -124,8 +124,12 @@ def test_binary_outputs_go_to_files_and_pipes(picture: None, recorded: str, tmp_
 
 
 def test_binary_outputs_are_kept_from_a_terminal(
-    picture: None, recorded: str, capsys: pytest.CaptureFixture[str]
+    picture: None,
+    recorded: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
     assert printed(recorded, "--format", "picture", terminal=True, code=2) == b""
     assert "picture is binary and cannot be shown on a terminal" in capsys.readouterr().err
     assert printed(recorded, terminal=True).decode() == render("text", made())

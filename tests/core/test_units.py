@@ -62,7 +62,7 @@ def parse(text: str) -> tuple[float, str]:
         (1.24e9, "1.24 s"),
         (1234e9, "1,234 s"),
         (2**63, "9,223,372,037 s"),
-        (1e300, "1.00e+291 s"),
+        (1e300, "1.00e291 s"),
     ],
 )
 def test_times(ns: float, text: str) -> None:
@@ -95,7 +95,7 @@ def test_sizes(n: float, text: str) -> None:
     ("x", "text"),
     [
         (0, "0"),
-        (1e-4, "1.00e-04"),
+        (1e-4, "1.00e-4"),
         (0.0009999, "0.00100"),
         (0.001, "0.00100"),
         (0.5, "0.500"),
@@ -106,7 +106,7 @@ def test_sizes(n: float, text: str) -> None:
         (999.6, "1,000"),
         (123_456.7, "123,457"),
         (1e14, "100,000,000,000,000"),
-        (1e15, "1.00e+15"),
+        (1e15, "1.00e15"),
     ],
 )
 def test_figures(x: float, text: str) -> None:
@@ -230,3 +230,23 @@ def test_lists_read_as_sentences_do() -> None:
     assert units.listed(("a", "b", "c")) == "a, b and c"
     assert units.format_threads(1) == "1 thread"
     assert units.format_threads(1200) == "1,200 threads"
+
+
+@pytest.mark.parametrize(
+    ("x", "rough", "power"),
+    [
+        (0, "0", "0.00e0"),
+        (1e-4, "1.0e-4", "1.00e-4"),
+        (0.01234, "0.012", "1.23e-2"),
+        (0.9999, "1.0", "1.00e0"),
+        (7.649, "7.6", "7.65e0"),
+        (9.96, "10", "9.96e0"),
+        (1234.5, "1,234", "1.23e3"),
+        (1e15, "1.0e15", "1.00e15"),
+    ],
+)
+def test_ends_of_intervals_and_powers_of_ten(x: float, rough: str, power: str) -> None:
+    assert (units.format_rough(x), units.format_power(x)) == (rough, power)
+    for function in (units.format_rough, units.format_power):
+        with pytest.raises(ValueError, match="^x must be a finite number >= 0"):
+            function(-1)

@@ -137,7 +137,9 @@ def test_run_rate_is_by_the_coarsest_level_that_declares_flops() -> None:
     (brick,) = summarize(made(levels)).bricks
     assert brick.run_gflops == FLOPS / 1_100_000
     assert not brick.flops_agree
-    assert "Levels declare different flops (Midi 8e+07, Micro 4e+07)" in " ".join(brick.notes)
+    assert "Levels declare different flops (Midi 80,000,000, Micro 40,000,000)" in " ".join(
+        brick.notes
+    )
     assert "Macro declared no flops" in " ".join(brick.notes)
 
 

@@ -89,7 +89,9 @@ def output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> O
     for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if request.param == "terminal":
+        monkeypatch.setenv("COLUMNS", "140")
     return Output(request.param)
 
 
