@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune
+from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune, watch
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
@@ -51,6 +51,7 @@ VERBS: tuple[Verb, ...] = (
     tune,
     report,
     compare,
+    watch,
 )
 
 

@@ -83,3 +83,33 @@ def progress_bar(title: str) -> Iterator[Callable[[float, str], None] | None]:
         yield lambda fraction, what: bar.update(
             task, completed=fraction, description=what, refresh=True
         )
+
+
+@contextmanager
+def refreshed_output() -> Iterator[Callable[[str], None]]:
+    """Yield a function that prints a text: on a terminal in place of the one before.
+
+    Raises
+    ------
+    OSError
+        From the function, if it could not be written, as where standard output is closed.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        yield write_output
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+    try:
+        # auto_refresh would draw from a thread of its own, for which nothing changes in between.
+        with Live(console=console, auto_refresh=False, transient=False) as live:
+            yield lambda text: live.update(
+                Text.from_ansi(neutral(text, styles=True), no_wrap=True), refresh=True
+            )
+    except OSError as error:
+        if error.filename is not None:  # of another file
+            raise
+        drop_output()
+        raise OSError(error.errno, error.strerror, "standard output") from error

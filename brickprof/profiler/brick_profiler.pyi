@@ -1,4 +1,6 @@
 from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -31,6 +33,7 @@ class BrickProfiler:
         grid: _Count = 0,
         clock: str = "auto",
         overhead: Overhead | None = None,
+        live: str | PathLike[str] | bool | None = None,
     ) -> Self: ...
     @property
     def sample_every(self) -> int:
@@ -41,6 +44,9 @@ class BrickProfiler:
     @property
     def grid(self) -> int:
         """Cells along an edge of each grid of tiles; 0 without grids."""
+    @property
+    def live(self) -> Path | None:
+        """The file for ``brickprof watch``; None without one."""
     @property
     def is_tile_profiling_enabled(self) -> bool:
         """Whether tiles are recorded."""

@@ -59,11 +59,20 @@ cdef class BrickProfiler(ProfilerState):
         tick, for tests of code that wraps tiles.
     overhead : Overhead, optional
         Cost of a pair to take out of the times; None measures it (zero for the manual clock).
+    live : path or bool, optional
+        File for ``brickprof watch``, or True for one that it finds by the number of the process.
+        A thread of its own writes levels to it, at most once a second, while somebody watches;
+        else it looks once a second whether somebody does. Of several profilers with the same file
+        the last one writes it, and children of a fork do not.
 
     Raises
     ------
     ValueError
         If an argument is out of range or this machine has no such clock.
+    TypeError
+        If one is of another type.
+    OSError
+        If no file can be written beside `live`.
 
     Notes
     -----
@@ -293,7 +302,11 @@ cdef class BrickProfiler(ProfilerState):
         TypeError
             If `roofs` is something else.
         """
-        return recording_of(self, roofs)
+        return recording_of(self, roofs, True)
+
+    def _levels(self):
+        """Return what `recording` does, without events and grids."""
+        return recording_of(self, None, False)
 
     def __repr__(self):
         state = "on" if self.on else "off"

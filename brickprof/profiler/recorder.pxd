@@ -56,7 +56,7 @@ cdef class Recorder:
     cdef dict drop_orphans(self)
     cdef str open_tiles(self)
     cdef bint has_tiles(self, uint32_t brick_id)
-    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin)
+    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin, bint grid)
     cdef object grid_of(self, const bp_grid *grid, uint64_t origin)
     cdef size_t cell_bytes(self) noexcept
     cdef size_t brick_bytes(self) noexcept

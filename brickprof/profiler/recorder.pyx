@@ -390,10 +390,10 @@ cdef class Recorder:
                     return True
         return False
 
-    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin):
+    cdef object stats(self, uint32_t brick_id, int level, str name, uint64_t origin, bint grid):
         """Return a row as TileStats, or None where nothing was recorded.
 
-        Its slowest tiles are timed from `origin`, in ticks.
+        Its grid is in it if `grid`; its slowest tiles are timed from `origin`, in ticks.
         """
         cdef bp_row_copy copy
         cdef const bp_row *row = &copy.row
@@ -401,7 +401,8 @@ cdef class Recorder:
         cdef int i
         if not self.holds(brick_id) or not bp_tiles_of(&self.c.bricks[brick_id].rows[level]):
             return None
-        self.read_row(brick_id, level, &copy, self.cells)
+        grid = grid and self.grid_size
+        self.read_row(brick_id, level, &copy, self.cells if grid else NULL)
         count = row.timed + row.skipped
         if count == 0:
             return None
@@ -436,7 +437,7 @@ cdef class Recorder:
             loaded_bytes=as_int(row.loaded), stored_bytes=as_int(row.stored), split=row.split,
             # The first work of a row is noted where it differs from 2**64 - 1 alone.
             min_work=row.min_work, max_work=max(row.min_work, row.max_work),
-            histogram=histogram, grid=self.grid_of(&copy.grid, origin) if self.grid_size else None)
+            histogram=histogram, grid=self.grid_of(&copy.grid, origin) if grid else None)
 
     cdef object grid_of(self, const bp_grid *grid, uint64_t origin):
         """Return a copy of a row's grid as a TileGrid."""

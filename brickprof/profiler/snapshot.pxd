@@ -3,4 +3,4 @@
 from brickprof.profiler.state cimport ProfilerState
 
 cdef list tiles_of(ProfilerState profiler, int level)
-cdef object recording_of(ProfilerState profiler, object roofs)
+cdef object recording_of(ProfilerState profiler, object roofs, bint single_tiles)

@@ -42,12 +42,12 @@ cdef object between_resets(ProfilerState profiler, object read):
 cdef list tiles_of(ProfilerState profiler, int level):
     """Return a level's TileStats, one for each recorder and brick."""
     copies = event_copies(profiler) if profiler.grid and profiler.events else []
-    return between_resets(profiler, lambda: rows_of(profiler, level, origin_of(profiler, copies)))
+    return between_resets(profiler, lambda: rows_of(profiler, level, origin_of(profiler, copies), True))
 
 
-cdef list rows_of(ProfilerState profiler, int level, uint64_t origin):
+cdef list rows_of(ProfilerState profiler, int level, uint64_t origin, bint grids):
     """Return what `tiles_of` does, if it is not disturbed; `origin` is what slow tiles start after."""
-    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin)
+    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin, grids)
              for recorder in profiler.recorders_made
              for number, brick in enumerate(profiler.bricks)]
     return [tile for tile in tiles if tile is not None]
@@ -210,15 +210,19 @@ cdef tuple stored_for(object machine, tuple infos):
     return roofs, tuple([found[kind] for kind in sorted(found) if found[kind] is not None])
 
 
-cdef dict parts_of(ProfilerState profiler):
-    """Return what a Recording holds of a profiler, by the names of its fields."""
+cdef dict parts_of(ProfilerState profiler, bint single_tiles):
+    """Return what a Recording holds of a profiler, by the names of its fields.
+
+    Events and grids are in it if `single_tiles`.
+    """
     cdef uint64_t origin
     tiles = {}
-    copies = event_copies(profiler)     # first, so that each is of a tile that its row counts
+    # First, so that each is of a tile that its row counts.
+    copies = event_copies(profiler) if single_tiles else []
     origin = origin_of(profiler, copies)
     events, dropped = events_of(profiler, copies, origin)
     for level in range(BP_LEVELS):
-        for tile in rows_of(profiler, level, origin):
+        for tile in rows_of(profiler, level, origin, single_tiles):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time
@@ -235,11 +239,11 @@ cdef dict parts_of(ProfilerState profiler):
         events=events, events_dropped=dropped)
 
 
-cdef object recording_of(ProfilerState profiler, object roofs):
-    """Return all that was recorded so far as a Recording."""
+cdef object recording_of(ProfilerState profiler, object roofs, bint single_tiles):
+    """Return what was recorded so far as a Recording, with events and grids if `single_tiles`."""
     if roofs is not None and not isinstance(roofs, Roofs):
         raise TypeError(f"roofs must be a Roofs or None, got {short_repr(roofs)}")
-    parts = between_resets(profiler, lambda: parts_of(profiler))
+    parts = between_resets(profiler, lambda: parts_of(profiler, single_tiles))
     machine = detect_machine()
     more_roofs = ()
     if roofs is None and profiler.clock != BP_CLOCK_MANUAL:

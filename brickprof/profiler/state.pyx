@@ -16,6 +16,7 @@ from brickprof.profiler.clocks cimport choose_clock
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
 
+from brickprof.profiler.live_writer import checked_live_path, start_writer
 from brickprof.recording import DEFAULT_BRICK
 
 
@@ -41,7 +42,8 @@ cdef uint64_t last_profiler = 0, last_holder = 0
 cdef class ProfilerState:
     """The state of a BrickProfiler, which takes the same arguments."""
 
-    def __cinit__(self, *, sample_every=1, events=0, grid=0, clock="auto", overhead=None):
+    def __cinit__(self, *, sample_every=1, events=0, grid=0, clock="auto", overhead=None,
+                  live=None):
         global last_profiler
         check_overhead(overhead)
         self.sample_every = as_count(sample_every, "sample_every")
@@ -53,6 +55,7 @@ cdef class ProfilerState:
         self.grid = as_count(grid, "grid")
         if self.grid == 1 or self.grid > MAX_GRID:
             raise ValueError(f"grid must be 0 or in [2, {MAX_GRID}], got {short_repr(grid)}")
+        path = checked_live_path(live)
         self.clock, self.clock_name, self.clock_reason = choose_clock(clock)
         last_profiler += 1
         self.id = last_profiler
@@ -66,6 +69,8 @@ cdef class ProfilerState:
         self.bricks_known = set()
         self.abandoned = {}
         self.brick_id(DEFAULT_BRICK, "float32")
+        if path is not None:
+            self.live = start_writer(path, self)
 
     def __reduce__(self):
         raise TypeError("a profiler belongs to its threads: copy or pickle its recording()")

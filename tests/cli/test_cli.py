@@ -113,7 +113,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     output = " ".join(capsys.readouterr().out.split())
     assert [verb.NAME for verb in VERBS if f"{verb.NAME} {verb.HELP}" in output] == [
         "demo", *(kernel.name for kernel in KERNELS),
-        "machine", "calibrate", "sweep", "tune", "report", "compare",
+        "machine", "calibrate", "sweep", "tune", "report", "compare", "watch",
     ]  # fmt: skip
 
 
@@ -201,7 +201,13 @@ def test_what_needs_no_compiled_module(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.json", made())
     shown = in_process("report", path, blocked=True)
     assert (shown.stdout, shown.returncode) == (render("text", made()), 0)
-    for argv in (["--help"], ["gemm", "--help"], ["compare", path, path], ["machine"]):
+    for argv in (
+        ["--help"],
+        ["gemm", "--help"],
+        ["compare", path, path],
+        ["machine"],
+        ["watch", path, "--count", "1"],
+    ):
         done = in_process(*argv, blocked=True)
         assert (done.returncode, done.stderr) == (0, "")
 
