@@ -227,6 +227,24 @@ def format_percent(fraction: float) -> str:
     return f"{_three_digits(_checked('fraction', percent))} %"
 
 
+def format_ratio(x: float) -> str:
+    """Return how many times as much one thing is as another, such as ``"1.50x"``.
+
+    Parameters
+    ----------
+    x : int or float
+        Finite, >= 0.
+
+    Raises
+    ------
+    TypeError
+        If `x` is no number.
+    ValueError
+        If `x` is negative or not finite.
+    """
+    return f"{_three_digits(_checked('x', x))}x"
+
+
 def format_bytes(n: float) -> str:
     """Return a size in binary units, such as ``"48 B"``, ``"32 KiB"`` or ``"1.50 GiB"``.
 

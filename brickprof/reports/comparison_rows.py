@@ -115,7 +115,7 @@ def rates_of(row: ComparisonRow) -> tuple[str, ...]:
     sides = (row.a, row.b)
     rates = [units.format_number(side.gflops) if side and side.gflops else "-" for side in sides]
     ratio = row.gflops_ratio
-    times = "-" if ratio is None else f"{units.format_number(ratio)} x"
+    times = "-" if ratio is None else units.format_ratio(ratio)
     return (*rates, times, *map(_efficiency, sides))
 
 

@@ -144,7 +144,7 @@ def _gain(finding: Finding) -> str:
     """Return how many times as fast the brick would be at most."""
     if finding.gain is None or finding.gain < 1.05:
         return ""
-    return f", up to {units.format_number(finding.gain)}x"
+    return f", up to {units.format_ratio(finding.gain)}"
 
 
 def places(bricks: list[str]) -> str:

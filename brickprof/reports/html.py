@@ -165,7 +165,7 @@ def _finding(finding: Finding, row: str | None, marked: bool) -> Iterator[str]:
         yield ": "
     yield element("strong", finding.symptom)
     gain = finding.gain
-    worth = "" if gain is None or gain < 1.05 else f", up to {units.format_number(gain)}x as fast"
+    worth = "" if gain is None or gain < 1.05 else f", up to {units.format_ratio(gain)} as fast"
     yield f" ({finding.evidence}){worth}. "
     yield element("code", finding.code)
     if row and marked:

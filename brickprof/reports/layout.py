@@ -250,7 +250,10 @@ def clipped(text: str, width: int) -> str:
 
 
 def clipped_words(text: str, width: int) -> str:
-    """Return text cut to a width in columns, between words where one ends in its second half."""
+    """Return text cut to a width in columns, between words where one ends in its second half.
+
+    A command is not cut.
+    """
     with IMPORTING:
         from rich.cells import cell_len
 
@@ -258,7 +261,7 @@ def clipped_words(text: str, width: int) -> str:
     cut = clipped(text, width)
     end = cut.rfind(" ")
     whole = cell_len(text) <= width or text[len(cut) - 1 : len(cut)] == " "
-    if whole or end < width // 2:
+    if whole or (end < width // 2 and (end < 0 or _JOINT not in cut[end:])):
         return cut.replace(_JOINT, " ")
     cut = cut.replace(_JOINT, " ")
     return f"{cut[:end].rstrip(' ,;:(')} …"

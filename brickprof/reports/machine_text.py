@@ -56,7 +56,8 @@ def render(
     """
     console = console or layout.plain_console()
     lines = [
-        *layout.paragraphs(console, *_facts(machine, budget), ""),
+        *(line for fact in _facts(machine, budget) for line in layout.hanging(console, *fact)),
+        "",
         *layout.table(console, CACHES, cache_rows(machine)),
         "",
     ]
@@ -69,15 +70,15 @@ def render(
     return layout.text_of(lines)
 
 
-def _facts(machine: Machine, budget: CpuBudget) -> Iterator[str]:
-    """Yield the lines above the tables."""
-    yield f"CPU      {machine.cpu} ({machine.arch})"
-    yield f"ISA      {machine.isa}, of {', '.join(machine.isas)}"
+def _facts(machine: Machine, budget: CpuBudget) -> Iterator[tuple[str, str]]:
+    """Yield the facts above the tables, each behind its heading."""
+    yield "CPU      ", f"{machine.cpu} ({machine.arch})"
+    yield "ISA      ", f"{machine.isa}, of {', '.join(machine.isas)}"
     physical = f"{machine.physical_cores} physical{_assumed(machine, 'physical_cores')}"
-    yield f"Cores    {physical}, {machine.logical_cores} logical"
+    yield "Cores    ", f"{physical}, {machine.logical_cores} logical"
     quota = "no quota" if budget.quota is None else f"quota {units.format_number(budget.quota)}"
     limits = f"affinity {budget.affinity}, {quota}; limited by: {budget.source}"
-    yield f"Budget   {budget.usable} thread{'' if budget.usable == 1 else 's'} ({limits})"
+    yield "Budget   ", f"{budget.usable} thread{'' if budget.usable == 1 else 's'} ({limits})"
 
 
 def _assumed(machine: Machine, fact: str) -> str:

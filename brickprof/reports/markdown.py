@@ -143,7 +143,7 @@ def _finding(finding: Finding) -> str:
     place = f"{brick} {level}".strip()
     gain = ""
     if finding.gain is not None and finding.gain >= 1.05:
-        gain = f", up to {units.format_number(finding.gain)}x"
+        gain = f", up to {units.format_ratio(finding.gain)}"
     seen = f"{prose(finding.symptom)} ({prose(finding.evidence)}){gain}."
     head = f"**{prose(finding.code)}**{f' {place}' if place else ''}: {seen}"
     return f"{head} {prose(finding.cause)} {prose(finding.action)}"

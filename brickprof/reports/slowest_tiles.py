@@ -48,7 +48,7 @@ class SlowestTile:
             self.level.level.label,
             f"{tile.row}, {tile.col}",
             units.format_ns(tile.ns) if known else "-",
-            f"{units.format_number(self.times_median)}x" if compared else "-",
+            units.format_ratio(self.times_median) if compared else "-",
             str(tile.thread),
             units.format_ns(tile.start_ns),
         )

@@ -85,7 +85,7 @@ def rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
             f"{units.format_number(slowest)} - {units.format_number(fastest)}",
             units.format_ns(point.median_ns),
             _interval(low, high),
-            f"{units.format_number(speedup)} x",
+            units.format_ratio(speedup),
             units.format_percent(speedup * first.threads / point.threads),
             str(point.rounds),
         )

@@ -26,7 +26,7 @@ MAX_BRICKS = 4
 MAX_NOTES = 5
 """Notes that are shown in a report of more than `MAX_BRICKS` bricks."""
 
-_MORE = "    What a code means at length: brickprof report --explain CODE\n"
+_MORE = "What a code means at length: `brickprof report --explain CODE`"
 
 _SLOWEST_COLUMNS: layout.Columns = [
     (heading, "left" if number < 2 else "right") for number, heading in enumerate(SLOWEST_COLUMNS)
@@ -86,7 +86,8 @@ def render_report(report: Report, *, console: Console | None = None) -> str:
     text = layout.text_of(lines)
     if not report.findings:
         return text
-    return f"{text}\n{render_findings(report.findings, console=console)}{_MORE}"
+    more = layout.text_of(layout.hanging(console, "    ", _MORE))
+    return f"{text}\n{render_findings(report.findings, console=console)}{more}"
 
 
 def _rest(console: Console, summary: Summary) -> list[str]:

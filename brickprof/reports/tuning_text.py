@@ -89,7 +89,7 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, ...]]:
             *(layout.clipped(printable(f"{value}"), 24) for value in one.arguments.values()),
             units.format_ns(one.median_ns),
             f"{units.format_ns(low)} - {units.format_ns(high)}",
-            f"{units.format_number(speedup)}x",
+            units.format_ratio(speedup),
             str(len(one.times_ns)),
             "default" if one is default else "",
         )
@@ -109,7 +109,7 @@ def _conclusions(tuning: Tuning) -> Iterator[str]:
         yield f"The default is the fastest: {shown(tuning.default)}."
     else:
         low, high = (units.format_number(one) for one in proof.interval)
-        ratio = f"{units.format_number(proof.median)}x as fast ({low} to {high})"
+        ratio = f"{units.format_ratio(proof.median)} as fast ({low} to {high})"
         where = "in a fresh process" if proof.fresh else "in this process"
         least = units.format_number(1 + tuning.margin)
         if tuning.improved:
@@ -169,5 +169,5 @@ def _level_row(row: ComparisonRow, several: bool) -> tuple[str, ...]:
             else units.format_percent(side.efficiency)
             for side in sides
         ),
-        "-" if row.time_ratio is None else f"{units.format_number(row.time_ratio)}x",
+        "-" if row.time_ratio is None else units.format_ratio(row.time_ratio),
     )

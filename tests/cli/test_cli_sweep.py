@@ -81,7 +81,7 @@ def test_text_of_a_single_count(capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert lines[0] == "gemm 1 x 1 x 1 float32, 1 round"
-    assert "1.00 x" in lines[4]
+    assert "1.00x" in lines[4]
     assert lines[-3:] == [
         "Intervals of fewer than 6 rounds are whole ranges, short of 95 %.",
         "Fastest measured: 1 thread.",
@@ -122,7 +122,7 @@ def test_text_of_a_law(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "gemm 8 x 8 x 8 float32, 15 rounds"
     assert lines[2].split()[:2] == ["Threads", "tokens/s"]
-    row = "1 1,000,000 952,381 - 1,052,632 2.00 µs 1.90 - 2.10 µs 1.00 x 100 % 6"
+    row = "1 1,000,000 952,381 - 1,052,632 2.00 µs 1.90 - 2.10 µs 1.00x 100 % 6"
     assert " ".join(lines[4].split()) == row
     assert "900 µs - 2.00 ms" in lines[5]
     after = lines[lines.index("Stopped early as clearly slower: 1.") :]

@@ -247,6 +247,7 @@ def test_lists_read_as_sentences_do() -> None:
 )
 def test_ends_of_intervals_and_powers_of_ten(x: float, rough: str, power: str) -> None:
     assert (units.format_rough(x), units.format_power(x)) == (rough, power)
-    for function in (units.format_rough, units.format_power):
+    assert units.format_ratio(x) == f"{units.format_number(x)}x"
+    for function in (units.format_rough, units.format_power, units.format_ratio):
         with pytest.raises(ValueError, match="^x must be a finite number >= 0"):
             function(-1)
