@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from brickprof.core import units
 from brickprof.core.files import write_file
 from brickprof.core.plain_text import NARROW, neutral, printable
 
@@ -61,28 +64,64 @@ def tolerate_narrow_encodings() -> None:
             stream.reconfigure(errors=NARROW)
 
 
+_DRAW_S = 0.1
+"""Seconds between two drawings of a bar, which take caches from what is measured."""
+
+
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float, str], None] | None]:
-    """Yield a function that draws progress on standard error; None where that is no terminal."""
+def progress_bar(
+    title: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[float, str], None] | None]:
+    """Yield a function that draws progress on standard error; None where that is no terminal.
+
+    The function takes the share that is done and what is being done, and adds the time left.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
+    began, drawn = clock(), -math.inf
     # auto_refresh would draw from a thread of its own, which competes with what is measured.
     with Progress(
-        TextColumn(title),
+        TextColumn(title, markup=False),
         BarColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.description}", markup=False),
         console=Console(stderr=True),
         transient=True,
         auto_refresh=False,
     ) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda fraction, what: bar.update(
-            task, completed=fraction, description=what, refresh=True
-        )
+        task = bar.add_task("", total=1.0, left="")
+
+        def tell(fraction: float, what: str) -> None:
+            nonlocal drawn
+            now = clock()
+            if now < drawn + _DRAW_S:
+                return
+            drawn, left = now, time_left(now - began, fraction)
+            bar.update(
+                task, completed=fraction, description=printable(what), left=left, refresh=True
+            )
+
+        yield tell
+
+
+def time_left(elapsed_s: float, fraction: float) -> str:
+    """Return how long the rest takes if it goes on like this; "" where a second cannot tell.
+
+    Parameters
+    ----------
+    elapsed_s : float
+        Seconds that the part that is done took.
+    fraction : float
+        Share of the whole that it is.
+    """
+    if elapsed_s < 1 or not 0 < fraction < 1:
+        return ""
+    left = math.ceil(elapsed_s * (1 - fraction) / fraction)
+    return f"{left} s left" if left < 100 else f"{units.format_count(round(left / 60))} min left"
 
 
 @contextmanager

@@ -39,9 +39,13 @@ def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Probl
     blocks = _tuned(args, kernel, problem) if getattr(args, "tuned", False) else None
     profiler = BrickProfiler()
     profiler.enable_tile_profiling()
-    run(args.threads, None, blocks)
-    for _ in range(args.repeat):
-        run(args.threads, profiler, blocks)
+    with progress_bar("profiling") as progress:
+        report = progress or (lambda fraction, what: None)
+        report(0.0, "warming up")
+        run(args.threads, None, blocks)
+        for number in range(args.repeat):
+            report((1 + number) / (1 + args.repeat), f"run {number + 1} of {args.repeat}")
+            run(args.threads, profiler, blocks)
     show(args, with_roofs(profiler.recording(), problem.dtype, args.isa))
     return 0
 

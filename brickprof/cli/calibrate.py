@@ -6,6 +6,7 @@ import argparse
 
 from brickprof.cli._options import add_dtype, add_isa, add_json, add_threads
 from brickprof.cli._output import progress_bar, write_output
+from brickprof.core.units import format_threads
 from brickprof.reports import calibration_json, calibration_text
 from brickprof.reports.calibration_text import render_forgotten
 from brickprof.reports.layout import stdout_console
@@ -41,13 +42,16 @@ def run(args: argparse.Namespace) -> int:
     machine = detect_machine()
     if args.forget:
         forgotten = forget_roofs(machine)
-        output = calibration_json.render_forgotten if args.json else render_forgotten
-        write_output(output(roofs_path(machine), forgotten))
+        path = roofs_path(machine)
+        if args.json:
+            write_output(calibration_json.render_forgotten(path, forgotten))
+        else:
+            write_output(render_forgotten(path, forgotten, console=stdout_console()))
         return 0
     counts = [args.threads] if args.threads else sorted({1, default_threads()})
     measured: list[Roofs] = []
     for threads in counts:
-        with progress_bar("measuring roofs") as progress:
+        with progress_bar(f"measuring roofs of {format_threads(threads)}") as progress:
             roofs = calibrate(
                 threads,
                 args.dtype,
@@ -70,5 +74,5 @@ def run(args: argparse.Namespace) -> int:
     ]
     kept = [better for _, better in stored if better is not None and not better.noisy]
     kept = [better for better in kept if better not in measured]
-    write_output(calibration_text.render_stored(paths[-1], kept))
+    write_output(calibration_text.render_stored(paths[-1], kept, console=stdout_console()))
     return 0

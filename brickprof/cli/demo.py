@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from brickprof.cli._options import add_isa, add_json, add_save, add_threads
+from brickprof.cli._output import progress_bar
 from brickprof.cli._runs import prepared, show, with_roofs
 from brickprof.core.levels import TileLevel
 from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
@@ -51,15 +52,19 @@ def run(args: argparse.Namespace) -> int:
     threads = args.threads or 1
     profiler = BrickProfiler()
     profiler.enable_tile_profiling()
-    for kernel, problem in PROBLEMS:
-        run_once = prepared(kernel, problem, args.isa)
-        run_once(threads, None)
-        for _ in range(REPEATS):
-            run_once(threads, profiler)
-    # NumPy's own threads would do part of the work untimed.
-    with threadpool_limits(limits=1):
-        record_product(BrickProfiler(), SIZE, 1)
-        record_product(profiler, SIZE, REPEATS)
+    with progress_bar("profiling") as progress:
+        report = progress or (lambda fraction, what: None)
+        for number, (kernel, problem) in enumerate(PROBLEMS):
+            report(number / (1 + len(PROBLEMS)), problem.label)
+            run_once = prepared(kernel, problem, args.isa)
+            run_once(threads, None)
+            for _ in range(REPEATS):
+                run_once(threads, profiler)
+        report(len(PROBLEMS) / (1 + len(PROBLEMS)), "NumPy blocks")
+        # NumPy's own threads would do part of the work untimed.
+        with threadpool_limits(limits=1):
+            record_product(BrickProfiler(), SIZE, 1)
+            record_product(profiler, SIZE, REPEATS)
     show(args, with_roofs(profiler.recording(), "float32", args.isa))
     return 0
 

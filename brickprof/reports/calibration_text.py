@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
-from brickprof.core.plain_text import printable
 from brickprof.core.units import format_threads
 from brickprof.reports import layout
 from brickprof.roofline import MEMORY, Roofs
@@ -64,7 +63,7 @@ def render(roofs: Roofs, *, console: Console | None = None) -> str:
     return layout.text_of(lines)
 
 
-def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
+def render_stored(path: Path, kept: Sequence[Roofs], *, console: Console | None = None) -> str:
     """Return the lines that say where roofs are stored, and what is kept besides the new ones.
 
     Parameters
@@ -73,6 +72,8 @@ def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
         The file in which they are stored.
     kept : sequence of Roofs
         Stored ones that differ from the new ones: the better of each figure.
+    console : Console, optional
+        Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
     Returns
     -------
@@ -84,10 +85,11 @@ def render_stored(path: Path, kept: Sequence[Roofs]) -> str:
         f"{format_threads(roofs.threads)}: {roofs.method}, {roofs.verdict}"
         for roofs in kept
     ]
-    return "".join(f"{line}\n" for line in [*lines, f"Stored in {printable(str(path))}"])
+    console = console or layout.plain_console()
+    return layout.text_of(layout.paragraphs(console, *lines, f"Stored in {path}"))
 
 
-def render_forgotten(path: Path, forgotten: int) -> str:
+def render_forgotten(path: Path, forgotten: int, *, console: Console | None = None) -> str:
     """Return the line that says what was removed.
 
     Parameters
@@ -96,15 +98,18 @@ def render_forgotten(path: Path, forgotten: int) -> str:
         The file that held the roofs.
     forgotten : int
         How many there were.
+    console : Console, optional
+        Where it will be shown; by default one of `layout.WIDTH` columns without styles.
 
     Returns
     -------
     str
         With a newline at the end.
     """
-    if not forgotten:
-        return f"No roofs were stored in {path}\n"
-    return f"Removed the roofs of {units.format_count(forgotten)} calibrations from {path}\n"
+    console = console or layout.plain_console()
+    removed = f"Removed the roofs of {units.format_count(forgotten)} calibrations from {path}"
+    text = removed if forgotten else f"No roofs were stored in {path}"
+    return layout.text_of(layout.paragraphs(console, text))
 
 
 def _peak_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:

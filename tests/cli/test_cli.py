@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -385,7 +387,7 @@ def test_calibrate_prints_and_stores(tiny: None, capsys: pytest.CaptureFixture[s
         "L3",
         "DRAM",
     ]
-    assert text.splitlines()[-1].startswith("Stored in ")
+    assert re.search(r"^Stored in\s\S+\n\Z", text, re.MULTILINE)
 
 
 def test_calibrate_tells_that_better_roofs_stay(
@@ -411,7 +413,7 @@ def test_calibrate_forces_and_forgets(
     assert as_json(capsys, "calibrate", "--forget")["forgotten"] >= 0
     assert load_roofs(machine, 1, isa=forced.isa) is None
     assert main(["calibrate", "--forget"]) == 0
-    assert capsys.readouterr().out.startswith("No roofs were stored in ")
+    assert capsys.readouterr().out.split()[:5] == "No roofs were stored in".split()
 
 
 def test_calibrate_json_for_one_thread_and_the_default(
@@ -452,6 +454,71 @@ def test_progress_is_drawn_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) 
         tell(0.5, "warming up")
     assert "measuring" in screen.getvalue()
     assert "warming up" in screen.getvalue()
+
+
+def test_progress_says_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen, now = Terminal(), [50.0]
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with _output.progress_bar("tuning [x]", lambda: now[0]) as tell:
+        assert tell is not None
+        for at, fraction, what in (
+            (50.0, 0.0, "a [b] \x1b]0;c"),
+            (50.5, 0.9, "early"),
+            (50.55, 0.9, "too soon after the one before"),
+            (52.0, 0.25, "later"),
+            (90.0, 1.0, "done"),
+        ):
+            now[0] = at
+            tell(fraction, what)
+    drawn = screen.getvalue()
+    assert drawn.count(" left ") == drawn.count(" 6 s left ") == 1
+    assert "tuning [x]" in drawn and r"a [b] \x1b]0;c" in drawn and "\x1b]0" not in drawn
+    assert "early" in drawn and "too soon" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "fraction", "text"),
+    [
+        (0.9, 0.5, ""),
+        (5.0, 0.0, ""),
+        (5.0, 1.0, ""),
+        (1.0, 0.5, "1 s left"),
+        (3.0, 0.1, "27 s left"),
+        (33.0, 0.25, "99 s left"),
+        (60.0, 1 / 3, "2 min left"),
+        (12.0, 1e-4, "2,000 min left"),
+    ],
+)
+def test_time_left(elapsed_s: float, fraction: float, text: str) -> None:
+    assert _output.time_left(elapsed_s, fraction) == text
+
+
+@pytest.mark.parametrize("verb", ["gemm", "demo"])
+def test_profiling_tells_its_progress(
+    verb: str,
+    stored: Roofs,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told: list[tuple[float, str]] = []
+
+    @contextmanager
+    def bar(title: str) -> Iterator[Callable[[float, str], None]]:
+        yield lambda fraction, what: told.append((fraction, what))
+
+    monkeypatch.setattr(f"brickprof.cli.{'demo' if verb == 'demo' else '_runs'}.progress_bar", bar)
+    monkeypatch.setattr(demo, "PROBLEMS", ())
+    monkeypatch.setattr(demo, "SIZE", 128)
+    argv = [*SMALL, "--threads", "1", "--repeat", "3"] if verb == "gemm" else []
+    assert main([verb, *argv]) == 0
+    assert [fraction for fraction, _ in told] == ([0, 0.25, 0.5, 0.75] if verb == "gemm" else [0])
+    assert told[-1][1] == ("run 3 of 3" if verb == "gemm" else "NumPy blocks")
 
 
 # report and compare.
@@ -517,7 +584,7 @@ def test_compare_a_slower_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     macro = next(" ".join(line.split()) for line in lines if line.strip().startswith("Macro"))
     assert macro == "Macro 360 µs 720 µs - - - cannot tell"
     rates = [" ".join(line.split()) for line in lines if line.strip().startswith("Macro")]
-    assert rates[1] == "Macro 74.1 37.0 0.500 x 92.6 % 46.3 %"
+    assert rates[1] == "Macro 74.1 37.0 0.500x 92.6 % 46.3 %"
     assert max(map(len, lines)) <= layout.WIDTH
 
 

@@ -78,6 +78,12 @@ CASES: dict[str, Case] = {
     "machine": lambda console: machine_text.render(MACHINE, BUDGET, (ROOFS,), console=console),
     "no roofs": lambda console: machine_text.render(MACHINE, BUDGET, (), console=console),
     "calibrate": lambda console: calibration_text.render(ROOFS, console=console),
+    "stored": lambda console: calibration_text.render_stored(
+        Path("/a/folder") / ("of_a_long_name" * 9), [ROOFS], console=console
+    ),
+    "forgotten": lambda console: calibration_text.render_forgotten(
+        Path("/a/folder") / ("of_a_long_name" * 9), 2, console=console
+    ),
 }
 
 
