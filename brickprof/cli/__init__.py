@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from brickprof._version import __version__
 from brickprof.cli import calibrate, compare, demo, machine, report, sweep, tune, watch
@@ -15,6 +15,7 @@ from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
 from brickprof.core.plain_text import one_line
 from brickprof.kernels.registry import KERNELS
+from brickprof.reports import layout
 
 __all__ = ["VERBS", "main"]
 
@@ -94,8 +95,21 @@ def _exit_code(code: object) -> int:
     return FAILED
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Help in the width of the terminal, in which commands are not broken across lines."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"width": layout.stdout_width(), **options})
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return layout.wrapped(" ".join(text.split()), width)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose messages, which hold arguments as they are, are written like all others."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Formatter, **options})
 
     def _print_message(self, message: str, file: object = None) -> None:
         if file is None or file is sys.stderr:

@@ -145,7 +145,7 @@ def refreshed_output() -> Iterator[Callable[[str], None]]:
         # auto_refresh would draw from a thread of its own, for which nothing changes in between.
         with Live(console=console, auto_refresh=False, transient=False) as live:
             yield lambda text: live.update(
-                Text.from_ansi(neutral(text, styles=True), no_wrap=True), refresh=True
+                Text.from_ansi(neutral(text.rstrip("\n"), styles=True), no_wrap=True), refresh=True
             )
     except OSError as error:
         if error.filename is not None:  # of another file

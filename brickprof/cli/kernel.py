@@ -32,7 +32,9 @@ class KernelVerb:
         add_run_options(parser)
         if self.kernel.blocks is not None:
             parser.add_argument(
-                "--tuned", action="store_true", help="run in the blocks that brickprof tune stored"
+                "--tuned",
+                action="store_true",
+                help="run in the blocks that `brickprof tune` stored",
             )
 
     def run(self, args: argparse.Namespace) -> int:

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=tuple(RENDERERS),
-        help="output (default: by the extension of the file to write; text when printed)",
+        metavar="OUTPUT",
+        help=f"{', '.join(RENDERERS)} (default: by the extension of the file to write; text when "
+        "printed)",
     )
     parser.add_argument(
         "--picture",

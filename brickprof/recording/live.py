@@ -61,7 +61,7 @@ class Writer:
 
 def request_path(path: Path) -> Path:
     """Return the request file that belongs to a live recording."""
-    return path.with_name(f"{path.name}.ask")
+    return Path(f"{path}.ask")
 
 
 def start_of(pid: int) -> int | None:

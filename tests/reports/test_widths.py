@@ -17,7 +17,7 @@ from support.made_recordings import MACHINE, ROOFS, made
 from support.report_cases import RECORDINGS, SWEEPS, TUNINGS
 
 import brickprof as bp
-from brickprof.cli import main
+from brickprof.cli import VERBS, main
 from brickprof.core.plain_text import NARROW
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.machine import CpuBudget
@@ -220,3 +220,15 @@ def test_streams_of_ascii(width: int, tmp_path: Path) -> None:
     shown = done.stdout.decode("ascii")
     assert "4.24 us" in shown and "?" not in shown and "\\" not in shown
     check_lines(shown, width)
+
+
+@pytest.mark.parametrize("verb", [*(verb.NAME for verb in VERBS), ""])
+@pytest.mark.parametrize("width", [60, 200])
+def test_help(
+    verb: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*([verb] if verb else []), "--help"]) == 0
+    usage, _, rest = capsys.readouterr().out.partition("\n\n")
+    assert usage.startswith("usage: brickprof")  # a command, which is broken between options
+    check_lines(rest, width)
