@@ -26,6 +26,9 @@ WRITER_S = 1.0
 """Seconds within which a process that is not too busy answers."""
 
 _POLL_S = 0.1
+_TRIES = 10
+"""Times that a file is read that is replaced meanwhile, so that its time is that of its figures."""
+
 _PATIENCE_S = 10.0
 """Seconds after which a process that has never answered does not run Python."""
 
@@ -111,12 +114,13 @@ class Source:
 
     def read(self) -> tuple[Recording, int]:
         """Return the newest version, and when it was written, in nanoseconds."""
-        while True:
+        for _ in range(_TRIES):
             seen = look_at(self.path)
             recording = load_recording(self.path)
-            if seen is not None and seen == look_at(self.path):
-                self.seen = seen
-                return recording, seen[1]
+            self.seen = look_at(self.path)
+            if seen == self.seen:
+                break
+        return recording, (self.seen or (0, time.time_ns()))[1]
 
 
 def source_of(text: str) -> Source:

@@ -160,7 +160,7 @@ def _stands_for_open_file(path: Path) -> bool:
 def _replace(target: Path, content: bytes) -> None:
     """Replace a file in one step, as it is owned and may be read."""
     _sweep(target.parent)
-    name = f".brickprof-{_host()}-{os.getpid()}-{uuid.uuid4().hex}.tmp"
+    name = f".brickprof-{host_digits()}-{os.getpid()}-{uuid.uuid4().hex}.tmp"
     temporary = target.parent / name
     try:
         with open(temporary, "xb") as file:
@@ -184,8 +184,8 @@ def _take_over(descriptor: int, older: os.stat_result) -> None:
         os.fchmod(descriptor, stat.S_IMODE(older.st_mode))
 
 
-def _host() -> str:
-    """Return 8 digits that name this host: process numbers are its own."""
+def host_digits() -> str:
+    """Return 8 hexadecimal digits that name this host: process numbers are its own."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
@@ -194,7 +194,7 @@ def _sweep(folder: Path) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _TEMPORARY.fullmatch(entry.name)
-            if found and found[1] == _host() and not _runs(int(found[2])):
+            if found and found[1] == host_digits() and not _runs(int(found[2])):
                 with suppress(OSError):
                     os.unlink(entry.path)
 

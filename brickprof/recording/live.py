@@ -19,12 +19,12 @@ from pathlib import Path
 import platformdirs
 
 from brickprof.core.errors import BrickprofError, RecordingError
-from brickprof.core.files import is_private, open_regular, read_json, write_file
+from brickprof.core.files import host_digits, is_private, open_regular, read_json, write_file
 from brickprof.machine.sysfs import parse_int, read_text
 
 _SCHEMA = "brickprof-live"
 _FOLDER = "live"
-_NAME = re.compile(r"([0-9]{1,10})\.json(?:\.ask)?")
+_NAME = re.compile(r"([0-9a-f]{8})-([0-9]{1,10})\.json(?:\.ask)?")
 _STARTED = 19
 """Place of the start time among the fields of /proc/PID/stat behind the name, proc_pid_stat(5)."""
 
@@ -113,20 +113,25 @@ def own_path() -> Path:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _NAME.fullmatch(entry.name)
-            if found and start_of(int(found[1])) is None:
+            if found and found[1] == host_digits() and start_of(int(found[2])) is None:
                 with suppress(OSError):
                     os.unlink(entry.path)
-    return folder / f"{os.getpid()}.json"
+    return folder / _name_of(os.getpid())
 
 
 def path_of(pid: int) -> Path | None:
     """Return the file in which a process writes by its number, or None if it does not."""
     for folder in live_folders():
-        path = folder / f"{pid}.json"
+        path = folder / _name_of(pid)
         writer = read_writer(path)
         if writer is not None and writer.pid == pid:
             return path
     return None
+
+
+def _name_of(pid: int) -> str:
+    """Return the name of a process's file: folders of users may be those of several hosts."""
+    return f"{host_digits()}-{pid}.json"
 
 
 def announce(path: Path) -> Writer:

@@ -142,7 +142,7 @@ def test_whose_files_are_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
                            capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
-    host, digits = files._host(), "0" * 32
+    host, digits = files.host_digits(), "0" * 32
     dead = tmp_path / f".brickprof-{host}-{int(ended.stdout)}-{digits}.tmp"
     alive = tmp_path / f".brickprof-{host}-{os.getpid()}-{digits}.tmp"
     foreign = tmp_path / f".brickprof-{'f' * 8}-{int(ended.stdout)}-{digits}.tmp"

@@ -16,6 +16,7 @@ from support.children import child_succeeds, settles
 
 from brickprof import BrickProfiler, TileLevel, load_recording
 from brickprof.core.errors import RecordingError
+from brickprof.core.files import host_digits
 from brickprof.profiler.brick_profiler import slow_path_calls
 from brickprof.profiler.live_writer import LiveWriter
 from brickprof.recording import Recording
@@ -186,7 +187,7 @@ def test_the_file_of_a_process_is_its_users_alone(
     monkeypatch.setenv("BRICKPROF_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "other"))
     prof = BrickProfiler(live=True)
-    assert prof.live == tmp_path / "live" / f"{os.getpid()}.json"
+    assert prof.live == tmp_path / "live" / f"{host_digits()}-{os.getpid()}.json"
     assert prof.live.parent.stat().st_mode & 0o777 == 0o700
     prof.live.parent.chmod(0o777)
     with pytest.raises(PermissionError, match="another user owns it"):
@@ -201,12 +202,14 @@ def test_what_ended_processes_left_is_removed(
     child.wait()
     folder = tmp_path / "live"
     folder.mkdir(mode=0o700)
-    names = [f"{child.pid}.json", f"{child.pid}.json.ask", f"{os.getppid()}.json", "other.json"]
+    here, ended = host_digits(), f"-{child.pid}.json"
+    names = [f"{here}{ended}", f"{here}{ended}.ask", f"{here}-{os.getppid()}.json", f"0000{ended}"]
+    names += ["other.json", f"{int(here, 16) ^ 1:08x}{ended}"]
     for name in names:
         (folder / name).write_text("{}")
     prof = BrickProfiler(live=True)
     assert prof.live is not None
-    kept = {*names[2:], f"{os.getpid()}.json.ask"}
+    kept = {*names[2:], f"{here}-{os.getpid()}.json.ask"}
     assert {one.name for one in folder.iterdir()} == kept
 
 
