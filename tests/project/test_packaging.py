@@ -179,7 +179,8 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
     expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
     expected |= {"brickprof/py.typed", "brickprof/include/brickprof/tile.h"}
-    expected |= {f"brickprof/reports/assets/page.{kind}" for kind in ("css", "js")}
+    assets = ("page.css", "page.js", "time_line.js")
+    expected |= {f"brickprof/reports/assets/{name}" for name in assets}
     assert members == expected
     assert {"brickprof/tile.pxd", f"brickprof/_kernels{SUFFIX}"} < members
 
