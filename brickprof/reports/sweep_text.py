@@ -82,7 +82,7 @@ def rows(sweep: Sweep) -> Iterator[tuple[str, ...]]:
         yield (
             str(point.threads),
             units.format_number(sweep.throughput(point)),
-            f"{units.format_number(slowest)} - {units.format_number(fastest)}",
+            f"{units.format_number(slowest)} to {units.format_number(fastest)}",
             units.format_ns(point.median_ns),
             _interval(low, high),
             units.format_ratio(speedup),
@@ -95,7 +95,7 @@ def _interval(low: int, high: int) -> str:
     """Return two times in nanoseconds with their unit, written once where it is the same."""
     (low_number, unit), high_text = units.format_ns(low).split(), units.format_ns(high)
     same_unit = high_text.endswith(f" {unit}")
-    return f"{low_number} - {high_text}" if same_unit else f"{low_number} {unit} - {high_text}"
+    return f"{low_number} to {high_text}" if same_unit else f"{low_number} {unit} to {high_text}"
 
 
 def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:

@@ -88,7 +88,7 @@ def _rows(tuning: Tuning) -> Iterator[tuple[str, ...]]:
         yield (
             *(layout.clipped(printable(f"{value}"), 24) for value in one.arguments.values()),
             units.format_ns(one.median_ns),
-            f"{units.format_ns(low)} - {units.format_ns(high)}",
+            f"{units.format_ns(low)} to {units.format_ns(high)}",
             units.format_ratio(speedup),
             str(len(one.times_ns)),
             "default" if one is default else "",

@@ -122,9 +122,9 @@ def test_text_of_a_law(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "gemm 8 x 8 x 8 float32, 15 rounds"
     assert lines[2].split()[:2] == ["Threads", "tokens/s"]
-    row = "1 1,000,000 952,381 - 1,052,632 2.00 µs 1.90 - 2.10 µs 1.00x 100 % 6"
+    row = "1 1,000,000 952,381 to 1,052,632 2.00 µs 1.90 to 2.10 µs 1.00x 100 % 6"
     assert " ".join(lines[4].split()) == row
-    assert "900 µs - 2.00 ms" in lines[5]
+    assert "900 µs to 2.00 ms" in lines[5]
     after = lines[lines.index("Stopped early as clearly slower: 1.") :]
     assert after[1:3] == ["Fastest measured: 1 thread.", wanted]
     rule = after.index("Rule: optimal_threads chooses 2, within a budget of 4.")
