@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+from pathlib import Path
 
 from brickprof.cli._output import progress_bar, say, write_output
 from brickprof.core import units
@@ -33,6 +36,7 @@ def check_memory(problem: Problem) -> None:
 
 def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Problem) -> int:
     """Profile a problem by the run options and print the report."""
+    check_save(args)
     from brickprof.profiler.brick_profiler import BrickProfiler
 
     run = prepared(kernel, problem, args.isa)
@@ -68,6 +72,25 @@ def with_roofs(recording: Recording, dtype: str, isa: str | None) -> Recording:
     threads = max(info.threads for info in recording.brick_infos)
     with progress_bar("measuring roofs") as progress:
         return recording.with_roofs(roofs(threads, dtype, isa, progress=progress))
+
+
+def check_save(args: argparse.Namespace) -> None:
+    """Find out before a long run whether its recording can be saved.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or may not be written to, or the path is a folder.
+    """
+    if args.save is None:
+        return
+    path = Path(args.save)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def show(args: argparse.Namespace, recording: Recording) -> None:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from brickprof.cli._options import add_isa, add_json, add_save, add_threads
 from brickprof.cli._output import progress_bar
-from brickprof.cli._runs import prepared, show, with_roofs
+from brickprof.cli._runs import check_save, prepared, show, with_roofs
 from brickprof.core.levels import TileLevel
 from brickprof.kernels.attention.spec import ATTENTION, AttentionProblem
 from brickprof.kernels.gemm.spec import GEMM, GemmProblem
@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> int:
     """Profile the three kernels into one recording and print its report."""
     from brickprof.profiler.brick_profiler import BrickProfiler
 
+    check_save(args)
     threads = args.threads or 1
-    profiler = BrickProfiler()
+    profiler = BrickProfiler(grid=64, events=2000)
     profiler.enable_tile_profiling()
     with progress_bar("profiling") as progress:
         report = progress or (lambda fraction, what: None)

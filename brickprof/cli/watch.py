@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from brickprof.cli._options import amount, positive
-from brickprof.cli._output import refreshed_output
+from brickprof.cli._output import refreshed_output, say
 from brickprof.core import units
 from brickprof.core.errors import RecordingError
 from brickprof.recording import Recording, load_recording
@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
                 console = stdout_console()
                 show(render(recording, last, at_ns - last_ns, title=title, console=console))
                 before = recording, at_ns
+        if source.writer is not None and source.ended:
+            say(f"{source.title} has ended")
     except KeyboardInterrupt:
         pass
     return 0

@@ -134,6 +134,10 @@ def write_file(path: Path, content: bytes) -> None:
 def _target(path: Path) -> Path:
     """Return the file to replace: behind all links, and neither a device nor a pipe."""
     target = Path(os.path.realpath(path))
+    with suppress(FileNotFoundError):
+        facts = os.lstat(path)
+        if stat.S_ISLNK(facts.st_mode) and facts.st_uid not in (os.geteuid(), 0):
+            raise PermissionError(errno.EACCES, "a link that another user made", str(path))
     # What stands for an open file, such as /dev/stdout, must not be cut off from it.
     if _stands_for_open_file(path) or (
         target.exists() and not target.is_file() and not target.is_dir()

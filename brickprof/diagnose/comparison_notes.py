@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from brickprof.core import units
 from brickprof.diagnose.comparison_rows import ComparisonRow
-from brickprof.diagnose.differences import Pair, apart, part_of, preempted
+from brickprof.diagnose.differences import Pair, apart, part_of, preempted, run_ns
 from brickprof.diagnose.headline import short_name
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.recording import Recording
@@ -14,6 +14,9 @@ from brickprof.recording.call_times import WALL, log_std
 
 NOTED_WAIT = 0.05
 """Share of a brick's time without a processor that is worth a note: its deviation is 0.75 %."""
+
+NOTED_RUN_NS = 2e8
+"""Nanoseconds of a run that are worth a note: its deviation is 1 %."""
 
 NOTED_SPREAD = 0.02
 """Deviation of a run's time, by how its batches differ, that is worth a note."""
@@ -67,6 +70,12 @@ def disturbances(pairs: list[Pair]) -> Iterator[str]:
         if pair.row.level is not None or a is None or b is None:
             continue
         name = short_name(pair.row.brick)
+        shortest, side = min((run_ns(a), "A"), (run_ns(b), "B"))
+        if shortest <= NOTED_RUN_NS:
+            yield (
+                f"All calls of {name} took {units.format_ns(shortest)} a run in {side}: runs of a "
+                "second tell more, and its intervals are wider for that."
+            )
         waited, side = max((preempted(a), "A"), (preempted(b), "B"))
         if waited >= NOTED_WAIT:
             yield (

@@ -104,7 +104,9 @@ def divided(pair: Pair) -> tuple[dict[str, Difference], Difference | None]:
         return {}, None
     found = {}
     for level in TileLevel:
-        first, second = (sample_of_shares(part_of(one, f"{level.name} share")) for one in (a, b))
+        first, second = (
+            sample_of_shares(part_of(one, f"{level.name} share"), run_ns(one)) for one in (a, b)
+        )
         if first is None or second is None:
             continue
         shares = (math.exp(one.mean) * _in_tiles(brick) for one, brick in ((first, a), (second, b)))
@@ -156,7 +158,12 @@ def _call_samples(
 ) -> tuple[Sample, Sample] | None:
     """Return the samples of a part of both sides' calls, if both have it."""
     first, second = (
-        sample_of_calls(part_of(brick, part), per_flop=per_flop, preempted=preempted(brick))
+        sample_of_calls(
+            part_of(brick, part),
+            per_flop=per_flop,
+            preempted=preempted(brick),
+            run_ns=run_ns(brick),
+        )
         for brick in (a, b)
     )
     return None if first is None or second is None else (first, second)
@@ -171,6 +178,12 @@ def preempted(brick: BrickSummary) -> float:
     """Return the share of their time that threads waited for a processor; 0 if unknown."""
     usage = Usage.of(brick.info)
     return usage.share(usage.preempted_ns) if usage else 0.0
+
+
+def run_ns(brick: BrickSummary) -> float:
+    """Return how long all calls of a run took, on average of runs."""
+    wall = part_of(brick, WALL)
+    return brick.info.wall_ns / sum(runs for _, runs in wall.times) if wall else math.inf
 
 
 def part_of(brick: BrickSummary, part: str) -> CallTimes | None:

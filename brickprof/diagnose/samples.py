@@ -27,6 +27,10 @@ a smaller one is larger by the square root of how often it fits."""
 SPREAD_WEIGHT = 0.9
 """Standard deviation of a disturbed run's time in units of how far it is known."""
 
+SHORT_NS = 2e6
+"""Standard deviation of a run's time besides, times how long all its calls took, in nanoseconds: of
+runs of a few milliseconds the whole may be while the machine was in one of its states."""
+
 PREEMPTED_STD = 0.15
 """Standard deviation that a run has besides where it had no processor for all of its time: whoever
 took it also shared caches, memory and the core's execution units."""
@@ -94,7 +98,9 @@ def joined_samples(samples: Sequence[Sample]) -> Sample:
     return Sample(tuple(run for one in samples for run in one.logs), math.sqrt(squares))
 
 
-def sample_of_calls(times: CallTimes | None, *, per_flop: bool, preempted: float) -> Sample | None:
+def sample_of_calls(
+    times: CallTimes | None, *, per_flop: bool, preempted: float, run_ns: float = math.inf
+) -> Sample | None:
     """Return what is known of a part of one side's calls.
 
     Parameters
@@ -105,21 +111,24 @@ def sample_of_calls(times: CallTimes | None, *, per_flop: bool, preempted: float
         Whether times per flop are compared.
     preempted : float
         Share of the time that its threads had no processor, 0 to 1.
+    run_ns : float
+        How long all calls of a run took, in nanoseconds.
     """
     if times is None:
         return None
     spread = times.pace_spread if per_flop else times.spread
-    std = math.hypot(RUN_STD, PREEMPTED_STD * preempted)
+    std = math.hypot(RUN_STD, PREEMPTED_STD * preempted, SHORT_NS / max(run_ns, 1.0))
     histogram = times.paces if per_flop else times.times
     return _sample(histogram, spread, std) if histogram else None
 
 
-def sample_of_shares(shares: CallTimes | None) -> Sample | None:
-    """Return what is known of a level's share in one side's calls."""
+def sample_of_shares(shares: CallTimes | None, run_ns: float = math.inf) -> Sample | None:
+    """Return what is known of a level's share in one side's calls; see `sample_of_calls`."""
     if shares is None or not shares.times:
         return None
     share = math.exp(_sample(shares.times, 0, 0.0).mean)
-    return _sample(shares.times, shares.spread, SHARE_STD / math.sqrt(share))
+    std = math.hypot(SHARE_STD / math.sqrt(share), SHORT_NS / max(run_ns, 1.0) / 4)
+    return _sample(shares.times, shares.spread, std)
 
 
 def _sample(runs: Histogram, spread: int, std: float) -> Sample:

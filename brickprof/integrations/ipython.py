@@ -41,7 +41,9 @@ class TileMagics(Magics):
             raise UsageError(str(error)) from None
         prof.enable_tile_profiling()
         self.shell.user_ns["prof"] = prof
-        entered: Any = prof.brick(options.brick) if options.brick else nullcontext()
+        # IPython leaves the quotes around a name with spaces.
+        brick = options.brick and options.brick.strip("\"'")
+        entered: Any = prof.brick(brick) if brick else nullcontext()
         with entered:
             self.shell.run_cell(cell)
         display(prof)

@@ -61,13 +61,14 @@ def render_report(report: Report) -> str:
     MissingPackageError
         If vl-convert-python is not installed.
     """
+    tiles = any(level.stats.timed for brick in report.summary.bricks for level in brick.levels)
     sections = [
         *_header(report),
         *_findings(report),
-        *_figure(report, "roofline", "Roofline"),
-        *_figure(report, "times", "Where the time went"),
+        *(_figure(report, "roofline", "Roofline") if any(_marks(report)) else ()),
+        *(_figure(report, "times", "Where the time went") if tiles else ()),
         *_levels(report),
-        *_figure(report, "histograms", "How long tiles took"),
+        *(_figure(report, "histograms", "How long tiles took") if tiles else ()),
         *_threads(report),
         *_grids(report),
         *time_line(report),
@@ -90,7 +91,10 @@ def _header(report: Report) -> Iterator[Markup]:
     if report.findings:
         first = report.findings[0]
         link = element("a", "Why", href=f"#{finding_anchor(1)}")
-        yield element("p", element("strong", "First: "), first.action, " ", link)
+        level = "" if first.level is None else first.level.label
+        place = f"{first.brick or ''} {level}".strip()
+        of = f"First, {place}: " if place else "First: "
+        yield element("p", element("strong", of), first.action, " ", link)
     recording = report.recording
     facts = [f"brickprof {recording.version}".strip(), recording.created]
     if recording.machine is not None:

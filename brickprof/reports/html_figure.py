@@ -31,12 +31,16 @@ def figure(
         If vl-convert-python is not installed.
     """
     drawn = []
+    said: str | list[str] = ""
     for theme in THEMES:
-        svg = to_inline_svg(linked(_untitled(picture(theme))), f"{name}-{theme}-")
+        whole = picture(theme)
+        said = whole["title"]["subtitle"]
+        svg = to_inline_svg(linked(_untitled(whole)), f"{name}-{theme}-")
         drawn.append(element("div", Markup(svg), class_=theme))
     label = f"{title}. {instead} Arrow keys go from mark to mark."
     yield element("h2", title, id=name)
     yield element("figure", *drawn, tabindex="0", role="group", aria_label=label)
+    yield element("p", said if isinstance(said, str) else "; ".join(said), class_="dim")
 
 
 def _untitled(picture: dict[str, Any]) -> dict[str, Any]:

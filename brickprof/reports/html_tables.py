@@ -60,7 +60,8 @@ def levels_table(
 def _level_cells(brick: str, level: LevelSummary, findings: Sequence[int]) -> list[Cell]:
     """Return the cells of a level: shown as in the text report, sorted by the figures."""
     values = (
-        *(None, float(level.stats.count), level.avg_ns, float(level.p50_ns), float(level.p99_ns)),
+        *(float(level.level), float(level.stats.count), level.avg_ns),
+        *(float(level.p50_ns), float(level.p99_ns)),
         *(level.self_share, level.gflops, level.intensity),
         *(level.attainable_gflops or 0.0, level.efficiency or 0.0, None),
     )
@@ -111,7 +112,8 @@ def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
     """Return the cells of a slow tile."""
     tile = one.tile
     values = (
-        *(None, None, None, float(tile.ns), one.times_median),
+        *(None, float(one.level.level), float(tile.row) * 2**32 + tile.col),
+        *(float(tile.ns), one.times_median),
         *(float(tile.thread), float(tile.start_ns)),
     )
     return [Cell(text, value) for text, value in zip(one.cells(), values, strict=True)]

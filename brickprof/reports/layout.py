@@ -102,6 +102,7 @@ def table(
     *,
     bold: int | None = None,
     full_width: bool = False,
+    keys: int = 1,
 ) -> list[str]:
     """Return the lines of a table.
 
@@ -117,10 +118,14 @@ def table(
         Number of the row that stands out where the console has styles.
     full_width : bool
         Whether columns spread over the whole width; else each is as wide as its cells.
+    keys : int
+        Columns that say what a row is of: where there is no room for all columns side by side, the
+        others go on below, beside these.
     """
     cells = [tuple(map(printable, row)) for row in rows]
     lines: list[str] = []
-    for numbers in _columns_side_by_side(console.width, columns, cells, 1 if full_width else 2):
+    gap = 1 if full_width else 2
+    for numbers in _columns_side_by_side(console.width, columns, cells, gap, keys):
         part = [columns[number] for number in numbers]
         parts = [tuple(row[number] for number in numbers) for row in cells]
         lines += [""] if lines else []
@@ -129,9 +134,9 @@ def table(
 
 
 def _columns_side_by_side(
-    width: int, columns: Columns, rows: Sequence[tuple[str, ...]], gap: int
+    width: int, columns: Columns, rows: Sequence[tuple[str, ...]], gap: int, keys: int
 ) -> Iterator[list[int]]:
-    """Yield the numbers of the columns of each part of a table; the first column is in all."""
+    """Yield the numbers of the columns of each part of a table; the first `keys` are in all."""
     with IMPORTING:
         from rich.cells import cell_len
 
@@ -139,11 +144,11 @@ def _columns_side_by_side(
         gap + max(map(cell_len, (heading, *(row[number] for row in rows))))
         for number, (heading, _) in enumerate(columns)
     ]
-    numbers = [0]
-    for number in range(1, len(columns)):
-        if len(numbers) > 1 and sum(widths[one] for one in (*numbers, number)) - 1 > width:
+    numbers = list(range(keys))
+    for number in range(keys, len(columns)):
+        if len(numbers) > keys and sum(widths[one] for one in (*numbers, number)) - 1 > width:
             yield numbers
-            numbers = [0]
+            numbers = list(range(keys))
         numbers.append(number)
     yield numbers
 

@@ -79,7 +79,8 @@ def render_report(report: Report, *, console: Console | None = None) -> str:
     slowest = [one.cells() for one in slowest_tiles(summary.bricks[:MAX_BRICKS], 1)]
     if slowest:
         rows = [(layout.clipped(printable(row[0]), 30), *row[1:]) for row in slowest]
-        lines += ["", "Slowest tile of each level", *layout.table(console, _SLOWEST_COLUMNS, rows)]
+        lines += ["", "Slowest tile of each level"]
+        lines += layout.table(console, _SLOWEST_COLUMNS, rows, keys=2)
     notes = _notes(summary)
     if notes:
         lines += ["", *layout.bullets(console, "Notes", notes)]

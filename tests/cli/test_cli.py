@@ -247,14 +247,16 @@ def test_gemm_json(stored: Roofs, dtype: str, capsys: pytest.CaptureFixture[str]
     assert (output["roofs"]["isa"], output["roofs"]["dtype"]) == ("base", dtype)
 
 
-def test_a_file_that_cannot_be_saved_costs_no_report(
+def test_a_file_that_cannot_be_saved_is_found_out_before_the_run(
     stored: Roofs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "missing" / "run.json"
     assert main(["gemm", *SMALL, "--threads", "1", "--save", str(path)]) == 1
     captured = capsys.readouterr()
-    assert "Micro" in captured.out
+    assert captured.out == ""
     assert captured.err == f"brickprof: {path}: No such file or directory\n"
+    assert main(["demo", "--save", str(tmp_path)]) == 1
+    assert capsys.readouterr() == ("", f"brickprof: {tmp_path}: Is a directory\n")
 
 
 def test_roofs_are_those_of_the_threads_that_worked(

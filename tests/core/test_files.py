@@ -14,7 +14,7 @@ import pytest
 
 from brickprof.core import files
 from brickprof.core.errors import RecordingError
-from brickprof.core.files import is_private, read_json, read_regular, write_json
+from brickprof.core.files import is_private, read_json, read_regular, write_file, write_json
 
 
 def left_in(folder: Path) -> list[str]:
@@ -188,3 +188,21 @@ def test_what_stands_for_an_open_file_is_not_replaced_by_any_name(tmp_path: Path
         path.symlink_to("/dev/stdout" if way == "link" else "/proc/self/fd/1")
     with pytest.raises(OSError, match="no regular file"):
         write_json(path, {})
+
+
+def test_links_of_other_users_are_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious, link = tmp_path / "precious", tmp_path / "link"
+    precious.write_bytes(b"old")
+    link.symlink_to(precious)
+    write_file(link, b"own")
+    assert precious.read_bytes() == b"own"
+    # The link is of the user who runs this, who is another one from here on.
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1000)
+    if not user:
+        os.chown(link, 12345, 12345, follow_symlinks=False)
+    with pytest.raises(PermissionError, match="a link that another user made"):
+        write_file(link, b"not mine")
+    assert precious.read_bytes() == b"own"

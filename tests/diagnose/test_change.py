@@ -331,6 +331,19 @@ def test_sums_of_flops_that_wrapped_are_no_rate() -> None:
     assert wall.paces == ()
 
 
+def test_runs_of_milliseconds_tell_little() -> None:
+    before, after = run_of(1, calls=8), run_of(2, dict.fromkeys(TileLevel, 0.3), calls=8)
+    sides = []
+    for run in (before, after):
+        (info,) = run.brick_infos
+        sides.append(replace(run, brick_infos=(replace(info, wall_ns=6_000_000),)))
+    comparison = compare_recordings(*sides)
+    assert comparison.verdict in (Verdict.NO_DIFFERENCE, Verdict.CANNOT_TELL)
+    assert any("All calls of k took 6.00 ms a run" in note for note in comparison.notes)
+    long = compare_recordings(run_of(1), run_of(2, dict.fromkeys(TileLevel, 0.3)))
+    assert long.verdict is Verdict.SLOWER
+
+
 def test_far_fetched_recordings_overflow_nothing() -> None:
     sides = []
     for bucket in (0, 2**19 - 1):

@@ -6,7 +6,9 @@ function makeSortable(table) {
     const button = head.querySelector("button");
     if (!button) return;
     button.addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") !== "descending";
+      // The largest numbers and the first names are looked for first.
+      const first = head.classList.contains("number") ? "descending" : "ascending";
+      const down = head.getAttribute("aria-sort") === first ? first !== "descending" : first === "descending";
       table.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const key = (row) => {
@@ -58,7 +60,9 @@ function explainCells(table) {
   const explain = (cell) => {
     const head = heads[cell.cellIndex];
     if (!head) return;
-    const exact = cell.dataset.value === undefined ? "" : ` Unrounded: ${cell.dataset.value}.`;
+    const value = cell.dataset.value;
+    const exact = !value || !head.closest("th").classList.contains("number") || Number.isInteger(Number(value))
+      ? "" : ` Unrounded, in its base unit: ${value}.`;
     showNoteBelow(cell, `${head.textContent}: ${head.title}${exact}`);
   };
   const cellOf = (event) => event.target.closest("tbody td");
@@ -92,8 +96,12 @@ function explainCells(table) {
 
 // The marks of a picture: arrow keys go from one to the next, and Enter follows its link.
 function exploreMarks(figure) {
-  const marks = () => [...figure.querySelectorAll("[role=graphics-symbol][aria-label]")]
-    .filter((mark) => mark.tagName !== "g" && mark.getClientRects().length);
+  const marks = () => {
+    const all = [...figure.querySelectorAll("[role=graphics-symbol][aria-label]")]
+      .filter((mark) => mark.tagName !== "g" && mark.getClientRects().length);
+    // What links to a row comes first; lines that it is held against follow.
+    return [...all.filter((mark) => mark.closest("a")), ...all.filter((mark) => !mark.closest("a"))];
+  };
   let current = null;
   const choose = (mark) => {
     if (current) current.classList.remove("chosen");

@@ -73,6 +73,7 @@ def changes(comparison: Comparison) -> dict[str, Any]:
                     "x": {"datum": 0, "type": "quantitative"},
                     "y": None,
                     "color": {"value": "#8c959f"},
+                    "description": {"value": "no change"},
                 },
             },
             {

@@ -139,7 +139,7 @@ def _axis(field: str, title: str, domain: tuple[float, float]) -> dict[str, Any]
         "type": "quantitative",
         "title": title,
         "scale": {"type": "log", "base": 2, "domain": list(domain), "nice": False},
-        "axis": {"format": "~g", "tickCount": 8, "grid": True, "gridOpacity": 0.5},
+        "axis": {"format": ".3~g", "tickCount": 8, "grid": True, "gridOpacity": 0.5},
     }
 
 
@@ -270,7 +270,11 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
     if roofs:
         first = roofs[0].roofs
         threads = "1 thread" if first.threads == 1 else f"{first.threads} threads, the share of one"
-        lines.append(f"{short_name(first.cpu)}: roofs of {threads}, {short_name(first.verdict)}")
+        longest = next(one for one in report.summary.bricks if one.roofs is not None)
+        lines.append(
+            f"{short_name(first.cpu)}: best roofs of {threads}, {short_name(first.verdict)}; "
+            f"slopes are those of {short_name(longest.info.name)}"
+        )
     else:
         lines.append("No roofs were measured for these bricks: brickprof calibrate")
     bricks = report.summary.bricks

@@ -44,7 +44,7 @@ def threads(report: Report) -> dict[str, Any]:
             "team": name,
             "thread": f"{number}",
             "busy": metrics.share(busy_ns, team.wall_ns),
-            "description": f"{name}, busiest but {number}: "
+            "description": f"{name}, number {number + 1} of them, the busiest first: "
             f"{units.format_percent(metrics.share(busy_ns, team.wall_ns))} of the wall time",
         }
         for name, team in teams[:MAX_TEAMS]
