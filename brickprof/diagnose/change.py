@@ -22,8 +22,8 @@ CONFIDENCE = 0.95
 PRIOR_DEGREES = 12
 """Runs that the assumed deviation of a side counts as."""
 
-MAX_VISIBLE = 2.0
-"""A comparison that would not show that something takes three times as long tells nothing."""
+MAX_VISIBLE = 9.0
+"""A comparison that would not show that something takes ten times as long tells nothing."""
 
 _MAX_LOG = 700.0
 

@@ -40,7 +40,7 @@ REFERENCE_NOISE = 0.01
 
 REFERENCE_WEIGHT = 1.06
 """Standard deviation of a change in units of how much longer the reference work took on one side:
-kernels were seen to take up to 2.3 times as much longer as it."""
+kernels were mostly seen to take up to as much longer as it, now and then several times as much."""
 
 TILES_STD = 0.04
 """As `RUN_STD`, where calls were too few and only tiles are known: processes of a single call were

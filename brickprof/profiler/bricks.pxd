@@ -20,8 +20,9 @@ cdef class CallBatches:
     cdef int used, capacity
     cdef uint64_t calls_each        # of all batches but the last
     cdef uint64_t min_flops, max_flops      # of a call
-    cdef uint64_t reference         # least ticks of so many times the reference work, or 0
-    cdef uint64_t reference_sum, reference_count    # of those that are going on
+    cdef uint64_t reference         # median ticks of so many times the reference work, or 0
+    cdef uint64_t reference_sum     # of those that are going on
+    cdef uint64_t reference_count   # of all
 
     cdef void refer(self, uint32_t clock) noexcept
     cdef int add(self, uint64_t flops, const uint64_t *ticks) except -1

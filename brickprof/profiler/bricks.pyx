@@ -25,8 +25,7 @@ cdef enum:
     # Slices of a run, each short beside the scheduler's: of a run of seconds a millisecond or so.
     MAX_BATCHES = 1024
     FIRST_BATCHES = 8
-    # Consecutive times of the reference work that count together: one alone is now and then fast on
-    # a core that is shared.
+    # Consecutive times of the reference work that count together.
     REFERENCES = 4
 
 
@@ -62,12 +61,21 @@ cdef class CallBatches:
 
     cdef void refer(self, uint32_t clock) noexcept:
         """Time the reference work."""
+        cdef uint64_t step
         self.reference_sum += bp_reference_ticks(clock)
         self.reference_count += 1
-        if self.reference_count == REFERENCES:
-            if self.reference == 0 or self.reference_sum < self.reference:
-                self.reference = self.reference_sum
-            self.reference_sum = self.reference_count = 0
+        if self.reference_count % REFERENCES:
+            return
+        # The median, by ever smaller steps towards it: H. Robbins and S. Monro, A stochastic
+        # approximation method, 1951. The least would tell of the quietest microseconds alone.
+        if self.reference == 0:
+            self.reference = self.reference_sum
+        step = self.reference // min(8 + self.reference_count // REFERENCES, 256)
+        if self.reference_sum > self.reference:
+            self.reference += step
+        elif self.reference_sum < self.reference:
+            self.reference -= step
+        self.reference_sum = 0
 
     cdef int grow(self) except -1:
         """Make room for another batch."""

@@ -151,7 +151,7 @@ def call_times_of(
     flops : bool
         Whether all of them declared some.
     reference : int
-        The least ticks of the reference work between calls, four times in a row; 0 where it was
+        The median ticks of the reference work between calls, four times in a row; 0 where it was
         not timed.
 
     Returns
