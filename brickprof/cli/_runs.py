@@ -36,9 +36,9 @@ def check_memory(problem: Problem) -> None:
 
 def profile_problem(args: argparse.Namespace, kernel: KernelSpec, problem: Problem) -> int:
     """Profile a problem by the run options and print the report."""
-    check_save(args)
     from brickprof.profiler.brick_profiler import BrickProfiler
 
+    check_save(args)
     run = prepared(kernel, problem, args.isa)
     blocks = _tuned(args, kernel, problem) if getattr(args, "tuned", False) else None
     profiler = BrickProfiler()

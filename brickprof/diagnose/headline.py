@@ -38,6 +38,10 @@ class Row(Protocol):
     def self_change(self) -> Change | None:
         """The change of its self time."""
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Both, as far as there are."""
+
 
 def verdict_of(rows: Iterable[Row]) -> Verdict:
     """Return what rows say together: slower where any is, or else faster.
@@ -45,7 +49,7 @@ def verdict_of(rows: Iterable[Row]) -> Verdict:
     Where none has changed there is no difference if the whole time of any could be compared.
     """
     rows = list(rows)
-    verdicts = {change.verdict for row in rows for change in _changes(row)}
+    verdicts = {change.verdict for row in rows for change in row.changes}
     for verdict in (Verdict.SLOWER, Verdict.FASTER):
         if verdict in verdicts:
             return verdict
@@ -57,12 +61,12 @@ def headline_of(rows: Sequence[Row]) -> str:
     """Return the verdict of rows as a sentence or two."""
     verdict = verdict_of(rows)
     if verdict is Verdict.CANNOT_TELL:
-        reasons = [change.reason for row in rows for change in _changes(row) if change.reason]
+        reasons = [change.reason for row in rows for change in row.changes if change.reason]
         return f"Cannot tell: {reasons[0]}" if reasons else "Cannot tell: nothing was recorded."
     if verdict is Verdict.NO_DIFFERENCE:
         return _no_difference([row.change for row in rows])
     sentences = [_largest(rows, verdict)]
-    faster = any(one.verdict is Verdict.FASTER for row in rows for one in _changes(row))
+    faster = any(one.verdict is Verdict.FASTER for row in rows for one in row.changes)
     if verdict is Verdict.SLOWER and faster:
         sentences.append(_largest(rows, Verdict.FASTER))
     return " ".join(sentences)
@@ -87,11 +91,6 @@ def signed_percent(fraction: float) -> str:
     return f"{'+' if fraction > 0 else '-'}{shown}"
 
 
-def _changes(row: Row) -> list[Change]:
-    """Return the changes of a row."""
-    return [row.change] if row.self_change is None else [row.change, row.self_change]
-
-
 def _no_difference(changes: Sequence[Change]) -> str:
     """Return the sentence where nothing changed, with what would have been seen."""
     visible = max(
@@ -107,7 +106,7 @@ def _no_difference(changes: Sequence[Change]) -> str:
 
 def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
     """Return a sentence about the brick that changed most, and the level where it did."""
-    changed = {row.brick for row in rows for one in _changes(row) if one.verdict is verdict}
+    changed = {row.brick for row in rows for one in row.changes if one.verdict is verdict}
     bricks = [row for row in rows if row.level is None and row.change.verdict is verdict]
     more = _more(len(changed) - 1)
     if bricks:
@@ -119,7 +118,7 @@ def _largest(rows: Sequence[Row], verdict: Verdict) -> str:
         (row, one)
         for row in rows
         if row.level is not None
-        for one in _changes(row)
+        for one in row.changes
         if one.verdict is verdict
     ]
     row, change = max(found, key=lambda pair: _size(pair[1]))

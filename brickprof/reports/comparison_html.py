@@ -85,11 +85,7 @@ def _sections(
     limit = limit_of(comparison, fail_above)
     if limit:
         yield element("p", limit)
-    yield element("h2", "Changes", id="changes")
     lines = list(lines_of(comparison))
-    if len(lines) > MAX_LINES:
-        more = units.format_count(len(lines))
-        yield element("p", f"The first {MAX_LINES} of {more} lines; the JSON output has all.")
     if any(line.change.ratio is not None for line in lines):
         yield from figure(
             "picture",
@@ -97,6 +93,10 @@ def _sections(
             "The change of each brick and level with its interval; the figures are in the table.",
             lambda theme: described(changes(comparison), theme),
         )
+    yield element("h2", "Changes", id="changes")
+    if len(lines) > MAX_LINES:
+        more = units.format_count(len(lines))
+        yield element("p", f"The first {MAX_LINES} of {more} lines; the JSON output has all.")
     rows = ((None, _change_cells(line)) for line in lines[:MAX_LINES])
     yield table("Changes by brick and level, of one call", _CHANGES, rows)
     yield meanings(_CHANGES)

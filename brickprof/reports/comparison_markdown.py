@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from brickprof.core import units
 from brickprof.diagnose.comparison import Comparison
@@ -67,10 +67,9 @@ def render(
     return text_of(text)
 
 
-def _table(heads: Sequence[str], rows: object) -> list[str]:
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table."""
     aligned = ["---" if name in ("", "Verdict") else "---:" for name in heads]
-    assert hasattr(rows, "__iter__")
     return [f"| {' | '.join(cells)} |" for cells in (heads, aligned, *rows)]
 
 
