@@ -403,6 +403,9 @@ cdef class Recorder:
             return None
         grid = grid and self.grid_size
         self.read_row(brick_id, level, &copy, self.cells if grid else NULL)
+        # Python code below lets other threads run, one of which may read another row's cells.
+        own_cells = used_cells(&copy.grid) if grid else b""
+        copy.grid.cells = <bp_cell *> <const char *> own_cells
         count = row.timed + row.skipped
         if count == 0:
             return None
@@ -523,6 +526,11 @@ cdef class Recorder:
             self.c.top -= 1
         self.free_bricks(self.c.brick)
         bp_clear(self.c)
+
+
+cdef bytes used_cells(const bp_grid *grid):
+    """Return a copy of a grid's cells, up to the last row that has some."""
+    return (<const char *> grid.cells)[:grid.rows * grid.size * sizeof(bp_cell)]
 
 
 cdef tuple histogram_of(const bp_row_copy *copy):

@@ -1,6 +1,7 @@
 # cython: boundscheck=True
 """What was recorded, read out: tiles, bricks, events and the Recording of all."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
@@ -42,15 +43,20 @@ cdef object between_resets(ProfilerState profiler, object read):
 cdef list tiles_of(ProfilerState profiler, int level):
     """Return a level's TileStats, one for each recorder and brick."""
     copies = event_copies(profiler) if profiler.grid and profiler.events else []
-    return between_resets(profiler, lambda: rows_of(profiler, level, origin_of(profiler, copies), True))
+    rows = between_resets(profiler, lambda: rows_of(profiler, level, origin_of(profiler, copies), True))
+    return [tile for _, tile in rows]
 
 
 cdef list rows_of(ProfilerState profiler, int level, uint64_t origin, bint grids):
-    """Return what `tiles_of` does, if it is not disturbed; `origin` is what slow tiles start after."""
-    tiles = [(<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin, grids)
+    """Return what `tiles_of` does, each with its thread's index, if it is not disturbed.
+
+    Slow tiles start after `origin`.
+    """
+    tiles = [((<Recorder> recorder).thread_index,
+              (<Recorder> recorder).stats(number, level, (<Brick> brick).name, origin, grids))
              for recorder in profiler.recorders_made
              for number, brick in enumerate(profiler.bricks)]
-    return [tile for tile in tiles if tile is not None]
+    return [row for row in tiles if row[1] is not None]
 
 
 cdef list recorders_with_tiles(ProfilerState profiler, uint32_t brick_id):
@@ -210,26 +216,36 @@ cdef tuple stored_for(object machine, tuple infos):
     return roofs, tuple([found[kind] for kind in sorted(found) if found[kind] is not None])
 
 
+cdef tuple most_time_first(dict by_thread):
+    """Return the self times of threads by level, those of the thread with most time first."""
+    times = [tuple(times) for times in by_thread.values()]
+    return tuple(sorted(times, key=lambda times: (sum(times), times), reverse=True))
+
+
 cdef dict parts_of(ProfilerState profiler, bint single_tiles):
     """Return what a Recording holds of a profiler, by the names of its fields.
 
     Events and grids are in it if `single_tiles`.
     """
     cdef uint64_t origin
-    tiles = {}
+    tiles, own = {}, {}
     # First, so that each is of a tile that its row counts.
     copies = event_copies(profiler) if single_tiles else []
     origin = origin_of(profiler, copies)
     events, dropped = events_of(profiler, copies, origin)
     for level in range(BP_LEVELS):
-        for tile in rows_of(profiler, level, origin, single_tiles):
+        for thread, tile in rows_of(profiler, level, origin, single_tiles):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
+            of_threads = own.setdefault(tile.brick, {})
+            of_threads.setdefault(thread, [0] * BP_LEVELS)[level] += tile.self_ns
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time
     return dict(
         tiles=tuple([sum_tile_stats(tiles[name, level], level, name)
                      for name, level in sorted(tiles)]),
-        brick_infos=brick_infos_of(profiler),
+        brick_infos=tuple([
+            replace(info, thread_self_ns=most_time_first(own.get(info.name, {})))
+            for info in brick_infos_of(profiler)]),
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),
         brickless_threads=profiler.brickless_threads,

@@ -136,9 +136,10 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         threads=value["threads"].integer(1),
         dtypes=tuple(map(_dtype, value["dtypes"].items())),
         teams=_teams(value.optional("teams", [])),
-        footprint_bytes=_footprints(value.optional("footprint_bytes", [0] * len(TileLevel))),
+        footprint_bytes=_by_level(value.optional("footprint_bytes", [0] * len(TileLevel))),
         isas=tuple(isa.text() for isa in value.optional("isas", []).items()),
         usage=tuple(map(_usage, value.optional("usage", []).items())),
+        thread_self_ns=tuple(map(_by_level, value.optional("thread_self_ns", []).items())),
         call_times=_histogram(value.optional("call_times", [])),
         call_paces=_histogram(value.optional("call_paces", [])),
         parts_of_calls=tuple(map(_call_times, value.optional("parts_of_calls", []).items())),
@@ -189,12 +190,12 @@ def _teams(value: JsonValue) -> tuple[TeamTimes, ...]:
     return tuple(teams)
 
 
-def _footprints(value: JsonValue) -> tuple[int, ...]:
-    """Read what tiles hold in their caches, by level."""
-    footprints = tuple(one.integer() for one in value.items())
-    if len(footprints) != len(TileLevel):
+def _by_level(value: JsonValue) -> tuple[int, ...]:
+    """Read a number for each level."""
+    numbers = tuple(one.integer() for one in value.items())
+    if len(numbers) != len(TileLevel):
         value.fail(f"a number for each of {len(TileLevel)} levels")
-    return footprints
+    return numbers
 
 
 def read_tiles(value: JsonValue, known: set[str]) -> tuple[TileStats, ...]:

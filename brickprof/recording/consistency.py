@@ -13,6 +13,7 @@ from typing import Any
 from brickprof.core.checks import short_repr
 from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
+from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_GRID
 from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS, log_ns
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
@@ -180,6 +181,10 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     """
     walls = [-seen.wall_ns for seen in info.usage]
     check_order(value.optional("usage", []), walls, "threads sorted, most wall time first")
+    own = [-sum(thread) for thread in info.thread_self_ns]
+    check_order(
+        value.optional("thread_self_ns", []), own, "threads sorted, most self time first"
+    )
     for name in ("call_times", "call_paces"):
         if _counted(getattr(info, name)) > info.calls:
             value[name].fail(f"counts that sum to at most calls ({info.calls})")
@@ -271,6 +276,35 @@ def check_sampling(
         # A tile during which the clock stepped back is as long as those inside it.
         if not clock_steps_back:
             _check_at_most(row, tile, "total_ns", "raw_total_ns")
+
+
+def check_thread_times(
+    value: JsonValue, infos: Sequence[BrickInfo], tiles: Sequence[TileStats]
+) -> None:
+    """Refuse self times of threads that are more than those of their brick and level.
+
+    They may be less: a run that was merged may be of a version that kept none.
+
+    Parameters
+    ----------
+    value : JsonValue
+        The bricks as they were written, by which an error names the field.
+    infos : sequence of BrickInfo
+        The same as read.
+    tiles : sequence of TileStats
+        The rows of the recording.
+
+    Raises
+    ------
+    BrickprofError
+        What `value` raises.
+    """
+    own = {(tile.brick, tile.level): tile.self_ns for tile in tiles}
+    for info, part in zip(infos, value.items(), strict=True):
+        for level in TileLevel:
+            most = own.get((info.name, level), 0)
+            if sum(of_thread[level] for of_thread in info.thread_self_ns) > most:
+                part["thread_self_ns"].fail(f"at most self_ns ({most}) of {level.name} in all")
 
 
 def check_clock(value: JsonValue, clock: ClockInfo, *, used: bool) -> None:

@@ -180,6 +180,7 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         ),
         isas=tuple(sorted({isa for info in infos for isa in info.isas})),
         usage=_merge_usage([info.usage for info in infos]),
+        thread_self_ns=_merge_thread_times([info.thread_self_ns for info in infos]),
         call_times=merge_histograms(info.call_times for info in infos),
         call_paces=merge_histograms(info.call_paces for info in infos),
         parts_of_calls=merge_call_times(info.parts_of_calls for info in infos),
@@ -198,6 +199,14 @@ def _merge_usage(usages: list[tuple[ThreadUsage, ...]]) -> tuple[ThreadUsage, ..
         ThreadUsage(**{name: sum(getattr(one, name) for one in rank) for name in names})
         for rank in ranks
     )
+
+
+def _merge_thread_times(
+    times: list[tuple[tuple[int, ...], ...]],
+) -> tuple[tuple[int, ...], ...]:
+    """Add up the self times of the threads of several runs rank by rank, level by level."""
+    ranks = zip_longest(*times, fillvalue=(0,) * len(TileLevel))
+    return tuple(tuple(map(sum, zip(*rank, strict=True))) for rank in ranks)
 
 
 def _merge_overheads(overheads: list[Overhead]) -> Overhead:

@@ -146,6 +146,9 @@ class BrickInfo:
         Instruction sets that it was entered with, sorted; empty where its kernel tells none.
     usage : tuple of ThreadUsage
         What the operating system saw, one for each thread, most wall time first.
+    thread_self_ns : tuple of tuple of int
+        Self times of the tiles in nanoseconds, one tuple for each thread that timed some, most time
+        first; in it one for each level. Threads of merged runs are added rank by rank.
     call_times : Histogram
         Wall times of the calls in nanoseconds; see `brickprof.core.histograms`.
     call_paces : Histogram
@@ -166,6 +169,7 @@ class BrickInfo:
     footprint_bytes: tuple[int, ...] = (0,) * len(TileLevel)
     isas: tuple[str, ...] = ()
     usage: tuple[ThreadUsage, ...] = ()
+    thread_self_ns: tuple[tuple[int, ...], ...] = ()
     call_times: Histogram = ()
     call_paces: Histogram = ()
     parts_of_calls: tuple[CallTimes, ...] = ()

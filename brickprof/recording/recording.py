@@ -40,6 +40,7 @@ from brickprof.recording.consistency import (
     check_events,
     check_order,
     check_sampling,
+    check_thread_times,
 )
 from brickprof.recording.parts import DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, TileEvent
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
@@ -282,6 +283,7 @@ class Recording(ShownInNotebooks):
         rows = [(tile.brick, tile.level) for tile in self.tiles]
         check_order(root["tiles"], rows, "one entry only for each, sorted", distinct=True)
         check_events(root["events"], self.events, self.tiles)
+        check_thread_times(root["brick_infos"], self.brick_infos, self.tiles)
         check_clock(root["clock"], self.clock, used=bool(self.tiles))
         if self.sample_every >= 1 << 64:
             root["sample_every"].fail("an integer below 2**64")

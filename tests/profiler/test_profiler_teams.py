@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.entry_points import MACRO, MICRO, MIDI, manual, micro, pointer_of, tile_library
 
-from brickprof import BrickProfiler, plan_gemm
+from brickprof import BrickProfiler, merge_recordings, plan_gemm
 from brickprof._kernels import gemm
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -37,6 +37,24 @@ def test_the_busiest_thread_of_each_call_comes_first(levels: int) -> None:
     share_out(prof, 10, 70, wait=5, levels=levels)
     share_out(prof, 40, 20, levels=levels)
     assert teams(prof) == (TeamTimes(2, 145, (110, 30)),)
+
+
+def test_self_times_are_kept_by_thread_and_level() -> None:
+    prof = manual()
+    with prof.recorders("k", 3) as (first, second, _):
+        for handle, own in ((first, (1, 20, 300)), (second, (4, 50, 600))):
+            address = pointer_of(handle)
+            for level in (MACRO, MIDI, MICRO):
+                tile_library().start(address, level, 0, 0)
+                prof.advance(own[level])
+            for _ in (MACRO, MIDI, MICRO):
+                tile_library().stop(address, 0, 0, 0)
+    micro(prof, 7)
+    recording = prof.recording()
+    assert recording.brick_info("k").thread_self_ns == ((4, 50, 600), (1, 20, 300))
+    assert recording.brick_info("default").thread_self_ns == ((0, 0, 7),)
+    twice = merge_recordings([recording, recording])
+    assert twice.brick_info("k").thread_self_ns == ((8, 100, 1200), (2, 40, 600))
 
 
 def test_teams_of_each_size_are_kept_apart() -> None:

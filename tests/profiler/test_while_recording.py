@@ -294,3 +294,28 @@ def test_nested_tiles_beside_resets() -> None:
     prof.reset_tile_stats()
     nest(3)
     assert prof.tile_stats(MICRO).count == 3
+
+
+def test_readers_on_several_threads_see_the_grid_of_their_own_row() -> None:
+    prof = bp.BrickProfiler(clock="manual", grid=64)
+    prof.enable_tile_profiling()
+    for brick, row in (("first", 0), ("second", 63)):
+        with prof.brick(brick), prof.tile(MICRO, row, 0):
+            prof.advance(9)
+    expected, seen = prof.recording().tiles, []
+
+    def read() -> None:
+        seen.extend(prof.recording().tiles for _ in range(300))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        readers = [threading.Thread(target=read) for _ in range(4)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(seen) == 1200
+    assert all(tiles == expected for tiles in seen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -14,165 +13,31 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.strategies import grid_of, recordings, stats_of
+from support.sample_recording import (
+    ABSENT,
+    DATA,
+    MAY_BE_EMPTY,
+    OPTIONAL,
+    SAMPLE,
+    Path_,
+    at,
+    damaged,
+    paths,
+    spell,
+)
+from support.strategies import recordings, stats_of
 
 from brickprof.core.errors import RecordingError
 from brickprof.core.histograms import BUCKETS
 from brickprof.core.levels import TileLevel
-from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
-    CallTimes,
     ClockInfo,
     Overhead,
     Recording,
-    TeamTimes,
-    ThreadUsage,
-    TileEvent,
     load_recording,
     merge_recordings,
 )
-from brickprof.roofline import Roofs
-
-Path_ = tuple[str | int, ...]
-MEMORIES = ("L1", "L2", "L3", "DRAM")
-NEWER_SUMS = (
-    "total_error_ns",
-    "self_error_ns",
-    "loaded_bytes",
-    "stored_bytes",
-    "split",
-    "min_work",
-    "max_work",
-)
-ROOFS = Roofs(
-    threads=1,
-    dtype="float32",
-    isa="avx2",
-    cpu="EPYC",
-    fingerprint="00ff",
-    peak_by_dtype={"float32": 76.5},
-    bandwidth_gbs=dict.fromkeys(MEMORIES, 40.5),
-    spread=dict.fromkeys(("float32", *MEMORIES), 0.01),
-    working_set_bytes=dict.fromkeys(MEMORIES, 4096),
-    measured_at="2024-05-01T12:00:00+00:00",
-    method="full",
-    noisy=False,
-    verdict="steady",
-)
-SAMPLE = Recording(
-    tiles=(
-        stats_of([100, 300, 300], TileLevel.MACRO, "gemm", untimed=2, flops=2**66, undeclared=1),
-        stats_of(
-            [7],
-            TileLevel.MICRO,
-            "gemm",
-            nbytes=7,
-            elements=7,
-            grid=grid_of([(5, 1, 7)], 2),
-            **dict(zip(NEWER_SUMS, (1, 2, 3, 4, 1, 6, 7), strict=True)),
-        ),
-        stats_of([5], TileLevel.MACRO, "weiß"),
-    ),
-    brick_infos=(
-        BrickInfo(
-            "gemm",
-            20,
-            450,
-            2,
-            ("float32", "float64"),
-            (TeamTimes(2, 400, (300, 200)), TeamTimes(1, 50, (40, 40, 0))),
-            (0, 2**70, 4096),
-            ("avx2", "base"),
-            (ThreadUsage(9, 8, 7, 6, 5, 4, 3, 2), ThreadUsage(2, 1)),
-            ((3, 2), (40, 1)),
-            ((7, 1),),
-            (
-                CallTimes("wall", ((3000, 1), (3001, 1)), 9, ((100, 1),), 8),
-                CallTimes("MACRO share", ((2999, 1),), 7, ((99, 1),), 6),
-            ),
-            5,
-            2**70,
-        ),
-        BrickInfo("weiß", 1, 10, 1),
-    ),
-    clock=ClockInfo("tsc", 0.408, "invariant TSC", 10.2),
-    overhead=Overhead(*(1.5 + number for number in range(12))),
-    machine=Machine(
-        cpu="EPYC",
-        arch="x86_64",
-        isa="avx2",
-        isas=("avx2", "base"),
-        physical_cores=2,
-        logical_cores=4,
-        usable_cores=3,
-        quota_cores=3.5,
-        caches=tuple(Cache(level, 2**15 << level, 64, 2, 8) for level in (1, 2, 3)),
-        assumed=("L3",),
-    ),
-    roofs=ROOFS,
-    more_roofs=(replace(ROOFS, threads=2),),
-    sample_every=3,
-    open_tiles=1,
-    abandoned_tiles=2,
-    abandoned_by=(("left by ValueError", 1), ("timer dropped", 1)),
-    brickless_threads=3,
-    clock_steps_back=2,
-    events=(
-        TileEvent(0, 100, 0, TileLevel.MACRO, 3, 0, "gemm"),
-        TileEvent(5, 12, 1, TileLevel.MICRO, 1, 2, "gemm"),
-    ),
-    events_dropped=4,
-    steal_ns=5,
-    throttled_ns=6,
-    created="2024-05-01T12:00:00+00:00",
-    version="0.1.0",
-)
-DATA: dict[str, Any] = json.loads(json.dumps(SAMPLE.to_json()))
-ABSENT = object()
-OPTIONAL = {
-    *("teams", "footprint_bytes", "isas", "usage", "call_times", "call_paces"),
-    *("parts_of_calls", "min_call_flops", "max_call_flops"),
-    *(name for name in DATA["overhead"] if name.endswith("_error")),
-    *NEWER_SUMS,
-    *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
-    *("abandoned_by", "brickless_threads", "clock_steps_back"),
-    *("traffic_gbs", "ceilings_gflops", "latency_ns"),
-}
-MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
-
-
-def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:
-    """Walk all places of a JSON value but the root, parents first."""
-    if path:
-        yield path
-    if isinstance(value, (dict, list)):
-        for key in value if isinstance(value, dict) else range(len(value)):
-            yield from paths(value[key], (*path, key))
-
-
-def spell(path: Path_) -> str:
-    """Write a path as error messages do."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-    return text.removeprefix(".")
-
-
-def at(data: Any, path: Path_) -> Any:
-    """Return what is at a path."""
-    for key in path:
-        data = data[key]
-    return data
-
-
-def damaged(path: Path_, value: object) -> dict[str, Any]:
-    """Return the sample's JSON with another value, or none, at one place."""
-    data: dict[str, Any] = deepcopy(DATA)
-    parent = at(data, path[:-1])
-    if value is ABSENT:
-        del parent[path[-1]]
-    else:
-        parent[path[-1]] = value
-    return data
 
 
 def wrong_values(path: Path_) -> list[Any]:
@@ -255,7 +120,8 @@ def test_files_from_before_the_optional_fields_still_load() -> None:
     assert loaded.brick_infos[0] == BrickInfo("gemm", 20, 450, 2, ("float32", "float64"))
     assert loaded.clock == ClockInfo("tsc", 0.408, "invariant TSC")
     assert loaded.overhead == Overhead(*(1.5 + number for number in range(6)))
-    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7, elements=7)
+    own = {"self_ns": 7, "raw_self_ns": 7}
+    assert loaded.tiles[1] == stats_of([7], TileLevel.MICRO, "gemm", nbytes=7, elements=7, **own)
     assert (loaded.more_roofs, loaded.steal_ns, loaded.throttled_ns) == ((), 0, 0)
 
 
@@ -327,146 +193,6 @@ def test_messages(path: Path_, value: object, message: str) -> None:
     with pytest.raises(RecordingError) as caught:
         Recording.from_json(damaged(path, value))
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        (("tiles", 2, "raw_total_ns"), 4, "tiles[2].total_ns: expected an integer <= raw_total_ns"),
-        (("tiles", 1, "min_work"), 8, "tiles[1].min_work: expected an integer <= max_work (7)"),
-        (("tiles", 1, "max_work"), 8, "tiles[1].max_work: expected an integer <= elements + flops"),
-        (("tiles", 2, "min_work"), 2**500, "tiles[2].min_work: expected an integer <= max_work"),
-        (("sample_every",), 1, "tiles[0].timed: expected count (5) where sample_every is 1, got 3"),
-        (("sample_every",), 2**64, "sample_every: expected an integer below 2**64"),
-        (("brick_infos", 0, "threads"), 2**32, "brick_infos[0].threads: expected an integer below"),
-        (("brick_infos", 0, "dtypes"), [], "brick_infos[0].dtypes: expected one element type or"),
-        (
-            ("brick_infos", 0, "dtypes"),
-            ["float32", "float32"],
-            "brick_infos[0].dtypes: expected distinct names, sorted",
-        ),
-        (
-            ("brick_infos", 0, "dtypes"),
-            ["float64", "float32"],
-            "brick_infos[0].dtypes: expected distinct names, sorted",
-        ),
-        (
-            ("brick_infos", 0, "isas"),
-            ["base", "base"],
-            "brick_infos[0].isas: expected distinct names, sorted",
-        ),
-        (
-            ("brick_infos", 0, "isas"),
-            [f"{number:05}" for number in range(257)],
-            "brick_infos[0].isas: expected at most 256 names",
-        ),
-        (
-            ("brick_infos", 0, "usage", 1, "system_ns"),
-            2,
-            "brick_infos[0].usage[1].system_ns: expected an integer <= cpu_ns (1)",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 0, "times"),
-            [[3, 3]],
-            "brick_infos[0].parts_of_calls[0].times: expected a run or more, of 8 of the calls",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 0, "times"),
-            [],
-            "brick_infos[0].parts_of_calls[0].times: expected a run or more",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 0, "times"),
-            [[2**20, 1]],
-            "brick_infos[0].parts_of_calls[0].times[0][0]: expected a bucket below 524288",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 0, "paces"),
-            [[3, 3]],
-            "brick_infos[0].parts_of_calls[0].paces: expected counts that sum to at most the runs",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 1, "part"),
-            "wall",
-            "brick_infos[0].parts_of_calls: expected distinct parts, in their order",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 1, "part"),
-            "DRAM",
-            "brick_infos[0].parts_of_calls[1].part: expected one of wall, MACRO",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 1, "spread"),
-            10**12 + 1,
-            "brick_infos[0].parts_of_calls[1].spread: expected an integer <= 1000000000000",
-        ),
-        (
-            ("brick_infos", 0, "parts_of_calls", 1, "pace_spread"),
-            10**12 + 1,
-            "brick_infos[0].parts_of_calls[1].pace_spread: expected an integer <= 1000000000000",
-        ),
-        (
-            ("brick_infos", 0, "min_call_flops"),
-            2**71,
-            "brick_infos[0].min_call_flops: expected an integer <= max_call_flops",
-        ),
-        (
-            ("brick_infos", 1, "max_call_flops"),
-            1,
-            "brick_infos[1].max_call_flops: expected 0 where parts_of_calls is empty",
-        ),
-        (("brick_infos",), DATA["brick_infos"][::-1], "brick_infos: expected distinct names, sort"),
-        (
-            ("brick_infos",),
-            [*DATA["brick_infos"], DATA["brick_infos"][1]],
-            "brick_infos: expected distinct names, sorted",
-        ),
-        (("tiles",), DATA["tiles"][::-1], "tiles: expected one entry only for each, sorted"),
-        (("events",), DATA["events"][::-1], "events: expected tiles sorted by time"),
-        (("events", 0, "thread"), 2**32, "events[0].thread: expected an integer below 2**32"),
-        (("clock", "source"), "banana", "clock.source: expected one of tsc, cntvct"),
-        (("clock", "source"), "mixed", "clock.ns_per_tick: expected 0 where source is mixed"),
-        (("clock", "ns_per_tick"), 0, "clock.ns_per_tick: expected a number above 0, at most 1e9"),
-        (("clock", "ns_per_tick"), 1e308, "clock.ns_per_tick: expected a number above 0, at most"),
-        (("created",), "banana", "created: expected an ISO 8601 time in UTC"),
-        (("created",), "2024-05-01T12:00:00", "created: expected an ISO 8601 time in UTC"),
-        (("created",), "0001-01-01T00:00:00Z", "created: expected an ISO 8601 time in UTC"),
-        (("created",), "9" * 100_000, "created: expected an ISO 8601 time in UTC"),
-        (("library_version",), "9" * 101, "library_version: expected at most 100 characters"),
-        (("roofs", "peak_by_dtype", "float32"), 1e300, "roofs.peak_by_dtype['float32'] must be in"),
-        (("roofs", "peak_by_dtype", "float32"), 1e-300, "roofs.peak_by_dtype['float32'] must be"),
-        (("roofs", "threads"), 2**64, "roofs.threads must be in [1, 4096]"),
-        (("roofs", "fingerprint"), "zzz", "roofs.fingerprint must be of up to 64 hex digits"),
-        (("more_roofs",), DATA["more_roofs"] * 2, "more_roofs: expected roofs of distinct kinds"),
-    ],
-)
-def test_contradictions_are_refused(path: Path_, value: object, message: str) -> None:
-    lying: Any = deepcopy(DATA)
-    lying["clock_steps_back"] = 0
-    at(lying, path[:-1])[path[-1]] = value
-    with pytest.raises(RecordingError) as caught:
-        Recording.from_json(lying)
-    assert str(caught.value).startswith(message)
-    assert len(str(caught.value)) <= 300
-
-
-@pytest.mark.parametrize(
-    "name", ["elements", "flops", "total_ns", "raw_total_ns", "max_ns", "max_work"]
-)
-def test_what_no_tile_did_is_refused(name: str) -> None:
-    lying: Any = deepcopy(DATA)
-    empty = {key: 0 if isinstance(value, int) else value for key, value in DATA["tiles"][2].items()}
-    lying["tiles"][2] = {**empty, "histogram": []}
-    assert Recording.from_json(lying).tiles[2].count == 0
-    lying["tiles"][2][name] = 1
-    with pytest.raises(RecordingError, match=rf"^tiles\[2\]\.{name}: "):
-        Recording.from_json(lying)
-
-
-def test_where_the_clock_stepped_back_tiles_may_be_shorter_than_those_inside() -> None:
-    lying: Any = deepcopy(DATA)
-    lying["tiles"][2]["raw_total_ns"] = 4
-    assert Recording.from_json(lying).tiles[2].raw_total_ns == 4
 
 
 @given(st.lists(recordings(), min_size=1, max_size=4))
@@ -619,46 +345,6 @@ def test_what_could_not_be_loaded_is_not_saved(
     with pytest.raises(RecordingError, match=f"^{field}: "):
         replace(SAMPLE, **changes).save(saved)
     assert load_recording(saved) == SAMPLE
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (("tiles", 0, "self_ns"), 10**6),
-        (("tiles", 0, "raw_self_ns"), 10**6),
-        (("tiles", 0, "total_ns"), 3 * 99 - 1),
-        (("tiles", 0, "total_ns"), 5 * 301 + 1),
-        (("tiles", 0, "max_ns"), 5000),
-        (("tiles", 0, "min_ns"), 1),
-        (("tiles", 0, "histogram"), [[3, 3]]),
-        (("tiles", 0, "histogram"), [[35, 1], [1000, 2]]),
-        (("tiles", 0, "count"), 2),
-        (("tiles", 0, "undeclared"), 6),
-        (("tiles", 1, "split"), 2),
-        (("tiles", 1, "loaded_bytes"), 10),
-        (("tiles", 1, "min_work"), 8),
-        (("tiles", 0, "brick"), "stranger"),
-        (("brick_infos", 0, "threads"), 0),
-        (("brick_infos", 0, "dtypes"), ["banana"]),
-        (("brick_infos", 0, "call_times"), [[3, 21]]),
-        (("brick_infos", 0, "call_paces"), [[3, 21]]),
-        (("brick_infos", 1, "name"), "gemm"),
-        (("abandoned_tiles",), 1),
-        (("abandoned_by",), [["b", 1], ["a", 1]]),
-        (("events", 0, "stop_ns"), -1),
-        (("sample_every",), 0),
-        (("clock", "ns_per_tick"), -1.0),
-    ],
-)
-def test_contradictions_are_refused_in_one_short_line(
-    path: Path_, value: Any, tmp_path: Path
-) -> None:
-    file = tmp_path / ("long" * 50) / "run.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps(damaged(path, value)))
-    with pytest.raises(RecordingError) as caught:
-        load_recording(file)
-    assert len(str(caught.value)) <= 300 and "\n" not in str(caught.value)
 
 
 def test_many_empty_events_take_little_memory(tmp_path: Path) -> None:

@@ -221,6 +221,7 @@ def test_merge_with_itself_keeps_what_is_no_sum(recording: Recording) -> None:
             wall_ns=2 * info.wall_ns,
             teams=teams,
             usage=usage,
+            thread_self_ns=tuple(tuple(2 * ns for ns in thread) for thread in info.thread_self_ns),
             call_times=tuple((bucket, 2 * calls) for bucket, calls in info.call_times),
             call_paces=tuple((bucket, 2 * calls) for bucket, calls in info.call_paces),
             parts_of_calls=tuple(map(doubled, info.parts_of_calls)),

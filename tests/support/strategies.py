@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -298,8 +299,20 @@ def call_times(draw: st.DrawFn, part: str, *, flops: bool) -> CallTimes:
 
 
 @st.composite
-def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
-    """What is known of a brick of some name."""
+def thread_times(draw: st.DrawFn, tiles: Sequence[TileStats]) -> tuple[tuple[int, ...], ...]:
+    """How the self times of a brick's tiles divide among up to three threads."""
+    left = [sum(tile.self_ns for tile in tiles if tile.level is level) for level in TileLevel]
+    threads = []
+    for _ in range(draw(st.integers(0, 3))):
+        taken = tuple(draw(st.integers(0, ns)) for ns in left)
+        left = [ns - took for ns, took in zip(left, taken, strict=True)]
+        threads.append(taken)
+    return tuple(sorted(threads, key=lambda times: (sum(times), times), reverse=True))
+
+
+@st.composite
+def brick_infos(draw: st.DrawFn, brick: str, tiles: Sequence[TileStats] = ()) -> BrickInfo:
+    """What is known of a brick of some name and some tiles."""
     taken, paces = draw(histograms), draw(histograms)
     seen = max(sum(tiles for _, tiles in one) for one in (taken, paces))
     used = sorted(draw(st.sets(st.sampled_from(PARTS), max_size=3)), key=PARTS.index)
@@ -316,6 +329,7 @@ def brick_infos(draw: st.DrawFn, brick: str) -> BrickInfo:
         footprint_bytes=tuple(draw(sums) for _ in TileLevel),
         isas=tuple(sorted(draw(isas))),
         usage=tuple(sorted(draw(st.lists(usages(), max_size=2)), reverse=True)),
+        thread_self_ns=draw(thread_times(tiles)),
         call_times=taken,
         call_paces=paces,
         parts_of_calls=parts,
@@ -344,7 +358,10 @@ def recordings(draw: st.DrawFn) -> Recording:
             line.append(event)
     return Recording(
         tiles=tiles,
-        brick_infos=tuple(draw(brick_infos(brick)) for brick in bricks),
+        brick_infos=tuple(
+            draw(brick_infos(brick, [tile for tile in tiles if tile.brick == brick]))
+            for brick in bricks
+        ),
         clock=draw(clocks if used else clocks | unread_clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
