@@ -108,7 +108,7 @@ def case_line(case: Case) -> str:
     return (
         f"{case['family']:14.14} {case['dtype'][0]}{case['dtype'][5:]} {case['title']:33.33} "
         f"{ratios.ratio(case):6.3f} median {ratios.ratio(case, 'median'):6.3f}  "
-        f"GF/s {'  '.join(rates)}"
+        f"GFLOP/s {'  '.join(rates)}"
     )
 
 

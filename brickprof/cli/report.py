@@ -40,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--picture",
-        choices=("roofline", "times", "histograms", "grids", "threads"),
-        help="what to draw as svg or png (default: roofline)",
+        choices=("roofline", "times", "thread-times", "histograms", "grids", "threads"),
+        metavar="PICTURE",
+        help="what to draw as svg or png: roofline (default), times, thread-times, histograms, "
+        "grids or threads",
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(

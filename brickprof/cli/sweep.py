@@ -22,6 +22,14 @@ from brickprof.kernels.spec import KernelSpec, Problem
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import thread_budget
 from brickprof.reports.layout import stdout_console
+from brickprof.reports.pictures.sweep import sweep as sweep_picture
+from brickprof.reports.pictures.vega import (
+    PICTURE_SUFFIXES,
+    THEMES,
+    check_installed,
+    described,
+    to_bytes,
+)
 
 NAME = "sweep"
 HELP = "time a kernel of the library, or a function of yours, at several thread counts"
@@ -83,8 +91,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help=f"times that each is measured, in turn (default: {_ROUNDS})",
     )
     parser.add_argument(
-        "--plot", type=_svg, metavar="FILE.svg", help="draw throughputs and the fitted law"
+        "--plot",
+        type=_picture,
+        metavar="FILE.svg|FILE.png",
+        help="draw throughputs and the fitted law",
     )
+    parser.add_argument("--theme", choices=THEMES, help="its colors (default: light)")
     add_json(parser)
 
 
@@ -104,11 +116,12 @@ def _add_function_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _svg(text: str) -> Path:
-    """Read the path of an SVG file to write."""
+def _picture(text: str) -> Path:
+    """Read the path of a picture to write."""
     path = Path(text)
-    if path.suffix.lower() != ".svg":
-        raise argparse.ArgumentTypeError(f"must end in .svg, got {short_repr(text)}")
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        ends = " or ".join(PICTURE_SUFFIXES)
+        raise argparse.ArgumentTypeError(f"must end in {ends}, got {short_repr(text)}")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
     return path
@@ -143,9 +156,11 @@ def _function(args: argparse.Namespace) -> _Task:
 
 def run(args: argparse.Namespace) -> int:
     """Time the problem and print a row for each thread count."""
-    from brickprof.reports import sweep_json, sweep_svg, sweep_text
+    from brickprof.reports import sweep_json, sweep_text
     from brickprof.tuning.sweep import sweep_threads
 
+    if args.plot is not None:
+        check_installed()
     task: _Task = args.task(args)
     counts = args.counts or default_counts(detect_machine().usable_cores)
     with task.errors(), progress_bar("sweeping") as progress:
@@ -167,7 +182,8 @@ def run(args: argparse.Namespace) -> int:
     finally:
         # A closed pipe must not lose the picture.
         if args.plot is not None:
-            write_file(args.plot, sweep_svg.render(sweep, task.label).encode())
+            picture = described(sweep_picture(sweep, task.label), args.theme or THEMES[0])
+            write_file(args.plot, to_bytes(picture, args.plot.suffix.lower()))
     return 0
 
 

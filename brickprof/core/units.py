@@ -1,6 +1,6 @@
 """Numbers to text: the one place where a figure gets its digits and its unit.
 
-Figures have three significant digits, but whole digits are never dropped ("1,234 GF/s"), and a
+Figures have three significant digits, but whole digits are never dropped ("1,234 GFLOP/s"), and a
 value that rounds up to the next unit is shown in that unit ("1.00 µs", never "1000 ns").
 """
 
@@ -155,7 +155,7 @@ def format_ns(ns: float) -> str:
 
 
 def format_gflops(x: float) -> str:
-    """Return a compute rate, such as ``"76.4 GF/s"``.
+    """Return a compute rate, such as ``"76.4 GFLOP/s"``.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def format_gflops(x: float) -> str:
     ValueError
         If `x` is negative or not finite.
     """
-    return f"{_three_digits(_checked('x', x))} GF/s"
+    return f"{_three_digits(_checked('x', x))} GFLOP/s"
 
 
 def format_gbs(x: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from brickprof.core.checks import checked_items, short_repr
+from brickprof.core.plain_text import printable
 from brickprof.diagnose.change import Change, Verdict, cannot_tell, change_of_difference
 from brickprof.diagnose.comparison_notes import disturbances, notes_of, unlike
 from brickprof.diagnose.comparison_rows import ComparisonRow
@@ -43,6 +44,8 @@ class Comparison:
         Recordings of either side.
     advice : str
         What would show smaller changes; empty where changes of 5 % are seen.
+    sides : tuple of str
+        What A and B were recorded with and when, such as ``"brickprof 0.1.0, EPYC, ..."``.
     """
 
     rows: tuple[ComparisonRow, ...]
@@ -52,6 +55,7 @@ class Comparison:
     headline: str = ""
     recordings: tuple[int, int] = (1, 1)
     advice: str = ""
+    sides: tuple[str, str] = ("", "")
 
     def slower_than(self, limit: float) -> tuple[ComparisonRow, ...]:
         """Return the rows that are slower by more than a fraction.
@@ -109,7 +113,16 @@ def compare_recordings(
         headline_of(rows),
         (len(sides[0]), len(sides[1])),
         advice_of(row.change for row in rows),
+        (_recorded_with(a), _recorded_with(b)),
     )
+
+
+def _recorded_with(side: Recording) -> str:
+    """Return the library, the processor and the time of a side's recordings."""
+    facts = [f"brickprof {side.version}" if side.version else ""]
+    facts.append("" if side.machine is None else side.machine.cpu)
+    facts.append(side.created[:16].replace("T", " "))
+    return ", ".join(printable(fact) for fact in facts if fact)
 
 
 def _recordings(side: Recording | Sequence[Recording], name: str) -> list[Recording]:

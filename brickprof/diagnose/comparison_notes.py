@@ -85,8 +85,8 @@ def disturbances(pairs: list[Pair]) -> Iterator[str]:
         spread, side = max((_spread(a), "A"), (_spread(b), "B"))
         if spread >= NOTED_SPREAD:
             yield (
-                f"Most calls of {name} took longer than its fastest ones in {side}, or these came "
-                "at times only: its intervals are wider for that."
+                f"The fastest calls of {name} in {side} differ from run to run of them, as where "
+                "others use the machine: its intervals are wider for that."
             )
         if apart(a, b):
             yield (

@@ -119,7 +119,7 @@ def difference(pair: Pair, machines: Machines) -> Found:
     """Return by how much the times of a row differ."""
     row, a, b = pair.row, pair.a, pair.b
     if a is None or b is None or row.a is None or row.b is None:
-        return "Only one side has it."
+        return "Only one side has that brick or level."
     if machines is Machines.SEVERAL_A_SIDE:
         return "The recordings of one side are of several machines."
     if machines is Machines.OTHER or a.info.threads != b.info.threads:

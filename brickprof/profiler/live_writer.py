@@ -58,6 +58,8 @@ def checked_live_path(live: object) -> Path | None:
         raise TypeError(f"live must be a path, True or None, got {short_repr(live)}") from None
     if path.is_dir():
         raise ValueError(f"live must be a file, got the folder {short_repr(str(path))}")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"live must be a regular file, got {short_repr(str(path))}")
     return path
 
 

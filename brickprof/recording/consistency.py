@@ -182,9 +182,7 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     walls = [-seen.wall_ns for seen in info.usage]
     check_order(value.optional("usage", []), walls, "threads sorted, most wall time first")
     own = [-sum(thread) for thread in info.thread_self_ns]
-    check_order(
-        value.optional("thread_self_ns", []), own, "threads sorted, most self time first"
-    )
+    check_order(value.optional("thread_self_ns", []), own, "threads sorted, most self time first")
     for name in ("call_times", "call_paces"):
         if _counted(getattr(info, name)) > info.calls:
             value[name].fail(f"counts that sum to at most calls ({info.calls})")

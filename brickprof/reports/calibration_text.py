@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
 from brickprof.core.units import format_threads
-from brickprof.reports import layout
-from brickprof.roofline import MEMORY, Roofs
-from brickprof.roofline.model import CEILINGS
+from brickprof.reports import layout, roof_cells
+from brickprof.roofline import Roofs
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_PEAK_COLUMNS: layout.Columns = (
-    ("Peak", "left"),
-    ("GFLOP/s", "right"),
-    ("A thread", "right"),
-    ("Spread", "right"),
-)
-
-_KINDS = ("load", "store", "copy", "update", "daxpy", "nt-store")
-
-_MEMORY_COLUMNS: layout.Columns = (
-    ("GB/s", "left"),
-    *((kind, "right") for kind in _KINDS),
-    ("Spread", "right"),
-    ("Ridge", "right"),
-    ("Latency", "right"),
-    ("Working set", "right"),
-)
 
 
 def render(roofs: Roofs, *, console: Console | None = None) -> str:
@@ -53,13 +34,18 @@ def render(roofs: Roofs, *, console: Console | None = None) -> str:
     facts = (roofs.cpu, format_threads(roofs.threads), roofs.isa, roofs.method, roofs.verdict)
     lines = [
         *layout.paragraphs(console, " · ".join(facts), ""),
-        *layout.table(console, _PEAK_COLUMNS, _peak_rows(roofs)),
+        *layout.table(console, roof_cells.PEAK_COLUMNS, roof_cells.peak_rows(roofs)),
         "",
-        *layout.table(console, _MEMORY_COLUMNS, _memory_rows(roofs)),
+        *layout.table(console, roof_cells.MEMORY_COLUMNS, roof_cells.memory_rows(roofs)),
         "",
     ]
     if roofs.ceilings_gflops:
-        lines += [*layout.table(console, _ceiling_columns(roofs), _ceiling_rows(roofs)), ""]
+        lines += [
+            *layout.table(
+                console, roof_cells.ceiling_columns(roofs), roof_cells.ceiling_rows(roofs)
+            ),
+            "",
+        ]
     return layout.text_of(lines)
 
 
@@ -110,46 +96,3 @@ def render_forgotten(path: Path, forgotten: int, *, console: Console | None = No
     removed = f"Removed the roofs of {units.format_count(forgotten)} calibrations from {path}"
     text = removed if forgotten else f"No roofs were stored in {path}"
     return layout.text_of(layout.paragraphs(console, text))
-
-
-def _peak_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each peak."""
-    for dtype, peak in roofs.peak_by_dtype.items():
-        per_thread = units.format_number(peak / roofs.threads)
-        spread = units.format_percent(roofs.spread[dtype])
-        yield dtype, units.format_number(peak), per_thread, spread
-
-
-def _memory_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each memory."""
-    for memory in MEMORY:
-        rates = roofs.kinds_gbs(memory)
-        latency = roofs.latency_ns.get(memory)
-        yield (
-            memory,
-            *(units.format_number(rates[kind]) if kind in rates else "-" for kind in _KINDS),
-            units.format_percent(roofs.spread[memory]),
-            units.format_intensity(roofs.ridge(memory)),
-            "-" if latency is None else units.format_ns(latency),
-            units.format_bytes(roofs.working_set_bytes[memory]),
-        )
-
-
-def _ceiling_names(roofs: Roofs) -> list[str]:
-    """Return the ceilings that were measured of any element type."""
-    measured = {key.partition(" ")[2] for key in roofs.ceilings_gflops}
-    return [name for name in CEILINGS if name in measured]
-
-
-def _ceiling_columns(roofs: Roofs) -> layout.Columns:
-    """Return a column for each element type."""
-    dtypes = [dtype for dtype in roofs.peak_by_dtype if f"{dtype} scalar" in roofs.ceilings_gflops]
-    return (("Ceiling, GFLOP/s", "left"), *((dtype, "right") for dtype in dtypes))
-
-
-def _ceiling_rows(roofs: Roofs) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each ceiling inside the core."""
-    dtypes = [heading for heading, _ in _ceiling_columns(roofs)[1:]]
-    for name in _ceiling_names(roofs):
-        rates = [roofs.ceilings_gflops.get(f"{dtype} {name}") for dtype in dtypes]
-        yield name, *("-" if rate is None else units.format_number(rate) for rate in rates)

@@ -82,6 +82,8 @@ def _sections(
     """Yield the parts of the page."""
     yield element("h1", f"Comparison: {comparison.verdict.value}")
     yield element("p", comparison.headline, class_="headline")
+    for side, names in (("A", names_a), ("B", names_b)):
+        yield element("p", f"{side}: {', '.join(names)}", class_="dim")
     limit = limit_of(comparison, fail_above)
     if limit:
         yield element("p", limit)
@@ -106,8 +108,6 @@ def _sections(
     yield element("h2", "Notes", id="notes")
     notes = notes_of(comparison)
     yield element("ul", *(element("li", note) for note in notes))
-    for side, names in (("A", names_a), ("B", names_b)):
-        yield element("p", f"{side}: {', '.join(names)}", class_="dim")
 
 
 def _change_cells(line: Line) -> list[Cell]:

@@ -31,15 +31,17 @@ def render(
     -------
     str
         One JSON object, with a newline at its end: ``a`` and ``b`` (a name, or a list of several),
-        ``same_machine``, ``verdict``, ``headline``, ``rows`` (the fields of `ComparisonRow` with
-        ``verdict``, ``time_ratio`` and ``gflops_ratio``), ``advice``, ``notes``, ``fail_above``
-        and ``failed`` (whether a row is slower by more). What is unknown is null.
+        ``recorded_with`` (of either side), ``same_machine``, ``verdict``, ``headline``, ``rows``
+        (the fields of `ComparisonRow` with ``verdict``, ``time_ratio`` and ``gflops_ratio``),
+        ``advice``, ``notes``, ``fail_above`` and ``failed`` (whether a row is slower by more).
+        What is unknown is null.
     """
     failed = None if fail_above is None else bool(comparison.slower_than(fail_above))
     return dump(
         {
             "a": names_a[0] if len(names_a) == 1 else list(names_a),
             "b": names_b[0] if len(names_b) == 1 else list(names_b),
+            "recorded_with": list(comparison.sides),
             "same_machine": comparison.same_machine,
             "verdict": comparison.verdict.value,
             "headline": comparison.headline,

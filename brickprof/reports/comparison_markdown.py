@@ -23,7 +23,7 @@ _MAX_FILES = 8
 _MAX_NOTES = 20
 
 _HEADS = ("", "Time A", "Time B", "Change", "Interval", "Would see", "Verdict")
-_RATES = ("", "GF/s A", "GF/s B", "B/A", "Eff. A", "Eff. B")
+_RATES = ("", "GFLOP/s A", "GFLOP/s B", "B/A", "Eff. A", "Eff. B")
 
 
 def render(

@@ -16,14 +16,19 @@ MEANING = (
     "time in its tiles, summed over threads. Changes are of the undisturbed time of a call, which "
     "the means need not show. Those of a level's self time, outside finer tiles, leave out what "
     "levels have in common as far as a slower machine may have done it. All intervals hold "
-    "together in 95 % of comparisons. A brick's GF/s are those of its median call, a level's those "
-    "of one thread."
+    "together in 95 % of comparisons. A brick's GFLOP/s are those of its median call, a level's "
+    "those of one thread."
+)
+
+OWN_ROOFS = (
+    "Changes vs. own roof are of the time of the work over its time at each side's own roof: + is "
+    "further from the roof in B."
 )
 
 _BASES = {
     "time per flop": "per flop",
     "tile time": "of a tile",
-    "share of roof": "of own roof",
+    "share of roof": "vs. own roof",
 }
 
 
@@ -129,7 +134,14 @@ def _efficiency(side: Side | None) -> str:
 def notes_of(comparison: Comparison) -> list[str]:
     """Return what the figures are, what would help, and all notes, in sentences."""
     advice = [comparison.advice] if comparison.advice else []
-    return [MEANING, *_reasons(comparison), *advice, *comparison.notes]
+    if any(line.change.basis == "share of roof" for line in lines_of(comparison)):
+        advice.append(OWN_ROOFS)
+    recorded = [
+        f"{side} was recorded with {facts}."
+        for side, facts in zip("AB", comparison.sides, strict=True)
+        if facts
+    ]
+    return [MEANING, *_reasons(comparison), *advice, *comparison.notes, *recorded]
 
 
 def _reasons(comparison: Comparison) -> list[str]:

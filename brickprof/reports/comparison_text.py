@@ -33,8 +33,8 @@ _CHANGES: layout.Columns = (
 
 _RATES: layout.Columns = (
     ("", "left"),
-    ("GF/s A", "right"),
-    ("GF/s B", "right"),
+    ("GFLOP/s A", "right"),
+    ("GFLOP/s B", "right"),
     ("B/A", "right"),
     ("Eff. A", "right"),
     ("Eff. B", "right"),

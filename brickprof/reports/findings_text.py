@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from brickprof.core import units
@@ -12,6 +11,7 @@ from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.reports import layout
+from brickprof.reports.finding_groups import grouped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,14 +45,11 @@ def render_findings(findings: Iterable[Finding], *, console: Console | None = No
         With a newline at the end; empty without findings. In less than `layout.WIDTH` columns each
         of the two lines is broken.
     """
-    groups: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in findings:
-        alike = finding.code, finding.level, re.sub(r"[\d.,]+", "#", finding.action)
-        groups.setdefault(alike, []).append(finding)
+    groups = grouped(findings)
     if not groups:
         return ""
     console = console or layout.plain_console()
-    shown = list(groups.values())[:MAX_FINDINGS]
+    shown = groups[:MAX_FINDINGS]
     lines = [_HEADING]
     for number, group in enumerate(shown, 1):
         lines += _lines(console, number, group)
@@ -105,7 +102,7 @@ def headline(finding: Finding, width: int | None = None) -> str:
     return _headline([finding], width)
 
 
-def _headline(group: list[Finding], width: int | None) -> str:
+def _headline(group: Sequence[Finding], width: int | None) -> str:
     """Return what `headline` does, of findings that are alike."""
     with IMPORTING:
         from rich.cells import cell_len
@@ -121,7 +118,7 @@ def _headline(group: list[Finding], width: int | None) -> str:
     return f"{symptom} ({layout.clipped_words(evidence, room)}){gain}"
 
 
-def _symptom(group: list[Finding]) -> str:
+def _symptom(group: Sequence[Finding]) -> str:
     """Return where a finding is, and what is seen there."""
     first = group[0]
     bricks = places([finding.brick for finding in group if finding.brick is not None])
@@ -130,7 +127,7 @@ def _symptom(group: list[Finding]) -> str:
     return f"{place}: {first.symptom}" if place else first.symptom.capitalize()
 
 
-def _lines(console: Console, number: int, group: list[Finding]) -> list[str]:
+def _lines(console: Console, number: int, group: Sequence[Finding]) -> list[str]:
     """Return what is seen and what it would gain, and what to do."""
     first, width = group[0], max(console.width, layout.WIDTH) - 4
     action = layout.clipped_words(printable(first.action), width - len(first.code) - 3)

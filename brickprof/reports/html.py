@@ -3,42 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from brickprof.core import units
-from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary
-from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
+from brickprof.reports.anchors import MAX_BRICKS, finding_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.html_figure import figure
+from brickprof.reports.html_findings import findings_by_row, findings_section, marked_rows
 from brickprof.reports.html_page import page
 from brickprof.reports.html_tables import (
     LEVEL_COLUMNS,
     levels_table,
-    roofs_table,
+    roofs_tables,
     slowest_table,
 )
 from brickprof.reports.html_time_line import time_line
-from brickprof.reports.markup import Markup, element, meanings
+from brickprof.reports.markup import Markup, element, figure_text, meanings, text
+from brickprof.reports.picture_tables import table_behind
 from brickprof.reports.pictures import PICTURES, draw
-from brickprof.reports.pictures.roofline import MAX_BRICKS as MARKED_BRICKS
-from brickprof.reports.pictures.roofline import drawn_levels
 from brickprof.reports.text import pair_cost
-
-MAX_FINDINGS = 100
-"""Findings on the page, most important first; nobody reads more."""
+from brickprof.roofline import Roofs
 
 _ALTERNATIVES = {
     "roofline": "Roofline: GFLOP/s of each brick and level over its arithmetic intensity, below "
     "the measured roofs; the figures are in the table of levels.",
-    "times": "Bars of the self time of each brick, by level; the figures are in the table of "
-    "levels.",
+    "times": "Bars of the self time of each brick, by level; the figures are in the table below.",
+    "thread-times": "Bars of the self time of each thread of a brick, by level; the figures are in "
+    "the table below.",
     "threads": "Bars of how busy each thread of a team was, the busiest of each call first; the "
-    "findings name teams that are uneven.",
+    "figures are in the table below.",
     "grids": "Heat maps of the mean times of tiles by row and column, for each brick and level; "
-    "the slowest tiles are in the table below.",
-    "histograms": "Histograms of the times of tiles by brick and level; medians and 99th "
-    "percentiles are in the table of levels.",
+    "the figures are in the tables below.",
+    "histograms": "Histograms of the times of tiles by brick and level; the figures are in the "
+    "table below.",
 }
 
 
@@ -64,8 +61,8 @@ def render_report(report: Report) -> str:
     tiles = any(level.stats.timed for brick in report.summary.bricks for level in brick.levels)
     sections = [
         *_header(report),
-        *_findings(report),
-        *(_figure(report, "roofline", "Roofline") if any(_marks(report)) else ()),
+        *findings_section(report),
+        *(_figure(report, "roofline", "Roofline") if any(marked_rows(report)) else ()),
         *(_figure(report, "times", "Where the time went") if tiles else ()),
         *_levels(report),
         *(_figure(report, "histograms", "How long tiles took") if tiles else ()),
@@ -102,80 +99,50 @@ def _header(report: Report) -> Iterator[Markup]:
     yield element("p", " · ".join(filter(None, facts)), class_="dim")
 
 
-def headline(bricks: tuple[BrickSummary, ...]) -> str:
-    """Return the brick that took longest, its rate and its share of the peak."""
+def headline(bricks: tuple[BrickSummary, ...]) -> Markup:
+    """Return the brick that took longest, its rate and its share of the peak.
+
+    Parameters
+    ----------
+    bricks : tuple of BrickSummary
+        Those of a report.
+    """
     if not bricks:
-        return "Nothing was recorded."
+        return text("Nothing was recorded.")
     first = bricks[0]
-    parts = [f"{first.info.name} took {units.format_ns(first.info.wall_ns)}"]
+    info = first.info
+    parts = [
+        text(f"{info.name} took "),
+        figure_text(
+            units.format_ns(info.wall_ns),
+            f"Wall time of {_calls(info.calls)}, time that overlaps counted once; measured.",
+        ),
+    ]
     if first.run_gflops:
-        share = "" if first.peak_share is None else f", {units.format_percent(first.peak_share)}"
-        of_peak = f"{share} of the peak" if share else ""
-        parts.append(f"at {units.format_gflops(first.run_gflops)}{of_peak}")
-    threads = f"on {units.format_threads(first.info.threads)}"
+        parts += [
+            text(" at "),
+            figure_text(
+                units.format_gflops(first.run_gflops),
+                "Declared flops over the wall time, of all threads.",
+            ),
+        ]
+    if first.run_gflops and first.peak_share is not None:
+        parts += [
+            text(", "),
+            figure_text(
+                f"{units.format_percent(first.peak_share)} of the peak",
+                "That rate over the measured peak of as many threads.",
+            ),
+        ]
+    parts.append(text(f" on {units.format_threads(info.threads)}"))
     others = len(bricks) - 1
     more = f"; {others} more brick{'' if others == 1 else 's'}" if others else ""
-    return f"{' '.join([*parts, threads])}{more}."
+    return Markup("".join([*parts, text(f"{more}.")]))
 
 
-def _findings(report: Report) -> Iterator[Markup]:
-    """Yield the findings, most important first."""
-    yield element("h2", "What to look at next", id="findings")
-    if not report.findings:
-        yield element("p", "No finding: nothing that was looked for is there.")
-        return
-    yield element("ol", *islice(findings_of(report), MAX_FINDINGS), class_="findings")
-    if len(report.findings) > MAX_FINDINGS:
-        more = units.format_count(len(report.findings))
-        yield element("p", f"The first {MAX_FINDINGS} of {more}; the JSON output has all.")
-
-
-def findings_of(report: Report, *, links: bool = True) -> Iterator[Markup]:
-    """Yield the findings of a report as items of a list, with links to their rows if `links`."""
-    rows = _rows_of_findings(report) if links else {}
-    marks = set(_marks(report)) if links else set()
-    for number, finding in enumerate(report.findings, 1):
-        row = rows.get(number)
-        anchor = finding_anchor(number) if links else None
-        yield element(
-            "li", *_finding(finding, row, row in marks), id=anchor, tabindex="-1" if links else None
-        )
-
-
-def _rows_of_findings(report: Report) -> dict[int, str]:
-    """Return the id of the row of each finding that has one, by its number."""
-    bricks = report.summary.bricks[:MAX_BRICKS]
-    places = {brick.info.name: number for number, brick in enumerate(bricks)}
-    return {
-        number: level_anchor(places[finding.brick], finding.level.label)
-        for number, finding in enumerate(report.findings, 1)
-        if finding.level is not None and finding.brick in places
-    }
-
-
-def _marks(report: Report) -> Iterator[str]:
-    """Yield the ids of the rows of all levels that have a mark in the roofline."""
-    for number, brick in enumerate(report.summary.bricks[:MARKED_BRICKS]):
-        for level in drawn_levels(brick):
-            yield level_anchor(number, level.level.label)
-
-
-def _finding(finding: Finding, row: str | None, marked: bool) -> Iterator[str]:
-    """Yield where a finding is, its evidence, its cause and what to do."""
-    level = "" if finding.level is None else finding.level.label
-    place = f"{finding.brick or ''} {level}".strip()
-    if place:
-        yield element("a", place, href=f"#{row}") if row else place
-        yield ": "
-    yield element("strong", finding.symptom)
-    gain = finding.gain
-    worth = "" if gain is None or gain < 1.05 else f", up to {units.format_ratio(gain)} as fast"
-    yield f" ({finding.evidence}){worth}. "
-    yield element("code", finding.code)
-    if row and marked:
-        yield " "
-        yield element("a", "in the roofline", href="#roofline", data_mark=row)
-    yield element("p", f"{finding.cause} {finding.action}")
+def _calls(calls: int) -> str:
+    """Return a number of calls."""
+    return "one call" if calls == 1 else f"{units.format_count(calls)} calls"
 
 
 def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
@@ -183,6 +150,9 @@ def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
     assert picture in PICTURES
     instead = _ALTERNATIVES[picture]
     yield from figure(picture, title, instead, lambda theme: draw(report, picture, theme))
+    behind = table_behind(report, picture)
+    if behind is not None:
+        yield behind
 
 
 def _levels(report: Report) -> Iterator[Markup]:
@@ -195,17 +165,16 @@ def _levels(report: Report) -> Iterator[Markup]:
             f"The {MAX_BRICKS} bricks of most wall time, of {units.format_count(len(bricks))}; "
             "the JSON output has all.",
         )
-    findings: dict[str, list[int]] = {}
-    for number, row in _rows_of_findings(report).items():
-        if number <= MAX_FINDINGS:
-            findings.setdefault(row, []).append(number)
-    yield levels_table(bricks, findings)
+    yield levels_table(bricks, findings_by_row(report))
     yield meanings(LEVEL_COLUMNS)
 
 
 def _threads(report: Report) -> Iterator[Markup]:
     """Yield how busy threads were, where a brick had several."""
-    if any(team.threads > 1 for brick in report.summary.bricks for team in brick.info.teams):
+    infos = [brick.info for brick in report.summary.bricks]
+    if any(len(info.thread_self_ns) > 1 for info in infos):
+        yield from _figure(report, "thread-times", "Time by brick, level and thread")
+    if any(team.threads > 1 for info in infos for team in info.teams):
         yield from _figure(report, "threads", "How busy threads were")
 
 
@@ -229,7 +198,9 @@ def _surroundings(report: Report) -> Iterator[Markup]:
             f"{roofs.cpu}, {roofs.isa}, {threads}, measured {roofs.measured_at} "
             f"({roofs.method}): {roofs.verdict}",
         )
-        yield roofs_table(roofs)
+        yield roofs_tables(roofs)
+    for more in _other_roofs(report):
+        yield roofs_tables(more)
     yield element("h2", "Machine and timer", id="machine")
     yield element("dl", *_facts(report))
     notes = [*report.summary.notes]
@@ -238,6 +209,20 @@ def _surroundings(report: Report) -> Iterator[Markup]:
     if notes:
         yield element("h2", "Notes", id="notes")
         yield element("ul", *(element("li", note) for note in notes))
+
+
+def _other_roofs(report: Report) -> Iterator[Roofs]:
+    """Yield the roofs of other thread counts and instruction sets that bricks are held against."""
+    shown = set() if report.roofs is None else {_measurement(report.roofs)}
+    for brick in report.summary.bricks[:MAX_BRICKS]:
+        if brick.roofs is not None and _measurement(brick.roofs.roofs) not in shown:
+            shown.add(_measurement(brick.roofs.roofs))
+            yield brick.roofs.roofs
+
+
+def _measurement(roofs: Roofs) -> tuple[str, int, str]:
+    """Return what tells measurements of roofs apart, whichever element type they are used for."""
+    return roofs.fingerprint, roofs.threads, roofs.isa
 
 
 def _facts(report: Report) -> Iterator[Markup]:
@@ -249,19 +234,27 @@ def _facts(report: Report) -> Iterator[Markup]:
         caches = ", ".join(
             f"L{cache.level} {units.format_bytes(cache.size_bytes)}" for cache in machine.caches
         )
+        told = "As the operating system and the processor tell"
+        assumed = f"; assumed: {', '.join(machine.assumed)}" if machine.assumed else ""
         facts += [
-            ("CPU", f"{machine.cpu}, {machine.isa}"),
-            ("Cores", f"{machine.physical_cores} physical, {machine.usable_cores} usable"),
-            ("Caches", caches),
+            ("CPU", f"{machine.cpu}, {machine.isa}", f"{told}."),
+            (
+                "Cores",
+                f"{machine.physical_cores} physical, {machine.usable_cores} usable",
+                f"{told}; usable are those that affinity and quota leave{assumed}.",
+            ),
+            ("Caches", caches, f"{told}, of each core or of those that share it{assumed}."),
         ]
-    facts.append(("Clock", f"{clock.source}, {clock.ns_per_tick:.4g} ns a tick: {clock.reason}"))
+    tick = f"{clock.source}, {clock.ns_per_tick:.4g} ns a tick: {clock.reason}"
+    facts.append(("Clock", tick, "Its tick is measured against the system's monotonic clock."))
     for name, pair, error in (
         ("nogil", overhead.c_pair, overhead.c_pair_error),
         ("Python", overhead.python_pair, overhead.python_pair_error),
     ):
         if pair:
             cost = f"{pair_cost(pair, error)}, taken out of all times"
-            facts.append((f"Start/stop pair, {name}", cost))
-    for term, fact in facts:
+            source = "Median over several kinds of work, measured when profiling was switched on."
+            facts.append((f"Start/stop pair, {name}", cost, source))
+    for term, fact, source in facts:
         yield element("dt", term)
-        yield element("dd", fact)
+        yield element("dd", figure_text(fact, source))

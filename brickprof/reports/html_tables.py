@@ -1,17 +1,17 @@
-"""The tables of the HTML page: levels and roofs."""
+"""The tables of the HTML page: levels, slowest tiles and roofs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from brickprof.core import units
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
-from brickprof.reports import slowest_tiles
+from brickprof.reports import layout, roof_cells, slowest_tiles
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.level_cells import cells
-from brickprof.reports.markup import Cell, Column, Markup, element, table, text
-from brickprof.roofline import MEMORY, Roofs
+from brickprof.reports.markup import Cell, Column, Markup, element, joined, table, text
+from brickprof.roofline import Roofs
 
 LEVEL_COLUMNS = (
     Column("Brick", "The kernel, as it was entered by name.", number=False),
@@ -45,7 +45,7 @@ def levels_table(
         The bricks.
     findings : mapping of str to sequence of int, optional
         Numbers of the findings that are about a row, by its id. Without it rows have no ids, which
-        a page must have once only.
+        a page must have once only, and columns no buttons, which need the page's script.
     """
     rows = []
     for number, brick in enumerate(bricks[:MAX_BRICKS]):
@@ -54,7 +54,8 @@ def levels_table(
             about = () if findings is None else findings.get(anchor, ())
             cells = _level_cells(brick.info.name, level, about)
             rows.append((None if findings is None else anchor, cells))
-    return table("Levels by brick, times and rates of one thread", LEVEL_COLUMNS, rows)
+    caption = "Levels by brick, times and rates of one thread"
+    return table(caption, LEVEL_COLUMNS, rows, sortable=findings is not None)
 
 
 def _level_cells(brick: str, level: LevelSummary, findings: Sequence[int]) -> list[Cell]:
@@ -119,31 +120,54 @@ def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
     return [Cell(text, value) for text, value in zip(one.cells(), values, strict=True)]
 
 
-_ROOF_COLUMNS = (
-    Column("Roof", "An element type's peak, or a memory's bandwidth.", number=False),
-    Column("Rate", "Best of the repeats, of all threads together, as measured."),
-    Column("Spread", "(max - min) / median of the repeats, without the slowest."),
-)
+_ROOF_MEANINGS = {
+    "Peak": "An element type's multiply-adds from registers, all of them useful.",
+    "GFLOP/s": "Best of the repeats, of all threads together, as measured.",
+    "A thread": "The same over the number of threads.",
+    "Spread": "(max - min) / median of the repeats, without the slowest.",
+    "GB/s": "The memory that the bytes come from or go to.",
+    "Ridge": "Arithmetic intensity at which the best mix of loads and stores meets the peak.",
+    "Latency": "Of one load whose address is the result of the one before.",
+    "Working set": "What each thread read and wrote, over and over.",
+    "Ceiling, GFLOP/s": "Code that keeps to one restriction, of all threads together: such as "
+    "vectors of half the width, or no multiply-adds.",
+}
 
 
-def roofs_table(roofs: Roofs) -> Markup:
-    """Return the table of measured peaks and bandwidths."""
-    rows = [
-        (f"{name} peak", rate, units.format_gflops(rate), roofs.spread[name])
-        for name, rate in roofs.peak_by_dtype.items()
-    ]
-    rows += [
-        (f"{name} loads", rate, units.format_gbs(rate), roofs.spread[name])
-        for name, rate in ((memory, roofs.bandwidth_gbs[memory]) for memory in MEMORY)
-    ]
-    return table(
-        "Measured roofs of all threads together",
-        _ROOF_COLUMNS,
-        (
-            (
-                None,
-                (Cell(name), Cell(shown, rate), Cell(units.format_percent(spread), spread)),
-            )
-            for name, rate, shown, spread in rows
+def roofs_tables(roofs: Roofs) -> Markup:
+    """Return the tables of measured peaks, of memories by kind of traffic, and of ceilings.
+
+    Parameters
+    ----------
+    roofs : Roofs
+        What was measured.
+    """
+    of = f"{units.format_threads(roofs.threads)}, {roofs.isa}"
+    parts = [
+        _texts(f"Peaks of {of}", roof_cells.PEAK_COLUMNS, roof_cells.peak_rows(roofs)),
+        _texts(
+            f"Bandwidths of {of} by kind of traffic, GB/s of loaded and stored bytes; tiles are "
+            "held against the best mix for theirs",
+            roof_cells.MEMORY_COLUMNS,
+            roof_cells.memory_rows(roofs),
         ),
-    )
+    ]
+    if roofs.ceilings_gflops:
+        columns = roof_cells.ceiling_columns(roofs)
+        caption = f"Ceilings inside the core, of {of}"
+        parts.append(_texts(caption, columns, roof_cells.ceiling_rows(roofs)))
+    return joined(parts)
+
+
+def _texts(caption: str, columns: layout.Columns, rows: Iterable[tuple[str, ...]]) -> Markup:
+    """Return a table of roofs."""
+    heads = [
+        Column(
+            title,
+            _ROOF_MEANINGS.get(title, f"{title}: as measured, of all threads together."),
+            number=justify == "right",
+        )
+        for title, justify in columns
+    ]
+    cells = ((None, [Cell(text) for text in row]) for row in rows)
+    return table(caption, heads, cells, sortable=False)

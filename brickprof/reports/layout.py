@@ -34,6 +34,11 @@ Columns = Sequence[tuple[str, Justify]]
 """Headings of a table from left to right, each with the side to which its cells are aligned."""
 
 
+_HEIGHT = 25
+"""Lines of a console, on which nothing depends: without it rich reads COLUMNS, which may be no
+number, to find it."""
+
+
 def plain_console(width: int = WIDTH) -> Console:
     """Return a console of some columns without styles, the same in every environment."""
     with IMPORTING:
@@ -42,6 +47,7 @@ def plain_console(width: int = WIDTH) -> Console:
     return Console(
         file=StringIO(),
         width=width,
+        height=_HEIGHT,
         color_system=None,
         force_terminal=False,
         force_jupyter=False,
@@ -69,6 +75,7 @@ def stdout_console() -> Console:
         file=io.StringIO(),
         force_terminal=sys.stdout.isatty() or None,
         width=width,
+        height=_HEIGHT,
         markup=False,
         emoji=False,
         highlight=False,

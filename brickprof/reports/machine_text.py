@@ -62,7 +62,7 @@ def render(
         "",
     ]
     if roofs:
-        heading = "Stored roofs, in GF/s and GB/s of all threads together"
+        heading = "Stored roofs, in GFLOP/s and GB/s of all threads together"
         lines += layout.paragraphs(console, heading, "")
         lines += layout.table(console, _ROOFS, map(_roof_row, roofs))
     else:

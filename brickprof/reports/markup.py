@@ -75,15 +75,32 @@ def text(content: str) -> Markup:
     return content if isinstance(content, Markup) else Markup(escape(printable(content)))
 
 
+def figure_text(shown: str, source: str) -> Markup:
+    """Return a figure with a note on hover and focus that says where it comes from.
+
+    Parameters
+    ----------
+    shown : str
+        The figure as text.
+    source : str
+        A sentence.
+    """
+    return element("span", shown, class_="figure", tabindex="0", title=source)
+
+
 def joined(parts: Iterable[str]) -> Markup:
     """Return parts one after the other, a line each."""
     return Markup("\n".join(map(text, parts)))
 
 
 def table(
-    caption: str, columns: Sequence[Column], rows: Iterable[tuple[str | None, Sequence[Cell]]]
+    caption: str,
+    columns: Sequence[Column],
+    rows: Iterable[tuple[str | None, Sequence[Cell]]],
+    *,
+    sortable: bool = True,
 ) -> Markup:
-    """Return a table that can be sorted by each of its columns.
+    """Return a table, whose columns the page's script explains and sorts by.
 
     Parameters
     ----------
@@ -93,13 +110,16 @@ def table(
         Its columns.
     rows : iterable of (str or None, sequence of Cell)
         The id of each row, or None, and its cells.
+    sortable : bool
+        Whether the heads are buttons: not where no script sorts, or rows are few.
     """
     heads = [
         element(
             "th",
-            element("button", column.title, type="button", title=column.meaning),
+            element("button", column.title, type="button") if sortable else column.title,
             scope="col",
             class_="number" if column.number else None,
+            title=column.meaning,
         )
         for column in columns
     ]
@@ -112,7 +132,7 @@ def table(
         element("caption", caption, class_="dim"),
         element("thead", element("tr", *heads)),
         element("tbody", body),
-        class_="sortable",
+        class_="sortable" if sortable else "fixed",
     )
     return element("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
 

@@ -12,8 +12,9 @@ from brickprof.recording import Recording
 from brickprof.recording.tile_stats import TileStats
 from brickprof.reports import machine_text, sweep_text
 from brickprof.reports.base import Report
-from brickprof.reports.html import findings_of, headline
-from brickprof.reports.html_tables import levels_table, roofs_table
+from brickprof.reports.html import headline
+from brickprof.reports.html_findings import finding_items
+from brickprof.reports.html_tables import levels_table, roofs_tables
 from brickprof.reports.layout import Columns
 from brickprof.reports.markup import Cell, Column, Markup, element, joined, table
 from brickprof.roofline import Roofs
@@ -47,7 +48,7 @@ def _(report: Report) -> str:
     bricks = report.summary.bricks
     parts = [element("p", element("strong", headline(bricks)))]
     if report.findings:
-        parts.append(element("ol", *findings_of(report, links=False)))
+        parts.append(element("ol", *finding_items(report, links=False)))
     if bricks:
         parts.append(levels_table(bricks))
     return element("div", joined(parts))
@@ -79,7 +80,7 @@ def _(roofs: Roofs) -> str:
     threads = units.format_threads(roofs.threads)
     measured = f"measured {roofs.measured_at} ({roofs.method}): {roofs.verdict}"
     head = element("p", f"{roofs.cpu}, {roofs.isa}, {threads}, {measured}")
-    return element("div", head, roofs_table(roofs))
+    return element("div", head, roofs_tables(roofs))
 
 
 @html_of.register
@@ -101,4 +102,5 @@ def _(sweep: Sweep) -> str:
 def _plain_table(caption: str, columns: Columns, rows: Iterable[tuple[str, ...]]) -> Markup:
     """Return a table of texts."""
     heads = [Column(title, title, number=justify == "right") for title, justify in columns]
-    return table(caption, heads, ((None, [Cell(text) for text in row]) for row in rows))
+    cells = ((None, [Cell(text) for text in row]) for row in rows)
+    return table(caption, heads, cells, sortable=False)

@@ -62,7 +62,7 @@ def columns(unit: str) -> layout.Columns:
     """Return the headings; throughputs are in a unit per second."""
     return (
         ("Threads", "right"),
-        ("GF/s" if unit == "GFLOP" else f"{unit}/s", "right"),
+        (f"{unit}/s", "right"),
         ("95 %", "left"),
         ("Latency", "right"),
         ("95 %", "left"),

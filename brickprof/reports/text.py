@@ -169,7 +169,7 @@ def _roof_lines(console: Console, summary: Summary) -> list[str]:
     ]
     memories = [f"{name} {units.format_number(roofs.bandwidth_gbs[name])}" for name in MEMORY]
     head = f"Roofs ({'' if several else f'{dtypes[0]}, '}{units.format_threads(roofs.threads)}, "
-    head += f"measured {roofs.measured_at[:10]}): peak {', '.join(peaks)} GF/s"
+    head += f"measured {roofs.measured_at[:10]}): peak {', '.join(peaks)} GFLOP/s"
     return layout.packed(console, [head, f"{' · '.join(memories)} GB/s"])
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WHY: layout.Columns = (
     ("Level", "left"),
-    ("GF/s, default", "right"),
+    ("GFLOP/s, default", "right"),
     ("fastest", "right"),
     ("Efficiency, default", "right"),
     ("fastest", "right"),

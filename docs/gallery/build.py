@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from brickprof.recording import load_recording
 from brickprof.reports import Report
 from brickprof.reports.pictures import PICTURES, draw
 from brickprof.reports.pictures.changes import changes
+from brickprof.reports.pictures.sweep import sweep
 from brickprof.reports.pictures.vega import THEMES, described, to_svg
+from brickprof.tuning.sweep import Sweep
 
 FOLDER = Path(__file__).parent
 
@@ -24,7 +27,9 @@ CAPTIONS = {
     "histograms": "How long tiles took, by brick and level.",
     "grids": "Mean times of tiles by row and column, the slowest circled: "
     "`BrickProfiler(grid=64)`.",
+    "thread-times": "Self time of each thread by brick and level.",
     "threads": "For how much of the calls each thread of a team was busy.",
+    "sweep": "Throughput over thread counts with the fitted law: `brickprof sweep --plot`.",
     "changes": "How much slower each brick and level of a second build is: `brickprof compare`.",
 }
 
@@ -34,9 +39,11 @@ def drawn() -> Iterator[tuple[str, str]]:
     report = Report.of(load_recording(FOLDER / "recording.json"))
     before, after = (load_recording(FOLDER / f"{name}.json") for name in ("before", "after"))
     comparison = compare_recordings(before, after)
+    swept = Sweep.from_json(json.loads((FOLDER / "sweep.json").read_text(encoding="utf-8")))
     for theme in THEMES:
         for picture in PICTURES:
             yield f"{picture}-{theme}.svg", to_svg(draw(report, picture, theme))
+        yield f"sweep-{theme}.svg", to_svg(described(sweep(swept, "gemm 512x512x512"), theme))
         yield f"changes-{theme}.svg", to_svg(described(changes(comparison), theme))
     yield "README.md", _page()
 
@@ -49,7 +56,8 @@ def _page() -> str:
         "    brickprof report run.json -o roofline.svg\n"
         "    brickprof report run.json -o tiles.png --picture grids --theme dark\n"
         "    brickprof report run.json -o run.html\n"
-        "    brickprof compare before.json after.json -o changes.svg",
+        "    brickprof compare before.json after.json -o changes.svg\n"
+        "    brickprof sweep --plot sweep.svg",
         "The page (`.html`) holds all of them, with the time line of single tiles, the findings "
         "and the tables.",
     ]

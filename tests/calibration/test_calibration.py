@@ -267,7 +267,7 @@ def test_threads_that_do_not_scale_are_told(fake: FakeProbes, tmp_path: Path) ->
 def test_a_float64_over_half_of_float32_is_told() -> None:
     made = FakeProbes(SMALL, rates={**RATES, "float64": 60})
     roofs = measure_roofs(SMALL, 1, "float32", "base", TINY, probes=made.probes)
-    assert "implausible: float64 (60.0 GF/s) seems faster than half" in roofs.verdict
+    assert "implausible: float64 (60.0 GFLOP/s) seems faster than half" in roofs.verdict
 
 
 def test_a_busy_machine_never_lowers_a_roof(fake: FakeProbes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -192,7 +193,7 @@ def test_what_is_no_python_file(
         (["python", "own.py:work", "--work", "0"], "--work"),
         (["python", "own.py:work", "--work", "much"], "--work"),
         (["python", "own.py:work", "--isa", "base"], "--isa"),
-        (["--plot", "sweep.png"], "must end in .svg"),
+        (["--plot", "sweep.pdf"], "must end in .svg or .png"),
     ],
 )
 def test_wrong_arguments(
@@ -206,13 +207,28 @@ def test_plot(own: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     path = tmp_path / "sweep.svg"
     options = ["--counts", "1,2", "--rounds", "1", "--plot", str(path)]
     assert main(["sweep", "gemm", *SMALL, *options]) == 0
-    assert ElementTree.parse(path).getroot().attrib["width"] == "640"
+    light = path.read_text(encoding="utf-8")
+    assert ElementTree.fromstring(light).tag == "{http://www.w3.org/2000/svg}svg"
+    assert main(["sweep", "gemm", *SMALL, *options, "--theme", "dark"]) == 0
+    assert "#0d1117" in path.read_text(encoding="utf-8") and "#0d1117" not in light
+    options[-1] = str(tmp_path / "sweep.PNG")
+    assert main(["sweep", *options, "gemm", *SMALL]) == 0
+    assert (tmp_path / "sweep.PNG").read_bytes().startswith(b"\x89PNG")
     options[-1] = str(tmp_path / "missing" / "sweep.svg")
     capsys.readouterr()
     assert main(["sweep", "gemm", *SMALL, *options]) == 2
     output = capsys.readouterr()
     assert output.err.endswith(f"argument --plot: no such folder: '{tmp_path / 'missing'}'\n")
     assert not output.out, "what cannot be drawn must not be measured first"
+
+
+def test_without_vl_convert_nothing_is_measured_that_could_not_be_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    assert main(["sweep", "--plot", str(tmp_path / "sweep.svg"), "gemm", *SMALL]) == 1
+    output = capsys.readouterr()
+    assert "pip install 'brickprof[report]'" in output.err and not output.out
 
 
 def test_default_counts() -> None:

@@ -22,7 +22,9 @@ from brickprof.cli import main
 from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import NARROW, neutral, printable
 from brickprof.recording import BrickInfo, Recording, TileEvent
-from brickprof.reports import RENDERERS, render, sweep_svg
+from brickprof.reports import RENDERERS, render
+from brickprof.reports.pictures.sweep import sweep
+from brickprof.reports.pictures.vega import described, to_svg
 from brickprof.tuning.sweep import Sweep, SweepPoint
 
 NAMES = (
@@ -86,7 +88,8 @@ def test_renderers(name: str, output: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_are_well_formed(name: str) -> None:
     points = (SweepPoint(1, (100, 101, 102)), SweepPoint(2, (60, 61, 62)))
-    picture = sweep_svg.render(Sweep(points, 6.0, "tokens", 3, 4, None), name)
+    described_sweep = described(sweep(Sweep(points, 6.0, name, 3, 4, None), name), "light")
+    picture = to_svg(described_sweep)
     assert is_clean(picture)
     ElementTree.fromstring(picture)
 

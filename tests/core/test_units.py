@@ -111,7 +111,7 @@ def test_sizes(n: float, text: str) -> None:
 )
 def test_figures(x: float, text: str) -> None:
     assert units.format_number(x) == text
-    assert units.format_gflops(x) == f"{text} GF/s"
+    assert units.format_gflops(x) == f"{text} GFLOP/s"
     assert units.format_gbs(x) == f"{text} GB/s"
     assert units.format_intensity(x) == f"{text} flop/byte"
 

@@ -67,7 +67,7 @@ def test_a_healthy_run_is_near_its_roof_and_no_more() -> None:
     finding = only(made())
     assert (finding.code, finding.brick, finding.level) == ("near-roof", "gemm", MICRO)
     assert finding.symptom == "compute-bound at 96.2 % of the peak"
-    assert finding.evidence == "76.9 GF/s of 80.0 GF/s"
+    assert finding.evidence == "76.9 GFLOP/s of 80.0 GFLOP/s"
     assert dict(finding.figures)["efficiency"] == FLOPS / 1_040_000 / 80.0
     assert finding.weight == pytest.approx(40_000)
     assert finding.gain is None
@@ -96,7 +96,7 @@ def test_far_from_both_roofs_it_says_what_is_left(slower: float) -> None:
     assert finding.code == "neither-roof"
     assert "of the peak" in finding.symptom
     assert "'s bandwidth" in finding.evidence
-    assert "strided or scattered access" in finding.cause
+    assert "strided or scattered access" in finding.action
 
 
 CEILINGS = {
@@ -137,17 +137,17 @@ def test_a_rate_on_a_ceiling_names_it(gflops: float, elements: int, what: str | 
 
 
 def test_vectors_that_wait_for_a_memory_are_not_called_scalar() -> None:
-    # 5 GF/s at 60 GB/s: the rate of scalar code, and three quarters of what L2 loads.
+    # 5 GFLOP/s at 60 GB/s: the rate of scalar code, and three quarters of what L2 loads.
     ns = 8_000 / 60
     stats = [tiles(MIDI, [round(1000 * ns)] * 250, flops=250 * 667_000, nbytes=250 * 8_000_000)]
     ceilings = replace(ROOFS, ceilings_gflops=CEILINGS, traffic_gbs={"L2 update": 200.0})
     (finding,) = diagnose(made(stats), ceilings)
     assert finding.code == "neither-roof"
-    assert "scalar code" in finding.cause
+    assert "scalar code" in finding.action
 
 
 def test_data_behind_the_caches_are_not_called_scalar_code() -> None:
-    # 4.9 GF/s at 9 GB/s: the rate of scalar code, and 0.45 of what DRAM loads, 90 MB a tile.
+    # 4.9 GFLOP/s at 9 GB/s: the rate of scalar code, and 0.45 of what DRAM loads, 90 MB a tile.
     def streamed(nbytes: int) -> Recording:
         flops = nbytes * 49 // 90
         return made([tiles(MACRO, [nbytes // 9] * 20, flops=20 * flops, nbytes=20 * nbytes)])
@@ -155,7 +155,7 @@ def test_data_behind_the_caches_are_not_called_scalar_code() -> None:
     ceilings = replace(ROOFS, ceilings_gflops=CEILINGS)
     (finding,) = diagnose(streamed(90_000_000), ceilings)
     assert finding.code == "neither-roof"
-    assert "scalar code" in finding.cause
+    assert "scalar code" in finding.action
     (finding,) = diagnose(streamed(90_000), ceilings)
     assert "ceiling of scalar code" in finding.symptom
 
@@ -171,7 +171,7 @@ def test_tiles_at_the_rate_of_a_kind_of_traffic_of_the_memory_behind(gbs: float,
 
 
 def test_ceilings_at_the_same_rate_are_all_named() -> None:
-    # 2.0 G elements/s of divisions, which is 0.8 of 2.5 GF/s of a chain.
+    # 2.0 G elements/s of divisions, which is 0.8 of 2.5 GFLOP/s of a chain.
     same = replace(ROOFS, ceilings_gflops=CEILINGS | {"float32 scalar-chain": 2.5})
     stats = [replace(one, elements=FLOPS) for one in healthy_tiles(FLOPS / 2.0 / 1_040_000)]
     (finding,) = diagnose(made(stats), same)
@@ -188,7 +188,7 @@ def test_a_rate_above_a_ceiling_rules_it_out() -> None:
     (finding,) = diagnose(made(healthy_tiles(FLOPS / 20.0 / 1_040_000)), ceilings)
     assert "scalar code" in finding.evidence and "one dependent chain" in finding.evidence
     assert "half the width" not in finding.evidence
-    assert "scalar code" not in finding.cause
+    assert "scalar code" not in finding.action
 
 
 @pytest.mark.parametrize("level", list(TileLevel))

@@ -65,7 +65,7 @@ def test_a_python_loop_is_bound_by_its_instructions() -> None:
 
     finding = found(run, "neither-roof")
     assert (finding.brick, finding.level) == ("polynomial", MICRO)
-    assert "an interpreted loop" in finding.cause
+    assert "an interpreted loop" in finding.action
     assert dict(finding.figures)["bandwidth_share"] < 0.2
 
 

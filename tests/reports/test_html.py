@@ -6,21 +6,29 @@ import base64
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
-from support.made_recordings import healthy_tiles, made
+from support.entry_points import MICRO, pointer_of, tile_library
+from support.made_recordings import ROOFS, healthy_tiles, made
 from support.report_cases import RECORDINGS
 from support.strategies import recordings
 
+import brickprof as bp
 from brickprof.core.levels import TileLevel
+from brickprof.diagnose import Finding
 from brickprof.recording import BrickInfo, Recording, TileEvent
-from brickprof.reports import Report, html_time_line, render
+from brickprof.reports import RENDERERS, Report, html_time_line, render
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
-from brickprof.reports.html import MAX_FINDINGS
+from brickprof.reports.finding_groups import grouped
+from brickprof.reports.html_findings import MAX_FINDINGS, finding_items
 from brickprof.reports.html_time_line import time_line
+from brickprof.reports.picture_tables import table_behind
+from brickprof.reports.pictures import PICTURES
 from brickprof.reports.pictures.names import distinct_names
 
 VOID = {"meta", "link", "br"}
@@ -131,7 +139,7 @@ def test_findings_rows_and_marks_point_to_each_other() -> None:
     described = [
         one for one in page.all("path") if (one.get("aria-label") or "").startswith("gemm")
     ]
-    assert any("GF/s at" in (one["aria-label"] or "") for one in described)
+    assert any("GFLOP/s at" in (one["aria-label"] or "") for one in described)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -256,13 +264,22 @@ def test_a_page_of_many_bricks_says_what_it_leaves_out() -> None:
 
 
 def test_a_page_of_many_findings_says_what_it_leaves_out() -> None:
-    many = [f"k{number:03}" for number in range(MAX_FINDINGS + 20)]
-    tiles = tuple(one for name in many for one in healthy_tiles(2.0, brick=name))
-    infos = tuple(BrickInfo(name, 1, 10**9, 1, dtypes=("float32",)) for name in many)
-    recording = made(tiles, brick_infos=infos)
-    found = len(Report.of(recording).findings)
-    assert found > MAX_FINDINGS
-    page = page_of(recording)
+    findings = tuple(
+        Finding(
+            code="neither-roof",
+            brick=None,
+            level=None,
+            symptom="slow",
+            evidence="seen",
+            figures=(),
+            cause="Something.",
+            action=f"Mend {letter}.",
+            weight=1.0,
+        )
+        for letter in map(chr, range(0x4E00, 0x4E00 + MAX_FINDINGS + 20))
+    )
+    found = len(findings)
+    page = Page(RENDERERS["html"].render(replace(Report.of(made()), findings=findings)))
     ids = page.ids()
     assert finding_anchor(MAX_FINDINGS) in ids and finding_anchor(MAX_FINDINGS + 1) not in ids
     assert all(link.removeprefix("#") in ids for link in page.links())
@@ -270,11 +287,88 @@ def test_a_page_of_many_findings_says_what_it_leaves_out() -> None:
     assert f"The first {MAX_FINDINGS} of {found}" in text
 
 
+def test_findings_of_many_bricks_that_say_the_same_are_one_that_lists_them() -> None:
+    many = [f"k{number:03}" for number in range(60)]
+    tiles = tuple(one for name in many for one in healthy_tiles(2.0, brick=name))
+    infos = tuple(BrickInfo(name, 1, 10**9, 1, dtypes=("float32",)) for name in many)
+    page, report = (
+        page_of(made(tiles, brick_infos=infos)),
+        Report.of(made(tiles, brick_infos=infos)),
+    )
+    groups = grouped(report.findings)
+    assert len(groups) < len(report.findings) / 10
+    items = [one["id"] for one in page.all("li") if "id" in one]
+    assert items == [finding_anchor(number + 1) for number in range(len(groups))]
+    text = "".join(data for _, data in page.texts)
+    assert "60 bricks" in text and "and 57 more" in text
+
+
+def test_a_finding_about_a_whole_brick_points_to_its_first_row() -> None:
+    finding = Report.of(RECORDINGS["compute-bound"]).findings[0]
+    report = Report.of(RECORDINGS["compute-bound"])
+    report = replace(report, findings=(replace(finding, level=None),))
+    row = level_anchor(0, report.summary.bricks[0].levels[0].level.label)
+    (item,) = finding_items(report)
+    assert f'href="#{row}"' in item
+
+
+def test_there_is_a_table_behind_each_picture() -> None:
+    prof = bp.BrickProfiler(clock="manual", grid=4, events=9)
+    prof.enable_tile_profiling()
+    with prof.recorders("k", 2) as handles:
+        for number, handle in enumerate(handles):
+            address = pointer_of(handle)
+            for row in range(3):
+                tile_library().start(address, MICRO, row, 2)
+                prof.advance(1000 * (1 + row + 10 * number))
+                tile_library().stop(address, 1, 1, 1)
+    report = Report.of(prof.recording())
+    for picture in set(PICTURES) - {"roofline"}:
+        behind = table_behind(report, picture)
+        assert behind is not None, picture
+        described = [
+            row
+            for part in _parts(PICTURES[picture](report))
+            for row in part.get("data", {}).get("values", ())
+        ]
+        assert described, picture
+    shown = {name: Page(table_behind(report, name) or "") for name in PICTURES}
+    cells = {name: [data for _, data in page.texts] for name, page in shown.items()}
+    assert {"k", "Micro", "42.0 µs", "100 %"} <= set(cells["times"])
+    assert {"36.0 µs", "6.00 µs"} <= set(cells["thread-times"])
+    assert {"85.7 %", "14.3 %"} <= set(cells["threads"])
+    assert {"6.00", "7.00", "8.00"} <= set(cells["grids"])
+    assert 5 <= cells["histograms"].count("k Micro") <= 6
+
+
+def _parts(picture: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a picture and all that it is made up of."""
+    yield picture
+    for kind in ("layer", "concat", "vconcat"):
+        for part in picture.get(kind, ()):
+            yield from _parts(part)
+
+
+def test_figures_say_where_they_come_from() -> None:
+    page = page_of(RECORDINGS["compute-bound"])
+    figures = [one for one in page.all("span") if one.get("class") == "figure"]
+    assert len(figures) > 8
+    assert all(one["tabindex"] == "0" and (one["title"] or "").endswith(".") for one in figures)
+    assert any("unrounded: gflops = " in (one["title"] or "") for one in figures)
+
+
+def test_all_roofs_that_bricks_are_held_against_have_tables() -> None:
+    ceilings = {"float32 no-fma": 40.0}
+    roofs = replace(ROOFS, ceilings_gflops=ceilings, traffic_gbs={"L1 copy": 123.0})
+    text = "".join(data for _, data in page_of(made(healthy_tiles(2.0), roofs=roofs)).texts)
+    assert "no-fma" in text and "123" in text and "Ceilings inside the core" in text
+
+
 def test_columns_can_be_sorted_by_what_they_bring_along() -> None:
     page = page_of(made(healthy_tiles(30.0)))
     heads = [one for one in page.all("th") if one.get("scope") == "col"]
-    assert len(page.all("button")) == len(heads) > 0
-    for one in page.all("button"):
-        assert one["type"] == "button" and len(one["title"] or "") > 20
+    assert len(heads) > len(page.all("button")) > 10  # tables of roofs have none
+    assert all(one["type"] == "button" for one in page.all("button"))
+    assert all(len(one["title"] or "") > 9 for one in heads)
     numbers = [one["data-value"] or "" for one in page.all("td") if "data-value" in one]
     assert all(re.fullmatch(r"[0-9.e+-]+", number) for number in numbers)

@@ -141,7 +141,7 @@ def test_the_header_tells_machine_clock_cost_and_roofs() -> None:
     assert head == (
         "brickprof 0.1.0 · Test CPU 3000, 2 cores, avx2 · clock tsc 0.408 ns/tick · "
         "pair 19 ns nogil, 71 ns Python (taken out)\n"
-        "Roofs (float32, 1 thread, measured 2024-05-01): peak 80.0 GF/s · "
+        "Roofs (float32, 1 thread, measured 2024-05-01): peak 80.0 GFLOP/s · "
         "L1 160 · L2 80.0 · L3 40.0 · DRAM 20.0 GB/s"
     ).replace("\n  ", " · ")
 
@@ -158,7 +158,7 @@ def test_peaks_are_those_of_the_element_types_in_use() -> None:
         BrickInfo("attention", 1, 2 * 10**6, 1, ("float64",)),
         BrickInfo("gemm", 2, 10**7, 1, ("float32",)),
     )
-    assert "peak 80.0 float32, 40.0 float64 GF/s" in render(
+    assert "peak 80.0 float32, 40.0 float64 GFLOP/s" in render(
         "text", replace(TWO_BRICKS, brick_infos=infos)
     )
 
@@ -205,7 +205,7 @@ def test_a_saved_recording_renders_as_the_live_one(tmp_path: Path) -> None:
 
 def test_given_roofs_are_the_ones_shown() -> None:
     faster = replace(ROOFS, peak_by_dtype={"float32": 160.0, "float64": 80.0})
-    assert "peak 160 GF/s" in render("text", made(), faster)
+    assert "peak 160 GFLOP/s" in render("text", made(), faster)
     assert report_of(made(), faster)["roofs"]["peak_by_dtype"]["float32"] == 160.0
 
 

@@ -21,7 +21,7 @@ from brickprof.cli import main
 from brickprof.core.levels import TileLevel
 from brickprof.machine import CpuBudget
 from brickprof.recording import BrickInfo, Recording, TileEvent
-from brickprof.reports import render, sweep_svg, tuning_json, tuning_text
+from brickprof.reports import render, tuning_json, tuning_text
 from brickprof.tuning.sweep import Sweep
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -127,14 +127,9 @@ def test_sweeps(
     Path(folder).mkdir()
     (Path(folder) / "own.py").write_text("def work(threads): pass\n")
     options = ["--rounds=9", *["--json"] * json]
-    output.run("sweep", "gemm", "8", "8", "8", *options, "--plot=sweep.svg")
+    output.run("sweep", "gemm", "8", "8", "8", *options)
     output.run("sweep", "python", f"{folder}/own.py:work", *options)
     output.check(f"sweep-{name}", json)
-    check(f"sweep-{name}.svg", Path("sweep.svg").read_text(encoding="utf-8"))
-
-
-def test_sweep_pictures_are_titled() -> None:
-    check("sweep-titled.svg", sweep_svg.render(SWEEPS["peaks"], "a<b & c"))
 
 
 @pytest.mark.parametrize("name", TUNINGS)
@@ -222,7 +217,6 @@ def test_every_snapshot_belongs_to_a_test() -> None:
     }
     compared = {f"compare-{name}.md" for name in COMPARED}
     tunings = {f"tuning-{name}.{end}" for name in TUNINGS for end in ("txt", "json")}
-    sweeps = {f"sweep-{name}.svg" for name in (*SWEEPS, "titled")}
     printed = {
         f"{name}{end}"
         for end in (".json", "-pipe.txt", "-terminal.txt")
@@ -234,6 +228,4 @@ def test_every_snapshot_belongs_to_a_test() -> None:
             *(f"compare-{name}" for name in COMPARED),
         )
     }
-    assert {path.name for path in FOLDER.iterdir()} == (
-        reports | compared | tunings | sweeps | printed
-    )
+    assert {path.name for path in FOLDER.iterdir()} == (reports | compared | tunings | printed)

@@ -423,7 +423,7 @@ def verdict(name: str, findings: tuple[Finding, ...]) -> str:
     if not findings:
         return "" if "near-roof" in wanted.codes else "nothing was found"
     first = findings[0]
-    said = f"{first.symptom} {first.cause}"
+    said = f"{first.symptom} {first.cause} {first.action}"
     if first.code not in wanted.codes:
         return f"{first.code}: {said}"
     if wanted.mentions not in said:

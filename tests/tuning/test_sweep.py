@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable
 from math import comb
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 
 from brickprof.core.errors import SweepError
 from brickprof.planning.budget import thread_budget
-from brickprof.reports import sweep_svg
 from brickprof.tuning.medians import MIN_ROUNDS
 from brickprof.tuning.scalability import fit_scalability
 from brickprof.tuning.sweep import Sweep, SweepPoint, sweep_threads
@@ -278,72 +276,3 @@ def test_sweeps_of_other_types_are_refused() -> None:
         Sweep((point,), 1.0, "calls", 1, 1, 1)  # type: ignore[arg-type]
     with pytest.raises(SweepError, match="^times_ns must be a tuple"):
         SweepPoint(1, [1])  # type: ignore[arg-type]
-
-
-# The picture.
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def parts(sweep: Sweep, title: str, tag: str, kind: str) -> list[dict[str, str]]:
-    """Return the attributes of a picture's parts of one class."""
-    found = ET.fromstring(sweep_svg.render(sweep, title)).iter(SVG + tag)
-    return [part.attrib for part in found if part.get("class", "").split()[:1] == [kind]]
-
-
-def test_the_picture_has_dots_intervals_and_the_law() -> None:
-    sweep, _ = swept(lambda n, call: (1000 + 50 * n * (n - 1)) // n + call, [1, 8, 2, 4], work=2.0)
-    dots = parts(sweep, "a", "circle", "dot")
-    bars = parts(sweep, "a", "line", "interval")
-    (best,) = [dot for dot in dots if dot["class"] == "dot best"]
-    assert best["cy"] == min((dot["cy"] for dot in dots), key=float)
-    assert best is dots[3]
-    across = [float(dot["cx"]) for dot in dots]
-    assert across == [72.0, 616.0, pytest.approx(149.7), pytest.approx(305.1)]
-    for dot, bar in zip(dots, bars, strict=True):
-        assert dot["cx"] == bar["x1"] == bar["x2"]
-        assert float(bar["y1"]) >= float(dot["cy"]) >= float(bar["y2"])
-    (law,) = parts(sweep, "a", "polyline", "law")
-    curve = [tuple(map(float, pair.split(","))) for pair in law["points"].split()]
-    assert (curve[0][0], curve[-1][0]) == (72, 616)
-    for dot in dots:
-        nearest = min(curve, key=lambda at: abs(at[0] - float(dot["cx"])))
-        assert nearest[1] == pytest.approx(float(dot["cy"]), abs=8)
-    (optimum,) = parts(sweep, "a", "line", "optimum")
-    assert sweep.scalability is not None
-    wanted = 72 + 544 * (sweep.scalability.optimum - 1) / 7
-    assert float(optimum["x1"]) == pytest.approx(wanted, abs=0.1)
-
-
-@pytest.mark.parametrize("times", [(0,), (1,), (10**12,)])
-def test_pictures_of_a_single_count(times: tuple[int, ...]) -> None:
-    sweep = saved({3: times})
-    assert len(parts(sweep, "a", "circle", "dot")) == 1
-    assert not parts(sweep, "a", "polyline", "law")
-    assert not parts(sweep, "a", "line", "optimum")
-
-
-@given(st.floats(1e-9, 1e12))
-def test_everything_is_within_the_axes(work: float) -> None:
-    sweep = saved({1: (5, 9), 64: (7, 8)}, work)
-    ticks = parts(sweep, "a", "line", "grid")
-    assert 2 <= len(ticks) <= 7
-    for bar in parts(sweep, "a", "line", "interval"):
-        assert 44 <= float(bar["y2"]) < float(bar["y1"]) < 344
-
-
-def test_titles_are_escaped() -> None:
-    picture = sweep_svg.render(saved({1: (3,)}), "a<b & c")
-    texts = [text.text for text in ET.fromstring(picture).iter(SVG + "text")]
-    assert {"a<b & c", "tokens/s", "threads", "1", "0"} <= set(texts)
-
-
-def test_labels_do_not_collide() -> None:
-    sweep = saved({threads: (threads,) for threads in range(1, 257)})
-    texts = list(ET.fromstring(sweep_svg.render(sweep, "a")).iter(SVG + "text"))
-    shown = [text for text in texts if text.get("y") == "364.0"]
-    middles = [float(text.attrib["x"]) for text in shown]
-    gaps = np.diff(middles)
-    assert shown[0].text == "1"
-    assert len(shown) > 5
-    assert gaps.min() >= 20

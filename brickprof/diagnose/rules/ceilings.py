@@ -143,7 +143,7 @@ class Ceiling:
     rate, ceiling : float
         The rate and the ceiling, in `unit`.
     unit : str
-        ``"GF/s"``, or ``"1e9 elements/s"``.
+        ``"GFLOP/s"``, or ``"1e9 elements/s"``.
     peak_gflops : float
         One thread's peak.
     """
@@ -168,7 +168,7 @@ def ceilings_hit(row: LevelSummary, roofs: ThreadRoofs) -> list[Ceiling]:
         if text is None or not _comparable(text, ceiling, row, roofs.peak_gflops):
             continue
         if text.most_flops is None:
-            hit = Ceiling(name, row.typical_gflops, ceiling, "GF/s", roofs.peak_gflops)
+            hit = Ceiling(name, row.typical_gflops, ceiling, "GFLOP/s", roofs.peak_gflops)
         else:
             hit = Ceiling(name, elements_rate(row), ceiling, "G elements/s", roofs.peak_gflops)
         if text.least <= hit.share <= ABOVE_CEILING:

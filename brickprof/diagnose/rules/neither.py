@@ -64,8 +64,8 @@ def neither_roof(
             ("bandwidth_share", row.typical_share or 0.0),
             ("elements_per_ns", elements_rate(row)),
         ),
-        cause=f"What is left: {'; '.join(left)}.",
-        action=f"Left: {'; '.join(one.split(' (')[0] for one in left)}.",
+        cause="Neither arithmetic nor bandwidth is at its limit: what takes the time has no roof.",
+        action=f"What is left, likeliest first: {'; '.join(left)}.",
         weight=max(row.stats.total_ns * saved, 0.0),
     )
 

@@ -75,7 +75,7 @@ def tiles_too_short(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
             level=batch_level,
             symptom="tiles too short for the timer",
             evidence=f"the timer was {units.format_percent(row.overhead_share)} of "
-            f"{row.level.label}'s time, which is known to {units.format_percent(row.error_share)}",
+            f"{row.level.label}'s time, known within {units.format_percent(row.error_share)}",
             figures=(
                 ("overhead_share", row.overhead_share),
                 ("error_share", row.error_share),

@@ -56,12 +56,12 @@ function showNoteBelow(element, text) {
 
 // What a figure in a table is and where it comes from: on hover, and as arrow keys reach its cell.
 function explainCells(table) {
-  const heads = [...table.querySelectorAll("thead th button")];
+  const heads = [...table.querySelectorAll("thead th")];
   const explain = (cell) => {
     const head = heads[cell.cellIndex];
     if (!head) return;
     const value = cell.dataset.value;
-    const exact = !value || !head.closest("th").classList.contains("number") || Number.isInteger(Number(value))
+    const exact = !value || !head.classList.contains("number") || Number.isInteger(Number(value))
       ? "" : ` Unrounded, in its base unit: ${value}.`;
     showNoteBelow(cell, `${head.textContent}: ${head.title}${exact}`);
   };
@@ -162,10 +162,21 @@ function linkToMark(link) {
   });
 }
 
-document.querySelectorAll("table.sortable").forEach((table) => {
-  makeSortable(table);
-  explainCells(table);
-});
+// Where a figure outside of tables comes from: on hover and on focus.
+function explainFigure(figure) {
+  const source = figure.title;
+  // Its own note would lie over this one.
+  figure.removeAttribute("title");
+  figure.setAttribute("aria-description", source);
+  for (const event of ["mouseenter", "focus"]) {
+    figure.addEventListener(event, () => showNoteBelow(figure, source));
+  }
+  for (const event of ["mouseleave", "blur"]) figure.addEventListener(event, hideNote);
+}
+
+document.querySelectorAll("table.sortable").forEach(makeSortable);
+document.querySelectorAll("table.sortable, table.fixed").forEach(explainCells);
+document.querySelectorAll(".figure").forEach(explainFigure);
 document.querySelectorAll("figure").forEach(exploreMarks);
 document.querySelectorAll("a[data-mark]").forEach(linkToMark);
 document.addEventListener("keydown", (event) => {

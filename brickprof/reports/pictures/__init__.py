@@ -10,6 +10,7 @@ from brickprof.reports.base import Report
 from brickprof.reports.pictures.grids import grids
 from brickprof.reports.pictures.histograms import histograms
 from brickprof.reports.pictures.roofline import roofline
+from brickprof.reports.pictures.thread_times import thread_times
 from brickprof.reports.pictures.threads import threads
 from brickprof.reports.pictures.times import times
 from brickprof.reports.pictures.vega import THEMES, Theme, described
@@ -21,6 +22,7 @@ PICTURES: dict[str, Callable[[Report], dict[str, Any]]] = {
     "times": times,
     "histograms": histograms,
     "grids": grids,
+    "thread-times": thread_times,
     "threads": threads,
 }
 """What draws each picture of a report, by name."""

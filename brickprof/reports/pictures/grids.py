@@ -23,6 +23,10 @@ MAX_CELLS = 64
 """Cells along an edge that are drawn; a larger grid is drawn with coarser cells."""
 
 
+CELLS_A_CIRCLE = 8
+"""Cells for each slow tile that is circled: more circles would hide a small map."""
+
+
 def grids(report: Report) -> dict[str, Any]:
     """Describe how long tiles took by row and column, in Vega-Lite.
 
@@ -36,7 +40,7 @@ def grids(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    shown, left_out = longest_levels(report, MAX_LEVELS, _has_cells)
+    shown, left_out = shown_grids(report)
     empty = {"data": {"values": []}, "mark": "rect", "width": SIZE, "height": SIZE}
     subtitle = f"mean time of the tiles in each cell, the slowest circled{left_out}"
     missing = "no grid was kept: BrickProfiler(grid=64) keeps one"
@@ -58,8 +62,7 @@ def _has_cells(level: LevelSummary) -> bool:
 
 def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
     """Return the heat map of one level."""
-    drawn = merge_grids([level.stats.grid, TileGrid(size=MAX_CELLS)])
-    assert drawn is not None
+    drawn = drawn_grid(level)
     rows, cols = drawn.rows_per_cell, drawn.cols_per_cell
     cells = [
         {
@@ -80,7 +83,7 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
             "col": tile.col,
             "description": f"{name}, slow tile at row {tile.row}, column {tile.col}",
         }
-        for tile in drawn.slowest
+        for tile in drawn.slowest[: max(len(cells) // CELLS_A_CIRCLE, 1)]
     ]
     each = f", {rows} x {cols} in a cell" if rows * cols > 1 else ""
     return {
@@ -131,6 +134,18 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
     }
 
 
+def drawn_grid(level: LevelSummary) -> TileGrid:
+    """Return the grid of a level that kept one, with cells as coarse as those that are drawn."""
+    drawn = merge_grids([level.stats.grid, TileGrid(size=MAX_CELLS)])
+    assert drawn is not None
+    return drawn
+
+
+def shown_grids(report: Report) -> tuple[list[tuple[str, LevelSummary]], str]:
+    """Return the levels that are drawn, as `longest_levels` does."""
+    return longest_levels(report, MAX_LEVELS, _has_cells)
+
+
 def span(cell: int, places: int) -> str:
     """Return the rows or columns of a cell of so many, such as ``"3"`` or ``"8 to 11"``."""
     first = cell * places
@@ -147,7 +162,8 @@ def _axis(field: str, title: str, cells: list[dict[str, Any]]) -> dict[str, Any]
         "scale": {"domain": [-0.5, end], "nice": False, "zero": False},
         "axis": {
             "values": ticks(math.ceil(end)),
-            "format": "~s" if end > 1e5 else "d",
+            # A common prefix of all labels would make of zero one of exa.
+            "labelExpr": "format(datum.value, datum.value >= 1e5 ? '~s' : 'd')",
             "grid": False,
             "labelOverlap": True,
         },

@@ -35,7 +35,7 @@ def histograms(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    shown, left_out = longest_levels(report, MAX_LEVELS, lambda level: level.stats.timed)
+    shown, left_out = shown_histograms(report)
     empty = {"data": {"values": []}, "mark": "bar", "width": WIDTH, "height": HEIGHT}
     return {
         "title": {
@@ -45,6 +45,11 @@ def histograms(report: Report) -> dict[str, Any]:
         "vconcat": [_histogram(*one) for one in shown] or [empty],
         "resolve": {"scale": {"x": "shared"}},
     }
+
+
+def shown_histograms(report: Report) -> tuple[list[tuple[str, LevelSummary]], str]:
+    """Return the levels that are drawn, as `longest_levels` does."""
+    return longest_levels(report, MAX_LEVELS, lambda level: level.stats.timed)
 
 
 def bars(histogram: Histogram) -> list[tuple[float, float, int]]:

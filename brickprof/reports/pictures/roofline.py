@@ -19,6 +19,7 @@ from brickprof.diagnose.thread_roofs import ThreadRoofs
 from brickprof.reports.anchors import level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names, short_name
+from brickprof.reports.pictures.vega import HALO
 from brickprof.roofline import MEMORY
 
 WIDTH, HEIGHT = 760, 460
@@ -29,6 +30,12 @@ _SHAPES = {"Macro": "square", "Midi": "diamond", "Micro": "circle"}
 _PLACES = (0.7, 0.4, 0.7, 0.4)
 """How far up its slope the name of each memory is."""
 
+_LINE, _CHARACTER, _GAP = 14, 6.2, 10
+"""Height of a line of text, width of its characters, and space between two texts, in pixels."""
+
+MAX_ROOFS = 3
+"""Roofs with other bandwidths that are drawn, those of the longest bricks."""
+
 _CEILING_BELOW = 0.97
 """Share of the peak from which a ceiling is the peak: of vectors of half the width, on processors
 that take the full ones in two steps."""
@@ -38,8 +45,8 @@ def roofline(report: Report) -> dict[str, Any]:
     """Describe the roofline of a report in Vega-Lite.
 
     Every rate is that of one thread. There is a mark for each brick and level that declared flops
-    and bytes, its area by its self time; the roofs are those of the brick that took longest, and
-    the peaks of all.
+    and bytes, its area by its self time; roofs and peaks are those of all bricks. The roofs of the
+    brick that took longest are solid and have names, others are dotted.
 
     Parameters
     ----------
@@ -61,9 +68,8 @@ def roofline(report: Report) -> dict[str, Any]:
     roofs = list(_distinct_roofs(report))
     x, y = _domains(marks, roofs)
     layers = [
-        *(_slopes(roofs[0], x, y) if roofs else ()),
-        *(_peaks(roofs, x) if roofs else ()),
-        *_ceilings(roofs[:1], x, y),
+        *(_slopes(_distinct_slopes(roofs), x, y) if roofs else ()),
+        *(_horizontals(roofs, x, y) if roofs else ()),
         *(_marks(marks) if marks else ()),
     ]
     axes = {
@@ -91,11 +97,10 @@ def _mark(name: str, level: LevelSummary, number: int) -> dict[str, Any]:
     # An interval that is hidden by its mark would be a speck in it.
     low, high = (level.gflops,) * 2 if level.certain else level.gflops_interval
     efficiency = level.efficiency
-    roof = (
-        ""
-        if efficiency is None
-        else f"{units.format_percent(efficiency)} of the roof of {level.memory}"
-    )
+    roof = ""
+    if efficiency is not None and level.attainable_gflops is not None:
+        attainable = units.format_gflops(level.attainable_gflops)
+        roof = f"{units.format_percent(efficiency)} of the {attainable} that are attainable"
     label = level.level.label
     at = f"{units.format_gflops(level.gflops)} at {units.format_number(level.intensity)} flop/B"
     own = f"self time {units.format_ns(level.stats.self_ns)}"
@@ -143,85 +148,154 @@ def _axis(field: str, title: str, domain: tuple[float, float]) -> dict[str, Any]
     }
 
 
+def _distinct_slopes(roofs: list[ThreadRoofs]) -> list[ThreadRoofs]:
+    """Return the roofs whose bandwidths differ: those of other element types are the same."""
+    found: dict[tuple[float, ...], ThreadRoofs] = {}
+    for one in roofs:
+        found.setdefault(tuple(one.best_gbs[memory] for memory in MEMORY), one)
+    return list(found.values())[:MAX_ROOFS]
+
+
 def _slopes(
+    roofs: list[ThreadRoofs], x: tuple[float, float], y: tuple[float, float]
+) -> Iterator[dict[str, Any]]:
+    """Yield the roofs of the memories, each up to its peak, the first ones with their names."""
+    for number, one in enumerate(roofs):
+        rows = [
+            {
+                "memory": memory,
+                "intensity": intensity,
+                "gflops": intensity * gbs,
+                "description": f"Roof of {memory}, {_measured_with(one)}: {units.format_gbs(gbs)}",
+            }
+            for memory, gbs in one.best_gbs.items()
+            for intensity in _ends(one, gbs, x, y)
+        ]
+        style = {"strokeWidth": 1, "strokeDash": [1, 3]} if number else {"strokeWidth": 1.5}
+        yield {
+            "data": {"values": rows},
+            "mark": {"type": "line", "clip": True, **style},
+            "encoding": {"detail": {"field": "memory"}, "description": {"field": "description"}},
+        }
+    yield from _slope_names(roofs[0], x, y)
+
+
+def _ends(
+    roofs: ThreadRoofs, gbs: float, x: tuple[float, float], y: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the intensities at which a slope begins and ends."""
+    return max(x[0], y[0] / gbs), min(roofs.peak_gflops / gbs, x[1])
+
+
+def _slope_names(
     roofs: ThreadRoofs, x: tuple[float, float], y: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the roofs of the memories, each up to the peak, with their names along them."""
-    rows, labels = [], []
+    """Yield the names of the memories along their slopes."""
+    labels = []
     for place, memory in enumerate(MEMORY):
         gbs = roofs.best_gbs[memory]
-        low, ridge = max(x[0], y[0] / gbs), min(roofs.peak_gflops / gbs, x[1])
-        for intensity in (low, ridge):
-            row = {"memory": memory, "intensity": intensity, "gflops": intensity * gbs}
-            rows.append({**row, "description": f"Roof of {memory}: {units.format_gbs(gbs)}"})
+        low, ridge = _ends(roofs, gbs, x, y)
         # Slopes may be close to each other: a name is beside those of its neighbours.
         at = low * (ridge / low) ** _PLACES[place]
         text = f"{memory} {units.format_number(gbs)} GB/s"
         labels.append({"intensity": at, "gflops": at * gbs, "text": text})
     rise = math.log(x[1] / x[0]) / WIDTH * HEIGHT / math.log(y[1] / y[0])
-    yield {
-        "data": {"values": rows},
-        "mark": {"type": "line", "strokeWidth": 1.5, "clip": True},
-        "encoding": {"detail": {"field": "memory"}, "description": {"field": "description"}},
-    }
-    yield {
-        "data": {"values": labels},
-        "mark": {
-            "type": "text",
-            "angle": -math.degrees(math.atan(rise)),
-            "baseline": "bottom",
-            "dy": -2,
-            "fontSize": 11,
-        },
-        "encoding": {"text": {"field": "text"}},
-    }
+    angle = -math.degrees(math.atan(rise))
+    mark = {"angle": angle, "baseline": "bottom", "dy": -2, "fontSize": 11}
+    yield from _readable(labels, mark, {})
 
 
-def _peaks(roofs: list[ThreadRoofs], x: tuple[float, float]) -> Iterator[dict[str, Any]]:
-    """Yield the peaks, from the first ridge to the right, with element type and ISA."""
-    rows = [
-        {
-            "intensity": one.peak_gflops / max(one.best_gbs.values()),
-            "end": x[1],
-            "gflops": one.peak_gflops,
-            "text": f"{one.roofs.dtype} peak, {printable(one.roofs.isa)}: "
-            f"{units.format_number(one.peak_gflops)} GFLOP/s",
+def _readable(
+    rows: list[dict[str, Any]], mark: dict[str, Any], encoding: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield texts that can be read where they lie over lines."""
+    for style in ({"style": HALO}, {}):
+        yield {
+            "data": {"values": rows},
+            "mark": {"type": "text", **mark, **style},
+            "encoding": {"text": {"field": "text"}, **encoding},
         }
-        for one in roofs
-    ]
-    yield from _levels(rows, {"strokeWidth": 2})
 
 
-def _ceilings(
+def _measured_with(roofs: ThreadRoofs) -> str:
+    """Return with how many threads roofs were measured."""
+    threads = roofs.roofs.threads
+    return "1 thread" if threads == 1 else f"the share of one of {threads} threads"
+
+
+def _horizontals(
     roofs: list[ThreadRoofs], x: tuple[float, float], y: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the ceilings inside the core that are in the picture, dashed."""
-    rows = [
+    """Yield the peaks and the ceilings inside the core, with texts that leave each other room."""
+    peaks = [_peak(one, x[1]) for one in roofs]
+    ceilings = [
         {"intensity": x[0], "end": x[1], "gflops": rate, "text": name}
-        for one in roofs
-        for name, rate in one.ceilings_gflops().items()
-        if y[0] <= rate < _CEILING_BELOW * one.peak_gflops
+        for name, rate in roofs[0].ceilings_gflops().items()
+        if y[0] <= rate < _CEILING_BELOW * roofs[0].peak_gflops
     ]
-    if rows:
-        yield from _levels(rows, {"strokeDash": [4, 4], "opacity": 0.45})
+    yield from _rules(peaks, {"strokeWidth": 2})
+    if ceilings:
+        yield from _rules(ceilings, {"strokeDash": [4, 4], "opacity": 0.45})
+    mark = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -1}
+    labels = label_places([*peaks, *ceilings], x, y)
+    yield from _readable(labels, mark, {"x": {"field": "label_at", "type": "quantitative"}})
 
 
-def _levels(rows: list[dict[str, Any]], style: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield horizontal lines with a text above their right ends."""
+def _peak(roofs: ThreadRoofs, end: float) -> dict[str, Any]:
+    """Return the row of a peak, from its first ridge to the right, with element type and ISA."""
+    of = f"{roofs.roofs.dtype} peak, {printable(roofs.roofs.isa)}"
+    threads = "" if roofs.roofs.threads == 1 else f", {roofs.roofs.threads} threads"
+    return {
+        "intensity": roofs.peak_gflops / max(roofs.best_gbs.values()),
+        "end": end,
+        "gflops": roofs.peak_gflops,
+        "text": f"{of}{threads}: {units.format_number(roofs.peak_gflops)}",
+    }
+
+
+def _rules(rows: list[dict[str, Any]], style: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield horizontal lines."""
     yield {
         "data": {"values": rows},
         "mark": {"type": "rule", "clip": True, **style},
         "encoding": {"x2": {"field": "end"}, "description": {"field": "text"}},
     }
-    yield {
-        "data": {"values": rows},
-        "mark": {"type": "text", "align": "right", "baseline": "bottom", "dx": -4, "dy": -1},
-        "encoding": {
-            "x": {"field": "end", "type": "quantitative"},
-            "text": {"field": "text"},
-            "opacity": {"value": style.get("opacity", 1) ** 0.5},
-        },
-    }
+
+
+def label_places(
+    rows: list[dict[str, Any]], x: tuple[float, float], y: tuple[float, float]
+) -> list[dict[str, Any]]:
+    """Return rows whose texts do not overlap, with the intensity at which each text ends.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Each with a ``text`` and ``gflops``, those to place first before others.
+    x, y : tuple of float
+        Ends of the axes.
+
+    Returns
+    -------
+    list of dict
+        The rows with ``label_at``: at the right end, or to the left of texts that are as high up
+        there. One for which no place is left is left out; its line has a description.
+    """
+    placed: list[tuple[float, float, float]] = []
+    found = []
+    for row in rows:
+        height = HEIGHT * math.log(row["gflops"] / y[0]) / math.log(y[1] / y[0])
+        width = _CHARACTER * len(row["text"]) + _GAP
+        right = float(WIDTH)
+        beside = sorted(one for one in placed if abs(one[0] - height) < _LINE)
+        for _, left, end in sorted(beside, key=lambda one: -one[2]):
+            if right - width < end and left < right:
+                right = left
+        if right - width < WIDTH / 6:
+            continue
+        placed.append((height, right - width, right))
+        label_at = x[0] * (x[1] / x[0]) ** (right / WIDTH)
+        found.append({**row, "label_at": label_at})
+    return found
 
 
 def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -269,12 +343,14 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
     lines = []
     if roofs:
         first = roofs[0].roofs
-        threads = "1 thread" if first.threads == 1 else f"{first.threads} threads, the share of one"
-        longest = next(one for one in report.summary.bricks if one.roofs is not None)
         lines.append(
-            f"{short_name(first.cpu)}: best roofs of {threads}, {short_name(first.verdict)}; "
-            f"slopes are those of {short_name(longest.info.name)}"
+            f"{short_name(first.cpu)}: best roofs of {_measured_with(roofs[0])}, "
+            f"{short_name(first.verdict)}"
         )
+        slopes = _distinct_slopes(roofs)
+        if len(slopes) > 1:
+            others = ", ".join(dict.fromkeys(_measured_with(one) for one in slopes[1:]))
+            lines.append(f"dotted: those of other bricks, {others}")
     else:
         lines.append("No roofs were measured for these bricks: brickprof calibrate")
     bricks = report.summary.bricks
@@ -282,5 +358,6 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
         lines.append(f"the {MAX_BRICKS} longest of {units.format_count(len(bricks))} bricks")
     left_out = sum(len(brick.levels) for brick in bricks[:MAX_BRICKS]) - len(marks)
     if left_out:
-        lines.append(f"{left_out} brick levels without flops or bytes are not drawn")
+        levels = "1 level" if left_out == 1 else f"{units.format_count(left_out)} levels"
+        lines.append(f"not drawn: {levels} without flops or bytes")
     return lines

@@ -29,28 +29,11 @@ def threads(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    bricks = report.summary.bricks
-    names = distinct_names([brick.info.name for brick in bricks])
-    teams = [
-        (f"{name}, {units.format_threads(team.threads)}", team)
-        for name, brick in zip(names, bricks, strict=True)
-        for team in brick.info.teams
-    ]
-    teams.sort(key=lambda one: -one[1].wall_ns)
-    busiest = (metrics.share(max(team.busy_ns), team.wall_ns) for _, team in teams)
-    most = max([1.0, *busiest])
-    rows = [
-        {
-            "team": name,
-            "thread": f"{number}",
-            "busy": metrics.share(busy_ns, team.wall_ns),
-            "description": f"{name}, number {number + 1} of them, the busiest first: "
-            f"{units.format_percent(metrics.share(busy_ns, team.wall_ns))} of the wall time",
-        }
-        for name, team in teams[:MAX_TEAMS]
-        for number, busy_ns in enumerate(team.busy_ns)
-    ]
-    left_out = f", the {MAX_TEAMS} longest of {len(teams)}" if len(teams) > MAX_TEAMS else ""
+    rows = busy_shares(report)
+    teams = list(dict.fromkeys(row["team"] for row in rows))
+    most = max([1.0, *(row["busy"] for row in rows)])
+    known = sum(len(brick.info.teams) for brick in report.summary.bricks)
+    left_out = f", the {MAX_TEAMS} longest of {known}" if known > MAX_TEAMS else ""
     subtitle = f"busy in tiles, known waits left out, the busiest of each call first{left_out}"
     return {
         "title": {
@@ -65,7 +48,7 @@ def threads(report: Report) -> dict[str, Any]:
             "y": {
                 "field": "team",
                 "type": "nominal",
-                "sort": [name for name, _ in teams[:MAX_TEAMS]],
+                "sort": teams,
                 "title": None,
             },
             "yOffset": {"field": "thread", "type": "nominal", "sort": None},
@@ -79,10 +62,39 @@ def threads(report: Report) -> dict[str, Any]:
             "color": {
                 "field": "team",
                 "type": "nominal",
-                "sort": [name for name, _ in teams[:MAX_TEAMS]],
+                "sort": teams,
                 "legend": None,
             },
             "tooltip": {"field": "description"},
             "description": {"field": "description"},
         },
     }
+
+
+def busy_shares(report: Report) -> list[dict[str, Any]]:
+    """Return the picture's rows: a thread of a team each, those of the longest team first.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw.
+    """
+    bricks = report.summary.bricks
+    names = distinct_names([brick.info.name for brick in bricks])
+    teams = [
+        (f"{name}, {units.format_threads(team.threads)}", team)
+        for name, brick in zip(names, bricks, strict=True)
+        for team in brick.info.teams
+    ]
+    teams.sort(key=lambda one: -one[1].wall_ns)
+    return [
+        {
+            "team": name,
+            "thread": f"{number}",
+            "busy": metrics.share(busy_ns, team.wall_ns),
+            "description": f"{name}, number {number + 1} of them, the busiest first: "
+            f"{units.format_percent(metrics.share(busy_ns, team.wall_ns))} of the wall time",
+        }
+        for name, team in teams[:MAX_TEAMS]
+        for number, busy_ns in enumerate(team.busy_ns)
+    ]

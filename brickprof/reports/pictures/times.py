@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from brickprof.core import metrics, units
@@ -30,30 +31,12 @@ def times(report: Report) -> dict[str, Any]:
     dict
         For `brickprof.reports.pictures.vega.described`.
     """
-    own = [
-        (sum(level.stats.self_ns for level in brick.levels), number, brick)
-        for number, brick in enumerate(report.summary.bricks)
-    ]
-    own.sort(key=lambda one: -one[0])
-    total = sum(ns for ns, *_ in own)
-    shown = own[:MAX_BRICKS]
-    names = distinct_names([brick.info.name for *_, brick in shown])
-    rows = [
-        {
-            "anchor": level_anchor(number, level.level.label),
-            "description": f"{name} {level.level.label}: self time "
-            f"{units.format_ns(level.stats.self_ns)}, "
-            f"{units.format_percent(metrics.share(level.stats.self_ns, total))} of all",
-            "brick": name,
-            "level": level.level.label,
-            "order": int(level.level),
-            "self_ms": level.stats.self_ns / 1e6,
-            "share": metrics.share(level.stats.self_ns, total),
-        }
-        for name, (_, number, brick) in zip(names, shown, strict=True)
-        for level in brick.levels
-    ]
-    left_out = f"the {MAX_BRICKS} longest of {len(own)} bricks" if len(own) > MAX_BRICKS else ""
+    rows = list(self_times(report))
+    names = list(dict.fromkeys(row["brick"] for row in rows))
+    bricks = report.summary.bricks
+    total = sum(level.stats.self_ns for brick in bricks for level in brick.levels)
+    many = len(bricks) > MAX_BRICKS
+    left_out = f"the {MAX_BRICKS} longest of {len(bricks)} bricks" if many else ""
     return {
         "title": {
             "text": "Where the time went",
@@ -74,3 +57,35 @@ def times(report: Report) -> dict[str, Any]:
             "description": {"field": "description"},
         },
     }
+
+
+def self_times(report: Report) -> Iterator[dict[str, Any]]:
+    """Yield the picture's rows: a level's self time each, those of the longest brick first.
+
+    Parameters
+    ----------
+    report : Report
+        What to draw.
+    """
+    own = [
+        (sum(level.stats.self_ns for level in brick.levels), number, brick)
+        for number, brick in enumerate(report.summary.bricks)
+    ]
+    own.sort(key=lambda one: -one[0])
+    total = sum(ns for ns, *_ in own)
+    shown = own[:MAX_BRICKS]
+    names = distinct_names([brick.info.name for *_, brick in shown])
+    for name, (_, number, brick) in zip(names, shown, strict=True):
+        for level in brick.levels:
+            own_ns = level.stats.self_ns
+            share = metrics.share(own_ns, total)
+            yield {
+                "anchor": level_anchor(number, level.level.label),
+                "description": f"{name} {level.level.label}: self time "
+                f"{units.format_ns(own_ns)}, {units.format_percent(share)} of all",
+                "brick": name,
+                "level": level.level.label,
+                "order": int(level.level),
+                "self_ms": own_ns / 1e6,
+                "share": share,
+            }

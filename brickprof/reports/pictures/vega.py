@@ -22,6 +22,9 @@ _INK = {"light": "#1b1f24", "dark": "#e6edf3"}
 _PAPER = {"light": "#ffffff", "dark": "#0d1117"}
 _GRID = {"light": "#d8dee4", "dark": "#30363d"}
 
+HALO = "halo"
+"""Style of a text behind another one with the same letters, which hides the lines behind both."""
+
 
 def described(body: dict[str, Any], theme: Theme) -> dict[str, Any]:
     """Return a whole Vega-Lite description in the colors of a theme.
@@ -61,6 +64,9 @@ def described(body: dict[str, Any], theme: Theme) -> dict[str, Any]:
             "rule": {"color": ink},
             "line": {"color": ink},
             "range": {"category": list(PALETTE)},
+            "style": {
+                HALO: {"stroke": _PAPER[theme], "strokeWidth": 4, "strokeJoin": "round"},
+            },
         },
         **body,
     }
@@ -70,10 +76,10 @@ def time_label(field: str) -> str:
     """Return the expression of a label: a field's nanoseconds in the unit that suits them."""
     units = ((1e3, 1, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms"))
     shorter = "".join(
-        f"datum.{field} < {most:.0f} ? format(datum.{field} / {size:.0f}, '~r') + ' {unit}' : "
+        f"datum.{field} < {most:.0f} ? format(datum.{field} / {size:.0f}, '.4~r') + ' {unit}' : "
         for most, size, unit in units
     )
-    return f"{shorter}format(datum.{field} / 1e9, '~r') + ' s'"
+    return f"{shorter}format(datum.{field} / 1e9, '.4~r') + ' s'"
 
 
 def to_svg(picture: dict[str, Any]) -> str:
@@ -144,6 +150,39 @@ def to_png(picture: dict[str, Any]) -> bytes:
     """
     png: bytes = _converter().vegalite_to_png(picture, vl_version=VERSION, scale=2)
     return png
+
+
+PICTURE_SUFFIXES = (".svg", ".png")
+"""Ends of the names of files that a picture can be written to, in lower case."""
+
+
+def to_bytes(picture: dict[str, Any], suffix: str) -> bytes:
+    """Return a picture as the content of a file.
+
+    Parameters
+    ----------
+    picture : dict
+        The description.
+    suffix : str
+        One of `PICTURE_SUFFIXES`.
+
+    Raises
+    ------
+    MissingPackageError
+        If vl-convert-python is not installed.
+    """
+    return to_png(picture) if suffix == ".png" else to_svg(picture).encode()
+
+
+def check_installed() -> None:
+    """Raise before a long run what drawing a picture would raise after it.
+
+    Raises
+    ------
+    MissingPackageError
+        If vl-convert-python is not installed.
+    """
+    _converter()
 
 
 def _converter() -> Any:
