@@ -245,6 +245,8 @@ def moved(gbs: float, **fields: Any) -> Recording:
     [
         (29.0, {}, "store-bound"),
         (53.0, {}, "store-bound"),
+        (29.0, {"flops": 250 * 8000}, "neither-roof"),
+        (53.0, {"flops": 250 * 8000}, "store-bound"),
         (95.0, {}, "memory-bound"),
         (10.0, {}, "neither-roof"),
         (29.0, {"split": 250, "stored_bytes": 250 * 32_000}, "store-bound"),

@@ -263,6 +263,8 @@ def _stores(brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary]) -
             continue
         least = MEMORY_USED if not row.stats.flops else MATCH[0]
         for kind, gbs in roofs.kinds_gbs(row.memory, _HELD_BACK_BY_STORES).items():
+            if row.stats.flops and kind not in _WITH_LOADS:
+                continue  # what it computes from is loaded
             share = metrics.share(row.typical_gbs, gbs)
             off = abs(math.log(share)) if share else math.inf
             if least <= share <= MATCH[1] and (found is None or off < found[0]):
