@@ -246,7 +246,6 @@ def moved(gbs: float, **fields: Any) -> Recording:
         (29.0, {}, "store-bound"),
         (53.0, {}, "store-bound"),
         (29.0, {"flops": 250 * 8000}, "neither-roof"),
-        (53.0, {"flops": 250 * 8000}, "store-bound"),
         (95.0, {}, "memory-bound"),
         (10.0, {}, "neither-roof"),
         (29.0, {"split": 250, "stored_bytes": 250 * 32_000}, "store-bound"),
@@ -266,6 +265,19 @@ def test_loads_and_stores_have_roofs_of_their_own(
 ) -> None:
     (finding,) = diagnose(moved(gbs, **fields), STORES)
     assert (finding.code, finding.level) == (code, MIDI)
+
+
+def test_a_memory_and_a_ceiling_that_are_as_near_are_both_named() -> None:
+    far = memory_starved(MIDI, 0.5)
+    row = summarize(far).bricks[0].levels[1]
+    ceilings = {"float32 chain": row.typical_gflops * 1.04, "float32 divide": 1e6}
+    (finding,) = diagnose(far, replace(ROOFS, ceilings_gflops=ceilings))
+    assert (finding.code, finding.level) == ("memory-bound", MIDI)
+    assert finding.evidence.endswith("as near: one dependent chain of vectors (96.2 %)")
+    assert "Or it is one dependent chain of vectors" in finding.cause
+    without = {"float32 chain": row.typical_gflops * 1.3}
+    (finding,) = diagnose(far, replace(ROOFS, ceilings_gflops=without))
+    assert "as near" not in finding.evidence
 
 
 def test_assumed_bytes_are_said_to_be_assumed() -> None:

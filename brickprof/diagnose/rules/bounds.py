@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from brickprof.core import metrics, units
 from brickprof.core.levels import TileLevel
@@ -37,6 +38,9 @@ _WITH_LOADS = ("load", "copy", "daxpy", "update")
 
 _HELD_BACK_BY_STORES = ("store", "copy", "nt-store")
 """Kinds of traffic whose stores do not find their lines loaded."""
+
+AS_NEAR = 0.05
+"""Difference of two shares below which a rate is as near to either: clocks differ by as much."""
 
 _RAISE_INTENSITY = {
     "L1": "Enlarge the register tile: each value loaded is then used more often.",
@@ -299,8 +303,33 @@ def _outer_memory(
         for memory in _outer_memories(brick, row, machine):
             share = _matching_share(row, memory, roofs)
             if share:
-                return _memory_bound(brick, row, memory, share)
+                return _or_ceiling(_memory_bound(brick, row, memory, share), row, roofs, share)
     return None
+
+
+def _or_ceiling(finding: Finding, row: LevelSummary, roofs: ThreadRoofs, share: float) -> Finding:
+    """Add to a finding about a memory the ceilings inside the core that tiles are as near to."""
+    near = [
+        hit
+        for hit in ceilings_hit(row, roofs)
+        if CEILINGS[hit.name].busy_memory
+        and abs(math.log(hit.share)) <= abs(math.log(share)) + AS_NEAR
+    ]
+    if not near:
+        return finding
+    return replace(
+        finding,
+        evidence=f"{finding.evidence}; as near: {_listed(near)}",
+        cause=f"{finding.cause} Or it is {CEILINGS[near[0].name].what}: which of both, a smaller "
+        "problem tells, whose data stay in the cache.",
+    )
+
+
+def _listed(hits: Iterable[Ceiling]) -> str:
+    """Return what ceilings are of, and the shares of them."""
+    return ", ".join(
+        f"{CEILINGS[hit.name].what} ({units.format_percent(hit.share)})" for hit in hits
+    )
 
 
 def _outer_memories(
@@ -347,9 +376,7 @@ def _core_ceiling(brick: BrickSummary, row: LevelSummary, hits: list[Ceiling]) -
     hit, *others = hits
     text = CEILINGS[hit.name]
     attainable = row.attainable_gflops or hit.peak_gflops
-    also = ", ".join(
-        f"{CEILINGS[other.name].what} ({units.format_percent(other.share)})" for other in others
-    )
+    also = _listed(others)
     return Finding(
         code="core-ceiling",
         brick=brick.info.name,
