@@ -24,6 +24,11 @@ MIN_WIDTH, MAX_WIDTH = 60, 200
 """Columns that text for a narrower or a wider terminal has."""
 
 _COMMAND = re.compile("`[^`]*`")
+_BEFORE_UNIT = re.compile(
+    r"(?<=\d) (?=(?:%|[nµum]?s|[KMG]i?B|B|G?B/s|GFLOP/s|flop/B|flop/byte)(?!\w))"
+)
+"""A blank between a figure and its unit."""
+
 _JOINT = "\ue000"
 """Stands for a blank inside a command while lines are broken: private use, which no text that was
 made printable has in it."""
@@ -192,7 +197,7 @@ def wrapped(text: str, width: int) -> list[str]:
     """Return the lines of a paragraph, broken between words.
 
     A word that is wider than a line, such as a path, has a line of its own; commands in backticks
-    count as one word.
+    count as one word, and so do figures with their units.
     """
     with IMPORTING:
         from rich.cells import cell_len
@@ -209,8 +214,9 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _joined(text: str) -> str:
-    """Return text in which the commands have no blanks to break them at."""
-    return _COMMAND.sub(lambda found: found[0].replace(" ", _JOINT), text)
+    """Return text in which commands, and figures with units, have no blanks to break them at."""
+    whole = _BEFORE_UNIT.sub(_JOINT, text)
+    return _COMMAND.sub(lambda found: found[0].replace(" ", _JOINT), whole)
 
 
 def paragraphs(console: Console, *texts: str) -> list[str]:

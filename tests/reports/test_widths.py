@@ -129,6 +129,13 @@ def test_words_that_no_line_holds() -> None:
         "see", path, "and", command, "now",
     ]  # fmt: skip
     assert layout.wrapped("", 60) == [""]
+    figures = "a rate of 1,234 GFLOP/s at 30.9 % in 4 µs, 2 steps"
+    assert layout.wrapped(figures, 17) == [
+        "a rate of",
+        "1,234 GFLOP/s at",
+        "30.9 % in 4 µs, 2",
+        "steps",
+    ]
     assert layout.wrapped("CPU      a  b", 60) == ["CPU      a  b"]
     assert layout.clipped_words("measure again (`brickprof calibrate`)", 30) == "measure again …"
 
