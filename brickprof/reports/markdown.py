@@ -10,6 +10,7 @@ from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.reports.base import Report
+from brickprof.reports.finding_groups import grouped
 from brickprof.reports.findings_text import brick_name
 from brickprof.reports.layout import text_of
 from brickprof.reports.level_cells import COLUMNS, cells
@@ -21,6 +22,9 @@ MAX_BRICKS = 20
 
 MAX_FINDINGS = 10
 """Findings that are listed, the most important ones."""
+
+_NAMED = 3
+"""Bricks of a finding that are named."""
 
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9_.+:-]+( [A-Za-z0-9_.+:-]+)*")
 """Names that a code span of backticks shows as they are, in a table too."""
@@ -128,17 +132,21 @@ def _row(texts: Iterable[str]) -> str:
 
 def _findings(findings: tuple[Finding, ...]) -> list[str]:
     """Return the list of what to look at next."""
-    shown = [_finding(finding) for finding in findings[:MAX_FINDINGS]]
-    lines = _list("### What to look at next", "1. ", shown)
-    more = len(findings) - len(shown)
-    if more:
+    groups = grouped(findings)
+    lines = _list("### What to look at next", "1. ", list(map(_finding, groups[:MAX_FINDINGS])))
+    more = len(groups) - MAX_FINDINGS
+    if more > 0:
         lines += ["", f"and {units.format_count(more)} more"]
     return lines
 
 
-def _finding(finding: Finding) -> str:
-    """Return where a finding is, what is seen there and what to do, as one paragraph."""
-    brick = "" if finding.brick is None else code(finding.brick)
+def _finding(group: tuple[Finding, ...]) -> str:
+    """Return where findings are, what is seen there and what to do, as one paragraph."""
+    finding = group[0]
+    bricks = [code(one.brick) for one in group[:_NAMED] if one.brick is not None]
+    brick = ", ".join(bricks)
+    if len(group) > _NAMED:
+        brick += f" and {units.format_count(len(group) - _NAMED)} more"
     level = "" if finding.level is None else finding.level.label
     place = f"{brick} {level}".strip()
     gain = ""
