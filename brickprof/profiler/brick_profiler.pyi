@@ -1,12 +1,14 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeAlias
+from types import TracebackType
+from typing import Any, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 from typing_extensions import Self
 
 from brickprof.core.levels import TileLevel
+from brickprof.profiler.decorators import TileDecorator
 from brickprof.profiler.recorder_set import RecorderSet
 from brickprof.profiler.tiles import TileBlock, TileTimer
 from brickprof.recording import Overhead, Recording
@@ -15,6 +17,9 @@ from brickprof.roofline import Roofs
 
 _Count: TypeAlias = SupportsIndex | float
 """A whole number in [0, 2**64): an int, a NumPy integer, or a float without a fraction."""
+
+_Computed: TypeAlias = _Count | Callable[..., _Count]
+"""A number, or for a decorator a function of the arguments of each call."""
 
 _DType: TypeAlias = str | np.dtype[Any] | type[np.generic]
 """An element type, by name or as NumPy's."""
@@ -35,6 +40,16 @@ class BrickProfiler:
         overhead: Overhead | None = None,
         live: str | PathLike[str] | bool | None = None,
     ) -> Self: ...
+    def __enter__(self) -> Self:
+        """Switch on, for the time of a with statement."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Switch off, or leave on what was on before."""
     @property
     def sample_every(self) -> int:
         """One tile in this many is timed."""
@@ -69,7 +84,8 @@ class BrickProfiler:
         stored_bytes: _Count | None = None,
     ) -> None:
         """Stop the innermost open tile and declare its work."""
-    def tile(
+    @overload
+    def tile(  # type: ignore[overload-overlap]
         self,
         level: TileLevel,
         row: _Count,
@@ -81,7 +97,20 @@ class BrickProfiler:
         loaded_bytes: _Count | None = None,
         stored_bytes: _Count | None = None,
     ) -> TileBlock:
-        """Return a context manager that is one tile."""
+        """Return a context manager that is one tile, which is a decorator as well."""
+    @overload
+    def tile(
+        self,
+        level: TileLevel,
+        row: _Computed,
+        col: _Computed,
+        *,
+        elements: _Computed = 0,
+        flops: _Computed = 0,
+        nbytes: _Computed | None = None,
+        loaded_bytes: _Computed | None = None,
+        stored_bytes: _Computed | None = None,
+    ) -> TileDecorator: ...
     def recorders(
         self,
         brick: str,
@@ -105,5 +134,7 @@ class BrickProfiler:
         """Return the TileStats of all levels over all bricks, indexed by TileLevel."""
     def reset_tile_stats(self) -> None:
         """Forget all that was recorded."""
+    def to_json(self) -> dict[str, Any]:
+        """Return what `Recording.to_json` does, of all that was recorded so far."""
     def recording(self, roofs: Roofs | None = None) -> Recording:
         """Return all that was recorded so far as a frozen Recording."""

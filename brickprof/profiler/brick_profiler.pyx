@@ -20,6 +20,7 @@ from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_p
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
 from brickprof.machine import LostTime
+from brickprof.profiler.decorators import TileDecorator
 from brickprof.recording import summed_tiles
 
 
@@ -88,6 +89,17 @@ cdef class BrickProfiler(ProfilerState):
     def disable_tile_profiling(self):
         """Switch off; tiles that are open may still be stopped and are recorded."""
         self.on = False
+
+    def __enter__(self):
+        """Switch on, for the time of a with statement."""
+        was_on = self.on
+        self.enable_tile_profiling()
+        self.outside_blocks.append(was_on)
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        """Switch off, or leave on what was on before."""
+        self.on = self.outside_blocks.pop()
 
     @property
     def is_tile_profiling_enabled(self):
@@ -198,15 +210,39 @@ cdef class BrickProfiler(ProfilerState):
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None, loaded_bytes=None,
              stored_bytes=None):
-        """Return a context manager that is one tile; arguments as of start_tile and stop_tile."""
+        """Return a context manager that is one tile, which is a decorator as well.
+
+        As a decorator, ``@prof.tile(...)``, each call of the function is a tile.
+
+        Parameters
+        ----------
+        level, row, col
+            As of `start_tile`.
+        elements, flops, nbytes, loaded_bytes, stored_bytes
+            As of `stop_tile`. Of a decorator any of these, and of `row` and `col`, may be a
+            function of the arguments of each call, such as ``flops=lambda a, b: 2 * a.size``. It
+            is called before the tile is started, whether profiling is on or not.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As of `start_tile` and `stop_tile`.
+        """
         cdef TileBlock block = TileBlock.__new__(TileBlock)
         block.profiler = self
         block.level = level_of(level)
-        block.row = as_count(row, "row")
-        block.col = as_count(col, "col")
-        block.elements = as_count(elements, "elements")
-        block.flops = as_count(flops, "flops")
-        block.nbytes = as_tile_bytes(nbytes, loaded_bytes, stored_bytes)
+        try:
+            block.row = as_count(row, "row")
+            block.col = as_count(col, "col")
+            block.elements = as_count(elements, "elements")
+            block.flops = as_count(flops, "flops")
+            block.nbytes = as_tile_bytes(nbytes, loaded_bytes, stored_bytes)
+        except TypeError:
+            given = dict(level=level, row=row, col=col, elements=elements, flops=flops,
+                         nbytes=nbytes, loaded_bytes=loaded_bytes, stored_bytes=stored_bytes)
+            if not any([callable(value) for value in given.values()]):
+                raise
+            return TileDecorator(self.tile, given)
         return block
 
     def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
@@ -245,7 +281,8 @@ cdef class BrickProfiler(ProfilerState):
     def brick(self, name, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
-        Arguments and errors are as of `recorders`.
+        It is a decorator as well: with ``@prof.brick(name)`` each call of the function is one of
+        the kernel. Arguments and errors are as of `recorders`.
         """
         return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
 
@@ -303,6 +340,10 @@ cdef class BrickProfiler(ProfilerState):
             If `roofs` is something else.
         """
         return recording_of(self, roofs, True)
+
+    def to_json(self):
+        """Return what `Recording.to_json` does, of all that was recorded so far."""
+        return self.recording().to_json()
 
     def _levels(self):
         """Return what `recording` does, without events and grids."""

@@ -21,6 +21,7 @@ from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport BP_CAPSULE, BP_CLOCK_MANUAL, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row
 
 from brickprof.core.errors import TileNestingError
+from brickprof.profiler.decorators import wrapped_calls
 
 
 cdef void free_handle(object capsule) noexcept:
@@ -48,6 +49,15 @@ cdef class RecorderSet:
 
     def __reduce__(self):
         raise TypeError("recorders can be neither copied nor pickled")
+
+    def __call__(self, function):
+        """Return a function each call of which is one of the brick, on the thread that calls it."""
+        if self.profiler is None:
+            raise TypeError("recorders are handed out by BrickProfiler.recorders")
+        if self.threads > 1:
+            raise TypeError("recorders of several threads are for a with statement: a function "
+                            "that is decorated has no use for them")
+        return wrapped_calls(function, lambda args, kwargs: another_set(self))
 
     cdef int open(self, int level) except -1:
         """Take the recorders and enter the brick, for tiles not coarser than a level."""
@@ -320,3 +330,12 @@ cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object t
     recorders.footprint_bytes = as_footprints(footprint_bytes)
     recorders.isa = as_isa(isa)
     return recorders
+
+
+cdef RecorderSet another_set(RecorderSet recorders):
+    """Return a context manager with the arguments of another one."""
+    cdef RecorderSet made = RecorderSet.__new__(RecorderSet)
+    made.profiler, made.name, made.dtype = recorders.profiler, recorders.name, recorders.dtype
+    made.threads, made.isa = recorders.threads, recorders.isa
+    made.footprint_bytes = recorders.footprint_bytes
+    return made

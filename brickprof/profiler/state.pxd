@@ -35,6 +35,7 @@ cdef class ProfilerState:
     cdef uint64_t origin            # ticks when first switched on, or last reset
     cdef uint64_t reference_at      # ticks when the reference work is due
     cdef readonly object sample_every, events, grid, live
+    cdef list outside_blocks        # whether it was on outside each with statement
     cdef object __weakref__
 
     cdef Recorder adopt(self)

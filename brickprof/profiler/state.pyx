@@ -68,6 +68,7 @@ cdef class ProfilerState:
         self.usage_by_name = {}
         self.bricks_known = set()
         self.abandoned = {}
+        self.outside_blocks = []
         self.brick_id(DEFAULT_BRICK, "float32")
         if path is not None:
             self.live = start_writer(path, self)

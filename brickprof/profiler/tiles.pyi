@@ -1,5 +1,9 @@
+from collections.abc import Callable
 from types import TracebackType
-from typing import final
+from typing import ParamSpec, TypeVar, final
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 @final
 class TileTimer:
@@ -11,6 +15,8 @@ class TileTimer:
 class TileBlock:
     """``with prof.tile(...)``: a tile around a block; left by an exception it is abandoned."""
 
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """Return a function each call of which is such a tile."""
     def __enter__(self) -> TileBlock: ...
     def __exit__(
         self,

@@ -12,6 +12,7 @@ from brickprof.tile cimport BP_MAX_DEPTH, bp_now, bp_pop, bp_push, bp_recorder, 
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
+from brickprof.profiler.decorators import wrapped_calls
 
 
 cdef int refuse_start(ProfilerState profiler, Recorder recorder, int level) except -1:
@@ -91,6 +92,12 @@ cdef class TileBlock:
     def __reduce__(self):
         raise TypeError("a tile can be neither copied nor pickled")
 
+    def __call__(self, function):
+        """Return a function each call of which is such a tile."""
+        if self.profiler is None:
+            raise TypeError("tiles are made by BrickProfiler.tile")
+        return wrapped_calls(function, lambda args, kwargs: another(self))
+
     def __enter__(self):
         cdef bp_recorder *c
         if self.profiler is None:
@@ -157,3 +164,11 @@ cdef class TileBlock:
             bp_split(c, self.nbytes.loaded, self.nbytes.stored)
         bp_flush_pending(c)
         bp_pop(c, now, self.elements, self.flops, self.nbytes.total, &self.profiler.block_cost)
+
+
+cdef TileBlock another(TileBlock block):
+    """Return a tile with the arguments of another one."""
+    cdef TileBlock made = TileBlock.__new__(TileBlock)
+    made.profiler, made.level, made.row, made.col = block.profiler, block.level, block.row, block.col
+    made.elements, made.flops, made.nbytes = block.elements, block.flops, block.nbytes
+    return made
