@@ -111,6 +111,21 @@ class BrickProfiler:
         loaded_bytes: _Computed | None = None,
         stored_bytes: _Computed | None = None,
     ) -> TileDecorator: ...
+    def record_elapsed(
+        self,
+        name: str,
+        ns: float,
+        elements: _Count = 0,
+        flops: _Count = 0,
+        nbytes: _Count | None = None,
+        *,
+        level: TileLevel = ...,
+        dtype: _DType = "float32",
+        isa: str | None = None,
+        loaded_bytes: _Count | None = None,
+        stored_bytes: _Count | None = None,
+    ) -> None:
+        """Record work that was timed elsewhere as a call of a brick, of one tile."""
     def recorders(
         self,
         brick: str,

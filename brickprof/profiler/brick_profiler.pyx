@@ -6,6 +6,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
+from brickprof.profiler.elapsed cimport add_elapsed
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
 from brickprof.profiler.recorder cimport Recorder
@@ -244,6 +245,35 @@ cdef class BrickProfiler(ProfilerState):
                 raise
             return TileDecorator(self.tile, given)
         return block
+
+    def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=TileLevel.MACRO,
+                       dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None):
+        """Record work that was timed elsewhere as a call of a brick, of one tile.
+
+        Nothing is recorded while profiling is off. The tile is inside of no other one. Its timer
+        cost nothing here, so that nothing is taken out of its time.
+
+        Parameters
+        ----------
+        name : str
+            The brick.
+        ns : float
+            How long it took, in nanoseconds; at most 1e18. Each call adds its time to the brick's
+            wall time, also where several took place at once.
+        elements, flops, nbytes, loaded_bytes, stored_bytes : int, optional
+            As of `stop_tile`.
+        level : TileLevel
+            The level of the tile.
+        dtype, isa
+            As of `recorders`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of another type or out of range; nothing is recorded then.
+        """
+        add_elapsed(self, name, ns, elements, flops,
+                    as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa)
 
     def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.

@@ -1,0 +1,90 @@
+"""Work that was timed elsewhere, recorded as a tile and a call of a brick."""
+
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
+from brickprof.profiler.arguments cimport as_brick, as_dtype, as_isa
+from brickprof.profiler.bricks cimport CALL_PARTS, Brick, BrickUsage, CallBatches, count_ns
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState
+from brickprof.tile cimport (
+    BP_LEVELS, bp_cost, bp_flush_pending, bp_frame, bp_ns, bp_pop, bp_push, bp_recorder, bp_split,
+)
+
+from brickprof.core.checks import checked_number
+
+MAX_NS = 1e18
+"""Thirty years; ticks of any clock fit into 63 bits."""
+
+
+cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
+                     tile_bytes nbytes, int level, object dtype, object isa) except -1:
+    """Add a tile of a brick that took so many nanoseconds, on a recorder that no thread holds."""
+    cdef Recorder recorder
+    cdef Brick brick
+    cdef uint64_t n_elements = as_count(elements, "elements"), n_flops = as_count(flops, "flops")
+    cdef uint64_t ticks
+    cdef str brick_name = as_brick(name), brick_dtype = as_dtype(dtype), brick_isa = as_isa(isa)
+    cdef double taken = checked_number("ns", ns, zero=True)
+    cdef uint32_t brick_id
+    if taken > MAX_NS:
+        raise ValueError(f"ns must be at most {MAX_NS:g}, got {taken:g}")
+    if not profiler.on:
+        return 0
+    ticks = <uint64_t> (taken / profiler.ns_per_tick + 0.5)
+    recorder = profiler.take_recorder()
+    recorder.lent += 1      # from here on a reset keeps the bricks that there are
+    try:
+        brick_id = profiler.brick_id(brick_name, brick_dtype)
+        brick = profiler.bricks[brick_id]
+        recorder.brick(brick_id, brick.itemsize)
+        add_tile(recorder.c, brick_id, level, ticks, profiler, n_elements, n_flops, nbytes)
+        add_call(brick, recorder.c, level, ticks, n_flops)
+        if brick_isa is not None:
+            brick.usage.isas.add(brick_isa)
+    finally:
+        recorder.lent -= 1
+        profiler.idle.append(recorder)
+    return 0
+
+
+cdef void add_tile(bp_recorder *c, uint32_t brick_id, int level, uint64_t ticks,
+                   ProfilerState profiler, uint64_t elements, uint64_t flops,
+                   tile_bytes nbytes) noexcept:
+    """Add a tile that stopped just now, or that is as long as all since profiling began."""
+    cdef bp_cost nothing
+    cdef uint64_t now = profiler.now()
+    cdef uint64_t start = now - min(ticks, now - min(profiler.origin, now))
+    cdef uint64_t observe_at = c.observe_at
+    memset(&nothing, 0, sizeof(nothing))
+    c.brick = c.bricks[brick_id]
+    c.observe_at = UINT64_MAX       # what the calling thread did meanwhile is no part of it
+    bp_push(c, level, 0, 0)
+    c.top.timed = True
+    c.top.start = start
+    if nbytes.split:
+        bp_split(c, nbytes.loaded, nbytes.stored)
+    bp_flush_pending(c)
+    bp_pop(c, start + ticks, elements, flops, nbytes.total, &nothing)
+    c.observe_at = observe_at
+    c.brick = c.bricks[0]
+
+
+cdef int add_call(Brick brick, const bp_recorder *c, int level, uint64_t ticks,
+                  uint64_t flops) except -1:
+    """Add a call of a brick that consists of one tile."""
+    cdef BrickUsage usage = brick.usage
+    cdef uint64_t parts[CALL_PARTS]
+    cdef uint64_t ns = bp_ns(c, ticks)
+    memset(parts, 0, sizeof(parts))
+    parts[0] = parts[1 + level] = parts[1 + BP_LEVELS + level] = ticks
+    brick.calls += 1
+    usage.ticks += ticks
+    usage.max_recorders = max(usage.max_recorders, 1)
+    count_ns(usage.call_times, ns)
+    if flops:
+        count_ns(usage.call_paces, <uint64_t> min(ns * 1e9 / flops, 18e18))
+    if usage.batches is None:
+        usage.batches = CallBatches.__new__(CallBatches)
+    return usage.batches.add(flops, parts)
