@@ -82,9 +82,18 @@ def check_save(args: argparse.Namespace) -> None:
     OSError
         If the folder is missing or may not be written to, or the path is a folder.
     """
-    if args.save is None:
-        return
-    path = Path(args.save)
+    if args.save is not None:
+        check_writable(Path(args.save))
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a long run whether a file can be written.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or may not be written to, or the path is a folder.
+    """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not path.parent.is_dir():

@@ -90,8 +90,9 @@ def run(args: argparse.Namespace) -> int:
     if output == "text" and args.output is None:
         options["console"] = stdout_console()
     write_output(render_comparison(output, comparison, before, after, **options), args.output)
-    failed = args.fail_above is not None and comparison.slower_than(args.fail_above)
-    return SLOWER if failed else 0
+    if args.fail_above is None:
+        return 0
+    return SLOWER if comparison.slower_than(args.fail_above) or comparison.gone else 0
 
 
 def _sides(args: argparse.Namespace) -> tuple[list[str], list[str]]:

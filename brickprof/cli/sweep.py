@@ -12,7 +12,7 @@ from pathlib import Path
 from brickprof.cli._callables import UserFunction, target
 from brickprof.cli._options import add_isa, add_json, amount, positive, thread_counts
 from brickprof.cli._output import progress_bar, write_output
-from brickprof.cli._runs import prepared
+from brickprof.cli._runs import check_writable, prepared
 from brickprof.cli.kernel import add_sizes, problem_of
 from brickprof.core.checks import short_repr
 from brickprof.core.dtypes import itemsize_of
@@ -122,8 +122,6 @@ def _picture(text: str) -> Path:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         ends = " or ".join(PICTURE_SUFFIXES)
         raise argparse.ArgumentTypeError(f"must end in {ends}, got {short_repr(text)}")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
     return path
 
 
@@ -161,6 +159,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.plot is not None:
         check_installed()
+        check_writable(args.plot)
     task: _Task = args.task(args)
     counts = args.counts or default_counts(detect_machine().usable_cores)
     with task.errors(), progress_bar("sweeping") as progress:

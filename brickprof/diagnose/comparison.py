@@ -75,6 +75,13 @@ class Comparison:
             raise ValueError(f"limit must be a finite number >= 0, got {short_repr(limit)}")
         return tuple(row for row in self.rows if row.slower_than(limit))
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Names of the bricks of A that B does not have."""
+        return tuple(
+            row.brick for row in self.rows if row.level is None and row.a and row.b is None
+        )
+
 
 def compare_recordings(
     before: Recording | Sequence[Recording], after: Recording | Sequence[Recording]

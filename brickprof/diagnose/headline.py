@@ -12,6 +12,9 @@ from brickprof.diagnose.change import MAX_VISIBLE, Change, Verdict
 WANTED = 0.05
 """The change that advice on more recordings is for."""
 
+ROUGH = 0.5
+"""The smallest change that would be seen above which the headline says so first."""
+
 MAX_NAME = 60
 """Characters of a brick's name in a sentence."""
 
@@ -64,7 +67,7 @@ def headline_of(rows: Sequence[Row]) -> str:
         reasons = [change.reason for row in rows for change in row.changes if change.reason]
         return f"Cannot tell: {reasons[0]}" if reasons else "Cannot tell: nothing was recorded."
     if verdict is Verdict.NO_DIFFERENCE:
-        return _no_difference([row.change for row in rows])
+        return f"{_no_difference([row.change for row in rows])}{_doubtful(rows)}"
     sentences = [_largest(rows, verdict)]
     faster = any(one.verdict is Verdict.FASTER for row in rows for one in row.changes)
     if verdict is Verdict.SLOWER and faster:
@@ -97,11 +100,28 @@ def _no_difference(changes: Sequence[Change]) -> str:
         (one.visible or 0.0 for one in changes if one.verdict is Verdict.NO_DIFFERENCE), default=0.0
     )
     seen = f"No difference: changes of {percent_of(visible)} % or more would have been seen."
+    if visible > ROUGH:
+        seen = f"No difference was seen, but only one of {percent_of(visible)} % or more would be."
     silent = sum(one.verdict is Verdict.CANNOT_TELL for one in changes)
     if not silent:
         return seen
     share = f"{units.format_count(silent)} of {units.format_count(len(changes))}"
     return f"{seen} Of {share} bricks and levels nothing can be told."
+
+
+def _doubtful(rows: Sequence[Row]) -> str:
+    """Return the self times of which nothing can be told that may differ, as a sentence."""
+    found = [
+        f"{(row.level or '').capitalize()} of {short_name(row.brick)}"
+        for row in rows
+        if (own := row.self_change) is not None
+        and own.verdict is Verdict.CANNOT_TELL
+        and own.low is not None
+        and own.high is not None
+        and not own.low <= 1 <= own.high
+    ]
+    more = " and others" if len(found) > 2 else ""
+    return f" {units.listed(found[:2])}{more} may differ in self time." if found else ""
 
 
 def _largest(rows: Sequence[Row], verdict: Verdict) -> str:

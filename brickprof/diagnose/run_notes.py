@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brickprof.core import metrics, units
+from brickprof.core.plain_text import printable
 from brickprof.recording import DEFAULT_BRICK, Recording
 from brickprof.roofline import Roofs
 
@@ -66,15 +67,20 @@ def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     """Yield notes on missing roofs, or roofs of another machine."""
     if roofs is None and recording.more_roofs:
         yield (
-            "The merged runs have roofs of several kinds: each brick is held against those of its "
-            "threads and instruction set on this machine, if there are any."
+            f"The merged runs have roofs of several kinds, of {_machines(recording)}. Each "
+            "brick is held against those of its threads and instruction set, if there are any of "
+            "its machine."
         )
         return
     if roofs is None:
+        threads = max((info.threads for info in recording.brick_infos), default=1)
+        machine = recording.machine
+        usable = threads if machine is None else machine.usable_cores
         yield (
-            "No roofs were measured: efficiency is unknown, and above "
-            f"{units.format_intensity(metrics.RULE_OF_THUMB_INTENSITY)} counts as compute-bound "
-            "(rule of thumb, marked ?). Run `brickprof calibrate`."
+            f"No roofs of {units.format_threads(threads)} were measured: efficiency is unknown, "
+            f"and above {units.format_intensity(metrics.RULE_OF_THUMB_INTENSITY)} counts as "
+            "compute-bound (rule of thumb, marked ?). Run "
+            f"`brickprof calibrate --threads {min(threads, usable)}`."
         )
         return
     machine = recording.machine
@@ -84,3 +90,9 @@ def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
         yield f"The roofs are those of another machine ({roofs.cpu}): efficiency compares the two."
     elif not recording.isas and machine.isa != roofs.isa:
         yield f"The roofs were measured with {roofs.isa}, the machine of the run has {machine.isa}."
+
+
+def _machines(recording: Recording) -> str:
+    """Return the processors that roofs were measured on."""
+    names = dict.fromkeys(roofs.cpu for roofs in recording.more_roofs)
+    return units.listed([printable(name) for name in list(names)[:4]])

@@ -24,6 +24,9 @@ each tick whether a thread is in the kernel, and scales."""
 MIN_OBSERVED_NS = 200_000
 """Nanoseconds of observed wall time from which shares of it say something."""
 
+ONE_PROCESSOR = (0.5, 1.2)
+"""Time on processors over wall time of threads that take turns: those that sleep have less."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -89,5 +92,6 @@ class Usage:
 
     @property
     def by_turns(self) -> bool:
-        """Whether threads worked one at a time: together they had no more than a processor."""
-        return self.threads > 1 and self.total.cpu_ns <= 1.2 * self.longest_ns
+        """Whether threads worked one at a time: together they had a processor, and little more."""
+        share = metrics.share(self.total.cpu_ns, self.longest_ns)
+        return self.threads > 1 and ONE_PROCESSOR[0] <= share <= ONE_PROCESSOR[1]

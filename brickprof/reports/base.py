@@ -15,7 +15,7 @@ from brickprof.reports.data_frames import to_arrow, to_dataframe
 from brickprof.roofline import Roofs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Report(ShownInNotebooks):
     """A recording with all that outputs show of it, computed once by `of`.
 
@@ -35,6 +35,11 @@ class Report(ShownInNotebooks):
     roofs: Roofs | None
     summary: Summary
     findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        """Return what it is of, and how many findings there are."""
+        findings = len(self.findings)
+        return f"<Report of {self.recording!r}: {findings} finding{'' if findings == 1 else 's'}>"
 
     @classmethod
     def of(cls, recording: Recording, roofs: Roofs | None = None) -> Report:

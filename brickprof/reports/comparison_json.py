@@ -33,10 +33,12 @@ def render(
         One JSON object, with a newline at its end: ``a`` and ``b`` (a name, or a list of several),
         ``recorded_with`` (of either side), ``same_machine``, ``verdict``, ``headline``, ``rows``
         (the fields of `ComparisonRow` with ``verdict``, ``time_ratio`` and ``gflops_ratio``),
-        ``advice``, ``notes``, ``fail_above`` and ``failed`` (whether a row is slower by more).
-        What is unknown is null.
+        ``advice``, ``notes``, ``fail_above`` and ``failed`` (whether a row is slower by more, or
+        a brick is gone). What is unknown is null.
     """
-    failed = None if fail_above is None else bool(comparison.slower_than(fail_above))
+    failed = (
+        None if fail_above is None else bool(comparison.slower_than(fail_above) or comparison.gone)
+    )
     return dump(
         {
             "a": names_a[0] if len(names_a) == 1 else list(names_a),

@@ -170,6 +170,10 @@ def limit_of(comparison: Comparison, fail_above: float | None) -> str | None:
         return None
     limit = f"{fail_above * 100:g} %"
     slower = comparison.slower_than(fail_above)
+    if comparison.gone and not slower:
+        gone = units.listed([short_name(brick) for brick in comparison.gone[:4]])
+        more = " and more" if len(comparison.gone) > 4 else ""
+        return f"Whether it is within {limit} cannot be told: B has no {gone}{more}."
     if not slower:
         return f"Within the limit: nothing is slower by more than {limit} for certain."
     names = [f"{short_name(row.brick)} {(row.level or '').capitalize()}".strip() for row in slower]

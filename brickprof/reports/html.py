@@ -18,7 +18,8 @@ from brickprof.reports.html_tables import (
     slowest_table,
 )
 from brickprof.reports.html_time_line import time_line
-from brickprof.reports.markup import Markup, element, figure_text, meanings, text
+from brickprof.reports.level_cells import CALL_STEP, counted
+from brickprof.reports.markup import Markup, element, figure_text, meanings, name_text, text
 from brickprof.reports.picture_tables import table_behind
 from brickprof.reports.pictures import PICTURES, draw
 from brickprof.reports.text import pair_cost
@@ -89,9 +90,10 @@ def _header(report: Report) -> Iterator[Markup]:
         first = report.findings[0]
         link = element("a", "Why", href=f"#{finding_anchor(1)}")
         level = "" if first.level is None else first.level.label
-        place = f"{first.brick or ''} {level}".strip()
-        of = f"First, {place}: " if place else "First: "
-        yield element("p", element("strong", of), first.action, " ", link)
+        place = f"{name_text(first.brick or '')} {level}".strip()
+        of = Markup(f"First, {place}: " if place else "First: ")
+        what = first.action.partition("; or ")[0].rstrip(".")
+        yield element("p", element("strong", of), f"{what}. ", link)
     recording = report.recording
     facts = [f"brickprof {recording.version}".strip(), recording.created]
     if recording.machine is not None:
@@ -112,11 +114,12 @@ def headline(bricks: tuple[BrickSummary, ...]) -> Markup:
     first = bricks[0]
     info = first.info
     parts = [
-        text(f"{info.name} took "),
+        Markup(f"{name_text(info.name)} took "),
         figure_text(
             units.format_ns(info.wall_ns),
-            f"Wall time of {_calls(info.calls)}, time that overlaps counted once; measured.",
+            "Wall time of its calls, time that overlaps counted once; measured.",
         ),
+        text(f" in {_calls(info.calls)}" if info.calls else ""),
     ]
     if first.run_gflops:
         parts += [
@@ -136,13 +139,13 @@ def headline(bricks: tuple[BrickSummary, ...]) -> Markup:
         ]
     parts.append(text(f" on {units.format_threads(info.threads)}"))
     others = len(bricks) - 1
-    more = f"; {others} more brick{'' if others == 1 else 's'}" if others else ""
+    more = f"; {counted(others, 'more brick')}" if others else ""
     return Markup("".join([*parts, text(f"{more}.")]))
 
 
 def _calls(calls: int) -> str:
     """Return a number of calls."""
-    return "one call" if calls == 1 else f"{units.format_count(calls)} calls"
+    return counted(calls, "call")
 
 
 def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
@@ -211,6 +214,23 @@ def _surroundings(report: Report) -> Iterator[Markup]:
         yield element("ul", *(element("li", note) for note in notes))
 
 
+def _noise(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield how much the calls of the longest brick differed, and what else had the processors."""
+    first = next(iter(report.summary.bricks), None)
+    if first is not None and first.run_spread is not None:
+        spread = units.format_percent(max(first.run_spread, CALL_STEP))
+        shown = f"half of the calls of {first.info.name} within {spread}"
+        source = "Difference of the quartiles of the calls' times per flop, over their median."
+        yield "Noise", shown, source
+    lost = (
+        ("taken by the host", report.recording.steal_ns),
+        ("quota", report.recording.throttled_ns),
+    )
+    for name, ns in lost:
+        if ns:
+            yield f"Time lost, {name}", units.format_ns(ns), "As the operating system counts it."
+
+
 def _other_roofs(report: Report) -> Iterator[Roofs]:
     """Yield the roofs of other thread counts and instruction sets that bricks are held against."""
     shown = set() if report.roofs is None else {_measurement(report.roofs)}
@@ -246,6 +266,7 @@ def _facts(report: Report) -> Iterator[Markup]:
             ("Caches", caches, f"{told}, of each core or of those that share it{assumed}."),
         ]
     tick = f"{clock.source}, {clock.ns_per_tick:.4g} ns a tick: {clock.reason}"
+    facts += _noise(report)
     facts.append(("Clock", tick, "Its tick is measured against the system's monotonic clock."))
     for name, pair, error in (
         ("nogil", overhead.c_pair, overhead.c_pair_error),

@@ -10,7 +10,7 @@ from brickprof.diagnose import Finding
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.finding_groups import grouped
-from brickprof.reports.markup import Markup, element, figure_text
+from brickprof.reports.markup import Markup, element, figure_text, name_text
 from brickprof.reports.pictures.roofline import MAX_BRICKS as MARKED_BRICKS
 from brickprof.reports.pictures.roofline import drawn_levels
 
@@ -35,7 +35,10 @@ def findings_section(report: Report) -> Iterator[Markup]:
     yield element("h2", "What to look at next", id="findings")
     found = len(grouped(report.findings))
     if not found:
-        yield element("p", "No finding: nothing that was looked for is there.")
+        if report.summary.bricks:
+            yield element("p", "No finding: nothing that was looked for is there.")
+        else:
+            yield element("p", "No tile was timed: enable_tile_profiling() switches a profiler on.")
         return
     yield element("ol", *islice(finding_items(report), MAX_FINDINGS), class_="findings")
     if found > MAX_FINDINGS:
@@ -142,7 +145,7 @@ def _one(finding: Finding, rows: _Rows, marks: set[str]) -> Iterator[str]:
 def _place(finding: Finding, rows: _Rows) -> Markup:
     """Return the brick and level of a finding, as a link to its row."""
     level = "" if finding.level is None else finding.level.label
-    place = f"{finding.brick} {level}".strip()
+    place = Markup(f"{name_text(finding.brick or '')} {level}".strip())
     row = _row(finding, rows)
     return element("a", place, href=f"#{row}") if row else element("span", place)
 
@@ -168,7 +171,7 @@ def _evidence(finding: Finding) -> Iterator[str]:
         yield ", "
         yield figure_text(
             f"up to {units.format_ratio(finding.gain)} as fast",
-            "An estimate: the brick's time over what would be left of it if all that this costs "
-            "were saved.",
+            "An estimate, of the brick alone: its time over what would be left of it if all that "
+            "this costs were saved.",
         )
     yield ". "

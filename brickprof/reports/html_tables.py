@@ -10,7 +10,7 @@ from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports import layout, roof_cells, slowest_tiles
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.level_cells import cells
-from brickprof.reports.markup import Cell, Column, Markup, element, joined, table, text
+from brickprof.reports.markup import Cell, Column, Markup, element, joined, name_text, table
 from brickprof.roofline import Roofs
 
 LEVEL_COLUMNS = (
@@ -79,7 +79,7 @@ def _with_findings(brick: str, findings: Sequence[int]) -> str:
         element("a", f"finding {number}", href=f"#{finding_anchor(number)}", class_="finding")
         for number in findings
     ]
-    return Markup(" ".join([text(brick), *links])) if links else brick
+    return Markup(" ".join([name_text(brick), *links]))
 
 
 _SLOWEST = 3
@@ -95,7 +95,7 @@ _SLOWEST_COLUMNS = tuple(
             ("Its place in the tile around it, as declared.", False),
             ("Its time, tiles inside included, as measured, the timer's cost out.", True),
             ("Its time over the median of the level.", True),
-            ("The recorder that timed it.", True),
+            ("Number of the thread, or task, that it ran in.", True),
             ("When it started, since the first event or since profiling began.", True),
         ),
         strict=True,
@@ -117,7 +117,9 @@ def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
         *(float(tile.ns), one.times_median),
         *(float(tile.thread), float(tile.start_ns)),
     )
-    return [Cell(text, value) for text, value in zip(one.cells(), values, strict=True)]
+    name, *shown = one.cells()
+    cells = [Cell(text, value) for text, value in zip(shown, values[1:], strict=True)]
+    return [Cell(name_text(name)), *cells]
 
 
 _ROOF_MEANINGS = {

@@ -12,7 +12,8 @@ from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import printable
 from brickprof.recording import TileEvent
 from brickprof.reports.base import Report
-from brickprof.reports.markup import Cell, Column, Markup, element, table
+from brickprof.reports.level_cells import counted
+from brickprof.reports.markup import Cell, Column, Markup, element, name_text, table
 from brickprof.reports.pictures.names import distinct_names
 from brickprof.reports.pictures.vega import PALETTE
 from brickprof.reports.tracks import Track, time_line_note, tracks
@@ -31,7 +32,7 @@ _COLUMNS = (
     Column("Level", "The level of the tile.", number=False),
     Column("Row, column", "Its place in the tile around it, as declared.", number=False),
     Column("Time", "From its start to its stop by the clock; the timer's cost is in it."),
-    Column("Thread", "The recorder that timed it."),
+    Column("Thread", "Number of the thread, or task, that it ran in."),
     Column("Started at", "Since the first event."),
 )
 
@@ -59,7 +60,7 @@ def time_line(report: Report) -> Iterator[Markup]:
     names += sorted(seen.difference(names))
     origin = min(event.start_ns for event in shown)
     yield element("h2", "Time line", id="time-line")
-    notes = [f"{units.format_count(len(shown))} tiles, by thread"]
+    notes = [f"{counted(len(shown), 'tile')}, by thread"]
     if len(events) > MAX_EVENTS:
         notes.append(f"the longest of {units.format_count(len(events))}")
     note = time_line_note(report.recording)
@@ -155,7 +156,7 @@ def longest_table(events: Sequence[TileEvent], origin: int) -> Markup:
         (
             None,
             (
-                Cell(event.brick),
+                Cell(name_text(event.brick)),
                 Cell(event.level.label),
                 Cell(f"{event.row}, {event.col}"),
                 Cell(units.format_ns(_ns(event)), float(_ns(event))),

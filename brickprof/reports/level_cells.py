@@ -22,6 +22,9 @@ COLUMNS: layout.Columns = (
     (" Bound by", "left"),
 )
 
+CALL_STEP = 1 / 64
+"""What times of calls are known to, as a share."""
+
 _WIDTH = 11
 """Columns of a figure, up to which all its digits are shown."""
 
@@ -62,6 +65,21 @@ def cells(row: LevelSummary) -> tuple[str, ...]:
 def single_time_known(row: LevelSummary, ns: int) -> bool:
     """Tell whether the time of one tile of a level is known well enough to be shown."""
     return row.tile_error_ns <= ERROR_LIMIT * ns or not ns
+
+
+def known_time(row: LevelSummary, ns: float) -> str:
+    """Return the time of one tile of a level, or a dash where it is not known well enough."""
+    return units.format_ns(ns) if single_time_known(row, round(ns)) else "-"
+
+
+def known_average(row: LevelSummary) -> str:
+    """Return the mean time of a level's tiles, or the interval that it is in."""
+    return units.format_ns(row.avg_ns) if row.certain else _times(*row.avg_interval_ns)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, such as ``"1 tile"`` or ``"1,234 tiles"``."""
+    return f"{units.format_count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def _bound(row: LevelSummary) -> str:

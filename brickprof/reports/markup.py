@@ -75,6 +75,16 @@ def text(content: str) -> Markup:
     return content if isinstance(content, Markup) else Markup(escape(printable(content)))
 
 
+LONGEST_NAME = 80
+"""Characters of a name that are shown; the JSON output has it whole."""
+
+
+def name_text(name: str) -> Markup:
+    """Return a name, cut where it is very long."""
+    shown = printable(name)
+    return text(shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…")
+
+
 def figure_text(shown: str, source: str) -> Markup:
     """Return a figure with a note on hover and focus that says where it comes from.
 

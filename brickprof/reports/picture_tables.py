@@ -40,7 +40,7 @@ def _times(report: Report) -> Markup:
     """Return the self times of bricks and levels."""
     columns = (_BRICK, _LEVEL, _SELF, Column("Share", "Of the self time of all bricks."))
     rows = (
-        (*_texts(row, "brick", "level"), _time(row["self_ms"]), _share(row["share"]))
+        (*_texts(row, "brick", "level"), _time(row["self_ns"]), _share(row["share"]))
         for row in self_times(report)
     )
     return table("Self time by brick and level", columns, _without_ids(rows))
@@ -48,17 +48,18 @@ def _times(report: Report) -> Markup:
 
 def _thread_times(report: Report) -> Markup:
     """Return the self times of each thread by brick and level."""
-    thread = Column("Thread", "By self time in the brick, the one with most first.")
+    rank = Column("Rank", "Of the thread by its self time in the brick, most first.")
+    own = Column("Self time", "The thread's time in the level's tiles outside finer ones.")
     rows = (
         (
             *_texts(row, "brick"),
             Cell(str(row["thread"]), float(row["thread"])),
             *_texts(row, "level"),
-            _time(row["self_ms"]),
+            _time(row["self_ns"]),
         )
         for row in thread_self_times(report)
     )
-    columns = (_BRICK, thread, _LEVEL, _SELF)
+    columns = (_BRICK, rank, _LEVEL, own)
     return table("Self time by brick, thread and level", columns, _without_ids(rows))
 
 
@@ -66,7 +67,7 @@ def _threads(report: Report) -> Markup:
     """Return how busy each thread of a team was."""
     columns = (
         Column("Team", "The brick, and how many threads worked on a call of it.", number=False),
-        Column("Thread", "The busiest of each call first, 1."),
+        Column("Rank", "The busiest thread of each call is 1: another one each time."),
         Column("Busy", "Share of the calls' wall time with tiles open, known waits left out."),
     )
     rows = (
@@ -141,9 +142,9 @@ def _texts(row: dict[str, Any], *names: str) -> Iterator[Cell]:
         yield Cell(row[name])
 
 
-def _time(self_ms: float) -> Cell:
+def _time(ns: float) -> Cell:
     """Return the cell of a time."""
-    return Cell(units.format_ns(self_ms * 1e6), self_ms * 1e6)
+    return Cell(units.format_ns(ns), float(ns))
 
 
 def _share(share: float) -> Cell:

@@ -12,7 +12,7 @@ from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.base import Report
 from brickprof.reports.findings_text import brick_name, places, render_findings
-from brickprof.reports.level_cells import COLUMNS, cells
+from brickprof.reports.level_cells import CALL_STEP, COLUMNS, cells
 from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
 from brickprof.reports.slowest_tiles import slowest_tiles
 from brickprof.roofline import MEMORY, Roofs
@@ -187,6 +187,8 @@ def _brick_items(brick: BrickSummary) -> Iterator[str]:
         of_peak = "" if share is None else f" ({units.format_percent(share)} of peak)"
         spread = brick.run_spread
         middle = (
-            "" if spread is None else f", half of the calls within {units.format_percent(spread)}"
+            ""
+            if spread is None
+            else f", half of the calls within {units.format_percent(max(spread, CALL_STEP))}"
         )
         yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}{middle}"

@@ -11,8 +11,13 @@ from support.made_runs import run_of
 
 from brickprof.cli import main
 from brickprof.core.levels import TileLevel
+from brickprof.recording import merge_recordings
 from brickprof.reports.comparisons import EXTENSIONS
 
+GONE = {
+    "before": merge_recordings([run_of(0), run_of(0, brick="other")]),
+    "after": run_of(1, brick="other"),
+}
 SLOWER = dict.fromkeys(TileLevel, 0.2)
 
 
@@ -107,7 +112,7 @@ def test_the_output_follows_from_the_name(
         read = json.loads(written)
         assert (read["verdict"], read["fail_above"], read["failed"]) == ("slower", None, None)
         assert read["rows"][0]["change"]["verdict"] == "slower"
-        assert read["rows"][0]["change"]["low"] > 1.1
+        assert read["rows"][0]["change"]["low"] > 1.05
 
 
 def test_outputs_that_would_be_lost_are_refused(
@@ -136,3 +141,12 @@ def test_json_lists_the_files_of_several(folder: Path, capsys: pytest.CaptureFix
     assert (read["a"], read["b"]) == ([a, b], c)
     assert (read["fail_above"], read["failed"]) == (0.05, False)
     assert read["rows"][0]["change"]["runs"] == [2, 1]
+
+
+def test_a_brick_that_is_gone_does_not_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(made_run.save(tmp_path / f"{name}.json")) for name, made_run in GONE.items()]
+    assert main(["compare", *paths, "--fail-above", "5%"]) == 3
+    assert "cannot be told: B has no k" in capsys.readouterr().out
+    assert main(["compare", *paths[::-1], "--fail-above", "5%"]) == 0

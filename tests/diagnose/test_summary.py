@@ -260,7 +260,7 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
         (made(events_dropped=7), "7 tiles did not fit into the time line"),
         (made(clock=ClockInfo("mixed", 0.0, "")), "timed by different clocks"),
         (made(roofs=None), "above 10.0 flop/byte counts as compute-bound"),
-        (made(roofs=None), "Run `brickprof calibrate`."),
+        (made(roofs=None), "Run `brickprof calibrate --threads 1`."),
         (made(machine=None), "The run's machine is unknown"),
         (
             made(machine=replace(MACHINE, cpu="Other")),

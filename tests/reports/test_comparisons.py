@@ -60,7 +60,7 @@ class Page(HTMLParser):
 
 def slower(name: str = "k") -> Comparison:
     """Return the comparison of a run with one whose Midi tiles are slower."""
-    after = run_of(1, {TileLevel.MIDI: 0.4}, brick=name)
+    after = run_of(1, {TileLevel.MIDI: 1.0}, brick=name)
     return compare_recordings(run_of(0, brick=name), after)
 
 

@@ -65,7 +65,7 @@ def neither_roof(
             ("elements_per_ns", elements_rate(row)),
         ),
         cause="Neither arithmetic nor bandwidth is at its limit: what takes the time has no roof.",
-        action=f"Likeliest first: {'; '.join(left)}.",
+        action=f"Look for {'; or '.join(left)}.",
         weight=max(row.stats.total_ns * saved, 0.0),
     )
 

@@ -27,6 +27,10 @@ is under a twentieth in the library's own kernels, and a fifth where one of two 
 less to do than the other."""
 
 
+MOSTLY_WAITING = 0.5
+"""Share of their time that threads wait by their own doing above which they want no processor."""
+
+
 @rule
 def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     """Much of the time of calls on several threads is spent outside any tile."""
@@ -142,6 +146,9 @@ def too_many_threads(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
     machine, threads = summary.recording.machine, brick.info.threads
     # The default brick counts threads that never ran at the same time too.
     if machine is None or brick.info.name == DEFAULT_BRICK or threads <= machine.usable_cores:
+        return
+    usage = brick.usage
+    if usage is not None and usage.share(usage.waiting_ns) > MOSTLY_WAITING:
         return
     busy_ns = sum(row.stats.self_ns for row in brick.levels)
     usable = machine.usable_cores

@@ -162,6 +162,19 @@ function linkToMark(link) {
   });
 }
 
+// Which tiles a cell of a heat map's table is of.
+function explainMatrix(table) {
+  const columns = [...table.querySelectorAll("thead th")];
+  table.addEventListener("mouseover", (event) => {
+    const cell = event.target.closest("tbody td");
+    if (!cell || !cell.textContent) return hideNote();
+    const [row, column] = [cell.parentElement.cells[0], columns[cell.cellIndex - 1]];
+    showNoteBelow(cell, `${cell.textContent} µs: mean of the timed tiles in row ${row.textContent}, column `
+      + `${column.textContent}, as measured, the timer's cost out.`);
+  });
+  table.addEventListener("mouseout", hideNote);
+}
+
 // Where a figure outside of tables comes from: on hover and on focus.
 function explainFigure(figure) {
   const source = figure.title;
@@ -176,6 +189,7 @@ function explainFigure(figure) {
 
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 document.querySelectorAll("table.sortable, table.fixed").forEach(explainCells);
+document.querySelectorAll("table.matrix").forEach(explainMatrix);
 document.querySelectorAll(".figure").forEach(explainFigure);
 document.querySelectorAll("figure").forEach(exploreMarks);
 document.querySelectorAll("a[data-mark]").forEach(linkToMark);

@@ -10,6 +10,7 @@ from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.recording import TileGrid
 from brickprof.recording.tile_grid import merge_grids
 from brickprof.reports.base import Report
+from brickprof.reports.level_cells import counted, known_average, known_time
 from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
@@ -85,12 +86,12 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
         }
         for tile in drawn.slowest[: max(len(cells) // CELLS_A_CIRCLE, 1)]
     ]
-    each = f", {rows} x {cols} in a cell" if rows * cols > 1 else ""
+    each = f", {_places(rows)} x {_places(cols)} in a cell" if rows * cols > 1 else ""
     return {
         "title": {
-            "text": f"{name}: {units.format_count(drawn.count)} tiles{each}",
-            "subtitle": f"average {units.format_ns(level.avg_ns)}, "
-            f"slowest {units.format_ns(level.stats.max_ns)}",
+            "text": f"{name}: {counted(drawn.count, 'tile')}{each}",
+            "subtitle": f"average {known_average(level)}, "
+            f"slowest {known_time(level, level.stats.max_ns)}",
             "fontSize": 12,
             "fontWeight": "normal",
         },
@@ -115,22 +116,28 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
                     "description": {"field": "description"},
                 },
             },
-            {
-                "data": {"values": slowest},
-                "mark": {
-                    "type": "point",
-                    "shape": "circle",
-                    "size": 90,
-                    "strokeWidth": 2,
-                    "stroke": PALETTE[1],
-                },
-                "encoding": {
-                    "x": {"field": "col", "type": "quantitative"},
-                    "y": {"field": "row", "type": "quantitative"},
-                    "description": {"field": "description"},
-                },
-            },
+            *(_circles(slowest, **style) for style in _CIRCLE),
         ],
+    }
+
+
+_CIRCLE: tuple[dict[str, Any], ...] = (
+    {"stroke": "#ffffff", "strokeWidth": 5, "opacity": 1},
+    {"stroke": PALETTE[1], "strokeWidth": 2.5, "opacity": 1},
+)
+"""A light ring below a dark one, of which one is seen on each color of a map."""
+
+
+def _circles(tiles: list[dict[str, Any]], **style: Any) -> dict[str, Any]:
+    """Return circles around slow tiles."""
+    return {
+        "data": {"values": tiles},
+        "mark": {"type": "point", "shape": "circle", "size": 90, **style},
+        "encoding": {
+            "x": {"field": "col", "type": "quantitative"},
+            "y": {"field": "row", "type": "quantitative"},
+            "description": {"field": "description"},
+        },
     }
 
 
@@ -144,6 +151,11 @@ def drawn_grid(level: LevelSummary) -> TileGrid:
 def shown_grids(report: Report) -> tuple[list[tuple[str, LevelSummary]], str]:
     """Return the levels that are drawn, as `longest_levels` does."""
     return longest_levels(report, MAX_LEVELS, _has_cells)
+
+
+def _places(number: int) -> str:
+    """Return a number of rows or columns."""
+    return units.format_count(number) if number < 10**9 else units.format_power(number)
 
 
 def span(cell: int, places: int) -> str:
@@ -163,7 +175,8 @@ def _axis(field: str, title: str, cells: list[dict[str, Any]]) -> dict[str, Any]
         "axis": {
             "values": ticks(math.ceil(end)),
             # A common prefix of all labels would make of zero one of exa.
-            "labelExpr": "format(datum.value, datum.value >= 1e5 ? '~s' : 'd')",
+            "labelExpr": "format(datum.value, datum.value < 1e5 ? 'd' : datum.value < 1e12 ? '~s' "
+            ": '.0e')",
             "grid": False,
             "labelOverlap": True,
         },

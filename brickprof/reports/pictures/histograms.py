@@ -10,6 +10,7 @@ from brickprof.core import units
 from brickprof.core.histograms import Histogram, bucket_bounds
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.reports.base import Report
+from brickprof.reports.level_cells import counted, known_time
 from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
@@ -72,23 +73,23 @@ def bars(histogram: Histogram) -> list[tuple[float, float, int]]:
 
 def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
     """Return the histogram of one level."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "ns": low,
             "end": high,
             "tiles": count,
             "description": f"{name}, {units.format_ns(low)} to {units.format_ns(high)}: "
-            f"{units.format_count(count)} tile{'' if count == 1 else 's'}",
+            f"{counted(count, 'tile')}",
         }
         for low, high, count in bars(level.stats.histogram)
     ]
     figures = ", ".join(
-        f"{what} {units.format_ns(ns)}"
+        f"{what} {known_time(level, ns)}"
         for what, ns in (("median", level.p50_ns), ("p99", level.p99_ns))
     )
     return {
         "title": {
-            "text": f"{name}: {units.format_count(level.stats.timed)} tiles, {figures}",
+            "text": f"{name}: {counted(level.stats.timed, 'tile')}, {figures}",
             "fontSize": 12,
             "fontWeight": "normal",
         },
@@ -108,10 +109,16 @@ def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
             "y": {
                 "field": "tiles",
                 "type": "quantitative",
-                "axis": {"tickCount": 3, "tickMinStep": 1},
+                "axis": _counts(max((row["tiles"] for row in rows), default=0)),
             },
             "y2": {"datum": 0},
             "tooltip": {"field": "description"},
             "description": {"field": "description"},
         },
     }
+
+
+def _counts(most: int) -> dict[str, Any]:
+    """Return an axis of so many tiles, with whole numbers alone."""
+    few = {"values": list(range(most + 1))} if most < 4 else {"tickCount": 3}
+    return {**few, "format": "~s" if most >= 10_000 else "d"}

@@ -6,6 +6,18 @@ from brickprof.core.plain_text import printable
 
 _LONGEST = 40
 
+_PROPERTIES = frozenset(
+    (
+        *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toString"),
+        *("toLocaleString", "valueOf", "__defineGetter__", "__defineSetter__", "__proto__"),
+        *("__lookupGetter__", "__lookupSetter__"),
+    )
+)
+"""What every object of JavaScript has under its name: Vega looks names up in one."""
+
+WORD_JOINER = "\N{WORD JOINER}"
+"""Makes a name another one, and is not seen."""
+
 
 def short_name(name: str) -> str:
     """Return a name that is printable and has room in a legend."""
@@ -25,6 +37,8 @@ def distinct_names(names: list[str]) -> list[str]:
     shown = []
     for name in names:
         short = short_name(name)
+        if short in _PROPERTIES:
+            short += WORD_JOINER
         seen[short] = seen.get(short, 0) + 1
         shown.append(short if seen[short] == 1 else f"{short} ({seen[short]})")
     return shown

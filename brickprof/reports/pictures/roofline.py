@@ -19,11 +19,11 @@ from brickprof.diagnose.thread_roofs import ThreadRoofs
 from brickprof.reports.anchors import level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names, short_name
-from brickprof.reports.pictures.vega import HALO
+from brickprof.reports.pictures.vega import HALO, PALETTE, time_label
 from brickprof.roofline import MEMORY
 
 WIDTH, HEIGHT = 760, 460
-MAX_BRICKS = 24
+MAX_BRICKS = 20
 """Bricks that have marks, those of most wall time: of more, no legend has room for the names."""
 
 _SHAPES = {"Macro": "square", "Midi": "diamond", "Micro": "circle"}
@@ -113,7 +113,7 @@ def _mark(name: str, level: LevelSummary, number: int) -> dict[str, Any]:
         "gflops": level.gflops,
         "low": low,
         "high": high if math.isfinite(high) else level.gflops,
-        "self_ms": level.stats.self_ns / 1e6,
+        "self_ns": level.stats.self_ns,
     }
 
 
@@ -236,9 +236,14 @@ def _horizontals(
     yield from _rules(peaks, {"strokeWidth": 2})
     if ceilings:
         yield from _rules(ceilings, {"strokeDash": [4, 4], "opacity": 0.45})
-    mark = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -1}
     labels = label_places([*peaks, *ceilings], x, y)
-    yield from _readable(labels, mark, {"x": {"field": "label_at", "type": "quantitative"}})
+    for below, place in (
+        (False, {"baseline": "bottom", "dy": -1}),
+        (True, {"baseline": "top", "dy": 3}),
+    ):
+        rows = [row for row in labels if row["below"] is below]
+        mark = {"align": "right", "dx": -4, **place}
+        yield from _readable(rows, mark, {"x": {"field": "label_at", "type": "quantitative"}})
 
 
 def _peak(roofs: ThreadRoofs, end: float) -> dict[str, Any]:
@@ -277,13 +282,17 @@ def label_places(
     Returns
     -------
     list of dict
-        The rows with ``label_at``: at the right end, or to the left of texts that are as high up
+        The rows with ``below``, whether the text is below its line, since another one is right
+        above, and ``label_at``: at the right end, or to the left of texts that are as high up
         there. One for which no place is left is left out; its line has a description.
     """
     placed: list[tuple[float, float, float]] = []
     found = []
-    for row in rows:
-        height = HEIGHT * math.log(row["gflops"] / y[0]) / math.log(y[1] / y[0])
+    lines = [HEIGHT * math.log(row["gflops"] / y[0]) / math.log(y[1] / y[0]) for row in rows]
+    for row, line in zip(rows, lines, strict=True):
+        # Not across the line of another one right above.
+        below = any(2 < other - line < _LINE for other in lines)
+        height = line - _LINE - 2 if below else line
         width = _CHARACTER * len(row["text"]) + _GAP
         right = float(WIDTH)
         beside = sorted(one for one in placed if abs(one[0] - height) < _LINE)
@@ -294,13 +303,15 @@ def label_places(
             continue
         placed.append((height, right - width, right))
         label_at = x[0] * (x[1] / x[0]) ** (right / WIDTH)
-        found.append({**row, "label_at": label_at})
+        found.append({**row, "label_at": label_at, "below": below})
     return found
 
 
 def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the bricks' levels, with their intervals behind them."""
-    color = {"field": "brick", "type": "nominal", "title": "brick", "sort": None}
+    bricks = {row["brick"] for row in rows}
+    scheme = {"scale": {"scheme": "tableau20"}} if len(bricks) > len(PALETTE) else {}
+    color = {"field": "brick", "type": "nominal", "title": "brick", "sort": None, **scheme}
     uncertain = [row for row in rows if row["low"] < row["high"]]
     if uncertain:
         yield {
@@ -326,11 +337,11 @@ def _marks(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 "scale": {"domain": levels, "range": [_SHAPES[level] for level in levels]},
             },
             "size": {
-                "field": "self_ms",
+                "field": "self_ns",
                 "type": "quantitative",
-                "title": "self time, ms",
+                "title": "self time",
                 "scale": {"range": [40, 500], "zero": True},
-                "legend": {"tickCount": 3},
+                "legend": {"tickCount": 3, "labelExpr": time_label("value")},
             },
             "tooltip": {"field": "description"},
             "description": {"field": "description"},
@@ -344,8 +355,8 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
     if roofs:
         first = roofs[0].roofs
         lines.append(
-            f"{short_name(first.cpu)}: best roofs of {_measured_with(roofs[0])}, "
-            f"{short_name(first.verdict)}"
+            f"{short_name(first.cpu)}: roofs of the best mix of loads and stores, "
+            f"{_measured_with(roofs[0])}, {short_name(first.verdict)}"
         )
         slopes = _distinct_slopes(roofs)
         if len(slopes) > 1:
@@ -355,7 +366,9 @@ def _subtitle(report: Report, roofs: list[ThreadRoofs], marks: list[dict[str, An
         lines.append("No roofs were measured for these bricks: brickprof calibrate")
     bricks = report.summary.bricks
     if len(bricks) > MAX_BRICKS:
-        lines.append(f"the {MAX_BRICKS} longest of {units.format_count(len(bricks))} bricks")
+        lines.append(
+            f"the {MAX_BRICKS} of most wall time of {units.format_count(len(bricks))} bricks"
+        )
     left_out = sum(len(brick.levels) for brick in bricks[:MAX_BRICKS]) - len(marks)
     if left_out:
         levels = "1 level" if left_out == 1 else f"{units.format_count(left_out)} levels"

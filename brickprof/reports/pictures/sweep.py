@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from brickprof.core import units
+from brickprof.core.plain_text import printable
 from brickprof.reports.pictures.names import short_name
 from brickprof.reports.pictures.vega import PALETTE
 from brickprof.tuning.sweep import Sweep
 
 WIDTH, HEIGHT = 640, 340
 _CURVE_POINTS = 120
-_FASTEST, _MEASURED, _LAW = "fastest measured", "measured, 95 % interval", "fitted law"
+_FASTEST, _MEASURED, _LAW = "fastest measured", "measured, interval of the median", "fitted law"
 _COLORS = {_MEASURED: PALETTE[0], _FASTEST: PALETTE[2], _LAW: PALETTE[1]}
 
 _NAMES = {"USL": "Universal Scalability", "Amdahl": "Amdahl's"}
@@ -81,7 +82,13 @@ def _subtitle(swept: Sweep) -> list[str]:
             f"{_NAMES.get(law.law, law.law)} law: contention {units.format_number(law.alpha)}, "
             f"coherency {units.format_number(law.beta)}, R² {units.format_number(law.r_squared)}"
         )
+        lines += map(short_sentence, law.caveats)
     return lines
+
+
+def short_sentence(text: str) -> str:
+    """Return the first sentence of a text, as a line of a picture has room for."""
+    return printable(text).partition(". ")[0].rstrip(".")
 
 
 def _law(swept: Sweep, first: int, last: int) -> Iterator[dict[str, Any]]:

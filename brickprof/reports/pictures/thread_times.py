@@ -10,12 +10,13 @@ from brickprof.core.levels import TileLevel
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.vega import time_label
 
 WIDTH = 760
 MAX_BRICKS = 12
-"""Bricks that are drawn, those of most wall time."""
+"""Bricks that are drawn, those of most self time."""
 
-MAX_THREADS = 64
+MAX_THREADS = 16
 """Threads of a brick that are drawn, those of most self time."""
 
 
@@ -37,7 +38,7 @@ def thread_times(report: Report) -> dict[str, Any]:
     rows = list(thread_self_times(report))
     bricks = list(dict.fromkeys(row["brick"] for row in rows))
     known = sum(bool(brick.info.thread_self_ns) for brick in report.summary.bricks)
-    left_out = f", the {MAX_BRICKS} longest of {known} bricks" if known > MAX_BRICKS else ""
+    left_out = f", the {MAX_BRICKS} with most of {known} bricks" if known > MAX_BRICKS else ""
     subtitle = f"self time by thread, the one with most of each brick first{left_out}"
     return {
         "title": {
@@ -49,9 +50,20 @@ def thread_times(report: Report) -> dict[str, Any]:
         "data": {"values": rows},
         "mark": {"type": "bar"},
         "encoding": {
-            "y": {"field": "brick", "type": "nominal", "sort": bricks, "title": None},
-            "yOffset": {"field": "thread", "type": "ordinal"},
-            "x": {"field": "self_ms", "type": "quantitative", "title": "self time, ms"},
+            "y": {
+                "field": "brick",
+                "type": "nominal",
+                "sort": bricks,
+                "title": None,
+                "scale": {"paddingInner": 0.1, "paddingOuter": 0.05},
+            },
+            "yOffset": {"field": "thread", "type": "ordinal", "scale": {"paddingInner": 0.15}},
+            "x": {
+                "field": "self_ns",
+                "type": "quantitative",
+                "title": "self time",
+                "axis": {"labelExpr": time_label("value")},
+            },
             "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
             "order": {"field": "order"},
             "tooltip": {"field": "description"},
@@ -68,7 +80,9 @@ def thread_self_times(report: Report) -> Iterator[dict[str, Any]]:
     report : Report
         What to draw.
     """
-    bricks = [brick for brick in report.summary.bricks if brick.info.thread_self_ns][:MAX_BRICKS]
+    known = [brick for brick in report.summary.bricks if brick.info.thread_self_ns]
+    known.sort(key=lambda brick: -sum(map(sum, brick.info.thread_self_ns)))
+    bricks = known[:MAX_BRICKS]
     names = distinct_names([brick.info.name for brick in bricks])
     for name, brick in zip(names, bricks, strict=True):
         for number, own in enumerate(brick.info.thread_self_ns[:MAX_THREADS]):
@@ -78,8 +92,8 @@ def thread_self_times(report: Report) -> Iterator[dict[str, Any]]:
                     "thread": number + 1,
                     "level": level.label,
                     "order": int(level),
-                    "self_ms": own[level] / 1e6,
-                    "description": f"{name} {level.label}, thread {number + 1}: self time "
+                    "self_ns": own[level],
+                    "description": f"{name} {level.label}, thread {number + 1} by self time: "
                     f"{units.format_ns(own[level])}",
                 }
 

@@ -56,7 +56,7 @@ def threads(report: Report) -> dict[str, Any]:
                 "field": "busy",
                 "type": "quantitative",
                 "title": "share of the calls' wall time",
-                "axis": {"format": "%"},
+                "axis": {"labelExpr": "format(datum.value * 100, '~r') + ' %'"},
                 "scale": {"domainMin": 0, "domainMax": most},
             },
             "color": {

@@ -9,6 +9,7 @@ from brickprof.core import metrics, units
 from brickprof.reports.anchors import level_anchor
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names
+from brickprof.reports.pictures.vega import time_label
 
 WIDTH = 760
 MAX_BRICKS = 24
@@ -36,7 +37,7 @@ def times(report: Report) -> dict[str, Any]:
     bricks = report.summary.bricks
     total = sum(level.stats.self_ns for brick in bricks for level in brick.levels)
     many = len(bricks) > MAX_BRICKS
-    left_out = f"the {MAX_BRICKS} longest of {len(bricks)} bricks" if many else ""
+    left_out = f"the {MAX_BRICKS} with most of {len(bricks)} bricks" if many else ""
     return {
         "title": {
             "text": "Where the time went",
@@ -50,7 +51,12 @@ def times(report: Report) -> dict[str, Any]:
         "mark": {"type": "bar"},
         "encoding": {
             "y": {"field": "brick", "type": "nominal", "sort": names, "title": None},
-            "x": {"field": "self_ms", "type": "quantitative", "title": "self time, ms"},
+            "x": {
+                "field": "self_ns",
+                "type": "quantitative",
+                "title": "self time",
+                "axis": {"labelExpr": time_label("value")},
+            },
             "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
             "order": {"field": "order"},
             "tooltip": {"field": "description"},
@@ -86,6 +92,6 @@ def self_times(report: Report) -> Iterator[dict[str, Any]]:
                 "brick": name,
                 "level": level.level.label,
                 "order": int(level.level),
-                "self_ms": own_ns / 1e6,
+                "self_ns": own_ns,
                 "share": share,
             }
