@@ -13,6 +13,7 @@ from brickprof._version import __version__ as __version__
 from brickprof.core.importing import IMPORTING
 
 if TYPE_CHECKING:
+    from brickprof._instrument import auto_instrument as auto_instrument
     from brickprof._profiler import BrickProfiler as BrickProfiler
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
@@ -100,6 +101,7 @@ _HOMES = {
     "Tuning": "tuning.outcome",
     "TuningError": "core.errors",
     "attention": "kernels.attention.attention",
+    "auto_instrument": "_instrument",
     "calibrate": "calibration",
     "compare_recordings": "diagnose.comparison",
     "configure_optimal_thread_pool": "tuning.threads",

@@ -1,0 +1,446 @@
+"""Hooks into callables of other libraries, which make each of their calls a tile.
+
+A callable with a vectorcall (PEP 590) holds the pointer of the function that does its work. A hook
+replaces it in the object, so that a call is seen whoever makes it, by whatever name and operator, and
+puts it back.
+"""
+
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memset
+
+cimport numpy as cnp
+
+from brickprof.profiler.library_calls cimport begin_call, drop_call, end_call, library_call
+from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.state cimport ProfilerState
+from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_now
+
+cnp.import_array()
+
+
+cdef extern from "Python.h":
+    ctypedef PyObject *(*vectorcallfunc)(PyObject *callable, PyObject *const *args, size_t nargsf,
+                                         PyObject *kwnames) noexcept
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
+    ctypedef struct PyFrameObject:
+        pass
+    PyFrameObject *PyEval_GetFrame() noexcept
+    int PyFrame_GetLineNumber(PyFrameObject *frame) noexcept
+    PyObject *PyErr_Occurred() noexcept
+    void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback) noexcept
+    void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
+    void PyErr_Clear() noexcept
+    int PyType_HasFeature(PyTypeObject *type, unsigned long feature) noexcept
+    const unsigned long Py_TPFLAGS_HAVE_VECTORCALL
+
+
+cdef extern from *:
+    """
+    #include <frameobject.h>
+
+    static __thread int bp_inside_hook;
+
+    #if PY_VERSION_HEX >= 0x030B0000
+    static inline int bp_frame_place(PyFrameObject *frame) { return PyFrame_GetLasti(frame); }
+    #else
+    static inline int bp_frame_place(PyFrameObject *frame) { return frame->f_lasti; }
+    #endif
+
+    static inline PyObject *bp_frame_code(PyFrameObject *frame) {
+        return (PyObject *)PyFrame_GetCode(frame);
+    }
+
+    static inline Py_ssize_t bp_vectorcall_offset(PyObject *callable) {
+        PyTypeObject *type = Py_TYPE(callable);
+        return PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL) ? type->tp_vectorcall_offset : 0;
+    }
+    """
+    int bp_inside_hook
+    int bp_frame_place(PyFrameObject *frame) noexcept
+    PyObject *bp_frame_code(PyFrameObject *frame) noexcept
+    Py_ssize_t bp_vectorcall_offset(PyObject *callable) noexcept
+
+
+cdef enum:
+    UFUNC = 0
+    PRODUCT = 1             # of matrices: matmul, dot and their like of two arrays
+    OTHER = 2               # whose work a Python function knows
+
+cdef enum:
+    SLOTS = 4096            # of a table of hooks, a power of two
+
+
+@cython.final
+cdef class Hook:
+    """A callable whose calls are seen.
+
+    Parameters
+    ----------
+    callable_ : object
+        It has a vectorcall.
+    name : str
+        What its calls are called.
+    kind : int
+        `UFUNC`, `PRODUCT` or `OTHER`.
+    inputs : int
+        Arguments that a ufunc reads.
+    flops, complex_flops : int
+        Operations for an element of a real and of a complex result of a ufunc.
+    """
+
+    cdef object callable
+    cdef readonly str name
+    cdef vectorcallfunc *place
+    cdef vectorcallfunc original
+    cdef int kind, inputs
+    cdef uint64_t flops, complex_flops
+
+    def __init__(self, callable_, str name, int kind, int inputs=2, uint64_t flops=0,
+                 uint64_t complex_flops=0):
+        cdef Py_ssize_t offset = bp_vectorcall_offset(<PyObject *> callable_)
+        if not offset:
+            raise TypeError(f"{name} has no vectorcall")
+        self.callable, self.name, self.kind, self.inputs = callable_, name, kind, inputs
+        self.flops, self.complex_flops = flops, complex_flops
+        self.place = <vectorcallfunc *> (<char *> <PyObject *> callable_ + offset)
+        self.original = self.place[0]
+        if self.original == NULL or self.original == seen:
+            raise TypeError(f"{name} cannot be seen, or is already")
+
+
+cdef PyObject *KEYS[SLOTS]
+cdef PyObject *HOOKS[SLOTS]
+cdef CallRecorder ACTIVE = None
+
+
+cdef inline size_t slot_of(const void *key) noexcept:
+    """Return where the search for a callable begins."""
+    return (<uintptr_t> key >> 4) * <uint64_t> 0x9E3779B97F4A7C15 >> 52
+
+
+cdef PyObject *hook_of(PyObject *callable) noexcept:
+    """Return the hook of a callable, borrowed, or NULL."""
+    cdef size_t slot = slot_of(callable) % SLOTS
+    while KEYS[slot] != NULL:
+        if KEYS[slot] == callable:
+            return HOOKS[slot]
+        slot = (slot + 1) % SLOTS
+    return NULL
+
+
+@cython.final
+cdef class CallRecorder:
+    """What calls are recorded with while hooks are installed.
+
+    Parameters
+    ----------
+    profiler : BrickProfiler
+        It is on.
+    hooks : list of Hook
+        What to see.
+    min_elements : int
+        Elements of the largest operand from which a call is recorded.
+    work_of : callable
+        ``work_of(name, args, kwargs, result)`` returns elements, flops, loaded and stored bytes.
+    name_of : callable
+        ``name_of(code, line, operation)`` returns the name of a brick.
+    caches : tuple of int
+        Bytes up to which operands fit L1 and L2.
+    threads : int
+        Threads that products are shared out to.
+    """
+
+    cdef ProfilerState profiler
+    cdef list hooks
+    cdef uint64_t min_elements
+    cdef object work_of, name_of
+    cdef uint64_t l1_bytes, l2_bytes, resets
+    cdef dict sites                 # (code, place, dtype, operation) -> number of a brick
+    cdef dict known                 # signature of a call -> its work
+
+    def __init__(self, ProfilerState profiler not None, list hooks, uint64_t min_elements,
+                 work_of, name_of, tuple caches):
+        self.profiler, self.hooks, self.min_elements = profiler, hooks, min_elements
+        self.work_of, self.name_of = work_of, name_of
+        self.l1_bytes, self.l2_bytes = caches
+        self.resets = profiler.resets
+        self.sites, self.known = {}, {}
+
+    def install(self):
+        """See the calls from now on."""
+        global ACTIVE
+        cdef Hook hook
+        cdef size_t slot
+        if ACTIVE is not None:
+            raise RuntimeError("calls are recorded already")
+        if 2 * len(self.hooks) > SLOTS:
+            raise ValueError(f"too many callables: {len(self.hooks)}")
+        memset(KEYS, 0, sizeof(KEYS))
+        for hook in self.hooks:
+            slot = slot_of(<PyObject *> hook.callable) % SLOTS
+            while KEYS[slot] != NULL:
+                slot = (slot + 1) % SLOTS
+            KEYS[slot], HOOKS[slot] = <PyObject *> hook.callable, <PyObject *> hook
+        ACTIVE = self
+        for hook in self.hooks:
+            hook.place[0] = seen
+
+    def remove(self):
+        """Put everything back."""
+        global ACTIVE
+        cdef Hook hook
+        for hook in self.hooks:
+            hook.place[0] = hook.original
+        ACTIVE = None
+
+    cdef uint32_t site(self, Hook hook, int dtype) except? 0xFFFFFFFF:
+        """Return the number of the brick of the calling line."""
+        cdef PyFrameObject *frame = PyEval_GetFrame()
+        cdef object code = None
+        cdef int place = -1
+        if frame != NULL:
+            code = <object> bp_frame_code(frame)
+            Py_DECREF(code)         # it was a new reference
+            place = bp_frame_place(frame)
+        if self.resets != self.profiler.resets:
+            self.sites = {}
+            self.resets = self.profiler.resets
+        key = (code, place, dtype, hook.name)
+        found = self.sites.get(key)
+        if found is None:
+            line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
+            name = self.name_of(code, line, hook.name)
+            found = self.sites[key] = self.profiler.brick_id(name, dtype_name(dtype))
+        return found
+
+    cdef int level(self, uint64_t nbytes) noexcept:
+        """Return the level of a call, by the cache that its operands fit."""
+        if nbytes <= self.l1_bytes:
+            return BP_MICRO
+        return BP_MIDI if nbytes <= self.l2_bytes else BP_MACRO
+
+
+cdef str dtype_name(int number):
+    """Return the element type that roofs are of, of a NumPy type's number."""
+    if number in (cnp.NPY_FLOAT64, cnp.NPY_COMPLEX128):
+        return "float64"
+    return {cnp.NPY_FLOAT16: "float16", cnp.NPY_INT8: "int8"}.get(number, "float32")
+
+
+cdef struct operands:
+    uint64_t elements, nbytes       # of the largest array; of all arrays that are read
+    int dtype                       # of the first array
+    bint plain                      # whether all are arrays of numbers, or scalars
+
+
+cdef operands look(PyObject *const *args, Py_ssize_t count) noexcept:
+    """Return what the positional arguments of a call are."""
+    cdef operands found
+    cdef Py_ssize_t i
+    cdef PyObject *one
+    found.elements, found.nbytes, found.dtype, found.plain = 0, 0, -1, True
+    for i in range(count):
+        one = args[i]
+        if type_is_array(one):
+            if not is_number(one):
+                found.plain = False
+            found.elements = max(found.elements, <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> one))
+            found.nbytes += <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> one)
+            if found.dtype < 0:
+                found.dtype = cnp.PyArray_TYPE(<cnp.ndarray> one)
+        elif not is_scalar(one):
+            found.plain = False
+    return found
+
+
+cdef bint type_is_array(PyObject *one) noexcept:
+    """Tell whether an object is an array, and of no class of somebody else's."""
+    return cnp.PyArray_CheckExact(<object> one)
+
+
+cdef bint is_number(PyObject *one) noexcept:
+    """Tell whether an array is of numbers or booleans."""
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray> one)
+    return number <= cnp.NPY_CLONGDOUBLE or number == cnp.NPY_FLOAT16
+
+
+cdef bint is_scalar(PyObject *one) noexcept:
+    """Tell whether an object is a number, or None."""
+    return (<object> one is None or cnp.PyArray_IsAnyScalar(<object> one))
+
+
+cdef PyObject *seen(PyObject *callable, PyObject *const *args, size_t nargsf,
+                    PyObject *kwnames) noexcept:
+    """Do what a callable does, and record it."""
+    # Kept alive by these references while other threads remove the hooks. Between a look at the pointer
+    # in the object and this line nobody else has the GIL, so that the hook is there.
+    cdef Hook hook = <Hook> hook_of(callable)
+    cdef CallRecorder active = ACTIVE
+    if bp_inside_hook or active is None or not active.profiler.on:
+        return hook.original(callable, args, nargsf, kwnames)
+    return recorded(active, hook, callable, args, nargsf, kwnames)
+
+
+cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyObject *const *args,
+                        size_t nargsf, PyObject *kwnames) noexcept:
+    """Call a callable as a tile, if its operands are large enough."""
+    global bp_inside_hook
+    cdef Py_ssize_t count = PyVectorcall_NARGS(nargsf)
+    cdef operands operands_ = look(args, count)
+    cdef Recorder recorder = None
+    cdef library_call call
+    cdef PyObject *result
+    cdef uint64_t now
+    # Of some functions the arrays are in a list, or given by name.
+    if operands_.elements < active.min_elements and (operands_.elements or hook.kind != OTHER):
+        return hook.original(callable, args, nargsf, kwnames)
+    if not operands_.plain and hook.kind != OTHER:
+        return hook.original(callable, args, nargsf, kwnames)
+    try:
+        recorder = begin_call(active.profiler, active.site(hook, operands_.dtype),
+                              active.level(operands_.nbytes), &call)
+    except Exception:
+        recorder = None             # what cannot be recorded is done all the same
+    if recorder is None:
+        return hook.original(callable, args, nargsf, kwnames)
+    bp_inside_hook = True
+    result = hook.original(callable, args, nargsf, kwnames)
+    now = bp_now(recorder.c)
+    bp_inside_hook = False
+    finish(active, hook, recorder, &call, now, args, count, kwnames, result)
+    return result
+
+
+cdef void finish(CallRecorder active, Hook hook, Recorder recorder, const library_call *call,
+                 uint64_t now, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
+                 PyObject *result) noexcept:
+    """Add a call that returned or raised, and leave an exception that is on its way as it is."""
+    cdef PyObject *kind = NULL
+    cdef PyObject *value = NULL
+    cdef PyObject *traceback = NULL
+    cdef uint64_t work[4]
+    PyErr_Fetch(&kind, &value, &traceback)
+    try:
+        if result == NULL:
+            drop_call(active.profiler, recorder, call)
+        else:
+            try:
+                work_of_call(active, hook, args, count, kwnames, result, work)
+            except Exception:
+                memset(work, 0, sizeof(work))
+            end_call(active.profiler, recorder, call, now, work[0], work[1], work[2], work[3])
+    except Exception:
+        pass
+    PyErr_Restore(kind, value, traceback)
+
+
+cdef int work_of_call(CallRecorder active, Hook hook, PyObject *const *args, Py_ssize_t count,
+                      PyObject *kwnames, PyObject *result, uint64_t *work) except -1:
+    """Find elements, flops, and loaded and stored bytes of a call that returned."""
+    cdef Py_ssize_t i, named = 0
+    if hook.kind == UFUNC and cnp.PyArray_CheckExact(<object> result):
+        work_of_ufunc(hook, args, count, result, work)
+        return 0
+    if hook.kind == PRODUCT and work_of_product(args, count, result, work):
+        return 0
+    cdef uint64_t signature = signature_of(hook, args, count, kwnames, result)
+    found = active.known.get(signature) if signature else None
+    if found is None:
+        if kwnames != NULL:
+            named = len(<tuple> kwnames)
+        given = tuple([<object> args[i] for i in range(count)])
+        by_name = {(<tuple> kwnames)[i]: <object> args[count + i] for i in range(named)}
+        found = active.work_of(hook.name, given, by_name, <object> result)
+        if signature and len(active.known) < MAX_SIGNATURES:
+            active.known[signature] = found
+    for i in range(4):
+        work[i] = found[i]
+    return 0
+
+
+cdef enum:
+    MAX_SIGNATURES = 10000
+
+
+cdef inline uint64_t mixed(uint64_t signature, uint64_t value) noexcept:
+    """Add a number to a signature; G. Fowler, L. C. Noll and K.-P. Vo, FNV-1a, by words."""
+    return (signature ^ value) * <uint64_t> 0x100000001B3
+
+
+cdef uint64_t signature_of(Hook hook, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
+                           PyObject *result) noexcept:
+    """Return a number that calls of the same work have in common; 0 where that is not known."""
+    cdef Py_ssize_t i, total = count
+    cdef int axis
+    cdef uint64_t signature = mixed(<uint64_t> 0xCBF29CE484222325, <uintptr_t> <PyObject *> hook)
+    if kwnames != NULL:
+        total += len(<tuple> kwnames)
+    for i in range(total + 1):
+        one = <object> (args[i] if i < total else result)
+        if i >= count and i < total:
+            name = (<tuple> kwnames)[i - count]
+            signature = mixed(signature, <uint64_t> hash(name))
+        if cnp.PyArray_CheckExact(one):
+            signature = mixed(signature, cnp.PyArray_TYPE(<cnp.ndarray> one))
+            signature = mixed(signature, cnp.PyArray_NDIM(<cnp.ndarray> one))
+            for axis in range(cnp.PyArray_NDIM(<cnp.ndarray> one)):
+                signature = mixed(signature, <uint64_t> cnp.PyArray_DIM(<cnp.ndarray> one, axis))
+        elif type(one) is int and -MAX_SIGNATURES < one < MAX_SIGNATURES:
+            signature = mixed(mixed(signature, 1), <uint64_t> <int64_t> one)
+        elif one is None or type(one) is bool or type(one) is str:
+            signature = mixed(mixed(signature, 2), <uint64_t> <Py_hash_t> hash(one))
+        elif i == total and cnp.PyArray_CheckScalar(one):
+            signature = mixed(signature, <uint64_t> <Py_hash_t> hash(type(one)))
+        else:
+            return 0
+    return signature | 1
+
+
+cdef void work_of_ufunc(Hook hook, PyObject *const *args, Py_ssize_t count, PyObject *result,
+                        uint64_t *work) noexcept:
+    """Find the work of a ufunc: each element takes so many operations, of floating-point numbers."""
+    cdef Py_ssize_t i
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray> result)
+    work[0] = <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> result)
+    work[1] = 0
+    if number in (cnp.NPY_FLOAT16, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64, cnp.NPY_LONGDOUBLE):
+        work[1] = work[0] * hook.flops
+    elif number in (cnp.NPY_COMPLEX64, cnp.NPY_COMPLEX128, cnp.NPY_CLONGDOUBLE):
+        work[1] = work[0] * hook.complex_flops
+    work[2] = 0
+    for i in range(min(count, hook.inputs)):
+        if type_is_array(args[i]):
+            work[2] += <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> args[i])
+    work[3] = <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> result)
+
+
+cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *result,
+                          uint64_t *work) noexcept:
+    """Find the work of a product, whose elements are sums along the last axis of its first factor."""
+    cdef cnp.ndarray a, b
+    cdef int number
+    if count < 2 or not type_is_array(args[0]) or not type_is_array(args[1]):
+        return False
+    a, b = <cnp.ndarray> args[0], <cnp.ndarray> args[1]
+    if cnp.PyArray_NDIM(a) == 0 or cnp.PyArray_NDIM(b) == 0:
+        return False
+    work[0], work[3] = 1, <uint64_t> cnp.PyArray_ITEMSIZE(a)
+    if cnp.PyArray_Check(<object> result):
+        work[0] = <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> result)
+        work[3] = <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> result)
+    work[1] = 2 * work[0] * <uint64_t> cnp.PyArray_DIM(a, cnp.PyArray_NDIM(a) - 1)
+    number = max(cnp.PyArray_TYPE(a), cnp.PyArray_TYPE(b))
+    if number in (cnp.NPY_COMPLEX64, cnp.NPY_COMPLEX128, cnp.NPY_CLONGDOUBLE):
+        work[1] *= 4                # six and two operations for a product and a sum of two
+    elif number < cnp.NPY_FLOAT32:
+        work[1] = 0
+    work[2] = <uint64_t> (cnp.PyArray_NBYTES(a) + cnp.PyArray_NBYTES(b))
+    return True
+
+
+def calls_are_recorded():
+    """Tell whether hooks are installed."""
+    return ACTIVE is not None

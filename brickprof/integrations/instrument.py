@@ -1,0 +1,126 @@
+"""Calls of NumPy, SciPy and PyTorch as tiles, in code that is not changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from types import CodeType, TracebackType
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from brickprof.core.checks import checked_integer, short_repr
+from brickprof.core.levels import TileLevel
+from brickprof.integrations._hooks import CallRecorder, Hook, calls_are_recorded
+from brickprof.integrations.numpy_work import FORMULAS, UFUNC_FLOPS, complex_flops, work_of
+from brickprof.machine import detect_machine
+from brickprof.profiler.brick_profiler import BrickProfiler
+
+MIN_ELEMENTS = 4096
+"""Elements of the largest operand from which a call of NumPy is recorded: a call takes some hundred
+nanoseconds before it computes, as long as this many elements."""
+
+MAX_BRICKS = 2000
+"""Lines that have a brick of their own; later ones share one."""
+
+OTHER_LINES = "other lines"
+
+_UFUNC, _PRODUCT, _OTHER = 0, 1, 2
+_PRODUCTS = ("matmul", "dot", "inner", "vdot")
+
+
+_P = TypeVar("_P", bound=BrickProfiler)
+
+
+class Instrumentation(Generic[_P]):
+    """Records calls of other libraries in a with statement; see `brickprof.auto_instrument`.
+
+    Parameters
+    ----------
+    profiler : BrickProfiler
+        What records; it is on inside the block.
+    min_elements : int
+        Elements of the largest operand from which a call is recorded.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another type or out of range.
+    """
+
+    def __init__(self, profiler: _P, min_elements: int = MIN_ELEMENTS) -> None:
+        if not isinstance(profiler, BrickProfiler):
+            raise TypeError(f"profiler must be a BrickProfiler, got {short_repr(profiler)}")
+        self.profiler = profiler
+        self._min_elements = checked_integer("min_elements", min_elements, 0, 2**62)
+        self._names: set[str] = set()
+        self._recorder: CallRecorder | None = None
+
+    def __enter__(self) -> _P:
+        """Begin to see calls; return the profiler."""
+        if calls_are_recorded():
+            raise RuntimeError("calls are recorded already, by another auto_instrument")
+        machine = detect_machine()
+        l1, l2 = (machine.cache(level).size_bytes for level in (TileLevel.MICRO, TileLevel.MIDI))
+        self.profiler.__enter__()
+        recorder = CallRecorder(
+            self.profiler, list(numpy_hooks()), self._min_elements, work_of, self._name_of, (l1, l2)
+        )
+        try:
+            recorder.install()
+        except BaseException:
+            self.profiler.__exit__(None, None, None)
+            raise
+        self._recorder = recorder
+        return self.profiler
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Put everything back."""
+        assert self._recorder is not None
+        self._recorder.remove()
+        self._recorder = None
+        self.profiler.__exit__(kind, value, traceback)
+
+    def _name_of(self, code: CodeType | None, line: int, operation: str) -> str:
+        """Return the name of the brick of a line."""
+        place = "unknown" if code is None else f"{short_path(code.co_filename)}:{line}"
+        name = f"{place} {operation}"
+        if name not in self._names and len(self._names) >= MAX_BRICKS:
+            return OTHER_LINES
+        self._names.add(name)
+        return name
+
+
+def short_path(path: str) -> str:
+    """Return the path of a source file from the folder that Python found it in."""
+    absolute = os.path.abspath(path) if not path.startswith("<") else path
+    folders = [os.path.abspath(folder or ".") + os.sep for folder in sys.path]
+    known = [folder for folder in folders if absolute.startswith(folder)]
+    return absolute[max(map(len, known), default=0) :]
+
+
+def numpy_hooks() -> list[Hook]:
+    """Return hooks for the functions of NumPy whose work is known."""
+    found: dict[int, Hook] = {}
+    for name in dir(np):
+        value = getattr(np, name, None)
+        if isinstance(value, np.ufunc) and id(value) not in found:
+            known = value.__name__
+            kind = _PRODUCT if known in _PRODUCTS else _UFUNC
+            flops = UFUNC_FLOPS.get(known, 0)
+            found[id(value)] = Hook(value, known, kind, value.nin, flops, complex_flops(known))
+    for path in FORMULAS:
+        function: Any = np
+        for part in path.split("."):
+            function = getattr(function, part, None)
+        if function is not None and id(function) not in found:
+            kind = _PRODUCT if path in _PRODUCTS else _OTHER
+            with suppress(TypeError):
+                found[id(function)] = Hook(function, path, kind)
+    return list(found.values())

@@ -1,0 +1,258 @@
+"""Calls of NumPy are recorded as they are made, and stay what they were."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import brickprof as bp
+from brickprof.core.levels import TileLevel
+from brickprof.integrations.instrument import OTHER_LINES, numpy_hooks, short_path
+from brickprof.integrations.numpy_work import FORMULAS, work_of
+
+N = 100
+RNG = np.random.default_rng(0)
+A, B = RNG.random((N, N)), RNG.random((N, N))
+SPD = A @ A.T + N * np.eye(N)
+V = RNG.random(N * N)
+F = RNG.random((N, N), np.float32)
+C = A + 1j * B
+
+
+def flops_of(call: Callable[[], Any], min_elements: int = 1) -> int:
+    """Return the flops of a call as they are recorded."""
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual"), min_elements=min_elements) as prof:
+        call()
+    return sum(stats.flops for stats in prof.all_tile_stats())
+
+
+BY_HAND: list[tuple[Callable[[], Any], int]] = [
+    (lambda: A @ B, 2 * N**3),
+    (lambda: np.matmul(A, V[:N]), 2 * N**2),
+    (lambda: np.dot(A, B), 2 * N**3),
+    (lambda: np.dot(V, V), 2 * N**2),
+    (lambda: np.vdot(V, V), 2 * N**2),
+    (lambda: np.inner(A, B), 2 * N**3),
+    (lambda: np.outer(V[:N], V[:N]), N**2),
+    (lambda: np.tensordot(A, B, 1), 2 * N**3),
+    (lambda: np.tensordot(A, B, 2), 2 * N**2),
+    (lambda: np.einsum("ij,jk->ik", A, B), 2 * N**3),
+    (lambda: np.einsum("ij,ij->ij", A, B), N**2),
+    (lambda: np.einsum("ii->", A), N),
+    (lambda: np.einsum("...i,...i->...", A, B), 2 * N**2),
+    (lambda: np.einsum("ij,jk,kl->il", A, B, A, optimize=True), 4 * N**3),
+    (lambda: A + B, N**2),
+    (lambda: A * 2.0, N**2),
+    (lambda: np.exp(A), N**2),
+    (lambda: A > B, 0),
+    (lambda: np.arange(N * N) + 1, 0),
+    (lambda: C * C, 6 * N**2),
+    (lambda: C + C, 2 * N**2),
+    (lambda: C @ C, 8 * N**3),
+    (lambda: F @ F, 2 * N**3),
+    (lambda: A.astype(int) @ B.astype(int), 0),
+    (lambda: np.stack([A, B]) @ A, 4 * N**3),
+    (lambda: np.sum(A), N**2),
+    (lambda: np.linalg.solve(A, V[:N]), round(2 / 3 * N**3) + 2 * N**2),
+    (lambda: np.linalg.inv(A), 2 * N**3),
+    (lambda: np.linalg.cholesky(SPD), round(N**3 / 3)),
+    (lambda: np.linalg.det(A), round(2 / 3 * N**3)),
+    (lambda: np.linalg.eigvalsh(SPD), round(4 / 3 * N**3)),
+    (lambda: np.linalg.matrix_power(A, 5), 3 * 2 * N**3),
+    (lambda: np.linalg.multi_dot([A, A[:, :5], A[:5]]), 2 * (2 * N * N * 5)),
+]
+
+
+@pytest.mark.parametrize("number", range(len(BY_HAND)))
+def test_flops_are_those_counted_by_hand(number: int) -> None:
+    call, flops = BY_HAND[number]
+    assert flops_of(call) == pytest.approx(flops, abs=1)
+
+
+def test_results_and_errors_are_the_same() -> None:
+    calls: list[Callable[[], Any]] = [call for call, _ in BY_HAND]
+    calls += [
+        lambda: np.add(A, B, out=np.empty_like(A)),
+        lambda: np.divmod(A, B),
+        lambda: np.modf(A),
+        lambda: np.add.reduce(A),
+        lambda: A.sum(axis=1),
+        lambda: np.matmul([[1, 2]], [[3], [4]]),
+        lambda: np.add(A, "x"),
+        lambda: np.linalg.inv(np.zeros((N, N))),
+        lambda: A @ np.ones(3),
+        lambda: np.dot(),
+    ]
+    for call in calls:
+        plain = outcome(call)
+        with bp.auto_instrument(min_elements=1):
+            seen = outcome(call)
+        assert type(plain) is type(seen)
+        if isinstance(plain, Exception):
+            assert str(plain) == str(seen)
+        else:
+            np.testing.assert_equal(seen, plain)
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """Return what a call returns or raises."""
+    try:
+        return call()
+    except Exception as error:
+        return error
+
+
+def test_a_brick_is_a_line_and_its_level_fits_the_operands() -> None:
+    machine = bp.detect_machine()
+    large = np.ones(machine.cache(TileLevel.MIDI).size_bytes // 2, np.float32)
+    with bp.auto_instrument(min_elements=10) as prof:
+        small = np.ones(20) * 3.0
+        for _ in range(4):
+            large = large + 1.0
+    recording = prof.recording()
+    names = [brick for brick in recording.bricks if brick.startswith("tests")]
+    (first, second) = sorted(names) if names else sorted(recording.bricks)
+    line = test_a_brick_is_a_line_and_its_level_fits_the_operands.__code__.co_firstlineno
+    assert first.endswith(f"test_instrument.py:{line + 4} multiply")
+    assert second.endswith(f"test_instrument.py:{line + 6} add")
+    assert recording.tile_stats(TileLevel.MICRO, first).count == 1
+    macro = recording.tile_stats(TileLevel.MACRO, second)
+    assert (macro.count, macro.loaded_bytes) == (4, 4 * large.nbytes)
+    assert recording.brick_info(second).calls == 4
+    assert recording.brick_info(second).dtypes == ("float32",)
+    assert small.sum() == 60
+
+
+def test_small_operands_and_calls_inside_are_left_out() -> None:
+    with bp.auto_instrument(min_elements=4096) as prof:
+        np.ones(100) + 1
+        np.ones((8, 8)) @ np.ones((8, 8))
+        np.linalg.norm(A)
+    assert [one.partition(" ")[2] for one in prof.recording().bricks] == ["linalg.norm"]
+    assert sum(stats.count for stats in prof.all_tile_stats()) == 1
+
+
+def test_calls_are_nested_in_tiles_of_the_user() -> None:
+    prof = bp.BrickProfiler()
+    with bp.auto_instrument(prof, min_elements=10):
+        with prof.brick("mine"), prof.tile(TileLevel.MACRO, 0, 0):
+            A @ B
+        with prof.brick("fine"), prof.tile(TileLevel.MICRO, 0, 0):
+            np.ones(2**22) + 1.0
+    recording = prof.recording()
+    mine = recording.tile_stats(TileLevel.MACRO, "mine")
+    assert mine.count == 1 and mine.self_ns < mine.total_ns
+    assert recording.tile_stats(TileLevel.MICRO, "fine").count == 1
+    assert sum(tile.count for tile in recording.tiles) == 4
+    assert recording.open_tiles == recording.abandoned_tiles == 0
+
+
+def test_nothing_stays_changed() -> None:
+    with pytest.raises(KeyError), bp.auto_instrument() as prof:
+        raise KeyError
+    A @ B
+    assert prof.recording().tiles == ()
+    assert not prof.is_tile_profiling_enabled
+    with bp.auto_instrument(prof):
+        A @ B
+        with pytest.raises(RuntimeError, match="recorded already"), bp.auto_instrument():
+            raise AssertionError("not entered")
+        A @ B
+    assert sum(stats.count for stats in prof.all_tile_stats()) == 2
+    assert len(numpy_hooks()) > 100
+
+
+def test_other_threads_are_seen() -> None:
+    together = threading.Barrier(3)
+
+    def multiply() -> None:
+        together.wait()
+        for _ in range(20):
+            A @ B
+        together.wait()
+
+    with bp.auto_instrument() as prof:
+        threads = [threading.Thread(target=multiply) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    (name,) = prof.recording().bricks
+    info = prof.recording().brick_info(name)
+    assert info.calls == 60
+    assert sum(stats.flops for stats in prof.all_tile_stats()) == 60 * 2 * N**3
+    assert len(info.thread_self_ns) == 3
+
+
+def test_a_reset_meanwhile_begins_anew() -> None:
+    with bp.auto_instrument() as prof:
+        for _ in range(2):
+            A @ B
+            prof.reset_tile_stats()
+        A @ B
+    assert sum(stats.count for stats in prof.all_tile_stats()) == 1
+    assert len(prof.recording().bricks) == 1
+
+
+def test_threads_that_begin_and_end_hooks_beside_calls_lose_none() -> None:
+    stop = threading.Event()
+    failed: list[BaseException] = []
+    expected = A @ B
+
+    def multiply() -> None:
+        try:
+            while not stop.is_set():
+                np.testing.assert_array_equal(A @ B, expected)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=multiply) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(200):
+            with bp.auto_instrument(bp.BrickProfiler(clock="manual")):
+                np.add(A, B)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failed
+
+
+def test_too_many_lines_share_a_brick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brickprof.integrations.instrument.MAX_BRICKS", 1)
+    with bp.auto_instrument(min_elements=1) as prof:
+        A @ B
+        A + B
+        A - B
+    assert len(prof.recording().bricks) == 2 and OTHER_LINES in prof.recording().bricks
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"profiler": 3}, TypeError),
+        ({"min_elements": -1}, ValueError),
+        ({"min_elements": "7"}, TypeError),
+    ],
+)
+def test_wrong_arguments(given: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=next(iter(given))):
+        bp.auto_instrument(**given)
+
+
+def test_every_formula_is_of_a_function_that_numpy_has() -> None:
+    known = {hook.name for hook in numpy_hooks()}
+    newer = {"vecdot", "matvec", "vecmat", "linalg.svdvals", "amax", "amin"}
+    assert set(FORMULAS) - known <= newer
+    assert work_of("unheard of", (A,), {}, B) == (N * N, 0, A.nbytes, B.nbytes)
+
+
+def test_paths_are_short() -> None:
+    assert short_path("<stdin>") == "<stdin>"
+    assert short_path(np.__file__).startswith("numpy/")
