@@ -24,6 +24,11 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def non_negative(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return 0 if text == "0" else positive(text)
+
+
 def amount(text: str) -> float:
     """Read a finite number above 0."""
     try:

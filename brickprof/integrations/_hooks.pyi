@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from types import CodeType
+from typing import final
 
 from brickprof.profiler.brick_profiler import BrickProfiler
 
@@ -34,6 +36,21 @@ class CallRecorder:
         """See the calls from now on."""
     def remove(self) -> None:
         """Put everything back."""
+    def begin(
+        self, code: CodeType | None, line: int, operation: str, dtype: str, nbytes: int
+    ) -> OpenCall | None:
+        """Start a call that Python code makes; None inside of another one, or where none may be."""
+
+@final
+class OpenCall:
+    """A call that goes on; see `CallRecorder.begin`."""
+
+    def end(self, elements: int, flops: int, loaded_bytes: int, stored_bytes: int) -> None:
+        """Add the call, which returned just now or at `stop`."""
+    def stop(self) -> None:
+        """Note that the call returned now: what follows is not timed."""
+    def drop(self) -> None:
+        """Forget the call, which raised."""
 
 def calls_are_recorded() -> bool:
     """Tell whether hooks are installed."""

@@ -216,11 +216,64 @@ cdef class CallRecorder:
             found = self.sites[key] = self.profiler.brick_id(name, dtype_name(dtype))
         return found
 
+    def begin(self, code, int line, str operation, str dtype, uint64_t nbytes):
+        """Start a call that Python code makes; None inside of another one, or where none may be."""
+        global bp_inside_hook
+        cdef OpenCall call
+        cdef Recorder recorder
+        if bp_inside_hook or not self.profiler.on:
+            return None
+        if self.resets != self.profiler.resets:
+            self.sites, self.resets = {}, self.profiler.resets
+        key = (code, line, dtype, operation)
+        found = self.sites.get(key)
+        if found is None:
+            name = self.name_of(code, line, operation)
+            found = self.sites[key] = self.profiler.brick_id(name, dtype)
+        call = OpenCall.__new__(OpenCall)
+        recorder = begin_call(self.profiler, found, self.level(nbytes), &call.call)
+        if recorder is None:
+            return None
+        call.profiler, call.recorder = self.profiler, recorder
+        bp_inside_hook = True
+        return call
+
     cdef int level(self, uint64_t nbytes) noexcept:
         """Return the level of a call, by the cache that its operands fit."""
         if nbytes <= self.l1_bytes:
             return BP_MICRO
         return BP_MIDI if nbytes <= self.l2_bytes else BP_MACRO
+
+
+@cython.final
+cdef class OpenCall:
+    """A call that goes on; see `CallRecorder.begin`."""
+
+    cdef ProfilerState profiler
+    cdef Recorder recorder          # None when it ended
+    cdef library_call call
+    cdef uint64_t stopped           # 0 before the end
+
+    def stop(self):
+        """Note that the call returned now: what follows is not timed."""
+        global bp_inside_hook
+        self.stopped = bp_now(self.recorder.c)
+        bp_inside_hook = False
+
+    def end(self, uint64_t elements, uint64_t flops, uint64_t loaded_bytes, uint64_t stored_bytes):
+        """Add the call, which returned just now or at `stop`."""
+        if not self.stopped:
+            self.stop()
+        recorder, self.recorder = self.recorder, None
+        end_call(self.profiler, recorder, &self.call, self.stopped, elements, flops, loaded_bytes,
+                 stored_bytes)
+
+    def drop(self):
+        """Forget the call, which raised."""
+        global bp_inside_hook
+        bp_inside_hook = False
+        recorder, self.recorder = self.recorder, None
+        drop_call(self.profiler, recorder, &self.call)
 
 
 cdef str dtype_name(int number):

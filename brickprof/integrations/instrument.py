@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from importlib import import_module
 from types import CodeType, TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +16,7 @@ import numpy as np
 from brickprof.core.checks import checked_integer, short_repr
 from brickprof.core.levels import TileLevel
 from brickprof.integrations._hooks import CallRecorder, Hook, calls_are_recorded
+from brickprof.integrations.after_import import AfterImport
 from brickprof.integrations.numpy_work import FORMULAS, UFUNC_FLOPS, complex_flops, work_of
 from brickprof.machine import detect_machine
 from brickprof.profiler.brick_profiler import BrickProfiler
@@ -25,6 +29,9 @@ MAX_BRICKS = 2000
 """Lines that have a brick of their own; later ones share one."""
 
 OTHER_LINES = "other lines"
+
+_LIBRARIES = ("torch", "scipy.linalg", "scipy.sparse")
+"""What is seen besides NumPy, once it is imported."""
 
 _UFUNC, _PRODUCT, _OTHER = 0, 1, 2
 _PRODUCTS = ("matmul", "dot", "inner", "vdot")
@@ -56,6 +63,8 @@ class Instrumentation(Generic[_P]):
         self._min_elements = checked_integer("min_elements", min_elements, 0, 2**62)
         self._names: set[str] = set()
         self._recorder: CallRecorder | None = None
+        self._watcher: AfterImport | None = None
+        self._undo: list[Callable[[], object]] = []
 
     def __enter__(self) -> _P:
         """Begin to see calls; return the profiler."""
@@ -73,6 +82,11 @@ class Instrumentation(Generic[_P]):
             self.profiler.__exit__(None, None, None)
             raise
         self._recorder = recorder
+        self._watcher = AfterImport({name: self._extend for name in _LIBRARIES})
+        sys.meta_path.insert(0, self._watcher)
+        for name in _LIBRARIES:
+            if name in sys.modules:
+                self._extend(name)
         return self.profiler
 
     def __exit__(
@@ -82,10 +96,27 @@ class Instrumentation(Generic[_P]):
         traceback: TracebackType | None,
     ) -> None:
         """Put everything back."""
-        assert self._recorder is not None
+        assert self._recorder is not None and self._watcher is not None
+        sys.meta_path.remove(self._watcher)
+        while self._undo:
+            self._undo.pop()()
         self._recorder.remove()
-        self._recorder = None
+        self._recorder = self._watcher = None
         self.profiler.__exit__(kind, value, traceback)
+
+    def _extend(self, library: str) -> None:
+        """See the calls of a library too, which was imported."""
+        assert self._recorder is not None
+        if library == "torch":
+            mode = import_module("brickprof.integrations.torch").TileMode(self._recorder)
+            mode.__enter__()
+            self._undo.append(partial(mode.__exit__, None, None, None))
+            return
+        for module, name, function in import_module("brickprof.integrations.scipy").patches(
+            self._recorder, library
+        ):
+            self._undo.append(partial(setattr, module, name, getattr(module, name)))
+            setattr(module, name, function)
 
     def _name_of(self, code: CodeType | None, line: int, operation: str) -> str:
         """Return the name of the brick of a line."""

@@ -1,0 +1,204 @@
+"""``brickprof run``: runs a program as it is, with its calls of NumPy and others as tiles."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import runpy
+import shutil
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from brickprof.cli._options import non_negative
+from brickprof.cli._output import say, write_output
+from brickprof.cli._runs import check_writable
+from brickprof.core.errors import RecordingError
+from brickprof.core.plain_text import printable
+from brickprof.recording import Recording, load_recording, merge_recordings
+from brickprof.reports import RENDERERS, Report
+
+if TYPE_CHECKING:
+    from brickprof.profiler.brick_profiler import BrickProfiler
+
+NAME = "run"
+HELP = "run a Python script or module as it is, and time its calls of NumPy, SciPy and PyTorch"
+
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments to its parser."""
+    parser.add_argument("--save", metavar="FILE", type=Path, help="save the recording")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the report as a page")
+    parser.add_argument(
+        "--min-elements",
+        type=non_negative,
+        metavar="N",
+        help="elements of the largest operand from which a call of NumPy is recorded "
+        "(default: 4096)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no report on standard error")
+    parser.add_argument(
+        "-m",
+        dest="module",
+        nargs=argparse.REMAINDER,
+        metavar="MODULE",
+        help="run a module, with the arguments behind it, as python -m does",
+    )
+    parser.add_argument(
+        "script",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT",
+        help="the script to run, with its arguments",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the program, report on standard error, and return the program's exit code."""
+    from brickprof._instrument import MIN_ELEMENTS, auto_instrument
+
+    command = args.module if args.module is not None else args.script
+    if not command:
+        args.parser.error("the following arguments are required: SCRIPT, or -m MODULE")
+    for file in (args.save, args.html):
+        if file is not None:
+            check_writable(file)
+    least = MIN_ELEMENTS if args.min_elements is None else args.min_elements
+    # No TemporaryDirectory, which a child of a fork would remove at its end.
+    folder = Path(tempfile.mkdtemp(prefix="brickprof-"))
+    parent = os.getpid()
+    try:
+        with auto_instrument(min_elements=least) as profiler:
+            children = _Children(profiler, folder)
+            code = _run_program(command, args.module is not None)
+        if os.getpid() != parent:
+            return code  # a child that returned from the program saves its part, and no more
+        recording = children.merged_with(profiler.recording())
+    finally:
+        if os.getpid() == parent:
+            shutil.rmtree(folder, ignore_errors=True)
+    _show(args, recording)
+    return code
+
+
+def _show(args: argparse.Namespace, recording: Recording) -> None:
+    """Save what was asked for, and print the report on standard error."""
+    report = Report.of(recording)
+    if args.save is not None:
+        say(f"saved {printable(str(recording.save(args.save)))}")
+    if args.html is not None:
+        write_output(RENDERERS["html"].render(report), args.html)
+    if not args.quiet:
+        text = RENDERERS["text"].render(report)
+        assert isinstance(text, str)
+        say(text.removesuffix("\n") if recording.tiles else _nothing_seen())
+
+
+def _nothing_seen() -> str:
+    """Return what is said of a program without calls that take time."""
+    return (
+        "brickprof: nothing to see here: no call of NumPy, SciPy or PyTorch had operands large "
+        "enough to be timed (--min-elements)"
+    )
+
+
+def _run_program(command: list[str], is_module: bool) -> int:
+    """Run a script or module with its arguments, and return what Python would exit with."""
+    former = sys.argv, sys.path[0]
+    try:
+        if is_module:
+            sys.argv = command
+            sys.path[0] = os.getcwd()
+            name = command[0]
+            return _exit_code(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
+        sys.argv = command
+        sys.path[0] = str(Path(command[0]).resolve().parent)
+        return _exit_code(lambda: runpy.run_path(command[0], run_name="__main__"))
+    finally:
+        sys.argv, sys.path[0] = former
+
+
+def _exit_code(program: Callable[[], object]) -> int:
+    """Run a program to its end, and return its exit code; an error is printed as Python does."""
+    try:
+        program()
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            code = stop.code or 0
+        else:
+            print(stop.code, file=sys.stderr)
+            code = 1
+    except KeyboardInterrupt as error:
+        _print_traceback(error)
+        return _INTERRUPTED
+    except BaseException as error:
+        _print_traceback(error)
+        code = 1
+    else:
+        code = 0
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    return code
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Print an error through the program's own hook, without the frames that ran the program."""
+    ours = {__file__, runpy.__file__, "<frozen runpy>"}
+    at: TracebackType | None = error.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename in ours:
+        at = at.tb_next
+    if sys.excepthook is sys.__excepthook__:
+        traceback.print_exception(type(error), error, at)
+    else:
+        sys.excepthook(type(error), error, at)
+
+
+class _Children:
+    """The recordings of processes that the program forks.
+
+    Parameters
+    ----------
+    profiler : BrickProfiler
+        What records; a child goes on with a copy of it, which begins anew.
+    folder : Path
+        Where children save their parts.
+    """
+
+    def __init__(self, profiler: BrickProfiler, folder: Path) -> None:
+        self._profiler, self._folder = profiler, folder
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Forget what the parent did, and save what follows when the process ends."""
+        if not self._folder.is_dir():
+            return
+        with suppress(Exception):
+            self._profiler.reset_tile_stats()
+        atexit.register(self._save)
+        process = sys.modules.get("multiprocessing.util")
+        if process is not None:  # such children end without what is registered at exit
+            process.Finalize(None, self._save, exitpriority=100)
+
+    def _save(self) -> None:
+        """Save what the child recorded."""
+        with suppress(Exception):
+            recording = self._profiler.recording()
+            if recording.tiles:
+                recording.save(self._folder / f"{os.getpid()}.json")
+
+    def merged_with(self, recording: Recording) -> Recording:
+        """Return the recording of all processes."""
+        parts = [recording]
+        for path in sorted(self._folder.glob("*.json")):
+            with suppress(RecordingError, OSError):
+                parts.append(load_recording(path))
+        return recording if len(parts) == 1 else merge_recordings(parts)

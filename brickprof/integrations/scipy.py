@@ -1,0 +1,143 @@
+"""SciPy: BLAS, factorizations and products of sparse matrices as tiles."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from brickprof.integrations._hooks import CallRecorder
+from brickprof.integrations.numpy_work import FORMULAS, Work, work_of
+
+_Formula = Callable[[tuple[Any, ...], Any], float]
+
+
+def _gemm(args: tuple[Any, ...], result: Any) -> float:
+    """Return twice the result's elements times the common edge, of alpha, a, b as given."""
+    a, b = np.shape(args[1]), np.shape(args[2])
+    rows, cols = np.shape(result)
+    common = (a[0] * a[1]) / rows if rows else 0
+    return 2.0 * rows * cols * (common if a and b else 0)
+
+
+def _gemv(args: tuple[Any, ...], result: Any) -> float:
+    return 2.0 * np.size(args[1])
+
+
+def _dot(args: tuple[Any, ...], result: Any) -> float:
+    return 2.0 * np.size(args[0])
+
+
+def _axpy(args: tuple[Any, ...], result: Any) -> float:
+    return 2.0 * np.size(args[0])
+
+
+def _nonzeros(place: int) -> _Formula:
+    """Return the formula of a product: two operations for each element that is stored."""
+
+    def formula(args: tuple[Any, ...], result: Any) -> float:
+        return 2.0 * np.size(args[place])
+
+    return formula
+
+
+def _nonzeros_of_several(place: int) -> _Formula:
+    """Return the formula of a product with several vectors, whose number is the third argument."""
+
+    def formula(args: tuple[Any, ...], result: Any) -> float:
+        return 2.0 * np.size(args[place]) * float(args[2])
+
+    return formula
+
+
+_BLAS: dict[str, _Formula] = {
+    **{f"{kind}gemm": _gemm for kind in "sd"},
+    **{f"{kind}gemv": _gemv for kind in "sd"},
+    **{f"{kind}dot": _dot for kind in "sd"},
+    **{f"{kind}axpy": _axpy for kind in "sd"},
+}
+
+_SPARSE: dict[str, _Formula] = {
+    **{f"{kind}_matvec": _nonzeros(4) for kind in ("csr", "csc")},
+    "coo_matvec": _nonzeros(3),
+    **{f"{kind}_matvecs": _nonzeros_of_several(5) for kind in ("csr", "csc")},
+}
+
+_LINALG = ("solve", "inv", "det", "cholesky", "qr", "svd", "svdvals", "eigh", "eigvalsh", "eig")
+
+
+def patches(recorder: CallRecorder, package: str) -> Iterator[tuple[ModuleType, str, Any]]:
+    """Yield the functions of a part of SciPy that is imported, and what sees their calls.
+
+    Parameters
+    ----------
+    recorder : CallRecorder
+        What records them.
+    package : str
+        The part, such as ``"scipy.linalg"``.
+
+    Yields
+    ------
+    module, name, function
+        What to put into the module under the name.
+    """
+    for path, formulas in (
+        ("scipy.linalg._fblas", _BLAS),
+        ("scipy.linalg.blas", _BLAS),
+        ("scipy.sparse._sparsetools", _SPARSE),
+    ):
+        module = sys.modules.get(path) if path.startswith(package) else None
+        for name, formula in formulas.items():
+            if module is not None and hasattr(module, name):
+                work = functools.partial(_work, formula)
+                yield module, name, _seen(recorder, getattr(module, name), name, work)
+    module = sys.modules.get("scipy.linalg") if package == "scipy.linalg" else None
+    for name in _LINALG:
+        if module is not None and hasattr(module, name):
+            formula_name = f"linalg.{name}"
+            assert formula_name in FORMULAS
+            work = functools.partial(_linalg_work, formula_name)
+            yield module, name, _seen(recorder, getattr(module, name), formula_name, work)
+
+
+def _seen(
+    recorder: CallRecorder, function: Any, name: str, work: Callable[[Any, Any, Any], Work]
+) -> Any:
+    """Return a function that does what another one does, as a tile."""
+
+    def seen(*args: Any, **kwargs: Any) -> Any:
+        arrays = [one for one in args if isinstance(one, np.ndarray)]
+        frame = sys._getframe(1)
+        dtype = "float32" if any(one.dtype.char in "fF" for one in arrays) else "float64"
+        read = sum(one.nbytes for one in arrays)
+        call = recorder.begin(frame.f_code, frame.f_lineno, name, dtype, read)
+        if call is None:
+            return function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            call.drop()
+            raise
+        call.stop()
+        call.end(*work(args, kwargs, result))
+        return result
+
+    functools.update_wrapper(seen, function, assigned=("__name__", "__doc__"), updated=())
+    return seen
+
+
+def _work(formula: _Formula, args: Any, kwargs: Any, result: Any) -> Work:
+    """Return the work of a BLAS or sparse function; sparse ones write to their last argument."""
+    arrays = [one for one in args if isinstance(one, np.ndarray)]
+    made = result if isinstance(result, np.ndarray) else arrays[-1]
+    read = sum(one.nbytes for one in arrays)
+    return Work(made.size, round(formula(args, result)), read, made.nbytes)
+
+
+def _linalg_work(name: str, args: Any, kwargs: Any, result: Any) -> Work:
+    """Return the work of a factorization, as NumPy's of the same name."""
+    return work_of(name, args, kwargs, result)
