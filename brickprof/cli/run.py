@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import builtins
 import os
 import runpy
 import shutil
@@ -11,10 +12,12 @@ import sys
 import tempfile
 import threading
 import traceback
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.util import Finalize, register_after_fork
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 from brickprof.cli._options import non_negative
@@ -63,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the program, report on standard error, and return the program's exit code."""
-    from brickprof._instrument import MIN_ELEMENTS, auto_instrument
+    from brickprof.integrations.instrument import MIN_ELEMENTS, Instrumentation
+    from brickprof.profiler.brick_profiler import BrickProfiler
 
     command = args.module if args.module is not None else args.script
     if not command:
@@ -76,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="brickprof-"))
     parent = os.getpid()
     try:
-        with auto_instrument(min_elements=least) as profiler:
+        with Instrumentation(BrickProfiler(), least) as profiler:
             children = _Children(profiler, folder)
             code = _run_program(command, args.module is not None)
         if os.getpid() != parent:
@@ -121,9 +125,23 @@ def _run_program(command: list[str], is_module: bool) -> int:
             return _exit_code(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
         sys.argv = command
         sys.path[0] = str(Path(command[0]).resolve().parent)
-        return _exit_code(lambda: runpy.run_path(command[0], run_name="__main__"))
+        return _exit_code(lambda: _run_script(os.path.abspath(command[0])))
     finally:
         sys.argv, sys.path[0] = former
+
+
+def _run_script(path: str) -> None:
+    """Run a script as Python does: ``__file__`` is absolute, ``sys.argv[0]`` as it was given."""
+    if os.path.isdir(path) or zipfile.is_zipfile(path):
+        runpy.run_path(path, run_name="__main__")
+        return
+    main = ModuleType("__main__")
+    main.__file__ = path
+    main.__builtins__ = builtins  # type: ignore[attr-defined]
+    sys.modules["__main__"] = main
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    exec(code, main.__dict__)
 
 
 def _exit_code(program: Callable[[], object]) -> int:
@@ -176,6 +194,9 @@ class _Children:
     def __init__(self, profiler: BrickProfiler, folder: Path) -> None:
         self._profiler, self._folder = profiler, folder
         os.register_at_fork(after_in_child=self._begin)
+        # Processes of multiprocessing end without what is registered at exit, and forget at their
+        # start what was to be done at their end.
+        register_after_fork(self, _Children._save_at_its_end)
 
     def _begin(self) -> None:
         """Forget what the parent did, and save what follows when the process ends."""
@@ -184,9 +205,11 @@ class _Children:
         with suppress(Exception):
             self._profiler.reset_tile_stats()
         atexit.register(self._save)
-        process = sys.modules.get("multiprocessing.util")
-        if process is not None:  # such children end without what is registered at exit
-            process.Finalize(None, self._save, exitpriority=100)
+
+    def _save_at_its_end(self) -> None:
+        """Save what a process of multiprocessing recorded when it ends."""
+        if self._folder.is_dir():
+            Finalize(None, self._save, exitpriority=100)
 
     def _save(self) -> None:
         """Save what the child recorded."""

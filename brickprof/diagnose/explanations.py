@@ -27,6 +27,12 @@ The bytes that a tile was declared to hold (footprint_bytes=) are more than its 
 of the level's cache, and the level is below its roof. What a tile uses again is gone by then
 and comes from the next memory. Tiles of a quarter to a half of the share leave room for what
 streams past.""",
+    "library-call": """\
+The tiles of the brick are calls of NumPy, SciPy or PyTorch (bp.auto_instrument, brickprof run),
+with flops and bytes counted from shapes, each operand once. Their code is not yours: what is said
+of vectors and registers does not help. The share is of what all threads of the library can
+attain together. What can be changed is how it is called: how often, with how much, with which
+element type and layout, into which memory, on how many threads, and which library.""",
     "memory-bound": """\
 The tiles' bytes move at the measured bandwidth of the memory that is named: at most of that of
 their own level's cache, or at that of a memory behind it, which means that they do not stay in

@@ -19,7 +19,15 @@ COUNTS = 0.1
 """Share of a brick's time from which what threads lose around tiles comes before their bounds."""
 
 _BOUNDS = frozenset(
-    {"compute-bound", "core-ceiling", "memory-bound", "near-roof", "neither-roof", "store-bound"}
+    {
+        "compute-bound",
+        "core-ceiling",
+        "library-call",
+        "memory-bound",
+        "near-roof",
+        "neither-roof",
+        "store-bound",
+    }
 )
 
 _CONSEQUENCES = {
@@ -54,6 +62,9 @@ _IN_DOUBT = frozenset({"above-roof", "tiles-too-short"})
 _OF_THE_MACHINE = frozenset({"noisy-machine", "noisy-roofs", "preempted"})
 """What the machine takes from a kernel; it comes after what the kernel itself loses."""
 
+_OF_LIBRARIES = frozenset({"above-roof", "library-call", "page-faults"}) | _OF_THE_MACHINE
+"""What is said of calls of a library, whose loops and threads are not the user's."""
+
 _NO_ESTIMATE = frozenset({"above-roof", "near-roof", "noisy-roofs", "tiles-too-short"})
 """Findings whose weight is no time that could be saved."""
 
@@ -70,6 +81,8 @@ def select(findings: Sequence[Finding], brick: BrickSummary, steady: bool) -> li
     steady : bool
         Whether the roofs can be trusted; otherwise nothing is near one.
     """
+    if brick.info.library_threads:
+        findings = [finding for finding in findings if finding.code in _OF_LIBRARIES]
     time_ns = _time_of(brick)
     explained = {
         code

@@ -115,7 +115,7 @@ def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
     if not (roofs is None or isinstance(roofs, Roofs)):
         raise TypeError(f"roofs must be Roofs or None, got {type(roofs).__name__}")
     roofs = recording.roofs if roofs is None else roofs
-    shares_of = cache(lambda one: ThreadRoofs.of(one, recording.machine))
+    shares_of = cache(lambda one, inside: ThreadRoofs.of(one, recording.machine, inside))
     infos = sorted(recording.brick_infos, key=lambda info: (-info.wall_ns, info.name))
     return Summary(
         recording=recording,
@@ -129,12 +129,12 @@ def _summarize_brick(
     recording: Recording,
     info: BrickInfo,
     roofs: Roofs | None,
-    shares_of: Callable[[Roofs], ThreadRoofs],
+    shares_of: Callable[[Roofs, int], ThreadRoofs],
 ) -> BrickSummary:
     """Summarize one brick against the roofs of its element type, if they are of what it ran."""
     dtype = (info.dtypes or (UNKNOWN_DTYPE,))[0] if len(info.dtypes) <= 1 else MIXED_DTYPE
     own_roofs = roofs_of_brick(recording, info, dtype, roofs)
-    shares = None if own_roofs is None else shares_of(own_roofs)
+    shares = None if own_roofs is None else shares_of(own_roofs, max(info.library_threads, 1))
     by_level = [recording.tile_stats(level, info.name) for level in TileLevel]
     stats = tuple(one for one in by_level if one.count)
     levels = tuple(

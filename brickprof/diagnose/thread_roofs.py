@@ -35,10 +35,20 @@ class ThreadRoofs:
     best_gbs: Mapping[str, float]
 
     @classmethod
-    def of(cls, roofs: Roofs, machine: Machine | None) -> ThreadRoofs:
-        """Return the shares of roofs that were measured on a machine."""
+    def of(cls, roofs: Roofs, machine: Machine | None, inside: int = 1) -> ThreadRoofs:
+        """Return the shares of roofs that were measured on a machine.
+
+        Parameters
+        ----------
+        roofs : Roofs
+            The roofs.
+        machine : Machine or None
+            The machine.
+        inside : int
+            Threads that work in each tile together.
+        """
         usable = roofs.threads if machine is None else machine.usable_cores
-        sharers = max(min(roofs.threads, usable), 1)
+        sharers = max(min(roofs.threads, usable) // max(inside, 1), 1)
         best = {memory: roofs.best_bandwidth(memory) / sharers for memory in MEMORY}
         return cls(roofs, sharers, best)
 

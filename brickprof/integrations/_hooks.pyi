@@ -31,13 +31,20 @@ class CallRecorder:
         work_of: Callable[..., tuple[int, int, int, int]],
         name_of: Callable[..., str],
         caches: tuple[int, int],
+        threads: int = 1,
     ) -> None: ...
     def install(self) -> None:
         """See the calls from now on."""
     def remove(self) -> None:
         """Put everything back."""
     def begin(
-        self, code: CodeType | None, line: int, operation: str, dtype: str, nbytes: int
+        self,
+        code: CodeType | None,
+        line: int,
+        operation: str,
+        dtype: str,
+        nbytes: int,
+        threads: int = 1,
     ) -> OpenCall | None:
         """Start a call that Python code makes; None inside of another one, or where none may be."""
 

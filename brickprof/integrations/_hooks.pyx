@@ -13,6 +13,7 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
+from brickprof.profiler.bricks cimport BrickUsage
 from brickprof.profiler.library_calls cimport begin_call, drop_call, end_call, library_call
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
@@ -53,6 +54,35 @@ cdef extern from *:
         return (PyObject *)PyFrame_GetCode(frame);
     }
 
+    /* Methods in C have no vectorcall of their own that all calls take: the interpreter calls what
+     * their definition points to. Each has a function of its own here, which knows its number. */
+    typedef PyObject *(*bp_method)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+    enum { BP_METHODS = 16 };
+
+    static PyObject *(*bp_on_method)(int, PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+
+    #define BP_NUMBERED(n) static PyObject *bp_method_##n( \
+        PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names) { \
+        return bp_on_method(n, self, args, count, names); \
+    }
+    BP_NUMBERED(0) BP_NUMBERED(1) BP_NUMBERED(2) BP_NUMBERED(3) BP_NUMBERED(4) BP_NUMBERED(5)
+    BP_NUMBERED(6) BP_NUMBERED(7) BP_NUMBERED(8) BP_NUMBERED(9) BP_NUMBERED(10) BP_NUMBERED(11)
+    BP_NUMBERED(12) BP_NUMBERED(13) BP_NUMBERED(14) BP_NUMBERED(15)
+
+    static const bp_method bp_numbered[BP_METHODS] = {
+        bp_method_0, bp_method_1, bp_method_2, bp_method_3, bp_method_4, bp_method_5,
+        bp_method_6, bp_method_7, bp_method_8, bp_method_9, bp_method_10, bp_method_11,
+        bp_method_12, bp_method_13, bp_method_14, bp_method_15,
+    };
+
+    /* Return where the function of a method of C is kept; NULL of others. */
+    static inline bp_method *bp_method_place(PyObject *descriptor) {
+        if (!Py_IS_TYPE(descriptor, &PyMethodDescr_Type)) return NULL;
+        PyMethodDef *definition = ((PyMethodDescrObject *)descriptor)->d_method;
+        if (definition->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) return NULL;
+        return (bp_method *)(void *)&definition->ml_meth;
+    }
+
     static inline Py_ssize_t bp_vectorcall_offset(PyObject *callable) {
         PyTypeObject *type = Py_TYPE(callable);
         return PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL) ? type->tp_vectorcall_offset : 0;
@@ -62,6 +92,14 @@ cdef extern from *:
     int bp_frame_place(PyFrameObject *frame) noexcept
     PyObject *bp_frame_code(PyFrameObject *frame) noexcept
     Py_ssize_t bp_vectorcall_offset(PyObject *callable) noexcept
+    ctypedef PyObject *(*bp_method)(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                    PyObject *names) noexcept
+    PyObject *(*bp_on_method)(int number, PyObject *self, PyObject *const *args, Py_ssize_t count,
+                              PyObject *names) noexcept
+    const bp_method *bp_numbered
+    bp_method *bp_method_place(PyObject *descriptor) noexcept
+    enum:
+        BP_METHODS
 
 
 cdef enum:
@@ -95,16 +133,24 @@ cdef class Hook:
     cdef readonly str name
     cdef vectorcallfunc *place
     cdef vectorcallfunc original
+    cdef bp_method *method_place    # of a method of C, which has no vectorcall; else NULL
+    cdef bp_method method
     cdef int kind, inputs
+    cdef bint in_list               # its arrays are in a list
     cdef uint64_t flops, complex_flops
 
     def __init__(self, callable_, str name, int kind, int inputs=2, uint64_t flops=0,
                  uint64_t complex_flops=0):
         cdef Py_ssize_t offset = bp_vectorcall_offset(<PyObject *> callable_)
-        if not offset:
+        self.method_place = bp_method_place(<PyObject *> callable_)
+        if not offset and self.method_place == NULL:
             raise TypeError(f"{name} has no vectorcall")
         self.callable, self.name, self.kind, self.inputs = callable_, name, kind, inputs
         self.flops, self.complex_flops = flops, complex_flops
+        self.in_list = name == "linalg.multi_dot"
+        if self.method_place != NULL:
+            self.method = self.method_place[0]
+            return
         self.place = <vectorcallfunc *> (<char *> <PyObject *> callable_ + offset)
         self.original = self.place[0]
         if self.original == NULL or self.original == seen:
@@ -113,6 +159,7 @@ cdef class Hook:
 
 cdef PyObject *KEYS[SLOTS]
 cdef PyObject *HOOKS[SLOTS]
+cdef PyObject *METHODS[BP_METHODS]      # hooks of methods by their numbers
 cdef CallRecorder ACTIVE = None
 
 
@@ -157,15 +204,17 @@ cdef class CallRecorder:
     cdef list hooks
     cdef uint64_t min_elements
     cdef object work_of, name_of
+    cdef int threads                # that products are shared out to
     cdef uint64_t l1_bytes, l2_bytes, resets
     cdef dict sites                 # (code, place, dtype, operation) -> number of a brick
     cdef dict known                 # signature of a call -> its work
 
     def __init__(self, ProfilerState profiler not None, list hooks, uint64_t min_elements,
-                 work_of, name_of, tuple caches):
+                 work_of, name_of, tuple caches, int threads=1):
         self.profiler, self.hooks, self.min_elements = profiler, hooks, min_elements
         self.work_of, self.name_of = work_of, name_of
         self.l1_bytes, self.l2_bytes = caches
+        self.threads = threads
         self.resets = profiler.resets
         self.sites, self.known = {}, {}
 
@@ -174,26 +223,39 @@ cdef class CallRecorder:
         global ACTIVE
         cdef Hook hook
         cdef size_t slot
+        cdef int methods = 0
         if ACTIVE is not None:
             raise RuntimeError("calls are recorded already")
         if 2 * len(self.hooks) > SLOTS:
             raise ValueError(f"too many callables: {len(self.hooks)}")
+        if len([hook for hook in self.hooks if (<Hook> hook).method_place != NULL]) > BP_METHODS:
+            raise ValueError("too many methods")
         memset(KEYS, 0, sizeof(KEYS))
         for hook in self.hooks:
+            if hook.method_place != NULL:
+                continue
             slot = slot_of(<PyObject *> hook.callable) % SLOTS
             while KEYS[slot] != NULL:
                 slot = (slot + 1) % SLOTS
             KEYS[slot], HOOKS[slot] = <PyObject *> hook.callable, <PyObject *> hook
         ACTIVE = self
         for hook in self.hooks:
-            hook.place[0] = seen
+            if hook.method_place == NULL:
+                hook.place[0] = seen
+                continue
+            METHODS[methods] = <PyObject *> hook
+            hook.method_place[0] = bp_numbered[methods]
+            methods += 1
 
     def remove(self):
         """Put everything back."""
         global ACTIVE
         cdef Hook hook
         for hook in self.hooks:
-            hook.place[0] = hook.original
+            if hook.method_place == NULL:
+                hook.place[0] = hook.original
+            else:
+                hook.method_place[0] = hook.method
         ACTIVE = None
 
     cdef uint32_t site(self, Hook hook, int dtype) except? 0xFFFFFFFF:
@@ -212,11 +274,20 @@ cdef class CallRecorder:
         found = self.sites.get(key)
         if found is None:
             line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
-            name = self.name_of(code, line, hook.name)
-            found = self.sites[key] = self.profiler.brick_id(name, dtype_name(dtype))
+            threads = 1 if hook.kind == UFUNC else self.threads
+            found = self.sites[key] = self.brick(code, line, hook.name, dtype_name(dtype), threads)
         return found
 
-    def begin(self, code, int line, str operation, str dtype, uint64_t nbytes):
+    cdef uint32_t brick(self, code, int line, str operation, str dtype, int threads) except? 0xFFFFFFFF:
+        """Return the number of the brick of a line, which a library shares out to some threads."""
+        cdef BrickUsage usage
+        name = self.name_of(code, line, operation)
+        found = self.profiler.brick_id(name, dtype)
+        usage = self.profiler.usage_by_name[name]
+        usage.library_threads = max(usage.library_threads, threads)
+        return found
+
+    def begin(self, code, int line, str operation, str dtype, uint64_t nbytes, int threads=1):
         """Start a call that Python code makes; None inside of another one, or where none may be."""
         global bp_inside_hook
         cdef OpenCall call
@@ -228,8 +299,7 @@ cdef class CallRecorder:
         key = (code, line, dtype, operation)
         found = self.sites.get(key)
         if found is None:
-            name = self.name_of(code, line, operation)
-            found = self.sites[key] = self.profiler.brick_id(name, dtype)
+            found = self.sites[key] = self.brick(code, line, operation, dtype, threads)
         call = OpenCall.__new__(OpenCall)
         recorder = begin_call(self.profiler, found, self.level(nbytes), &call.call)
         if recorder is None:
@@ -337,6 +407,35 @@ cdef PyObject *seen(PyObject *callable, PyObject *const *args, size_t nargsf,
     return recorded(active, hook, callable, args, nargsf, kwnames)
 
 
+cdef PyObject *method_seen(int number, PyObject *self, PyObject *const *args, Py_ssize_t count,
+                           PyObject *names) noexcept:
+    """Do what a method of C does, and record it."""
+    cdef Hook hook = <Hook> METHODS[number]
+    cdef CallRecorder active = ACTIVE
+    cdef PyObject *whole[MAX_ARGUMENTS]
+    cdef Py_ssize_t i, named = 0
+    if names != NULL:
+        named = len(<tuple> names)
+    if bp_inside_hook or active is None or not active.profiler.on or count + named >= MAX_ARGUMENTS:
+        return hook.method(self, args, count, names)
+    whole[0] = self
+    for i in range(count + named):
+        whole[1 + i] = args[i]
+    return recorded(active, hook, NULL, whole, count + 1, names)
+
+
+cdef enum:
+    MAX_ARGUMENTS = 10              # of a method that is recorded, itself included
+
+
+cdef inline PyObject *call_original(Hook hook, PyObject *callable, PyObject *const *args,
+                                    size_t nargsf, PyObject *kwnames) noexcept:
+    """Do what a callable does."""
+    if hook.method_place != NULL:
+        return hook.method(args[0], args + 1, <Py_ssize_t> nargsf - 1, kwnames)
+    return hook.original(callable, args, nargsf, kwnames)
+
+
 cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyObject *const *args,
                         size_t nargsf, PyObject *kwnames) noexcept:
     """Call a callable as a tile, if its operands are large enough."""
@@ -347,20 +446,19 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     cdef library_call call
     cdef PyObject *result
     cdef uint64_t now
-    # Of some functions the arrays are in a list, or given by name.
-    if operands_.elements < active.min_elements and (operands_.elements or hook.kind != OTHER):
-        return hook.original(callable, args, nargsf, kwnames)
+    if operands_.elements < active.min_elements and not (hook.in_list and count):
+        return call_original(hook, callable, args, nargsf, kwnames)
     if not operands_.plain and hook.kind != OTHER:
-        return hook.original(callable, args, nargsf, kwnames)
+        return call_original(hook, callable, args, nargsf, kwnames)
     try:
         recorder = begin_call(active.profiler, active.site(hook, operands_.dtype),
                               active.level(operands_.nbytes), &call)
     except Exception:
         recorder = None             # what cannot be recorded is done all the same
     if recorder is None:
-        return hook.original(callable, args, nargsf, kwnames)
+        return call_original(hook, callable, args, nargsf, kwnames)
     bp_inside_hook = True
-    result = hook.original(callable, args, nargsf, kwnames)
+    result = call_original(hook, callable, args, nargsf, kwnames)
     now = bp_now(recorder.c)
     bp_inside_hook = False
     finish(active, hook, recorder, &call, now, args, count, kwnames, result)
@@ -497,3 +595,6 @@ cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *res
 def calls_are_recorded():
     """Tell whether hooks are installed."""
     return ACTIVE is not None
+
+
+bp_on_method = method_seen

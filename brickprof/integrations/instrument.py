@@ -12,6 +12,7 @@ from types import CodeType, TracebackType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from brickprof.core.checks import checked_integer, short_repr
 from brickprof.core.levels import TileLevel
@@ -34,6 +35,9 @@ _LIBRARIES = ("torch", "scipy.linalg", "scipy.sparse")
 """What is seen besides NumPy, once it is imported."""
 
 _UFUNC, _PRODUCT, _OTHER = 0, 1, 2
+_METHODS = ("dot", "sum", "prod", "mean", "std", "var", "max", "min", "cumsum", "cumprod")
+"""Methods of arrays that are seen; others compute little, or call what is seen."""
+
 _PRODUCTS = ("matmul", "dot", "inner", "vdot")
 
 
@@ -74,7 +78,13 @@ class Instrumentation(Generic[_P]):
         l1, l2 = (machine.cache(level).size_bytes for level in (TileLevel.MICRO, TileLevel.MIDI))
         self.profiler.__enter__()
         recorder = CallRecorder(
-            self.profiler, list(numpy_hooks()), self._min_elements, work_of, self._name_of, (l1, l2)
+            self.profiler,
+            numpy_hooks(),
+            self._min_elements,
+            work_of,
+            self._name_of,
+            (l1, l2),
+            blas_threads(),
         )
         try:
             recorder.install()
@@ -96,7 +106,8 @@ class Instrumentation(Generic[_P]):
         traceback: TracebackType | None,
     ) -> None:
         """Put everything back."""
-        assert self._recorder is not None and self._watcher is not None
+        assert self._recorder is not None
+        assert self._watcher is not None
         sys.meta_path.remove(self._watcher)
         while self._undo:
             self._undo.pop()()
@@ -113,7 +124,7 @@ class Instrumentation(Generic[_P]):
             self._undo.append(partial(mode.__exit__, None, None, None))
             return
         for module, name, function in import_module("brickprof.integrations.scipy").patches(
-            self._recorder, library
+            self._recorder, library, blas_threads()
         ):
             self._undo.append(partial(setattr, module, name, getattr(module, name)))
             setattr(module, name, function)
@@ -126,6 +137,12 @@ class Instrumentation(Generic[_P]):
             return OTHER_LINES
         self._names.add(name)
         return name
+
+
+def blas_threads() -> int:
+    """Return the threads that the loaded BLAS libraries share products out to."""
+    pools = threadpool_info()
+    return max([pool["num_threads"] for pool in pools if pool["user_api"] == "blas"], default=1)
 
 
 def short_path(path: str) -> str:
@@ -146,6 +163,10 @@ def numpy_hooks() -> list[Hook]:
             kind = _PRODUCT if known in _PRODUCTS else _UFUNC
             flops = UFUNC_FLOPS.get(known, 0)
             found[id(value)] = Hook(value, known, kind, value.nin, flops, complex_flops(known))
+    for name in _METHODS:
+        with suppress(TypeError):
+            method = getattr(np.ndarray, name)
+            found[id(method)] = Hook(method, name, _PRODUCT if name in _PRODUCTS else _OTHER)
     for path in FORMULAS:
         function: Any = np
         for part in path.split("."):

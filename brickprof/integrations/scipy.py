@@ -21,7 +21,7 @@ def _gemm(args: tuple[Any, ...], result: Any) -> float:
     a, b = np.shape(args[1]), np.shape(args[2])
     rows, cols = np.shape(result)
     common = (a[0] * a[1]) / rows if rows else 0
-    return 2.0 * rows * cols * (common if a and b else 0)
+    return 2.0 * float(rows) * float(cols) * float(common if a and b else 0)
 
 
 def _gemv(args: tuple[Any, ...], result: Any) -> float:
@@ -70,7 +70,9 @@ _SPARSE: dict[str, _Formula] = {
 _LINALG = ("solve", "inv", "det", "cholesky", "qr", "svd", "svdvals", "eigh", "eigvalsh", "eig")
 
 
-def patches(recorder: CallRecorder, package: str) -> Iterator[tuple[ModuleType, str, Any]]:
+def patches(
+    recorder: CallRecorder, package: str, blas: int
+) -> Iterator[tuple[ModuleType, str, Any]]:
     """Yield the functions of a part of SciPy that is imported, and what sees their calls.
 
     Parameters
@@ -79,6 +81,8 @@ def patches(recorder: CallRecorder, package: str) -> Iterator[tuple[ModuleType, 
         What records them.
     package : str
         The part, such as ``"scipy.linalg"``.
+    blas : int
+        Threads that BLAS shares work out to.
 
     Yields
     ------
@@ -94,18 +98,23 @@ def patches(recorder: CallRecorder, package: str) -> Iterator[tuple[ModuleType, 
         for name, formula in formulas.items():
             if module is not None and hasattr(module, name):
                 work = functools.partial(_work, formula)
-                yield module, name, _seen(recorder, getattr(module, name), name, work)
+                threads = 1 if formulas is _SPARSE else blas
+                yield module, name, _seen(recorder, getattr(module, name), name, work, threads)
     module = sys.modules.get("scipy.linalg") if package == "scipy.linalg" else None
     for name in _LINALG:
         if module is not None and hasattr(module, name):
             formula_name = f"linalg.{name}"
             assert formula_name in FORMULAS
             work = functools.partial(_linalg_work, formula_name)
-            yield module, name, _seen(recorder, getattr(module, name), formula_name, work)
+            yield module, name, _seen(recorder, getattr(module, name), formula_name, work, blas)
 
 
 def _seen(
-    recorder: CallRecorder, function: Any, name: str, work: Callable[[Any, Any, Any], Work]
+    recorder: CallRecorder,
+    function: Any,
+    name: str,
+    work: Callable[[Any, Any, Any], Work],
+    threads: int,
 ) -> Any:
     """Return a function that does what another one does, as a tile."""
 
@@ -114,7 +123,7 @@ def _seen(
         frame = sys._getframe(1)
         dtype = "float32" if any(one.dtype.char in "fF" for one in arrays) else "float64"
         read = sum(one.nbytes for one in arrays)
-        call = recorder.begin(frame.f_code, frame.f_lineno, name, dtype, read)
+        call = recorder.begin(frame.f_code, frame.f_lineno, name, dtype, read, threads)
         if call is None:
             return function(*args, **kwargs)
         try:

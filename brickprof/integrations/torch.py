@@ -24,6 +24,10 @@ _DTYPES = {
 }
 
 
+MAX_SIGNATURES = 10_000
+"""Operations with different shapes whose flops are kept: PyTorch's formulas take some 10 µs."""
+
+
 class TileMode(TorchDispatchMode):
     """Records the operations that PyTorch's own ``FlopCounterMode`` counts, with its flops.
 
@@ -36,6 +40,7 @@ class TileMode(TorchDispatchMode):
     def __init__(self, recorder: CallRecorder) -> None:
         super().__init__()
         self._recorder = recorder
+        self._flops: dict[Any, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, as a tile if its flops are known."""
@@ -48,7 +53,8 @@ class TileMode(TorchDispatchMode):
         dtype = "float32" if not tensors else _DTYPES.get(tensors[0].dtype, "float32")
         frame = _caller()
         code, line = (None, 0) if frame is None else (frame.f_code, frame.f_lineno)
-        call = self._recorder.begin(code, line, func._overloadpacket.__name__, dtype, read)
+        name, threads = func._overloadpacket.__name__, torch.get_num_threads()
+        call = self._recorder.begin(code, line, name, dtype, read, threads)
         if call is None:
             return func(*args, **given)
         try:
@@ -58,9 +64,21 @@ class TileMode(TorchDispatchMode):
             raise
         call.stop()
         made = [one for one in _flat(result) if isinstance(one, torch.Tensor)]
-        flops = formula(*args, **given, out_val=result)
-        call.end(sum(map(torch.numel, made)), max(int(flops), 0), read, sum(map(_nbytes, made)))
+        key = (func, tuple(map(_signature, args)), tuple(map(_signature, given.values())))
+        flops = self._flops.get(key)
+        if flops is None:
+            flops = max(int(formula(*args, **given, out_val=result)), 0)
+            if len(self._flops) < MAX_SIGNATURES:
+                self._flops[key] = flops
+        call.end(sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made)))
         return result
+
+
+def _signature(value: Any) -> Any:
+    """Return what the flops of an operation depend on, of one of its arguments."""
+    if isinstance(value, torch.Tensor):
+        return value.shape
+    return tuple(map(_signature, value)) if isinstance(value, list | tuple) else value
 
 
 def _caller() -> FrameType | None:

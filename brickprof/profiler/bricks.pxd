@@ -42,6 +42,7 @@ cdef class BrickUsage:
     cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
     cdef CallBatches batches        # None before the first call
     cdef uint64_t resets
+    cdef int library_threads        # that another library shares each tile out to; 0 for no library
 
     cdef int enter(self, tuple indices, uint64_t now) except -1
     cdef int leave(self, tuple indices, uint64_t now) except -1

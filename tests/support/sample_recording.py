@@ -95,6 +95,7 @@ SAMPLE = Recording(
             ),
             5,
             2**70,
+            1,
         ),
         BrickInfo("weiß", 1, 10, 1),
     ),
@@ -135,7 +136,7 @@ ABSENT = object()
 OPTIONAL = {
     *("teams", "footprint_bytes", "isas", "usage", "thread_self_ns"),
     *("call_times", "call_paces"),
-    *("parts_of_calls", "min_call_flops", "max_call_flops"),
+    *("parts_of_calls", "min_call_flops", "max_call_flops", "library_threads"),
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),

@@ -1,0 +1,91 @@
+"""Calls of other libraries: their code is not the user's, but how they are called is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from brickprof.core import metrics, units
+from brickprof.diagnose.finding import Finding
+from brickprof.diagnose.level_summary import LevelSummary
+from brickprof.diagnose.summary import BrickSummary
+
+GOOD = 0.7
+"""Share of what is attainable from which a library's call is as good as libraries are."""
+
+FEW_CALLS = 3
+"""Calls up to which the first ones, which start threads and touch memory, are much of the time."""
+
+CALL_NS = 2_000.0
+"""What a call of NumPy or PyTorch takes besides its work, in nanoseconds, at least."""
+
+
+def library_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Finding]:
+    """Yield what a brick of calls of a library reaches, and what its caller can do about it.
+
+    Parameters
+    ----------
+    brick : BrickSummary
+        The brick.
+    rows : list of LevelSummary
+        Its levels whose times are known.
+    """
+    row = max(rows, key=lambda one: one.stats.total_ns)
+    share = row.typical_efficiency or row.typical_share
+    if share is None:
+        return
+    cause, action = _advice(brick, row, share)
+    yield Finding(
+        code="library-call",
+        brick=brick.info.name,
+        level=row.level,
+        symptom=f"a library's call at {units.format_percent(share)} of what is attainable",
+        evidence=f"{_rate(row)}, {units.format_ns(row.typical_ns)} a call, on "
+        f"{units.format_threads(brick.info.library_threads)}",
+        figures=(
+            ("share", share),
+            ("gflops", row.typical_gflops),
+            ("bandwidth_gbs", row.typical_gbs),
+            ("call_ns", row.typical_ns),
+        ),
+        cause=cause,
+        action=action,
+        # Of the first calls it is not known what later ones take.
+        weight=row.stats.total_ns * max(1 - share, 0.0) * (brick.info.calls > FEW_CALLS),
+    )
+
+
+def _rate(row: LevelSummary) -> str:
+    """Return the rate of a call: of its flops where they bound it, else of its bytes."""
+    if row.stats.flops and row.bound != "memory":
+        return units.format_gflops(row.typical_gflops)
+    return units.format_gbs(row.typical_gbs)
+
+
+def _advice(brick: BrickSummary, row: LevelSummary, share: float) -> tuple[str, str]:
+    """Return the likely cause, and what the caller can do."""
+    if share >= GOOD:
+        return (
+            "The library is as fast as libraries are.",
+            "Call it for less: fewer operations, a smaller element type, or results kept.",
+        )
+    if brick.info.calls <= FEW_CALLS:
+        return (
+            "Few calls: the first ones start threads, load code and touch memory.",
+            "Time more calls before anything is concluded.",
+        )
+    if metrics.share(CALL_NS, row.typical_ns) > 0.1:
+        return (
+            "The call itself takes much of the time.",
+            "Make fewer and larger calls: batch operands into one array.",
+        )
+    if row.bound == "memory":
+        return (
+            "It is bound by memory: each operand is read, and a result written, once a call.",
+            "Write into arrays that are there (out=), fuse operations (numexpr, Numba, "
+            "torch.compile), or work in blocks that stay in a cache.",
+        )
+    return (
+        "The library's code does not suit these operands: sizes, strides, element type, threads.",
+        "Try contiguous operands, other thread counts (`brickprof sweep python`), or another "
+        "library for this line.",
+    )
