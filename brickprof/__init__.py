@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brickprof.core.levels import TileLevel as TileLevel
     from brickprof.diagnose.comparison import Comparison as Comparison
     from brickprof.diagnose.comparison import compare_recordings as compare_recordings
+    from brickprof.integrations.count import count as count
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
     from brickprof.kernels.gemm.gemm import gemm as gemm
@@ -105,6 +106,7 @@ _HOMES = {
     "calibrate": "calibration",
     "compare_recordings": "diagnose.comparison",
     "configure_optimal_thread_pool": "tuning.threads",
+    "count": "integrations.count",
     "detect_machine": "machine",
     "fit_scalability": "tuning.scalability",
     "gemm": "kernels.gemm.gemm",

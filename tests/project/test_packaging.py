@@ -178,7 +178,8 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     package = {name for name in built.sources if name.startswith("brickprof/")}
     expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
     expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
-    expected |= {"brickprof/py.typed", "brickprof/include/brickprof/tile.h"}
+    headers = {f"brickprof/include/brickprof/tile.{end}" for end in ("h", "hpp")}
+    expected |= {"brickprof/py.typed", *headers}
     assets = ("page.css", "page.js", "time_line.js")
     expected |= {f"brickprof/reports/assets/{name}" for name in assets}
     assert members == expected
