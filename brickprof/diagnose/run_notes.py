@@ -12,13 +12,13 @@ from brickprof.roofline import Roofs
 
 def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     """Yield notes on the figures of all bricks."""
-    if any(info.library_threads for info in recording.brick_infos):
+    if any(info.threads_inside for info in recording.brick_infos):
         yield (
             "Tiles of bricks named by a line are calls of a library, with counted flops and bytes; "
             "their rates are those of all threads that it uses, and are held against the roofs of "
             "as many."
         )
-    if any(info.threads > 1 and not info.library_threads for info in recording.brick_infos):
+    if any(info.threads > 1 and not info.threads_inside for info in recording.brick_infos):
         yield (
             "On several threads a level's rate is that of one thread (flops over the summed busy "
             "time) and is held against one thread's share of the roof; the rate above a table is "

@@ -81,7 +81,7 @@ def select(findings: Sequence[Finding], brick: BrickSummary, steady: bool) -> li
     steady : bool
         Whether the roofs can be trusted; otherwise nothing is near one.
     """
-    if brick.info.library_threads:
+    if brick.info.threads_inside:
         findings = [finding for finding in findings if finding.code in _OF_LIBRARIES]
     time_ns = _time_of(brick)
     explained = {

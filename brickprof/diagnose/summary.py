@@ -134,7 +134,7 @@ def _summarize_brick(
     """Summarize one brick against the roofs of its element type, if they are of what it ran."""
     dtype = (info.dtypes or (UNKNOWN_DTYPE,))[0] if len(info.dtypes) <= 1 else MIXED_DTYPE
     own_roofs = roofs_of_brick(recording, info, dtype, roofs)
-    shares = None if own_roofs is None else shares_of(own_roofs, max(info.library_threads, 1))
+    shares = None if own_roofs is None else shares_of(own_roofs, max(info.threads_inside, 1))
     by_level = [recording.tile_stats(level, info.name) for level in TileLevel]
     stats = tuple(one for one in by_level if one.count)
     levels = tuple(

@@ -14,7 +14,9 @@ class Hook:
         callable_: object,
         name: str,
         kind: int,
+        *,
         inputs: int = 2,
+        uses_blas: bool = False,
         flops: int = 0,
         complex_flops: int = 0,
     ) -> None: ...

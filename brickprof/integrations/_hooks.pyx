@@ -6,15 +6,18 @@ puts it back.
 """
 
 cimport cython
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 cimport numpy as cnp
 
+from brickprof.integrations._operands cimport (
+    call_work, dtype_name, look, operands, signature_of, work_of_product, work_of_ufunc,
+)
 from brickprof.profiler.bricks cimport BrickUsage
-from brickprof.profiler.library_calls cimport begin_call, drop_call, end_call, library_call
+from brickprof.profiler.external_calls cimport begin_call, drop_call, end_call, external_call
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport BP_MACRO, BP_MICRO, BP_MIDI, bp_now
@@ -30,12 +33,8 @@ cdef extern from "Python.h":
         pass
     PyFrameObject *PyEval_GetFrame() noexcept
     int PyFrame_GetLineNumber(PyFrameObject *frame) noexcept
-    PyObject *PyErr_Occurred() noexcept
     void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback) noexcept
     void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
-    void PyErr_Clear() noexcept
-    int PyType_HasFeature(PyTypeObject *type, unsigned long feature) noexcept
-    const unsigned long Py_TPFLAGS_HAVE_VECTORCALL
 
 
 cdef extern from *:
@@ -59,7 +58,8 @@ cdef extern from *:
     typedef PyObject *(*bp_method)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
     enum { BP_METHODS = 16 };
 
-    static PyObject *(*bp_on_method)(int, PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+    typedef PyObject *(*bp_method_hook)(int, PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+    static bp_method_hook bp_on_method;
 
     #define BP_NUMBERED(n) static PyObject *bp_method_##n( \
         PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names) { \
@@ -94,8 +94,9 @@ cdef extern from *:
     Py_ssize_t bp_vectorcall_offset(PyObject *callable) noexcept
     ctypedef PyObject *(*bp_method)(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                     PyObject *names) noexcept
-    PyObject *(*bp_on_method)(int number, PyObject *self, PyObject *const *args, Py_ssize_t count,
-                              PyObject *names) noexcept
+    ctypedef PyObject *(*bp_method_hook)(int number, PyObject *self, PyObject *const *args,
+                                         Py_ssize_t count, PyObject *names) noexcept
+    bp_method_hook bp_on_method
     const bp_method *bp_numbered
     bp_method *bp_method_place(PyObject *descriptor) noexcept
     enum:
@@ -109,6 +110,7 @@ cdef enum:
 
 cdef enum:
     SLOTS = 4096            # of a table of hooks, a power of two
+    MAX_SIGNATURES = 10000  # calls of other shapes whose work is kept
 
 
 @cython.final
@@ -125,6 +127,8 @@ cdef class Hook:
         `UFUNC`, `PRODUCT` or `OTHER`.
     inputs : int
         Arguments that a ufunc reads.
+    uses_blas : bool
+        Whether it shares its work out to the threads of BLAS.
     flops, complex_flops : int
         Operations for an element of a real and of a complex result of a ufunc.
     """
@@ -136,24 +140,25 @@ cdef class Hook:
     cdef bp_method *method_place    # of a method of C, which has no vectorcall; else NULL
     cdef bp_method method
     cdef int kind, inputs
+    cdef bint uses_blas
     cdef bint in_list               # its arrays are in a list
     cdef uint64_t flops, complex_flops
 
-    def __init__(self, callable_, str name, int kind, int inputs=2, uint64_t flops=0,
-                 uint64_t complex_flops=0):
+    def __init__(self, callable_, str name, int kind, *, int inputs=2, bint uses_blas=False,
+                 uint64_t flops=0, uint64_t complex_flops=0):
         cdef Py_ssize_t offset = bp_vectorcall_offset(<PyObject *> callable_)
         self.method_place = bp_method_place(<PyObject *> callable_)
         if not offset and self.method_place == NULL:
             raise TypeError(f"{name} has no vectorcall")
         self.callable, self.name, self.kind, self.inputs = callable_, name, kind, inputs
-        self.flops, self.complex_flops = flops, complex_flops
+        self.uses_blas, self.flops, self.complex_flops = uses_blas, flops, complex_flops
         self.in_list = name == "linalg.multi_dot"
         if self.method_place != NULL:
             self.method = self.method_place[0]
             return
         self.place = <vectorcallfunc *> (<char *> <PyObject *> callable_ + offset)
         self.original = self.place[0]
-        if self.original == NULL or self.original == seen:
+        if self.original == NULL or self.original == <vectorcallfunc> <void *> seen:
             raise TypeError(f"{name} cannot be seen, or is already")
 
 
@@ -241,7 +246,7 @@ cdef class CallRecorder:
         ACTIVE = self
         for hook in self.hooks:
             if hook.method_place == NULL:
-                hook.place[0] = seen
+                hook.place[0] = <vectorcallfunc> <void *> seen
                 continue
             METHODS[methods] = <PyObject *> hook
             hook.method_place[0] = bp_numbered[methods]
@@ -267,16 +272,19 @@ cdef class CallRecorder:
             code = <object> bp_frame_code(frame)
             Py_DECREF(code)         # it was a new reference
             place = bp_frame_place(frame)
-        if self.resets != self.profiler.resets:
-            self.sites = {}
-            self.resets = self.profiler.resets
         key = (code, place, dtype, hook.name)
-        found = self.sites.get(key)
+        found = self.known_site(key)
         if found is None:
             line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
-            threads = 1 if hook.kind == UFUNC else self.threads
+            threads = self.threads if hook.uses_blas else 1
             found = self.sites[key] = self.brick(code, line, hook.name, dtype_name(dtype), threads)
         return found
+
+    cdef object known_site(self, tuple key):
+        """Return the number of the brick of a place that called before, or None."""
+        if self.resets != self.profiler.resets:     # bricks may have other numbers now
+            self.sites, self.resets = {}, self.profiler.resets
+        return self.sites.get(key)
 
     cdef uint32_t brick(self, code, int line, str operation, str dtype, int threads) except? 0xFFFFFFFF:
         """Return the number of the brick of a line, which a library shares out to some threads."""
@@ -284,7 +292,7 @@ cdef class CallRecorder:
         name = self.name_of(code, line, operation)
         found = self.profiler.brick_id(name, dtype)
         usage = self.profiler.usage_by_name[name]
-        usage.library_threads = max(usage.library_threads, threads)
+        usage.threads_inside = max(usage.threads_inside, threads)
         return found
 
     def begin(self, code, int line, str operation, str dtype, uint64_t nbytes, int threads=1):
@@ -294,10 +302,8 @@ cdef class CallRecorder:
         cdef Recorder recorder
         if bp_inside_hook or not self.profiler.on:
             return None
-        if self.resets != self.profiler.resets:
-            self.sites, self.resets = {}, self.profiler.resets
         key = (code, line, dtype, operation)
-        found = self.sites.get(key)
+        found = self.known_site(key)
         if found is None:
             found = self.sites[key] = self.brick(code, line, operation, dtype, threads)
         call = OpenCall.__new__(OpenCall)
@@ -321,7 +327,7 @@ cdef class OpenCall:
 
     cdef ProfilerState profiler
     cdef Recorder recorder          # None when it ended
-    cdef library_call call
+    cdef external_call call
     cdef uint64_t stopped           # 0 before the end
 
     def stop(self):
@@ -346,57 +352,8 @@ cdef class OpenCall:
         drop_call(self.profiler, recorder, &self.call)
 
 
-cdef str dtype_name(int number):
-    """Return the element type that roofs are of, of a NumPy type's number."""
-    if number in (cnp.NPY_FLOAT64, cnp.NPY_COMPLEX128):
-        return "float64"
-    return {cnp.NPY_FLOAT16: "float16", cnp.NPY_INT8: "int8"}.get(number, "float32")
-
-
-cdef struct operands:
-    uint64_t elements, nbytes       # of the largest array; of all arrays that are read
-    int dtype                       # of the first array
-    bint plain                      # whether all are arrays of numbers, or scalars
-
-
-cdef operands look(PyObject *const *args, Py_ssize_t count) noexcept:
-    """Return what the positional arguments of a call are."""
-    cdef operands found
-    cdef Py_ssize_t i
-    cdef PyObject *one
-    found.elements, found.nbytes, found.dtype, found.plain = 0, 0, -1, True
-    for i in range(count):
-        one = args[i]
-        if type_is_array(one):
-            if not is_number(one):
-                found.plain = False
-            found.elements = max(found.elements, <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> one))
-            found.nbytes += <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> one)
-            if found.dtype < 0:
-                found.dtype = cnp.PyArray_TYPE(<cnp.ndarray> one)
-        elif not is_scalar(one):
-            found.plain = False
-    return found
-
-
-cdef bint type_is_array(PyObject *one) noexcept:
-    """Tell whether an object is an array, and of no class of somebody else's."""
-    return cnp.PyArray_CheckExact(<object> one)
-
-
-cdef bint is_number(PyObject *one) noexcept:
-    """Tell whether an array is of numbers or booleans."""
-    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray> one)
-    return number <= cnp.NPY_CLONGDOUBLE or number == cnp.NPY_FLOAT16
-
-
-cdef bint is_scalar(PyObject *one) noexcept:
-    """Tell whether an object is a number, or None."""
-    return (<object> one is None or cnp.PyArray_IsAnyScalar(<object> one))
-
-
 cdef PyObject *seen(PyObject *callable, PyObject *const *args, size_t nargsf,
-                    PyObject *kwnames) noexcept:
+                    PyObject *kwnames) except? NULL:
     """Do what a callable does, and record it."""
     # Kept alive by these references while other threads remove the hooks. Between a look at the pointer
     # in the object and this line nobody else has the GIL, so that the hook is there.
@@ -408,7 +365,7 @@ cdef PyObject *seen(PyObject *callable, PyObject *const *args, size_t nargsf,
 
 
 cdef PyObject *method_seen(int number, PyObject *self, PyObject *const *args, Py_ssize_t count,
-                           PyObject *names) noexcept:
+                           PyObject *names) except? NULL:
     """Do what a method of C does, and record it."""
     cdef Hook hook = <Hook> METHODS[number]
     cdef CallRecorder active = ACTIVE
@@ -437,13 +394,13 @@ cdef inline PyObject *call_original(Hook hook, PyObject *callable, PyObject *con
 
 
 cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyObject *const *args,
-                        size_t nargsf, PyObject *kwnames) noexcept:
+                        size_t nargsf, PyObject *kwnames) except? NULL:
     """Call a callable as a tile, if its operands are large enough."""
     global bp_inside_hook
     cdef Py_ssize_t count = PyVectorcall_NARGS(nargsf)
     cdef operands operands_ = look(args, count)
     cdef Recorder recorder = None
-    cdef library_call call
+    cdef external_call call
     cdef PyObject *result
     cdef uint64_t now
     if operands_.elements < active.min_elements and not (hook.in_list and count):
@@ -461,43 +418,51 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     result = call_original(hook, callable, args, nargsf, kwnames)
     now = bp_now(recorder.c)
     bp_inside_hook = False
-    finish(active, hook, recorder, &call, now, args, count, kwnames, result)
+    try:
+        finish(active, hook, recorder, &call, now, args, count, kwnames, result)
+    except:                         # such as by Ctrl-C meanwhile
+        if result != NULL:
+            Py_DECREF(<object> result)
+        raise
     return result
 
 
-cdef void finish(CallRecorder active, Hook hook, Recorder recorder, const library_call *call,
-                 uint64_t now, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
-                 PyObject *result) noexcept:
+cdef int finish(CallRecorder active, Hook hook, Recorder recorder, const external_call *call,
+                uint64_t now, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
+                PyObject *result) except -1:
     """Add a call that returned or raised, and leave an exception that is on its way as it is."""
     cdef PyObject *kind = NULL
     cdef PyObject *value = NULL
     cdef PyObject *traceback = NULL
-    cdef uint64_t work[4]
-    PyErr_Fetch(&kind, &value, &traceback)
+    cdef call_work work
+    if result == NULL:
+        PyErr_Fetch(&kind, &value, &traceback)
+        drop_call(active.profiler, recorder, call)
+        PyErr_Restore(kind, value, traceback)
+        return 0
+    memset(&work, 0, sizeof(work))
     try:
-        if result == NULL:
-            drop_call(active.profiler, recorder, call)
-        else:
-            try:
-                work_of_call(active, hook, args, count, kwnames, result, work)
-            except Exception:
-                memset(work, 0, sizeof(work))
-            end_call(active.profiler, recorder, call, now, work[0], work[1], work[2], work[3])
+        work_of_call(active, hook, args, count, kwnames, result, &work)
     except Exception:
-        pass
-    PyErr_Restore(kind, value, traceback)
+        memset(&work, 0, sizeof(work))     # what it did is not known, but how long it took
+    finally:
+        end_call(active.profiler, recorder, call, now, work.elements, work.flops, work.loaded,
+                 work.stored)
+    return 0
 
 
 cdef int work_of_call(CallRecorder active, Hook hook, PyObject *const *args, Py_ssize_t count,
-                      PyObject *kwnames, PyObject *result, uint64_t *work) except -1:
-    """Find elements, flops, and loaded and stored bytes of a call that returned."""
+                      PyObject *kwnames, PyObject *result, call_work *work) except -1:
+    """Find the work of a call that returned."""
     cdef Py_ssize_t i, named = 0
+    cdef uint64_t signature
     if hook.kind == UFUNC and cnp.PyArray_CheckExact(<object> result):
-        work_of_ufunc(hook, args, count, result, work)
+        work[0] = work_of_ufunc(args, min(count, hook.inputs), result, hook.flops,
+                                hook.complex_flops)
         return 0
     if hook.kind == PRODUCT and work_of_product(args, count, result, work):
         return 0
-    cdef uint64_t signature = signature_of(hook, args, count, kwnames, result)
+    signature = signature_of(<uintptr_t> <PyObject *> hook, args, count, kwnames, result)
     found = active.known.get(signature) if signature else None
     if found is None:
         if kwnames != NULL:
@@ -507,89 +472,8 @@ cdef int work_of_call(CallRecorder active, Hook hook, PyObject *const *args, Py_
         found = active.work_of(hook.name, given, by_name, <object> result)
         if signature and len(active.known) < MAX_SIGNATURES:
             active.known[signature] = found
-    for i in range(4):
-        work[i] = found[i]
+    work.elements, work.flops, work.loaded, work.stored = found
     return 0
-
-
-cdef enum:
-    MAX_SIGNATURES = 10000
-
-
-cdef inline uint64_t mixed(uint64_t signature, uint64_t value) noexcept:
-    """Add a number to a signature; G. Fowler, L. C. Noll and K.-P. Vo, FNV-1a, by words."""
-    return (signature ^ value) * <uint64_t> 0x100000001B3
-
-
-cdef uint64_t signature_of(Hook hook, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
-                           PyObject *result) noexcept:
-    """Return a number that calls of the same work have in common; 0 where that is not known."""
-    cdef Py_ssize_t i, total = count
-    cdef int axis
-    cdef uint64_t signature = mixed(<uint64_t> 0xCBF29CE484222325, <uintptr_t> <PyObject *> hook)
-    if kwnames != NULL:
-        total += len(<tuple> kwnames)
-    for i in range(total + 1):
-        one = <object> (args[i] if i < total else result)
-        if i >= count and i < total:
-            name = (<tuple> kwnames)[i - count]
-            signature = mixed(signature, <uint64_t> hash(name))
-        if cnp.PyArray_CheckExact(one):
-            signature = mixed(signature, cnp.PyArray_TYPE(<cnp.ndarray> one))
-            signature = mixed(signature, cnp.PyArray_NDIM(<cnp.ndarray> one))
-            for axis in range(cnp.PyArray_NDIM(<cnp.ndarray> one)):
-                signature = mixed(signature, <uint64_t> cnp.PyArray_DIM(<cnp.ndarray> one, axis))
-        elif type(one) is int and -MAX_SIGNATURES < one < MAX_SIGNATURES:
-            signature = mixed(mixed(signature, 1), <uint64_t> <int64_t> one)
-        elif one is None or type(one) is bool or type(one) is str:
-            signature = mixed(mixed(signature, 2), <uint64_t> <Py_hash_t> hash(one))
-        elif i == total and cnp.PyArray_CheckScalar(one):
-            signature = mixed(signature, <uint64_t> <Py_hash_t> hash(type(one)))
-        else:
-            return 0
-    return signature | 1
-
-
-cdef void work_of_ufunc(Hook hook, PyObject *const *args, Py_ssize_t count, PyObject *result,
-                        uint64_t *work) noexcept:
-    """Find the work of a ufunc: each element takes so many operations, of floating-point numbers."""
-    cdef Py_ssize_t i
-    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray> result)
-    work[0] = <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> result)
-    work[1] = 0
-    if number in (cnp.NPY_FLOAT16, cnp.NPY_FLOAT32, cnp.NPY_FLOAT64, cnp.NPY_LONGDOUBLE):
-        work[1] = work[0] * hook.flops
-    elif number in (cnp.NPY_COMPLEX64, cnp.NPY_COMPLEX128, cnp.NPY_CLONGDOUBLE):
-        work[1] = work[0] * hook.complex_flops
-    work[2] = 0
-    for i in range(min(count, hook.inputs)):
-        if type_is_array(args[i]):
-            work[2] += <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> args[i])
-    work[3] = <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> result)
-
-
-cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *result,
-                          uint64_t *work) noexcept:
-    """Find the work of a product, whose elements are sums along the last axis of its first factor."""
-    cdef cnp.ndarray a, b
-    cdef int number
-    if count < 2 or not type_is_array(args[0]) or not type_is_array(args[1]):
-        return False
-    a, b = <cnp.ndarray> args[0], <cnp.ndarray> args[1]
-    if cnp.PyArray_NDIM(a) == 0 or cnp.PyArray_NDIM(b) == 0:
-        return False
-    work[0], work[3] = 1, <uint64_t> cnp.PyArray_ITEMSIZE(a)
-    if cnp.PyArray_Check(<object> result):
-        work[0] = <uint64_t> cnp.PyArray_SIZE(<cnp.ndarray> result)
-        work[3] = <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> result)
-    work[1] = 2 * work[0] * <uint64_t> cnp.PyArray_DIM(a, cnp.PyArray_NDIM(a) - 1)
-    number = max(cnp.PyArray_TYPE(a), cnp.PyArray_TYPE(b))
-    if number in (cnp.NPY_COMPLEX64, cnp.NPY_COMPLEX128, cnp.NPY_CLONGDOUBLE):
-        work[1] *= 4                # six and two operations for a product and a sum of two
-    elif number < cnp.NPY_FLOAT32:
-        work[1] = 0
-    work[2] = <uint64_t> (cnp.PyArray_NBYTES(a) + cnp.PyArray_NBYTES(b))
-    return True
 
 
 def calls_are_recorded():
@@ -597,4 +481,4 @@ def calls_are_recorded():
     return ACTIVE is not None
 
 
-bp_on_method = method_seen
+bp_on_method = <bp_method_hook> <void *> method_seen

@@ -38,7 +38,11 @@ _UFUNC, _PRODUCT, _OTHER = 0, 1, 2
 _METHODS = ("dot", "sum", "prod", "mean", "std", "var", "max", "min", "cumsum", "cumprod")
 """Methods of arrays that are seen; others compute little, or call what is seen."""
 
-_PRODUCTS = ("matmul", "dot", "inner", "vdot")
+_PRODUCTS = ("matmul", "dot", "inner")
+"""Functions of two arrays whose results are sums along the last axis of the first one."""
+
+_BLAS = (*_PRODUCTS, "vdot", "tensordot")
+"""What BLAS does, besides linear algebra."""
 
 
 _P = TypeVar("_P", bound=BrickProfiler)
@@ -160,19 +164,30 @@ def numpy_hooks() -> list[Hook]:
         value = getattr(np, name, None)
         if isinstance(value, np.ufunc) and id(value) not in found:
             known = value.__name__
-            kind = _PRODUCT if known in _PRODUCTS else _UFUNC
-            flops = UFUNC_FLOPS.get(known, 0)
-            found[id(value)] = Hook(value, known, kind, value.nin, flops, complex_flops(known))
+            found[id(value)] = Hook(
+                value,
+                known,
+                _PRODUCT if known in _PRODUCTS else _UFUNC,
+                inputs=value.nin,
+                uses_blas=known in _PRODUCTS,
+                flops=UFUNC_FLOPS.get(known, 0),
+                complex_flops=complex_flops(known),
+            )
     for name in _METHODS:
         with suppress(TypeError):
             method = getattr(np.ndarray, name)
-            found[id(method)] = Hook(method, name, _PRODUCT if name in _PRODUCTS else _OTHER)
+            found[id(method)] = _function_hook(method, name)
     for path in FORMULAS:
         function: Any = np
         for part in path.split("."):
             function = getattr(function, part, None)
         if function is not None and id(function) not in found:
-            kind = _PRODUCT if path in _PRODUCTS else _OTHER
             with suppress(TypeError):
-                found[id(function)] = Hook(function, path, kind)
+                found[id(function)] = _function_hook(function, path)
     return list(found.values())
+
+
+def _function_hook(function: Any, name: str) -> Hook:
+    """Return the hook of a function or method that is no ufunc."""
+    kind = _PRODUCT if name in _PRODUCTS else _OTHER
+    return Hook(function, name, kind, uses_blas=name in _BLAS or name.startswith("linalg."))

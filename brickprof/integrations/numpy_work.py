@@ -184,14 +184,18 @@ def _all_elements(times: float) -> Callable[[Args, Kwargs, Any], float]:
     return formula
 
 
-def _fft(axes: int | None) -> Callable[[Args, Kwargs, Any], float]:
-    """Return 5 N log2 N, over as many axes; J. W. Cooley and J. W. Tukey, Math. Comp. 19, 1965."""
+def _fft(axes: int | None, each: float) -> Callable[[Args, Kwargs, Any], float]:
+    """Return N log2 N times so many, over as many axes, or all.
+
+    J. W. Cooley and J. W. Tukey, Math. Comp. 19, 1965: 5 of complex numbers, half of it of real ones.
+    """
 
     def formula(args: Args, kwargs: Kwargs, result: Any) -> float:
-        size = max(np.size(args[0]), np.size(result))
-        shape = _shape(result)
-        length = math.prod(shape if axes is None else shape[-axes:]) if shape else 1
-        return 5.0 * size * math.log2(max(length, 2)) / 4  # its products are of complex numbers
+        whole = max(args[0], result, key=np.size)  # of a real transform the other one has half
+        shape = _shape(whole)
+        length = math.prod(shape if axes is None else shape[-axes:])
+        # `work_of` counts four real operations for each of complex numbers.
+        return each * np.size(whole) * math.log2(max(length, 2)) / 4
 
     return formula
 
@@ -277,9 +281,11 @@ FORMULAS: dict[str, Callable[[Args, Kwargs, Any], float]] = {
     **dict.fromkeys(("var", "std", "nanvar", "nanstd"), _all_elements(4)),
     **dict.fromkeys(("max", "min", "amax", "amin", "ptp"), _all_elements(1)),
     **dict.fromkeys(("linalg.norm",), _all_elements(2)),
-    **dict.fromkeys(("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft"), _fft(1)),
-    **dict.fromkeys(("fft.fft2", "fft.ifft2", "fft.rfft2", "fft.irfft2"), _fft(2)),
-    **dict.fromkeys(("fft.fftn", "fft.ifftn", "fft.rfftn", "fft.irfftn"), _fft(None)),
+    **{
+        f"fft.{kind}fft{ending}": _fft(axes, 2.5 if "r" in kind else 5.0)
+        for kind in ("", "i", "r", "ir")
+        for ending, axes in (("", 1), ("2", 2), ("n", None))
+    },
     "linalg.solve": _solve,
     "linalg.inv": _of_matrices(lambda m, n: 2 * n**3),
     "linalg.pinv": _of_matrices(lambda m, n: 14 * m * n**2 + 8 * n**3 + 2 * m * n**2),

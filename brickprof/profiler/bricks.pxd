@@ -42,10 +42,15 @@ cdef class BrickUsage:
     cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
     cdef CallBatches batches        # None before the first call
     cdef uint64_t resets
-    cdef int library_threads        # that another library shares each tile out to; 0 for no library
+    cdef int threads_inside        # that another library shares each tile out to; 0 for no library
 
     cdef int enter(self, tuple indices, uint64_t now) except -1
+    cdef int enter_one(self, int index, uint64_t now) except -1
     cdef int leave(self, tuple indices, uint64_t now) except -1
+    cdef int leave_one(self, int index, uint64_t now) except -1
+    cdef int count_call(self, uint64_t ns, uint64_t flops) except -1
+    cdef int add_batch(self, uint64_t flops, const uint64_t *ticks) except -1
+    cdef int add_tile_call(self, int level, uint64_t ticks, uint64_t ns, uint64_t flops) except -1
     cdef int count_recorders(self) except -1
     cdef uint64_t ticks_until(self, uint64_t now)
     cdef void reset(self, uint64_t now)

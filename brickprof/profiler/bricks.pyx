@@ -134,27 +134,60 @@ cdef class BrickUsage:
 
     cdef int enter(self, tuple indices, uint64_t now) except -1:
         """Let recorders in."""
+        for index in indices:
+            self.enter_one(index, now)
+        return self.count_recorders()
+
+    cdef int enter_one(self, int index, uint64_t now) except -1:
+        """Let a recorder in; it is counted when `count_recorders` is called."""
         if not self.held:
             self.since = now
-        for index in indices:
-            self.held[index] = self.held.get(index, 0) + 1
-        self.count_recorders()
+        self.held[index] = self.held.get(index, 0) + 1
         return 0
 
     cdef int count_recorders(self) except -1:
         """Note how many threads are in it now if they never were more."""
-        self.max_recorders = max(self.max_recorders, len(self.joined.keys() | self.held.keys()))
+        cdef Py_ssize_t now = len(self.held)
+        if self.joined:
+            now = len(self.joined.keys() | self.held.keys())
+        self.max_recorders = max(self.max_recorders, now)
         return 0
 
     cdef int leave(self, tuple indices, uint64_t now) except -1:
         """Let recorders out."""
         for index in indices:
-            self.held[index] -= 1
-            if not self.held[index]:
-                del self.held[index]
+            self.leave_one(index, now)
+        return 0
+
+    cdef int leave_one(self, int index, uint64_t now) except -1:
+        """Let a recorder out."""
+        self.held[index] -= 1
+        if not self.held[index]:
+            del self.held[index]
         if not self.held:
             self.ticks += now - min(self.since, now)
         return 0
+
+    cdef int count_call(self, uint64_t ns, uint64_t flops) except -1:
+        """Note how long a call took, and how long for its flops where it declared any."""
+        count_ns(self.call_times, ns)
+        if flops:
+            count_ns(self.call_paces, <uint64_t> min(ns * 1e9 / flops, 18e18))
+        return 0
+
+    cdef int add_batch(self, uint64_t flops, const uint64_t *ticks) except -1:
+        """Add a call to the batches that runs are compared by: its times by part, in ticks."""
+        if self.batches is None:
+            self.batches = CallBatches.__new__(CallBatches)
+        return self.batches.add(flops, ticks)
+
+    cdef int add_tile_call(self, int level, uint64_t ticks, uint64_t ns, uint64_t flops) except -1:
+        """Add a call that consists of one tile."""
+        cdef uint64_t parts[CALL_PARTS]
+        memset(parts, 0, sizeof(parts))
+        parts[0] = parts[1 + level] = parts[1 + BP_LEVELS + level] = ticks
+        self.count_call(ns, flops)
+        return self.add_batch(flops, parts)
 
     cdef uint64_t ticks_until(self, uint64_t now):
         """Return the time that somebody was in it, in ticks."""

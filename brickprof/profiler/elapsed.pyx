@@ -1,15 +1,14 @@
 """Work that was timed elsewhere, recorded as a tile and a call of a brick."""
 
-from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
-from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
-from brickprof.profiler.arguments cimport as_brick, as_dtype, as_isa
-from brickprof.profiler.bricks cimport CALL_PARTS, Brick, BrickUsage, CallBatches, count_ns
+from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_isa, tile_bytes
+from brickprof.profiler.bricks cimport Brick
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport (
-    BP_LEVELS, bp_cost, bp_flush_pending, bp_frame, bp_ns, bp_pop, bp_push, bp_recorder, bp_split,
+    bp_cost, bp_flush_pending, bp_ns, bp_pop, bp_push, bp_recorder, bp_split,
 )
 
 from brickprof.core.checks import checked_number
@@ -40,7 +39,10 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
         brick = profiler.bricks[brick_id]
         recorder.brick(brick_id, brick.itemsize)
         add_tile(recorder.c, brick_id, level, ticks, profiler, n_elements, n_flops, nbytes)
-        add_call(brick, recorder.c, level, ticks, n_flops)
+        brick.calls += 1
+        brick.usage.ticks += ticks
+        brick.usage.max_recorders = max(brick.usage.max_recorders, 1)
+        brick.usage.add_tile_call(level, ticks, bp_ns(recorder.c, ticks), n_flops)
         if brick_isa is not None:
             brick.usage.isas.add(brick_isa)
     finally:
@@ -69,22 +71,3 @@ cdef void add_tile(bp_recorder *c, uint32_t brick_id, int level, uint64_t ticks,
     bp_pop(c, start + ticks, elements, flops, nbytes.total, &nothing)
     c.observe_at = observe_at
     c.brick = c.bricks[0]
-
-
-cdef int add_call(Brick brick, const bp_recorder *c, int level, uint64_t ticks,
-                  uint64_t flops) except -1:
-    """Add a call of a brick that consists of one tile."""
-    cdef BrickUsage usage = brick.usage
-    cdef uint64_t parts[CALL_PARTS]
-    cdef uint64_t ns = bp_ns(c, ticks)
-    memset(parts, 0, sizeof(parts))
-    parts[0] = parts[1 + level] = parts[1 + BP_LEVELS + level] = ticks
-    brick.calls += 1
-    usage.ticks += ticks
-    usage.max_recorders = max(usage.max_recorders, 1)
-    count_ns(usage.call_times, ns)
-    if flops:
-        count_ns(usage.call_paces, <uint64_t> min(ns * 1e9 / flops, 18e18))
-    if usage.batches is None:
-        usage.batches = CallBatches.__new__(CallBatches)
-    return usage.batches.add(flops, parts)

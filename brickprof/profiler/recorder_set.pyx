@@ -13,7 +13,7 @@ from brickprof.profiler.arguments cimport (
     as_brick, as_dtype, as_footprints, as_isa, as_threads,
 )
 from brickprof.profiler.bricks cimport (
-    CALL_PARTS, OPEN_BRICKS, Brick, BrickVisit, CallBatches, count_ns, leave_bricks,
+    CALL_PARTS, OPEN_BRICKS, Brick, BrickVisit, leave_bricks,
 )
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
@@ -174,9 +174,7 @@ cdef class RecorderSet:
             if <int64_t> ticks[part] < 0:   # corrected by more than they took
                 ticks[part] = 0
         ticks[0] = wall
-        if brick.usage.batches is None:
-            brick.usage.batches = CallBatches.__new__(CallBatches)
-        brick.usage.batches.add(flops, ticks)
+        brick.usage.add_batch(flops, ticks)
         self.refer(brick)
         return 0
 
@@ -204,12 +202,11 @@ cdef class RecorderSet:
         if self.resets != brick.usage.resets:
             return 0
         wall_ns = bp_ns(self.c[0], wall)
-        count_ns(brick.usage.call_times, wall_ns)
         for level in range(BP_LEVELS):
             flops = self.flops_of(level) - self.flops[level]
             if flops:
-                count_ns(brick.usage.call_paces, <uint64_t> min(wall_ns * 1e9 / flops, 18e18))
                 break
+        brick.usage.count_call(wall_ns, flops)
         # A call that raised did not do what the others do.
         return 0 if failed else self.add_batch(brick, wall, flops)
 

@@ -99,14 +99,14 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple cal
     threads = len(indices) if name == DEFAULT_BRICK else min(usage.max_recorders, len(indices))
     return BrickInfo(
         name=name, calls=calls, wall_ns=ticks * profiler.ns_per_tick_q32 + (1 << 31) >> 32,
-        threads=max(threads, 1) * max(usage.library_threads, 1),
+        threads=max(threads, 1) * max(usage.threads_inside, 1),
         dtypes=tuple(sorted([(<Brick> profiler.bricks[number]).dtype for number in numbers])),
         teams=teams_of(profiler, usage), footprint_bytes=tuple(usage.footprint_bytes),
         isas=tuple(sorted(usage.isas)), usage=thread_usage(profiler, numbers),
         call_times=tuple(sorted(call_times.items())),
         call_paces=tuple(sorted(call_paces.items())), parts_of_calls=parts,
         min_call_flops=min_flops if parts else 0, max_call_flops=max_flops if parts else 0,
-        library_threads=usage.library_threads)
+        threads_inside=usage.threads_inside)
 
 
 cdef tuple thread_usage(ProfilerState profiler, list numbers):

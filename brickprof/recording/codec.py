@@ -145,7 +145,7 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         parts_of_calls=tuple(map(_call_times, value.optional("parts_of_calls", []).items())),
         min_call_flops=value.optional("min_call_flops", 0).integer(),
         max_call_flops=value.optional("max_call_flops", 0).integer(),
-        library_threads=value.optional("library_threads", 0).integer(),
+        threads_inside=value.optional("threads_inside", 0).integer(),
     )
     check_brick(value, info)
     return info

@@ -189,8 +189,8 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
     _check_calls(value, info)
     if info.threads >= _MAX_INDICES:
         value["threads"].fail("an integer below 2**32")
-    if info.library_threads > info.threads:
-        value["library_threads"].fail(f"at most threads ({info.threads})")
+    if info.threads_inside > info.threads:
+        value["threads_inside"].fail(f"at most threads ({info.threads})")
     if not info.dtypes:
         value["dtypes"].fail("one element type or more")
     check_order(value["dtypes"], info.dtypes, _NAMES, distinct=True)

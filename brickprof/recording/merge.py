@@ -188,7 +188,7 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
             (info.min_call_flops for info in infos if info.parts_of_calls), default=0
         ),
         max_call_flops=max(info.max_call_flops for info in infos),
-        library_threads=max(info.library_threads for info in infos),
+        threads_inside=max(info.threads_inside for info in infos),
     )
 
 

@@ -158,7 +158,7 @@ class BrickInfo:
         how self time divides among levels. Empty where no run had enough calls.
     min_call_flops, max_call_flops : int
         Least and most flops of a call in these runs; 0 where none.
-    library_threads : int
+    threads_inside : int
         Of a brick whose tiles are calls of another library, the threads that it shares each out
         to; 0 for kernels of the user's own.
     """
@@ -178,7 +178,7 @@ class BrickInfo:
     parts_of_calls: tuple[CallTimes, ...] = ()
     min_call_flops: int = 0
     max_call_flops: int = 0
-    library_threads: int = 0
+    threads_inside: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -53,7 +53,7 @@ def test_results_errors_and_names() -> None:
     assert brick is not None
     assert "test_torch.py:" in brick and brick.endswith(" mm")
     info = prof.recording().brick_info(brick)
-    assert info.library_threads == torch.get_num_threads()
+    assert info.threads_inside == torch.get_num_threads()
     with bp.auto_instrument() as after:
         pass
     a @ a

@@ -136,7 +136,7 @@ ABSENT = object()
 OPTIONAL = {
     *("teams", "footprint_bytes", "isas", "usage", "thread_self_ns"),
     *("call_times", "call_paces"),
-    *("parts_of_calls", "min_call_flops", "max_call_flops", "library_threads"),
+    *("parts_of_calls", "min_call_flops", "max_call_flops", "threads_inside"),
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),

@@ -335,7 +335,7 @@ def brick_infos(draw: st.DrawFn, brick: str, tiles: Sequence[TileStats] = ()) ->
         parts_of_calls=parts,
         min_call_flops=flops[0],
         max_call_flops=flops[1],
-        library_threads=draw(st.integers(0, 1)),
+        threads_inside=draw(st.integers(0, 1)),
     )
 
 

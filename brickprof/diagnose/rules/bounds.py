@@ -11,7 +11,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, busy, ceilings_hit
-from brickprof.diagnose.rules.library import library_call
+from brickprof.diagnose.rules.external_calls import external_call
 from brickprof.diagnose.rules.neither import neither_roof, partly_outside
 from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, Summary
@@ -57,8 +57,8 @@ def bound_of(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
     rows = [row for row in brick.levels if row.certain and row.typical_ns > 0]
     if brick.roofs is None or not rows:
         return
-    if brick.info.library_threads:
-        yield from library_call(brick, rows)
+    if brick.info.threads_inside:
+        yield from external_call(brick, rows)
         return
     for found in (
         _above_roof(brick, rows),

@@ -19,7 +19,7 @@ CALL_NS = 2_000.0
 """What a call of NumPy or PyTorch takes besides its work, in nanoseconds, at least."""
 
 
-def library_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Finding]:
+def external_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Finding]:
     """Yield what a brick of calls of a library reaches, and what its caller can do about it.
 
     Parameters
@@ -40,7 +40,7 @@ def library_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Find
         level=row.level,
         symptom=f"a library's call at {units.format_percent(share)} of what is attainable",
         evidence=f"{_rate(row)}, {units.format_ns(row.typical_ns)} a call, on "
-        f"{units.format_threads(brick.info.library_threads)}",
+        f"{units.format_threads(brick.info.threads_inside)}",
         figures=(
             ("share", share),
             ("gflops", row.typical_gflops),

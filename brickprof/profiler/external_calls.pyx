@@ -5,19 +5,17 @@ of the operating system, and all calls go on on the thread that makes them.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memset
 
-from brickprof.profiler.bricks cimport CALL_PARTS, Brick, BrickUsage, CallBatches, count_ns
+from brickprof.profiler.bricks cimport Brick
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport may_start
 from brickprof.tile cimport (
-    BP_LEVELS, BP_MAX_DEPTH, bp_flush_pending, bp_frame, bp_now, bp_ns, bp_pop, bp_push, bp_recorder,
-    bp_split,
+    bp_flush_pending, bp_now, bp_ns, bp_pop, bp_push, bp_recorder, bp_split,
 )
 
 
-cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, library_call *call):
+cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call):
     """Start a tile of a brick on the calling thread; None where no tile may be started now.
 
     Inside a finer tile it is as fine.
@@ -35,7 +33,8 @@ cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, l
     call.brick_id, call.level = brick_id, level
     call.resets = brick.usage.resets
     recorder.lent += 1              # a reset keeps the bricks that there are
-    enter(brick.usage, recorder.thread_index, profiler.now())
+    brick.usage.enter_one(recorder.thread_index, profiler.now())
+    brick.usage.count_recorders()
     c.brick = c.bricks[brick_id]
     bp_push(c, level, 0, 0)
     c.top.timer = NULL
@@ -45,18 +44,7 @@ cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, l
     return recorder
 
 
-cdef int enter(BrickUsage usage, int index, uint64_t now) except -1:
-    """Let a thread into a brick."""
-    if not usage.held:
-        usage.since = now
-    usage.held[index] = usage.held.get(index, 0) + 1
-    if usage.joined:
-        return usage.count_recorders()
-    usage.max_recorders = max(usage.max_recorders, len(usage.held))
-    return 0
-
-
-cdef int end_call(ProfilerState profiler, Recorder recorder, const library_call *call,
+cdef int end_call(ProfilerState profiler, Recorder recorder, const external_call *call,
                   uint64_t now, uint64_t elements, uint64_t flops, uint64_t loaded,
                   uint64_t stored) except -1:
     """Stop the tile of a call that returned at a time, and add the call to its brick."""
@@ -71,7 +59,7 @@ cdef int end_call(ProfilerState profiler, Recorder recorder, const library_call 
     return leave(profiler, recorder, call, now, flops)
 
 
-cdef int drop_call(ProfilerState profiler, Recorder recorder, const library_call *call) except -1:
+cdef int drop_call(ProfilerState profiler, Recorder recorder, const external_call *call) except -1:
     """Forget the tile of a call that raised."""
     cdef bp_recorder *c = recorder.c
     cdef uint64_t now = bp_now(c)
@@ -82,30 +70,13 @@ cdef int drop_call(ProfilerState profiler, Recorder recorder, const library_call
     return leave(profiler, recorder, call, now, 0)
 
 
-cdef int leave(ProfilerState profiler, Recorder recorder, const library_call *call, uint64_t now,
+cdef int leave(ProfilerState profiler, Recorder recorder, const external_call *call, uint64_t now,
                uint64_t flops) except -1:
     """Let a thread out of the brick of a call, and note what the call took."""
     cdef Brick brick = profiler.bricks[call.brick_id]
-    cdef BrickUsage usage = brick.usage
-    cdef int index = recorder.thread_index
-    cdef uint64_t ticks[CALL_PARTS]
     cdef uint64_t wall = now - min(call.opened, now)
-    cdef uint64_t ns = bp_ns(recorder.c, wall)
-    entered = usage.held[index]
-    if entered > 1:
-        usage.held[index] = entered - 1
-    else:
-        del usage.held[index]
-    if not usage.held:
-        usage.ticks += now - min(usage.since, now)
+    brick.usage.leave_one(recorder.thread_index, now)
     brick.calls += 1
-    if call.resets != usage.resets:
+    if call.resets != brick.usage.resets:
         return 0
-    count_ns(usage.call_times, ns)
-    if flops:
-        count_ns(usage.call_paces, <uint64_t> min(ns * 1e9 / flops, 18e18))
-    memset(ticks, 0, sizeof(ticks))
-    ticks[0] = ticks[1 + call.level] = ticks[1 + BP_LEVELS + call.level] = wall
-    if usage.batches is None:
-        usage.batches = CallBatches.__new__(CallBatches)
-    return usage.batches.add(flops, ticks)
+    return brick.usage.add_tile_call(call.level, wall, bp_ns(recorder.c, wall), flops)

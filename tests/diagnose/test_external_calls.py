@@ -17,7 +17,7 @@ from brickprof.recording import Recording
 def called(slower: float, calls: int = 100, threads: int = 1) -> Recording:
     """Return the Micro tiles of a GEMM, some times slower, as calls of a library."""
     tiles = [tile for tile in healthy_tiles(slower) if tile.level is TileLevel.MICRO]
-    info = replace(made().brick_infos[0], calls=calls, threads=threads, library_threads=threads)
+    info = replace(made().brick_infos[0], calls=calls, threads=threads, threads_inside=threads)
     return made(tiles, brick_infos=(info,), roofs=replace(ROOFS, threads=threads))
 
 
