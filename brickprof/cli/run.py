@@ -15,7 +15,7 @@ import traceback
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.util import Finalize, register_after_fork
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
@@ -196,7 +196,9 @@ class _Children:
         os.register_at_fork(after_in_child=self._begin)
         # Processes of multiprocessing end without what is registered at exit, and forget at their
         # start what was to be done at their end.
-        register_after_fork(self, _Children._save_at_its_end)
+        multiprocessing = import_module("multiprocessing.util")
+        self._finalize = multiprocessing.Finalize
+        multiprocessing.register_after_fork(self, _Children._save_at_its_end)
 
     def _begin(self) -> None:
         """Forget what the parent did, and save what follows when the process ends."""
@@ -209,7 +211,7 @@ class _Children:
     def _save_at_its_end(self) -> None:
         """Save what a process of multiprocessing recorded when it ends."""
         if self._folder.is_dir():
-            Finalize(None, self._save, exitpriority=100)
+            self._finalize(None, self._save, exitpriority=100)
 
     def _save(self) -> None:
         """Save what the child recorded."""

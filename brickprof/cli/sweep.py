@@ -22,7 +22,6 @@ from brickprof.kernels.spec import KernelSpec, Problem
 from brickprof.machine import detect_machine
 from brickprof.planning.budget import thread_budget
 from brickprof.reports.layout import stdout_console
-from brickprof.reports.pictures.sweep import sweep as sweep_picture
 from brickprof.reports.pictures.vega import (
     PICTURE_SUFFIXES,
     THEMES,
@@ -155,6 +154,7 @@ def _function(args: argparse.Namespace) -> _Task:
 def run(args: argparse.Namespace) -> int:
     """Time the problem and print a row for each thread count."""
     from brickprof.reports import sweep_json, sweep_text
+    from brickprof.reports.pictures.sweep import sweep as draw
     from brickprof.tuning.sweep import sweep_threads
 
     if args.plot is not None:
@@ -181,7 +181,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         # A closed pipe must not lose the picture.
         if args.plot is not None:
-            picture = described(sweep_picture(sweep, task.label), args.theme or THEMES[0])
+            picture = described(draw(sweep, task.label), args.theme or THEMES[0])
             write_file(args.plot, to_bytes(picture, args.plot.suffix.lower()))
     return 0
 

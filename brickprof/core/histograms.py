@@ -19,6 +19,9 @@ Histogram = tuple[tuple[int, int], ...]
 
 _SUB_BITS = 5
 _SUB = 1 << _SUB_BITS
+RESOLUTION = 1 / (2 * _SUB)
+"""Share of a time within which the middle of its bucket is."""
+
 BUCKETS = (64 - _SUB_BITS) * _SUB + _SUB
 """Number of buckets that cover every time from 0 to 2**64 - 1 ns."""
 

@@ -291,6 +291,28 @@ def format_count(n: int) -> str:
     return f"{number:,}"
 
 
+def format_counted(number: int, noun: str) -> str:
+    """Write a number of things in words.
+
+    Parameters
+    ----------
+    number : int
+        At least 0.
+    noun : str
+        What they are, in the singular; its plural ends in s.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> format_counted(1, "tile"), format_counted(1234, "tile")
+    ('1 tile', '1,234 tiles')
+    """
+    return f"{format_count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def format_threads(threads: int) -> str:
     """Write a number of threads in words.
 
@@ -308,7 +330,7 @@ def format_threads(threads: int) -> str:
     >>> format_threads(1)
     '1 thread'
     """
-    return f"{format_count(threads)} thread{'' if threads == 1 else 's'}"
+    return format_counted(threads, "thread")
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -187,7 +187,7 @@ def _all_elements(times: float) -> Callable[[Args, Kwargs, Any], float]:
 def _fft(axes: int | None, each: float) -> Callable[[Args, Kwargs, Any], float]:
     """Return N log2 N times so many, over as many axes, or all.
 
-    J. W. Cooley and J. W. Tukey, Math. Comp. 19, 1965: 5 of complex numbers, half of it of real ones.
+    J. W. Cooley and J. W. Tukey, Math. Comp. 19, 1965: 5 of complex numbers, half of real ones.
     """
 
     def formula(args: Args, kwargs: Kwargs, result: Any) -> float:

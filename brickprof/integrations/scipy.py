@@ -25,14 +25,12 @@ def _gemm(args: tuple[Any, ...], result: Any) -> float:
 
 
 def _gemv(args: tuple[Any, ...], result: Any) -> float:
+    """Return two operations for each element of the matrix, which follows alpha."""
     return 2.0 * np.size(args[1])
 
 
 def _dot(args: tuple[Any, ...], result: Any) -> float:
-    return 2.0 * np.size(args[0])
-
-
-def _axpy(args: tuple[Any, ...], result: Any) -> float:
+    """Return two operations for each element of a vector."""
     return 2.0 * np.size(args[0])
 
 
@@ -58,7 +56,7 @@ _BLAS: dict[str, _Formula] = {
     **{f"{kind}gemm": _gemm for kind in "sd"},
     **{f"{kind}gemv": _gemv for kind in "sd"},
     **{f"{kind}dot": _dot for kind in "sd"},
-    **{f"{kind}axpy": _axpy for kind in "sd"},
+    **{f"{kind}axpy": _dot for kind in "sd"},
 }
 
 _SPARSE: dict[str, _Formula] = {
@@ -105,7 +103,7 @@ def patches(
         if module is not None and hasattr(module, name):
             formula_name = f"linalg.{name}"
             assert formula_name in FORMULAS
-            work = functools.partial(_linalg_work, formula_name)
+            work = functools.partial(work_of, formula_name)
             yield module, name, _seen(recorder, getattr(module, name), formula_name, work, blas)
 
 
@@ -145,8 +143,3 @@ def _work(formula: _Formula, args: Any, kwargs: Any, result: Any) -> Work:
     made = result if isinstance(result, np.ndarray) else arrays[-1]
     read = sum(one.nbytes for one in arrays)
     return Work(made.size, round(formula(args, result)), read, made.nbytes)
-
-
-def _linalg_work(name: str, args: Any, kwargs: Any, result: Any) -> Work:
-    """Return the work of a factorization, as NumPy's of the same name."""
-    return work_of(name, args, kwargs, result)

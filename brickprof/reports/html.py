@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from brickprof.core import units
+from brickprof.core.histograms import RESOLUTION
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor
 from brickprof.reports.base import Report
@@ -18,7 +19,6 @@ from brickprof.reports.html_tables import (
     slowest_table,
 )
 from brickprof.reports.html_time_line import time_line
-from brickprof.reports.level_cells import CALL_STEP, counted
 from brickprof.reports.markup import Markup, element, figure_text, meanings, name_text, text
 from brickprof.reports.picture_tables import table_behind
 from brickprof.reports.pictures import PICTURES, draw
@@ -139,13 +139,13 @@ def headline(bricks: tuple[BrickSummary, ...]) -> Markup:
         ]
     parts.append(text(f" on {units.format_threads(info.threads)}"))
     others = len(bricks) - 1
-    more = f"; {counted(others, 'more brick')}" if others else ""
+    more = f"; {units.format_counted(others, 'more brick')}" if others else ""
     return Markup("".join([*parts, text(f"{more}.")]))
 
 
 def _calls(calls: int) -> str:
     """Return a number of calls."""
-    return counted(calls, "call")
+    return units.format_counted(calls, "call")
 
 
 def _figure(report: Report, picture: str, title: str) -> Iterator[Markup]:
@@ -218,7 +218,7 @@ def _noise(report: Report) -> Iterator[tuple[str, str, str]]:
     """Yield how much the calls of the longest brick differed, and what else had the processors."""
     first = next(iter(report.summary.bricks), None)
     if first is not None and first.run_spread is not None:
-        spread = units.format_percent(max(first.run_spread, CALL_STEP))
+        spread = units.format_percent(max(first.run_spread, RESOLUTION))
         shown = f"half of the calls of {first.info.name} within {spread}"
         source = "Difference of the quartiles of the calls' times per flop, over their median."
         yield "Noise", shown, source

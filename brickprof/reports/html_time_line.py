@@ -12,7 +12,6 @@ from brickprof.core.levels import TileLevel
 from brickprof.core.plain_text import printable
 from brickprof.recording import TileEvent
 from brickprof.reports.base import Report
-from brickprof.reports.level_cells import counted
 from brickprof.reports.markup import Cell, Column, Markup, element, name_text, table
 from brickprof.reports.pictures.names import distinct_names
 from brickprof.reports.pictures.vega import PALETTE
@@ -60,7 +59,7 @@ def time_line(report: Report) -> Iterator[Markup]:
     names += sorted(seen.difference(names))
     origin = min(event.start_ns for event in shown)
     yield element("h2", "Time line", id="time-line")
-    notes = [f"{counted(len(shown), 'tile')}, by thread"]
+    notes = [f"{units.format_counted(len(shown), 'tile')}, by thread"]
     if len(events) > MAX_EVENTS:
         notes.append(f"the longest of {units.format_count(len(events))}")
     note = time_line_note(report.recording)

@@ -22,9 +22,6 @@ COLUMNS: layout.Columns = (
     (" Bound by", "left"),
 )
 
-CALL_STEP = 1 / 64
-"""What times of calls are known to, as a share."""
-
 _WIDTH = 11
 """Columns of a figure, up to which all its digits are shown."""
 
@@ -75,11 +72,6 @@ def known_time(row: LevelSummary, ns: float) -> str:
 def known_average(row: LevelSummary) -> str:
     """Return the mean time of a level's tiles, or the interval that it is in."""
     return units.format_ns(row.avg_ns) if row.certain else _times(*row.avg_interval_ns)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things, such as ``"1 tile"`` or ``"1,234 tiles"``."""
-    return f"{units.format_count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def _bound(row: LevelSummary) -> str:

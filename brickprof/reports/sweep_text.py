@@ -48,7 +48,7 @@ def render(
     """
     console = console or layout.plain_console()
     lines = [
-        *layout.paragraphs(console, f"{title}, {_counted(rounds, 'round')}", ""),
+        *layout.paragraphs(console, f"{title}, {units.format_counted(rounds, 'round')}", ""),
         *layout.table(
             console, columns(sweep.unit), rows(sweep), bold=sweep.points.index(sweep.best)
         ),
@@ -104,7 +104,7 @@ def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
         yield f"Stopped early as clearly slower: {', '.join(map(str, sweep.dropped))}."
     if sweep.best.rounds < MIN_ROUNDS:
         yield f"Intervals of fewer than {MIN_ROUNDS} rounds are whole ranges, short of 95 %."
-    yield f"Fastest measured: {_counted(sweep.best.threads, 'thread')}."
+    yield f"Fastest measured: {units.format_threads(sweep.best.threads)}."
     law = sweep.scalability
     if law is not None:
         yield f"Model: {_optimum(law)} ({law.law}, R² {law.r_squared:.3f})."
@@ -112,7 +112,8 @@ def _conclusions(sweep: Sweep, has_rule: bool) -> Iterator[str]:
     if has_rule:
         yield f"Rule: optimal_threads chooses {sweep.rule}, within a budget of {sweep.budget}."
     else:
-        yield f"Budget: {_counted(sweep.budget, 'thread')}, by cores, affinity and cgroup quota."
+        budget = units.format_threads(sweep.budget)
+        yield f"Budget: {budget}, by cores, affinity and cgroup quota."
 
 
 def _optimum(law: Scalability) -> str:
@@ -124,8 +125,3 @@ def _optimum(law: Scalability) -> str:
     if law.optimum == 1:
         return "throughput is greatest with one thread"
     return f"throughput peaks at {units.format_number(law.optimum)} threads"
-
-
-def _counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless it is 1."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from brickprof.core import metrics, units
+from brickprof.core.histograms import RESOLUTION
 from brickprof.core.plain_text import printable
 from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.base import Report
 from brickprof.reports.findings_text import brick_name, places, render_findings
-from brickprof.reports.level_cells import CALL_STEP, COLUMNS, cells
+from brickprof.reports.level_cells import COLUMNS, cells
 from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
 from brickprof.reports.slowest_tiles import slowest_tiles
 from brickprof.roofline import MEMORY, Roofs
@@ -189,6 +190,6 @@ def _brick_items(brick: BrickSummary) -> Iterator[str]:
         middle = (
             ""
             if spread is None
-            else f", half of the calls within {units.format_percent(max(spread, CALL_STEP))}"
+            else f", half of the calls within {units.format_percent(max(spread, RESOLUTION))}"
         )
         yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}{middle}"

@@ -30,10 +30,10 @@ def only(recording: Recording) -> Finding:
 @pytest.mark.parametrize(
     ("slower", "calls", "said"),
     [
-        (1.1, 100, "as fast as libraries are"),
-        (5.0, 2, "Few calls"),
-        (5.0, 100, "The call itself takes much"),
-        (50.0, 100, "does not suit these operands"),
+        (1.1, 100, "near what the machine can do"),
+        (5.0, 2, "Of few calls"),
+        (5.0, 100, "before it computes"),
+        (50.0, 100, "does not tell"),
     ],
 )
 def test_the_cause_is_about_the_call(slower: float, calls: int, said: str) -> None:

@@ -271,3 +271,42 @@ def test_every_formula_is_of_a_function_that_numpy_has() -> None:
 def test_paths_are_short() -> None:
     assert short_path("<stdin>") == "<stdin>"
     assert short_path(np.__file__).startswith("numpy/")
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])
+def test_ctrl_c_beside_a_call_is_not_lost_and_other_errors_of_counting_are(
+    raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work_of_nothing(*args: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("brickprof.integrations.instrument.work_of", work_of_nothing)
+    with bp.auto_instrument(min_elements=1) as prof:
+        if raised is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                A.sum()
+        else:
+            assert A.sum() == np.add.reduce(A, None)
+        A @ B
+    assert sum(stats.count for stats in prof.all_tile_stats()) == 2
+    assert prof.recording().open_tiles == 0
+
+
+def test_only_what_blas_does_is_shared_out_to_its_threads() -> None:
+    with bp.auto_instrument(min_elements=1) as prof:
+        A @ B
+        A.sum()
+        np.linalg.inv(A)
+    threads = {
+        name.partition(" ")[2]: prof.recording().brick_info(name).threads_inside
+        for name in prof.recording().bricks
+    }
+    blas = threads["matmul"]
+    assert threads == {"matmul": blas, "sum": 1, "linalg.inv": blas}
+
+
+def test_a_brick_has_the_type_of_its_floating_point_operands() -> None:
+    with bp.auto_instrument(min_elements=1) as prof:
+        np.arange(100) * V[:100]
+    (name,) = prof.recording().bricks
+    assert prof.recording().brick_info(name).dtypes == ("float64",)

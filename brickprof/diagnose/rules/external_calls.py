@@ -65,27 +65,29 @@ def _advice(brick: BrickSummary, row: LevelSummary, share: float) -> tuple[str, 
     """Return the likely cause, and what the caller can do."""
     if share >= GOOD:
         return (
-            "The library is as fast as libraries are.",
+            "The library is near what the machine can do.",
             "Call it for less: fewer operations, a smaller element type, or results kept.",
         )
     if brick.info.calls <= FEW_CALLS:
         return (
-            "Few calls: the first ones start threads, load code and touch memory.",
+            "Of few calls it is not known what later ones take: first ones may start threads, load "
+            "code and touch memory.",
             "Time more calls before anything is concluded.",
         )
     if metrics.share(CALL_NS, row.typical_ns) > 0.1:
         return (
-            "The call itself takes much of the time.",
+            "A call takes a microsecond or two before it computes: much of so short a time.",
             "Make fewer and larger calls: batch operands into one array.",
         )
     if row.bound == "memory":
         return (
-            "It is bound by memory: each operand is read, and a result written, once a call.",
+            "Memory is its nearer roof: each operand is read, and a result written, once a call.",
             "Write into arrays that are there (out=), fuse operations (numexpr, Numba, "
             "torch.compile), or work in blocks that stay in a cache.",
         )
     return (
-        "The library's code does not suit these operands: sizes, strides, element type, threads.",
+        "Whether sizes, strides, element type, threads or the library's code hold it back, its "
+        "rate does not tell.",
         "Try contiguous operands, other thread counts (`brickprof sweep python`), or another "
         "library for this line.",
     )

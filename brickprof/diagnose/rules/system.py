@@ -65,8 +65,7 @@ def waiting(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         symptom=f"off the processor for {units.format_percent(usage.share(usage.waiting_ns))} of "
         "the time, waiting",
         evidence=f"{units.format_ns(seen.cpu_ns)} on it of {units.format_ns(seen.wall_ns)}, "
-        f"given up {units.format_count(seen.voluntary_switches)} "
-        f"time{'' if seen.voluntary_switches == 1 else 's'}",
+        f"given up {units.format_counted(seen.voluntary_switches, 'time')}",
         figures=(
             ("waiting_ns", float(usage.waiting_ns)),
             ("observed_ns", float(seen.wall_ns)),
@@ -103,8 +102,7 @@ def preempted(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         "the time",
         evidence=f"{units.format_ns(seen.cpu_ns)} on a processor of "
         f"{units.format_ns(seen.wall_ns)}, taken off it "
-        f"{units.format_count(seen.involuntary_switches)} "
-        f"time{'' if seen.involuntary_switches == 1 else 's'}",
+        f"{units.format_counted(seen.involuntary_switches, 'time')}",
         figures=(
             ("preempted_ns", float(usage.preempted_ns)),
             ("observed_ns", float(seen.wall_ns)),

@@ -51,7 +51,7 @@ def thread_overhead(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         symptom=f"{format_threads(team.threads)} in no tile for {units.format_percent(share)} of "
         "the time",
         evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])} of "
-        f"{units.format_ns(team.wall_ns)} in {_calls(team)}",
+        f"{units.format_ns(team.wall_ns)} in {units.format_counted(team.calls, 'call')}",
         figures=(
             ("threads", float(team.threads)),
             ("calls", float(team.calls)),
@@ -88,8 +88,8 @@ def thread_imbalance(brick: BrickSummary, summary: Summary) -> Iterator[Finding]
         level=None,
         symptom=f"uneven shares for {format_threads(team.threads)}",
         evidence=f"the busiest had tiles open for {units.format_ns(team.busy_ns[0])}, the mean "
-        f"thread for {units.format_ns(mean)} in {_calls(team)}: {units.format_percent(share)} of "
-        "their time went by in wait for it",
+        f"thread for {units.format_ns(mean)} in {units.format_counted(team.calls, 'call')}: "
+        f"{units.format_percent(share)} of their time went by in wait for it",
         figures=(
             ("threads", float(team.threads)),
             ("calls", float(team.calls)),
@@ -200,8 +200,3 @@ def _quota_limits(machine: Machine) -> bool:
         and machine.usable_cores == max(math.floor(quota), 1)
         and machine.usable_cores < machine.logical_cores
     )
-
-
-def _calls(team: TeamTimes) -> str:
-    """Return a number of calls in words."""
-    return f"{units.format_count(team.calls)} call{'' if team.calls == 1 else 's'}"

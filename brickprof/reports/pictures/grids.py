@@ -10,7 +10,7 @@ from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.recording import TileGrid
 from brickprof.recording.tile_grid import merge_grids
 from brickprof.reports.base import Report
-from brickprof.reports.level_cells import counted, known_average, known_time
+from brickprof.reports.level_cells import known_average, known_time
 from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
@@ -89,7 +89,7 @@ def _heat_map(name: str, level: LevelSummary) -> dict[str, Any]:
     each = f", {_places(rows)} x {_places(cols)} in a cell" if rows * cols > 1 else ""
     return {
         "title": {
-            "text": f"{name}: {counted(drawn.count, 'tile')}{each}",
+            "text": f"{name}: {units.format_counted(drawn.count, 'tile')}{each}",
             "subtitle": f"average {known_average(level)}, "
             f"slowest {known_time(level, level.stats.max_ns)}",
             "fontSize": 12,

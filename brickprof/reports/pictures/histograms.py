@@ -10,7 +10,7 @@ from brickprof.core import units
 from brickprof.core.histograms import Histogram, bucket_bounds
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.reports.base import Report
-from brickprof.reports.level_cells import counted, known_time
+from brickprof.reports.level_cells import known_time
 from brickprof.reports.pictures.levels import longest_levels
 from brickprof.reports.pictures.vega import PALETTE, time_label
 
@@ -79,7 +79,7 @@ def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
             "end": high,
             "tiles": count,
             "description": f"{name}, {units.format_ns(low)} to {units.format_ns(high)}: "
-            f"{counted(count, 'tile')}",
+            f"{units.format_counted(count, 'tile')}",
         }
         for low, high, count in bars(level.stats.histogram)
     ]
@@ -89,7 +89,7 @@ def _histogram(name: str, level: LevelSummary) -> dict[str, Any]:
     )
     return {
         "title": {
-            "text": f"{name}: {counted(level.stats.timed, 'tile')}, {figures}",
+            "text": f"{name}: {units.format_counted(level.stats.timed, 'tile')}, {figures}",
             "fontSize": 12,
             "fontWeight": "normal",
         },

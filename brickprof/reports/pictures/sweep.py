@@ -82,11 +82,11 @@ def _subtitle(swept: Sweep) -> list[str]:
             f"{_NAMES.get(law.law, law.law)} law: contention {units.format_number(law.alpha)}, "
             f"coherency {units.format_number(law.beta)}, R² {units.format_number(law.r_squared)}"
         )
-        lines += map(short_sentence, law.caveats)
+        lines += map(_first_sentence, law.caveats)
     return lines
 
 
-def short_sentence(text: str) -> str:
+def _first_sentence(text: str) -> str:
     """Return the first sentence of a text, as a line of a picture has room for."""
     return printable(text).partition(". ")[0].rstrip(".")
 

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from brickprof.core import units
-from brickprof.core.levels import TileLevel
-from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.base import Report
 from brickprof.reports.pictures.names import distinct_names
-from brickprof.reports.pictures.vega import time_label
+from brickprof.reports.pictures.times import SELF_TIME_BARS
 
 WIDTH = 760
 MAX_BRICKS = 12
@@ -58,16 +56,7 @@ def thread_times(report: Report) -> dict[str, Any]:
                 "scale": {"paddingInner": 0.1, "paddingOuter": 0.05},
             },
             "yOffset": {"field": "thread", "type": "ordinal", "scale": {"paddingInner": 0.15}},
-            "x": {
-                "field": "self_ns",
-                "type": "quantitative",
-                "title": "self time",
-                "axis": {"labelExpr": time_label("value")},
-            },
-            "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
-            "order": {"field": "order"},
-            "tooltip": {"field": "description"},
-            "description": {"field": "description"},
+            **SELF_TIME_BARS,
         },
     }
 
@@ -86,7 +75,7 @@ def thread_self_times(report: Report) -> Iterator[dict[str, Any]]:
     names = distinct_names([brick.info.name for brick in bricks])
     for name, brick in zip(names, bricks, strict=True):
         for number, own in enumerate(brick.info.thread_self_ns[:MAX_THREADS]):
-            for level in _levels(brick):
+            for level in (row.level for row in brick.levels):
                 yield {
                     "brick": name,
                     "thread": number + 1,
@@ -96,8 +85,3 @@ def thread_self_times(report: Report) -> Iterator[dict[str, Any]]:
                     "description": f"{name} {level.label}, thread {number + 1} by self time: "
                     f"{units.format_ns(own[level])}",
                 }
-
-
-def _levels(brick: BrickSummary) -> list[TileLevel]:
-    """Return the levels of a brick that have tiles."""
-    return [level.level for level in brick.levels]

@@ -15,6 +15,20 @@ WIDTH = 760
 MAX_BRICKS = 24
 """Bricks that have a bar, those of most self time."""
 
+SELF_TIME_BARS: dict[str, Any] = {
+    "x": {
+        "field": "self_ns",
+        "type": "quantitative",
+        "title": "self time",
+        "axis": {"labelExpr": time_label("value")},
+    },
+    "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
+    "order": {"field": "order"},
+    "tooltip": {"field": "description"},
+    "description": {"field": "description"},
+}
+"""Encoding of bars of self time that are stacked by level."""
+
 
 def times(report: Report) -> dict[str, Any]:
     """Describe the self times of a report's bricks and levels in Vega-Lite.
@@ -51,16 +65,7 @@ def times(report: Report) -> dict[str, Any]:
         "mark": {"type": "bar"},
         "encoding": {
             "y": {"field": "brick", "type": "nominal", "sort": names, "title": None},
-            "x": {
-                "field": "self_ns",
-                "type": "quantitative",
-                "title": "self time",
-                "axis": {"labelExpr": time_label("value")},
-            },
-            "color": {"field": "level", "type": "nominal", "title": "level", "sort": None},
-            "order": {"field": "order"},
-            "tooltip": {"field": "description"},
-            "description": {"field": "description"},
+            **SELF_TIME_BARS,
         },
     }
 
