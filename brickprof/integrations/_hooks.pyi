@@ -25,6 +25,9 @@ class Hook:
 class CallRecorder:
     """What calls are recorded with while hooks are installed."""
 
+    @property
+    def min_elements(self) -> int:
+        """Elements of the largest operand from which a call is recorded."""
     def __init__(
         self,
         profiler: BrickProfiler,

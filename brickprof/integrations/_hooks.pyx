@@ -207,7 +207,7 @@ cdef class CallRecorder:
 
     cdef ProfilerState profiler
     cdef list hooks
-    cdef uint64_t min_elements
+    cdef readonly uint64_t min_elements
     cdef object work_of, name_of
     cdef int threads                # that products are shared out to
     cdef uint64_t l1_bytes, l2_bytes, resets
@@ -398,7 +398,8 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     """Call a callable as a tile, if its operands are large enough."""
     global bp_inside_hook
     cdef Py_ssize_t count = PyVectorcall_NARGS(nargsf)
-    cdef operands operands_ = look(args, count)
+    cdef Py_ssize_t named = 0 if kwnames == NULL else len(<tuple> kwnames)
+    cdef operands operands_ = look(args, count, count + named)
     cdef Recorder recorder = None
     cdef external_call call
     cdef PyObject *result

@@ -7,13 +7,13 @@ from libc.stdint cimport uint64_t
 cdef struct operands:
     uint64_t elements, nbytes       # of the largest array; of all arrays that are read
     int dtype                       # of the first array of floating-point numbers, or of any
-    bint plain                      # whether all are arrays of numbers, or scalars
+    bint plain                      # whether all that have no name are arrays of numbers, or scalars
 
 cdef struct call_work:
     uint64_t elements, flops, loaded, stored
 
 cdef str dtype_name(int number)
-cdef operands look(PyObject *const *args, Py_ssize_t count) noexcept
+cdef operands look(PyObject *const *args, Py_ssize_t count, Py_ssize_t total) noexcept
 cdef call_work work_of_ufunc(PyObject *const *args, Py_ssize_t count, PyObject *result,
                              uint64_t flops, uint64_t complex_flops) noexcept
 cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *result,

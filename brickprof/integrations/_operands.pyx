@@ -49,16 +49,16 @@ cdef bint is_scalar(PyObject *one) noexcept:
     return (<object> one is None or cnp.PyArray_IsAnyScalar(<object> one))
 
 
-cdef operands look(PyObject *const *args, Py_ssize_t count) noexcept:
-    """Return what the positional arguments of a call are."""
+cdef operands look(PyObject *const *args, Py_ssize_t count, Py_ssize_t total) noexcept:
+    """Return what the arguments of a call are, so many of them positional."""
     cdef operands found
     cdef Py_ssize_t i
     cdef int number
     cdef bint computed = False      # whether the type is one of floating-point numbers
     found.elements, found.nbytes, found.dtype, found.plain = 0, 0, -1, True
-    for i in range(count):
+    for i in range(total):
         if not is_array(args[i]):
-            found.plain = found.plain and is_scalar(args[i])
+            found.plain = found.plain and (i >= count or is_scalar(args[i]))
             continue
         number = cnp.PyArray_TYPE(<cnp.ndarray> args[i])
         found.plain = found.plain and is_number(number)

@@ -28,12 +28,12 @@ class Work(NamedTuple):
     stored_bytes: int
 
 
-def work_of(name: str, args: Args, kwargs: Kwargs, result: Any) -> Work:
+def work_of(operation: str, args: Args, kwargs: Kwargs, result: Any) -> Work:
     """Return what a call of a function of NumPy did.
 
     Parameters
     ----------
-    name : str
+    operation : str
         Its name, such as ``"matmul"`` or ``"linalg.solve"``, or that of a ufunc.
     args, kwargs : tuple and mapping
         Its arguments.
@@ -45,18 +45,25 @@ def work_of(name: str, args: Args, kwargs: Kwargs, result: Any) -> Work:
     Work
         Without operations where none are known of it.
     """
-    read = [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
+    # What is given by name, in the order of the call, stands for what is not given by place.
+    named = [
+        one
+        for name, one in kwargs.items()
+        if isinstance(one, np.ndarray) and name not in ("out", "where")
+    ]
+    args = (*args, *named)
+    read = [one for one in args if isinstance(one, np.ndarray)]
     made = _arrays(result)
     flops = 0
-    formula = FORMULAS.get(name)
+    formula = FORMULAS.get(operation)
     if formula is not None:
         flops = round(formula(args, kwargs, result) * _real_operations(read, made))
-    elif name in UFUNC_FLOPS:
-        flops = sum(one.size for one in made) * ufunc_flops(name, made)
+    elif operation in UFUNC_FLOPS:
+        flops = sum(one.size for one in made) * ufunc_flops(operation, made)
     return Work(
         elements=sum(one.size for one in made),
         flops=flops,
-        loaded_bytes=sum(one.nbytes for one in read if one is not kwargs.get("out")),
+        loaded_bytes=sum(one.nbytes for one in read),
         stored_bytes=sum(one.nbytes for one in made),
     )
 

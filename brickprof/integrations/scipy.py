@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -13,31 +14,35 @@ import numpy as np
 from brickprof.integrations._hooks import CallRecorder
 from brickprof.integrations.numpy_work import FORMULAS, Work, work_of
 
-_Formula = Callable[[tuple[Any, ...], Any], float]
+_Formula = Callable[[tuple[Any, ...], Mapping[str, Any], Any], float]
 
 
-def _gemm(args: tuple[Any, ...], result: Any) -> float:
-    """Return twice the result's elements times the common edge, of alpha, a, b as given."""
-    a, b = np.shape(args[1]), np.shape(args[2])
+def _operand(args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str) -> Any:
+    """Return an operand that is given by place or by name."""
+    return args[place] if place < len(args) else kwargs[name]
+
+
+def _gemm(args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> float:
+    """Return twice the result's elements times the edge that the factors have in common."""
+    a = np.shape(_operand(args, kwargs, 1, "a"))
     rows, cols = np.shape(result)
-    common = (a[0] * a[1]) / rows if rows else 0
-    return 2.0 * float(rows) * float(cols) * float(common if a and b else 0)
+    return 2.0 * cols * a[0] * a[1] if rows else 0.0
 
 
-def _gemv(args: tuple[Any, ...], result: Any) -> float:
-    """Return two operations for each element of the matrix, which follows alpha."""
-    return 2.0 * np.size(args[1])
+def _gemv(args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> float:
+    """Return two operations for each element of the matrix."""
+    return 2.0 * np.size(_operand(args, kwargs, 1, "a"))
 
 
-def _dot(args: tuple[Any, ...], result: Any) -> float:
+def _dot(args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> float:
     """Return two operations for each element of a vector."""
-    return 2.0 * np.size(args[0])
+    return 2.0 * np.size(_operand(args, kwargs, 0, "x"))
 
 
 def _nonzeros(place: int) -> _Formula:
     """Return the formula of a product: two operations for each element that is stored."""
 
-    def formula(args: tuple[Any, ...], result: Any) -> float:
+    def formula(args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> float:
         return 2.0 * np.size(args[place])
 
     return formula
@@ -46,7 +51,7 @@ def _nonzeros(place: int) -> _Formula:
 def _nonzeros_of_several(place: int) -> _Formula:
     """Return the formula of a product with several vectors, whose number is the third argument."""
 
-    def formula(args: tuple[Any, ...], result: Any) -> float:
+    def formula(args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> float:
         return 2.0 * np.size(args[place]) * float(args[2])
 
     return formula
@@ -87,17 +92,18 @@ def patches(
     module, name, function
         What to put into the module under the name.
     """
-    for path, formulas in (
-        ("scipy.linalg._fblas", _BLAS),
-        ("scipy.linalg.blas", _BLAS),
-        ("scipy.sparse._sparsetools", _SPARSE),
+    for path, formulas, threads in (
+        ("scipy.linalg._fblas", _BLAS, blas),
+        ("scipy.sparse._sparsetools", _SPARSE, 1),
     ):
         module = sys.modules.get(path) if path.startswith(package) else None
         for name, formula in formulas.items():
-            if module is not None and hasattr(module, name):
+            function = getattr(module, name, None)
+            if function is not None:
                 work = functools.partial(_work, formula)
-                threads = 1 if formulas is _SPARSE else blas
-                yield module, name, _seen(recorder, getattr(module, name), name, work, threads)
+                seen = _seen(recorder, function, name, work, threads)
+                for holder in _holders(package, name, function):
+                    yield holder, name, seen
     module = sys.modules.get("scipy.linalg") if package == "scipy.linalg" else None
     for name in _LINALG:
         if module is not None and hasattr(module, name):
@@ -105,6 +111,15 @@ def patches(
             assert formula_name in FORMULAS
             work = functools.partial(work_of, formula_name)
             yield module, name, _seen(recorder, getattr(module, name), formula_name, work, blas)
+
+
+def _holders(package: str, name: str, function: Any) -> list[ModuleType]:
+    """Return the modules of a package that have a function under its name, its own included."""
+    return [
+        module
+        for path, module in list(sys.modules.items())
+        if path.startswith(package) and getattr(module, name, None) is function
+    ]
 
 
 def _seen(
@@ -117,7 +132,9 @@ def _seen(
     """Return a function that does what another one does, as a tile."""
 
     def seen(*args: Any, **kwargs: Any) -> Any:
-        arrays = [one for one in args if isinstance(one, np.ndarray)]
+        arrays = [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
+        if max((one.size for one in arrays), default=0) < recorder.min_elements:
+            return function(*args, **kwargs)
         frame = sys._getframe(1)
         dtype = "float32" if any(one.dtype.char in "fF" for one in arrays) else "float64"
         read = sum(one.nbytes for one in arrays)
@@ -130,7 +147,10 @@ def _seen(
             call.drop()
             raise
         call.stop()
-        call.end(*work(args, kwargs, result))
+        found = Work(0, 0, 0, 0)  # of arguments that nobody thought of
+        with suppress(Exception):
+            found = work(args, kwargs, result)
+        call.end(*found)
         return result
 
     functools.update_wrapper(seen, function, assigned=("__name__", "__doc__"), updated=())
@@ -139,7 +159,7 @@ def _seen(
 
 def _work(formula: _Formula, args: Any, kwargs: Any, result: Any) -> Work:
     """Return the work of a BLAS or sparse function; sparse ones write to their last argument."""
-    arrays = [one for one in args if isinstance(one, np.ndarray)]
-    made = result if isinstance(result, np.ndarray) else arrays[-1]
+    arrays = [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
+    made = result if isinstance(result, np.ndarray | float) else arrays[-1]
     read = sum(one.nbytes for one in arrays)
-    return Work(made.size, round(formula(args, result)), read, made.nbytes)
+    return Work(np.size(made), round(formula(args, kwargs, result)), read, np.asarray(made).nbytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -45,8 +46,7 @@ class TileMode(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, as a tile if its flops are known."""
         given = kwargs or {}
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is None:
+        if func._overloadpacket not in flop_registry:
             return func(*args, **given)
         tensors = [one for one in (*args, *given.values()) if isinstance(one, torch.Tensor)]
         read = sum(map(_nbytes, tensors))
@@ -64,14 +64,23 @@ class TileMode(TorchDispatchMode):
             raise
         call.stop()
         made = [one for one in _flat(result) if isinstance(one, torch.Tensor)]
-        key = (func, tuple(map(_signature, args)), tuple(map(_signature, given.values())))
+        flops = 0  # of arguments that the formula does not know
+        with suppress(Exception):
+            flops = self._flops_of(func, args, given, result)
+        call.end(sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made)))
+        return result
+
+    def _flops_of(self, func: Any, args: Any, given: Any, result: Any) -> int:
+        """Return the flops of an operation by PyTorch's formula."""
+        names = (tuple(given), tuple(map(_signature, given.values())))
+        key = (func, tuple(map(_signature, args)), names)
         flops = self._flops.get(key)
         if flops is None:
+            formula = flop_registry[func._overloadpacket]
             flops = max(int(formula(*args, **given, out_val=result)), 0)
             if len(self._flops) < MAX_SIGNATURES:
                 self._flops[key] = flops
-        call.end(sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made)))
-        return result
+        return flops
 
 
 def _signature(value: Any) -> Any:

@@ -25,6 +25,12 @@ V = RNG.random(500)
 CALLS: list[tuple[str, Callable[[], Any], float]] = [
     ("dgemm", lambda: scipy_blas.dgemm(1.0, A, B), 2 * N * N * 60),
     ("dgemm", lambda: scipy_blas.dgemm(1.0, B, A, trans_a=True), 2 * N * N * 60),
+    ("dgemm", lambda: scipy_blas.dgemm(alpha=1.0, a=A, b=B), 2 * N * N * 60),
+    ("ddot", lambda: scipy_blas.ddot(x=V, y=V), 2 * 500),
+    ("daxpy", lambda: scipy_blas.daxpy(V, V.copy(), a=2.0), 2 * 500),
+    ("coo_matvec", lambda: S.tocoo() @ V, 2 * S.nnz),
+    ("linalg.inv", lambda: scipy_linalg.inv(a=A), 2 * N**3),
+    ("linalg.solve", lambda: scipy_linalg.solve(a=A, b=B), 2 / 3 * N**3 + 2 * N * N * 60),
     ("dgemv", lambda: scipy_blas.dgemv(1.0, A, A[0]), 2 * N * N),
     ("csr_matvec", lambda: S @ V, 2 * S.nnz),
     ("csr_matvecs", lambda: S @ np.stack([V, V, V], 1), 6 * S.nnz),
@@ -39,7 +45,7 @@ CALLS: list[tuple[str, Callable[[], Any], float]] = [
 def test_flops_and_results(number: int) -> None:
     name, call, flops = CALLS[number]
     plain = call()
-    with bp.auto_instrument(bp.BrickProfiler(clock="manual"), min_elements=10**9) as prof:
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual"), min_elements=1) as prof:
         seen = call()
     np.testing.assert_array_equal(seen, plain)
     recording = prof.recording()
@@ -74,3 +80,20 @@ with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
 assert sum(tile.flops for tile in prof.recording().tiles) >= 2 * 70**3
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_small_operands_are_left_out() -> None:
+    with bp.auto_instrument(min_elements=N * N + 1) as prof:
+        scipy_linalg.inv(A)
+        scipy_blas.dgemm(1.0, A, B)
+    assert prof.recording().tiles == ()
+
+
+def test_what_cannot_be_counted_is_timed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "brickprof.integrations.scipy"
+    monkeypatch.setitem(sys.modules[module]._BLAS, "dgemm", lambda *_: 1 / 0)
+    with bp.auto_instrument(min_elements=1) as prof:
+        np.testing.assert_array_equal(scipy_blas.dgemm(1.0, A, B), scipy_blas.dgemm(1.0, A, B))
+    tiles = [tile for tile in prof.recording().tiles if (tile.brick or "").endswith(" dgemm")]
+    assert sum(tile.count for tile in tiles) == 2
+    assert all(tile.flops == 0 for tile in tiles)
