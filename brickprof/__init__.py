@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from brickprof._profiler import BrickProfiler as BrickProfiler
     from brickprof.calibration import calibrate as calibrate
     from brickprof.calibration import roofs as roofs
+    from brickprof.core.build_folders import get_cmake_dir as get_cmake_dir
+    from brickprof.core.build_folders import get_include as get_include
+    from brickprof.core.build_folders import get_pkg_config_dir as get_pkg_config_dir
     from brickprof.core.errors import BrickprofError as BrickprofError
     from brickprof.core.errors import MachineError as MachineError
     from brickprof.core.errors import RecordingError as RecordingError
@@ -110,6 +113,9 @@ _HOMES = {
     "detect_machine": "machine",
     "fit_scalability": "tuning.scalability",
     "gemm": "kernels.gemm.gemm",
+    "get_cmake_dir": "core.build_folders",
+    "get_include": "core.build_folders",
+    "get_pkg_config_dir": "core.build_folders",
     "isas": "kernels.runtime.runtime",
     "load_recording": "recording",
     "merge_recordings": "recording",
@@ -125,14 +131,7 @@ _HOMES = {
     "tuned_blocks": "tuning.tuned_blocks",
 }
 
-__all__ = [*_HOMES, "__version__", "get_include"]
-
-
-def get_include() -> str:
-    """Return the folder to put among a compiler's include directories for brickprof/tile.h."""
-    from pathlib import Path
-
-    return str(Path(__file__).parent / "include")
+__all__ = [*_HOMES, "__version__"]
 
 
 def load_ipython_extension(shell: Any) -> None:

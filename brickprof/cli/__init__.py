@@ -12,6 +12,7 @@ from brickprof._version import __version__
 from brickprof.cli import calibrate, compare, demo, machine, report, run, sweep, tune, watch
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
+from brickprof.core.build_folders import get_cmake_dir, get_include, get_pkg_config_dir
 from brickprof.core.errors import BrickprofError
 from brickprof.core.plain_text import one_line
 from brickprof.kernels.registry import KERNELS
@@ -23,6 +24,14 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 EXPECTED = (BrickprofError, OSError, ValueError, ArithmeticError, MemoryError, ImportError)
 """Errors that are no bugs of this library; they are reported in one line."""
+
+
+BUILD_FOLDERS = {
+    "--cmake-dir": (get_cmake_dir, "print the folder of brickprofConfig.cmake for CMake"),
+    "--pkg-config-dir": (get_pkg_config_dir, "print the folder of brickprof.pc for pkg-config"),
+    "--include-dir": (get_include, "print the folder of brickprof/tile.h for compilers"),
+}
+"""Options that print a folder and end, with what tells it and what it is for."""
 
 
 class Verb(Protocol):
@@ -122,12 +131,22 @@ class _Parser(argparse.ArgumentParser):
         super().error(one_line(message))
 
 
+class _PrintFolder(argparse.Action):
+    """Print a folder to its last byte, whatever the encoding and width of the output, and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        write_output(os.fsencode(f"{self.const()}\n"))
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     parser = _Parser(
         prog="brickprof", description="A hierarchical tile profiler for cache-blocked kernels."
     )
     parser.add_argument("--version", action="version", version=f"brickprof {__version__}")
+    for option, (folder, what) in BUILD_FOLDERS.items():
+        parser.add_argument(option, action=_PrintFolder, nargs=0, const=folder, help=what)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in VERBS:
         one = verbs.add_parser(verb.NAME, help=verb.HELP, description=f"{verb.HELP}.")

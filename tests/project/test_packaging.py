@@ -178,12 +178,21 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     package = {name for name in built.sources if name.startswith("brickprof/")}
     expected = {name for name in package if name.endswith((".py", ".pyi", ".pxd"))}
     expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
-    headers = {f"brickprof/include/brickprof/tile.{end}" for end in ("h", "hpp")}
-    expected |= {"brickprof/py.typed", *headers}
+    headers = {name for name in package if name.startswith("brickprof/include/")}
+    found_by = {name for name in package if name.startswith("brickprof/share/")}
+    expected |= {"brickprof/py.typed", *headers, *found_by}
     assets = ("page.css", "page.js", "time_line.js")
     expected |= {f"brickprof/reports/assets/{name}" for name in assets}
     assert members == expected
-    assert {"brickprof/tile.pxd", f"brickprof/_kernels{SUFFIX}"} < members
+    assert {
+        "brickprof/tile.pxd",
+        "brickprof/include/brickprof/tile.h",
+        "brickprof/include/brickprof/tile.hpp",
+        "brickprof/share/cmake/brickprof/brickprofConfig.cmake",
+        "brickprof/share/cmake/brickprof/brickprofConfigVersion.cmake",
+        "brickprof/share/pkgconfig/brickprof.pc",
+        f"brickprof/_kernels{SUFFIX}",
+    } < members
 
 
 def test_wheel_describes_itself(user: UserEnvironment) -> None:
