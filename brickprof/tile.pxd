@@ -5,7 +5,6 @@ Compile with ``brickprof.get_include()`` among the include directories, take rec
 `bp_start` and `bp_stop` without the GIL. All but `bp_recorder_of` never raise.
 """
 
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 
@@ -133,11 +132,8 @@ cdef extern from "brickprof/tile.h" nogil:
                        uint64_t loaded, uint64_t stored) noexcept
 
 
-cdef inline bp_recorder *bp_recorder_of(object handle) except? NULL:
-    """Return the recorder behind a handle of `BrickProfiler.recorders`; NULL for None (off).
-
-    ValueError for anything else, and for a handle whose ``with`` block was left.
-    """
-    if handle is None:
-        return NULL
-    return <bp_recorder *> PyCapsule_GetPointer(handle, BP_CAPSULE)
+cdef extern from "brickprof/handle.h":
+    const char *BP_CLOSED_CAPSULE
+    # The recorder behind a handle of BrickProfiler.recorders; NULL for None (off). ValueError for
+    # anything else, and for a handle whose `with` block was left.
+    bp_recorder *bp_recorder_of(object handle) except? NULL

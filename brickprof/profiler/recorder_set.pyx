@@ -18,7 +18,10 @@ from brickprof.profiler.bricks cimport (
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
-from brickprof.tile cimport BP_CAPSULE, BP_CLOCK_MANUAL, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row
+from brickprof.tile cimport (
+    BP_CAPSULE, BP_CLOCK_MANUAL, BP_CLOSED_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns,
+    bp_recorder, bp_row,
+)
 
 from brickprof.core.errors import TileNestingError
 from brickprof.profiler.decorators import wrapped_calls
@@ -27,9 +30,6 @@ from brickprof.profiler.decorators import wrapped_calls
 cdef void free_handle(object capsule) noexcept:
     """Let go of the Recorder that a handle kept alive."""
     Py_DECREF(<object> PyCapsule_GetContext(capsule))
-
-
-cdef const char *CLOSED_CAPSULE = "brickprof.recorder.closed"
 
 
 cdef object handle_of(Recorder recorder):
@@ -282,7 +282,7 @@ cdef class RecorderSet:
         """Make the handles useless: their recorders may soon be another thread's."""
         handles, self.handles = self.handles, None
         for handle in handles or ():
-            PyCapsule_SetName(handle, CLOSED_CAPSULE)
+            PyCapsule_SetName(handle, BP_CLOSED_CAPSULE)
         return 0
 
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base):

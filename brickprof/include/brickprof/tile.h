@@ -9,6 +9,10 @@
 #ifndef BRICKPROF_TILE_H
 #define BRICKPROF_TILE_H
 
+#if !defined(__SIZEOF_INT128__)
+#error "brickprof/tile.h needs unsigned __int128: GCC or Clang on a 64-bit machine"
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,8 +39,19 @@ __extension__ typedef unsigned __int128 bp_u128;
 
 #define BP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define BP_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define BP_HOT static inline __attribute__((always_inline))
-#define BP_COLD static __attribute__((noinline, cold, unused))
+
+/* In C every file has functions of its own. In C++ files share them, so that an inline function or a
+ * template of a kernel's that starts tiles is the same in all of them, as the one-definition rule
+ * wants, and a module may export it. Hidden: libraries of one process may be of several versions. */
+#ifdef __cplusplus
+#define BP_SHARED inline __attribute__((visibility("hidden"), nothrow))
+#define BP_INLINE BP_SHARED
+#else
+#define BP_SHARED static __attribute__((unused))
+#define BP_INLINE static inline
+#endif
+#define BP_HOT BP_INLINE __attribute__((always_inline))
+#define BP_COLD BP_SHARED __attribute__((noinline, cold))
 
 /* A recorder is written to by one thread and read by others, so that whatever they read is stored
  * atomically, if in no particular order: on x86-64 and AArch64 these are plain loads and stores. */
@@ -200,14 +215,14 @@ extern int bp_clock_gettime(int clock, bp_timespec *time) __asm__("clock_gettime
 #error "brickprof/tile.h needs clock_gettime: define _POSIX_C_SOURCE as 200112L before <time.h>"
 #endif
 
-static inline uint64_t bp_read_clock_gettime(void) {
+BP_INLINE uint64_t bp_read_clock_gettime(void) {
     bp_timespec t;
     bp_clock_gettime(BP_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Read a clock that needs no state; 0 for one that this machine lacks. */
-static inline uint64_t bp_read_clock(uint32_t clock) {
+BP_INLINE uint64_t bp_read_clock(uint32_t clock) {
 #if defined(__x86_64__)
     if (__builtin_expect(clock == BP_CLOCK_TSC, 1)) return __builtin_ia32_rdtsc();
 #elif defined(__aarch64__)
@@ -234,18 +249,18 @@ BP_HOT uint64_t bp_now(const bp_recorder *r) {
 }
 
 /* Ticks to nanoseconds, rounded to nearest. */
-static inline uint64_t bp_ns(const bp_recorder *r, uint64_t ticks) {
+BP_INLINE uint64_t bp_ns(const bp_recorder *r, uint64_t ticks) {
     return (uint64_t)(((bp_u128)ticks * r->ns_per_tick_q32 + 0x80000000u) >> 32);
 }
 
 /* Bucket of a time; the layout is brickprof.core.histograms.bucket_of. */
-static inline uint32_t bp_bucket(uint64_t ns) {
+BP_INLINE uint32_t bp_bucket(uint64_t ns) {
     uint32_t shift = (uint32_t)(58 - __builtin_clzll(ns | 32));
     return shift * 32 + (uint32_t)(ns >> shift);
 }
 
 /* Draw a whole number below a bound: xorshift64 of G. Marsaglia, Xorshift RNGs, 2003, scaled. */
-static inline uint64_t bp_draw(bp_recorder *r, uint64_t bound) {
+BP_INLINE uint64_t bp_draw(bp_recorder *r, uint64_t bound) {
     r->random ^= r->random << 13;
     r->random ^= r->random >> 7;
     r->random ^= r->random << 17;
@@ -253,11 +268,11 @@ static inline uint64_t bp_draw(bp_recorder *r, uint64_t bound) {
 }
 
 /* Set or clear bits of slow_path, whoever else does so at the same time. */
-static inline void bp_slow_on(bp_recorder *r, uint32_t bits) {
+BP_INLINE void bp_slow_on(bp_recorder *r, uint32_t bits) {
     __atomic_fetch_or(&r->slow_path, bits, __ATOMIC_RELEASE);
 }
 
-static inline void bp_slow_off(bp_recorder *r, uint32_t bits) {
+BP_INLINE void bp_slow_off(bp_recorder *r, uint32_t bits) {
     __atomic_fetch_and(&r->slow_path, ~bits, __ATOMIC_RELEASE);
 }
 
@@ -278,7 +293,7 @@ BP_HOT void bp_end(bp_recorder *r) {
 }
 
 /* Count a tile in its row's window and tell whether it is the one to time. */
-static inline int bp_sampled(bp_recorder *r, bp_row *row) {
+BP_INLINE int bp_sampled(bp_recorder *r, bp_row *row) {
     int timed = row->started == row->chosen;
     BP_INCREASE(row->started, 1);
     if (row->started == r->sample_every) {
@@ -332,7 +347,7 @@ BP_HOT void bp_flush_pending(bp_recorder *r) {
         BP_INCREASE(row->histogram[bp_bucket(bp_ns(r, r->pending_ticks))], 1);
 }
 
-static inline void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
+BP_INLINE void bp_add_inner(bp_inner *sum, uint64_t count, uint64_t timed, uint64_t raw_ticks,
                                 uint64_t ticks) {
     BP_INCREASE(sum->count, count);
     BP_INCREASE(sum->timed, timed);
@@ -456,7 +471,7 @@ BP_HOT void bp_add_to_cell(const bp_frame *f, bp_cell *cell, uint64_t signed_tic
         bp_add_slow_tile(g, f, ticks);
 }
 
-static inline void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t now) {
+BP_INLINE void bp_add_event(bp_recorder *r, const bp_frame *f, uint64_t now) {
     const uint64_t stop = now > f->start ? now : f->start;
     bp_event *e = &r->events[r->events_used];
     if (r->events_used == r->events_capacity) {
@@ -493,7 +508,7 @@ BP_COLD void bp_add_time_slow(bp_recorder *r, bp_frame *f, uint64_t now, const b
 }
 
 /* Count the bytes of a tile that does not know them and return those still to be added. */
-static inline uint64_t bp_assume(bp_row *sums, uint64_t elements) {
+BP_INLINE uint64_t bp_assume(bp_row *sums, uint64_t elements) {
     bp_u128 assumed = (bp_u128)elements * sums->itemsize;
     BP_INCREASE(sums->undeclared, 1);
     BP_INCREASE(sums->nbytes.carry, (uint64_t)(assumed >> 64));
@@ -576,7 +591,7 @@ BP_COLD void bp_stop_slow(bp_recorder *r, uint64_t elements, uint64_t flops, uin
 
 /* Stop the innermost tile on the fast path, but with a grid. The cell is looked up before the clock is
  * read, since on AMD the next reading waits for the addresses of all stores before it. */
-static __attribute__((noinline, unused)) void bp_stop_gridded(
+BP_SHARED __attribute__((noinline)) void bp_stop_gridded(
     bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t nbytes) {
     bp_frame *f = r->top;
     bp_cell *cell;
@@ -611,7 +626,7 @@ BP_HOT void bp_stop(bp_recorder *r, uint64_t elements, uint64_t flops, uint64_t 
 
 /* Note the loaded and the stored bytes of the innermost tile, which is about to be stopped with
  * their sum. */
-static inline void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
+BP_INLINE void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
     bp_row *sums = r->top->sums;
     bp_begin(r);
     bp_add(&sums->loaded, loaded);
@@ -621,7 +636,7 @@ static inline void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
 
 /* Stop the innermost tile like bp_stop, declaring the bytes that it loaded from its cache and those
  * that it stored to it. */
-static inline void bp_stop_split(bp_recorder *r, uint64_t elements, uint64_t flops,
+BP_INLINE void bp_stop_split(bp_recorder *r, uint64_t elements, uint64_t flops,
                                  uint64_t loaded, uint64_t stored) {
     if (r == NULL) return;
     if (r->too_deep == 0 && r->top != r->base) bp_split(r, loaded, stored);

@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <brickprof/handle.h>
 #include <brickprof/tile.h>
 
 enum { MACRO_LENGTH = 64, MIDI_LENGTH = 16, MICRO_LENGTH = 4 };
@@ -31,13 +32,11 @@ static double sum_squares(bp_recorder *r, const double *x, size_t length) {
 static PyObject *sum_squares_py(PyObject *module, PyObject *args) {
     PyObject *handle;
     Py_buffer x;
-    bp_recorder *r = NULL;
+    bp_recorder *r;
     double sum = 0;
     (void)module;
     if (!PyArg_ParseTuple(args, "Oy*", &handle, &x)) return NULL;
-    if (handle != Py_None) r = (bp_recorder *)PyCapsule_GetPointer(handle, BP_CAPSULE);
-    if (r != NULL && r->abi != BP_ABI)
-        PyErr_SetString(PyExc_RuntimeError, "the recorder is of another ABI");
+    r = bp_recorder_of(handle);
     if (!PyErr_Occurred()) {
         Py_BEGIN_ALLOW_THREADS
         sum = sum_squares(r, (const double *)x.buf, (size_t)x.len / sizeof(double));
