@@ -22,6 +22,8 @@ SOURCES = {
     "brickprof.kernels.runtime.runtime": ["kernels/micro", "kernels/runtime"],
 }
 """Folders whose C files are linked into a module, once: they hold state."""
+SHARED_LIBRARY = "libbrickprof"
+"""Functions for other languages; in a folder where Python does not take it for a module."""
 CHECKS = os.environ.get("BRICKPROF_BUILD_CHECKS", "")
 """Build with Cython's bounds checks, and with sanitizers by gcc's names for them, such as
 "address,undefined" or "thread"."""
@@ -46,6 +48,17 @@ def extension(path: Path) -> Extension:
         depends=sorted(str(header) for header in PACKAGE.rglob("*.h")),
         include_dirs=INCLUDES,
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    )
+
+
+def shared_library() -> Extension:
+    """Describe what other languages load; nothing in it is of Python."""
+    return Extension(
+        f"brickprof.lib.{SHARED_LIBRARY}",
+        [f"{PACKAGE}/lib/tile.c"],
+        depends=[f"{PACKAGE}/include/brickprof/tile.h"],
+        include_dirs=INCLUDES[:1],
+        extra_link_args=[f"-Wl,-soname,{SHARED_LIBRARY}.so"],
     )
 
 
@@ -85,6 +98,12 @@ class BuildExtensions(build_ext):
             self._compile_on(pool)
             super().build_extensions()
 
+    def get_ext_filename(self, fullname: str) -> str:
+        """Return where an extension goes; the shared library has no suffix of Python's."""
+        if fullname.rpartition(".")[2] == SHARED_LIBRARY:
+            return f"{fullname.replace('.', '/')}.so"
+        return super().get_ext_filename(fullname)
+
     def build_extension(self, ext: Extension) -> None:
         """Build an extension; an editable install keeps one that is newer than its sources."""
         built = self.get_ext_filename(ext.name)
@@ -119,23 +138,26 @@ class BuildExtensions(build_ext):
 # Cython translates in processes of its own, which may import this file.
 if __name__ == "__main__":
     setup(
-        ext_modules=cythonize(
-            [extension(path) for path in CYTHON],
-            build_dir=str(TRANSLATED),
-            force=translated_before_a_change_here(),
-            nthreads=os.cpu_count() or 1,
-            include_path=["."],
-            compiler_directives={
-                "language_level": 3,
-                "binding": False,
-                "embedsignature": True,
-                "embedsignature.format": "clinic",
-                "boundscheck": bool(CHECKS),
-                "wraparound": bool(CHECKS),
-                "initializedcheck": bool(CHECKS),
-                "cdivision": True,
-            },
-            annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),
-        ),
+        ext_modules=[
+            shared_library(),
+            *cythonize(
+                [extension(path) for path in CYTHON],
+                build_dir=str(TRANSLATED),
+                force=translated_before_a_change_here(),
+                nthreads=os.cpu_count() or 1,
+                include_path=["."],
+                compiler_directives={
+                    "language_level": 3,
+                    "binding": False,
+                    "embedsignature": True,
+                    "embedsignature.format": "clinic",
+                    "boundscheck": bool(CHECKS),
+                    "wraparound": bool(CHECKS),
+                    "initializedcheck": bool(CHECKS),
+                    "cdivision": True,
+                },
+                annotate=bool(os.environ.get("BRICKPROF_ANNOTATE")),
+            ),
+        ],
         cmdclass={"build_ext": BuildExtensions},
     )

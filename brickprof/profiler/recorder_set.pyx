@@ -3,7 +3,8 @@
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.pycapsule cimport (
-    PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
+    PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_IsValid,
+    PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
 )
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -23,6 +24,7 @@ from brickprof.tile cimport (
     bp_recorder, bp_row,
 )
 
+from brickprof.core.checks import short_repr
 from brickprof.core.errors import TileNestingError
 from brickprof.profiler.decorators import wrapped_calls
 
@@ -38,6 +40,37 @@ cdef object handle_of(Recorder recorder):
     Py_INCREF(recorder)
     PyCapsule_SetContext(capsule, <void *> recorder)
     return capsule
+
+
+def recorder_address(handle):
+    """Return the address of the recorder behind a handle, for the functions of other languages.
+
+    Parameters
+    ----------
+    handle : object
+        One of those that ``with BrickProfiler.recorders(...)`` gives.
+
+    Returns
+    -------
+    int
+        What `get_shared_library` calls `recorder`, for one thread at a time and until the ``with``
+        block is left; 0 where the profiler is off.
+
+    Raises
+    ------
+    TypeError
+        If `handle` is something else.
+    ValueError
+        If the ``with`` block that gave it was left.
+    """
+    if handle is None:
+        return 0
+    if not PyCapsule_CheckExact(handle):
+        raise TypeError("handle must be one that BrickProfiler.recorders gave, or None, "
+                        f"got {short_repr(handle)}")
+    if not PyCapsule_IsValid(handle, BP_CAPSULE):
+        raise ValueError("handle must be one whose with block has not been left")
+    return <size_t> PyCapsule_GetPointer(handle, BP_CAPSULE)
 
 
 @cython.final

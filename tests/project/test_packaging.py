@@ -180,7 +180,7 @@ def test_wheel_holds_the_library_and_what_kernels_are_built_against(built: Built
     expected |= {name[:-4] + SUFFIX for name in package if name.endswith(".pyx")}
     headers = {name for name in package if name.startswith("brickprof/include/")}
     found_by = {name for name in package if name.startswith("brickprof/share/")}
-    expected |= {"brickprof/py.typed", *headers, *found_by}
+    expected |= {"brickprof/py.typed", "brickprof/lib/libbrickprof.so", *headers, *found_by}
     assets = ("page.css", "page.js", "time_line.js")
     expected |= {f"brickprof/reports/assets/{name}" for name in assets}
     assert members == expected
@@ -389,6 +389,23 @@ with prof.recorders("timed") as (handle,):
 answer = [[s.count, s.total_ns, s.self_ns, s.min_ns, s.max_ns] for s in prof.all_tile_stats()]
 """)
     assert answer == [[1, 208, 101, 208, 208], [2, 107, 100, 40, 67], [1, 7, 7, 7, 7]]
+
+
+def test_other_languages_record_their_tiles(user: UserEnvironment) -> None:
+    answer = user.ask(
+        """
+import ctypes
+library = ctypes.CDLL(bp.get_shared_library())
+prof = bp.BrickProfiler()
+prof.enable_tile_profiling()
+with prof.recorders("k", dtype="float64") as (handle,):
+    recorder = ctypes.c_void_p(bp.recorder_address(handle))
+    library.bp_start_tile(recorder, 2, ctypes.c_uint64(0), ctypes.c_uint64(0))
+    library.bp_stop_tile(recorder, *map(ctypes.c_uint64, (1, 2, 3)))
+"""
+        + TILES
+    )
+    assert answer == [[0, 0, 0, 0, 0, False]] * 2 + [[1, 1, 1, 2, 3, True]]
 
 
 def compilers() -> list[list[str]]:
