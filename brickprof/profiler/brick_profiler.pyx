@@ -41,7 +41,8 @@ def slow_path_calls():
 
 @cython.auto_pickle(False)
 cdef class BrickProfiler(ProfilerState):
-    """Times tiles, level by level; off until `enable_tile_profiling`.
+    """BrickProfiler(*, sample_every=1, events=0, grid=0, clock='auto', overhead=None, live=None)\n--\n
+    Times tiles, level by level; off until `enable_tile_profiling`.
 
     Parameters
     ----------
@@ -246,7 +247,7 @@ cdef class BrickProfiler(ProfilerState):
             return TileDecorator(self.tile, given)
         return block
 
-    def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=TileLevel.MACRO,
+    def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=None,
                        dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None):
         """Record work that was timed elsewhere as a call of a brick, of one tile.
 
@@ -262,8 +263,8 @@ cdef class BrickProfiler(ProfilerState):
             wall time, also where several took place at once.
         elements, flops, nbytes, loaded_bytes, stored_bytes : int, optional
             As of `stop_tile`.
-        level : TileLevel
-            The level of the tile.
+        level : TileLevel, optional
+            The level of the tile; MACRO by default.
         dtype, isa
             As of `recorders`.
 
@@ -272,6 +273,8 @@ cdef class BrickProfiler(ProfilerState):
         TypeError, ValueError
             If an argument is of another type or out of range; nothing is recorded then.
         """
+        if level is None:
+            level = TileLevel.MACRO
         add_elapsed(self, name, ns, elements, flops,
                     as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa)
 
