@@ -81,6 +81,18 @@ cdef class BrickProfiler(ProfilerState):
     -----
     Each thread writes to a recorder of its own without locks, so a figure that is read while
     other threads are inside tiles may miss their latest ones.
+
+    Examples
+    --------
+    >>> import brickprof as bp
+    >>> prof = bp.BrickProfiler(clock="manual")  # without it, time passes by itself
+    >>> prof.enable_tile_profiling()
+    >>> timer = prof.start_tile(bp.TileLevel.MICRO, 0, 0)
+    >>> prof.advance(1000)
+    >>> prof.stop_tile(timer, elements=64, flops=4000, nbytes=512)
+    >>> stats = prof.tile_stats(bp.TileLevel.MICRO)
+    >>> stats.count, stats.total_ns, stats.gflops, stats.arithmetic_intensity
+    (1, 1000, 4.0, 7.8125)
     """
 
     def enable_tile_profiling(self):
