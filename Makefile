@@ -18,7 +18,7 @@ WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo gallery check test test-decoder lint types smoke bench bench-decoder build sanitize \
+.PHONY: help install demo docs gallery check test test-decoder lint types smoke bench bench-decoder build sanitize \
 	sanitize-threads fuzz storms platforms clean
 .DEFAULT_GOAL := help
 
@@ -49,6 +49,10 @@ lint: $(INSTALLED)  ## Check style and format
 
 types: $(INSTALLED)  ## Check types
 	$(RUN) -m mypy
+
+docs: $(INSTALLED)  ## Build the pages into build/docs; ARGS="-t online" links types of other projects
+	$(RUN) -m sphinx -W -n --keep-going -q $(ARGS) docs build/docs
+	@echo "build/docs/index.html"
 
 gallery: $(INSTALLED)  ## Draw the pictures of docs/gallery anew
 	$(RUN) docs/gallery/build.py

@@ -18,7 +18,7 @@ from brickprof.core.plain_text import one_line
 from brickprof.kernels.registry import KERNELS
 from brickprof.reports import layout
 
-__all__ = ["VERBS", "main"]
+__all__ = ["VERBS", "main", "make_parser"]
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     tolerate_narrow_encodings()
     try:
-        args = _parser().parse_args(argv)
+        args = make_parser().parse_args(argv)
         code: int = args.run(args)
         return code
     except SystemExit as stop:
@@ -139,7 +139,7 @@ class _PrintFolder(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     parser = _Parser(
         prog="brickprof", description="A hierarchical tile profiler for cache-blocked kernels."

@@ -119,7 +119,7 @@ class BrickProfiler:
         flops: _Count = 0,
         nbytes: _Count | None = None,
         *,
-        level: TileLevel = ...,
+        level: TileLevel | None = None,
         dtype: _DType = "float32",
         isa: str | None = None,
         loaded_bytes: _Count | None = None,

@@ -41,7 +41,8 @@ def slow_path_calls():
 
 @cython.auto_pickle(False)
 cdef class BrickProfiler(ProfilerState):
-    """Times tiles, level by level; off until `enable_tile_profiling`.
+    """BrickProfiler(*, sample_every=1, events=0, grid=0, clock='auto', overhead=None, live=None)\n--\n
+    Times tiles, level by level; off until `enable_tile_profiling`.
 
     Parameters
     ----------
@@ -80,6 +81,18 @@ cdef class BrickProfiler(ProfilerState):
     -----
     Each thread writes to a recorder of its own without locks, so a figure that is read while
     other threads are inside tiles may miss their latest ones.
+
+    Examples
+    --------
+    >>> import brickprof as bp
+    >>> prof = bp.BrickProfiler(clock="manual")  # without it, time passes by itself
+    >>> prof.enable_tile_profiling()
+    >>> timer = prof.start_tile(bp.TileLevel.MICRO, 0, 0)
+    >>> prof.advance(1000)
+    >>> prof.stop_tile(timer, elements=64, flops=4000, nbytes=512)
+    >>> stats = prof.tile_stats(bp.TileLevel.MICRO)
+    >>> stats.count, stats.total_ns, stats.gflops, stats.arithmetic_intensity
+    (1, 1000, 4.0, 7.8125)
     """
 
     def enable_tile_profiling(self):
@@ -246,7 +259,7 @@ cdef class BrickProfiler(ProfilerState):
             return TileDecorator(self.tile, given)
         return block
 
-    def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=TileLevel.MACRO,
+    def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=None,
                        dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None):
         """Record work that was timed elsewhere as a call of a brick, of one tile.
 
@@ -262,8 +275,8 @@ cdef class BrickProfiler(ProfilerState):
             wall time, also where several took place at once.
         elements, flops, nbytes, loaded_bytes, stored_bytes : int, optional
             As of `stop_tile`.
-        level : TileLevel
-            The level of the tile.
+        level : TileLevel, optional
+            The level of the tile; MACRO by default.
         dtype, isa
             As of `recorders`.
 
@@ -272,6 +285,8 @@ cdef class BrickProfiler(ProfilerState):
         TypeError, ValueError
             If an argument is of another type or out of range; nothing is recorded then.
         """
+        if level is None:
+            level = TileLevel.MACRO
         add_elapsed(self, name, ns, elements, flops,
                     as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa)
 

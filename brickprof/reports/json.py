@@ -48,7 +48,8 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
             Calibrated cost of the timer: ``c_pair``, ``c_inside``, ``python_pair``,
             ``python_inside``, ``block_pair``, ``block_inside``, and half the length of the interval
             that each of them is in, named with ``_error``.
-        ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``abandoned_by``,
+        ``sample_every``, ``open_tiles``, ``abandoned_tiles``, ``abandoned_by``
+            Counts.
         ``brickless_threads``, ``clock_steps_back``, ``events_dropped``
             Counts.
         ``steal_ns``, ``throttled_ns``

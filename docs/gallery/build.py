@@ -57,7 +57,7 @@ def _page() -> str:
         "    brickprof report run.json -o tiles.png --picture grids --theme dark\n"
         "    brickprof report run.json -o run.html\n"
         "    brickprof compare before.json after.json -o changes.svg\n"
-        "    brickprof sweep --plot sweep.svg",
+        "    brickprof sweep gemm 256 256 256 --plot sweep.svg",
         "The page (`.html`) holds all of them, with the time line of single tiles, the findings "
         "and the tables.",
     ]

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from brickprof.cli import _parser, main, sweep
+from brickprof.cli import main, make_parser, sweep
 from brickprof.kernels.gemm.spec import GemmProblem
 from brickprof.planning.budget import thread_budget
 from brickprof.tuning.scalability import Scalability
@@ -70,7 +70,7 @@ def test_options_before_and_after_the_problem(capsys: pytest.CaptureFixture[str]
     output = json.loads(capsys.readouterr().out)
     assert ([point["threads"] for point in output["points"]], output["rounds"]) == ([1], 2)
     assert (output["model_law"], output["model_optimum"]) == (None, None)
-    parse = _parser().parse_args
+    parse = make_parser().parse_args
     args = parse(["sweep", *before, "--rounds", "3", "attention", "--counts", "2"])
     assert (args.counts, args.rounds, args.isa, args.json) == ((2,), 3, "base", False)
     args = parse(["sweep", "attention"])

@@ -77,6 +77,12 @@ def test_how_to_pages_are_short(page: Path) -> None:
     assert f"](how-to/{page.name})" in (ROOT / "docs" / "README.md").read_text()
 
 
+def test_every_page_is_in_the_list_of_pages() -> None:
+    listed = (ROOT / "docs" / "README.md").read_text()
+    pages = [page for folder in ("guide", "design") for page in (ROOT / "docs" / folder).glob("*")]
+    assert [page.name for page in pages if f"]({page.parent.name}/{page.name})" not in listed] == []
+
+
 @pytest.mark.parametrize("page", [*HOW_TO, ROOT / "ARCHITECTURE.md"], ids=name_of)
 def test_files_that_pages_name_are_there(page: Path) -> None:
     text = page.read_text()

@@ -53,6 +53,30 @@ def test_functions_tell_their_signature(name: str) -> None:
             assert list(signature.parameters) == [argument.arg for argument in arguments]
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("profiler.brick_profiler", "BrickProfiler"), ("kernels.region.region", "ParallelRegion")],
+)
+def test_classes_that_users_make_tell_their_signature(module: str, name: str) -> None:
+    # It is written into the docstring by hand: Cython has none for classes.
+    stub = ast.parse((ROOT / f"brickprof/{module.replace('.', '/')}.pyi").read_text())
+    (made,) = (
+        node
+        for one in stub.body
+        if isinstance(one, ast.ClassDef) and one.name == name
+        for node in one.body
+        if isinstance(node, ast.FunctionDef) and node.name in ("__new__", "__init__")
+    )
+    arguments = made.args.args[1:] + made.args.kwonlyargs
+    defaults = made.args.defaults + made.args.kw_defaults
+    signature = inspect.signature(getattr(import_module(f"brickprof.{module}"), name))
+    assert list(signature.parameters) == [argument.arg for argument in arguments]
+    assert [one.default for one in signature.parameters.values()] == [
+        ast.literal_eval(default) for default in defaults if default is not None
+    ]
+    assert inspect.signature(getattr(import_module("brickprof"), name)) == signature
+
+
 @pytest.mark.slow
 def test_stubs_fit_the_compiled_modules() -> None:
     options = ["--mypy-config-file", "pyproject.toml", "--allowlist", str(ALLOWLIST)]

@@ -146,6 +146,16 @@ def attention(q, k, v, causal=False, scale=None, out=None, threads=None, profile
 
     On the main thread, signals are handled during long calls, too. Where a handler raises, as that
     of Ctrl-C does, the call ends with its exception and what is in `out` is undefined.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import brickprof as bp
+    >>> q = np.zeros((8, 100, 64), np.float32)
+    >>> k = np.ones((2, 100, 64), np.float32)  # four heads of queries share one of keys
+    >>> o = bp.attention(q, k, k, causal=True)
+    >>> o.shape, bool(np.allclose(o, 1))
+    ((8, 100, 64), True)
     """
     cdef attention_job job
     cdef const bp_isa *chosen = isa_of(isa)

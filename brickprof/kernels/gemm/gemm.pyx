@@ -249,6 +249,16 @@ def gemm(a, b, out=None, threads=None, profiler=None, plan=None, isa=None):
 
     On the main thread, signals are handled during long calls, too. Where a handler raises, as that
     of Ctrl-C does, the call ends with its exception and what is in `out` is undefined.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import brickprof as bp
+    >>> a, b = np.eye(3, dtype=np.float32), np.ones((3, 4), np.float32)
+    >>> with bp.BrickProfiler() as prof:
+    ...     c = bp.gemm(a, b, profiler=prof)
+    >>> c.shape, bool((c == b).all()), prof.tile_stats(bp.TileLevel.MACRO).flops
+    ((3, 4), True, 72)
     """
     cdef gemm_job job
     cdef const bp_isa *chosen = isa_of(isa)

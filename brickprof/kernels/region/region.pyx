@@ -37,7 +37,8 @@ cdef Py_ssize_t MAX_INDEX = (1 << 62) - 1           # of layers and positions
 
 
 cdef class ParallelRegion:
-    """Operations on single vectors that threads walk through together, without a barrier in between.
+    """ParallelRegion(threads=None, isa=None, name='region')\n--\n
+    Operations on single vectors that threads walk through together, without a barrier in between.
 
     A decoder's step is a long row of small operations. Called one by one, each starts its threads
     and waits for them; in a region they start once, and between operations a thread waits for no
