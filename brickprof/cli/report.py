@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from brickprof.cli._files import FILES_HELP, check_output, merged, named_files
 from brickprof.cli._output import write_output
 from brickprof.diagnose.explanations import EXPLANATIONS
-from brickprof.recording import Recording, load_recording, merge_recordings
 from brickprof.reports import RENDERERS, Renderer, Report, renderer_for
 from brickprof.reports.findings_text import explain
 from brickprof.reports.layout import stdout_console
@@ -21,7 +20,7 @@ HELP = "render saved recordings, merged when there are several"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments to its parser."""
-    parser.add_argument("files", nargs="*", metavar="FILE", help="what --save or save() wrote")
+    parser.add_argument("files", nargs="*", metavar="FILE", help=FILES_HELP)
     parser.add_argument(
         "--explain",
         choices=sorted(EXPLANATIONS),
@@ -62,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("the following arguments are required: FILE")
     renderer = _renderer(args)
     options = _options(args, renderer)
-    if args.output is not None and any(_same(args.output, Path(file)) for file in args.files):
-        args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
-    report = Report.of(_recording(args.files)) if args.files else None
+    files = named_files(args.files)
+    check_output(args.parser, args.output, files)
+    report = Report.of(merged(files)[0]) if files else None
     if args.explain is not None:
         findings = report.findings if report else ()
         write_output(explain(args.explain, findings, **_shown(args, "text")), args.output)
@@ -88,19 +87,6 @@ def _options(args: argparse.Namespace, renderer: Renderer) -> dict[str, Any]:
         if name not in renderer.options:
             args.parser.error(f"argument --{name}: the output {renderer.name} has no {name}")
     return options
-
-
-def _same(output: Path, file: Path) -> bool:
-    """Tell whether two paths are of one file, by whatever links."""
-    with suppress(OSError):
-        return output.samefile(file)
-    return output.resolve() == file.resolve()
-
-
-def _recording(files: list[str]) -> Recording:
-    """Return the recording of a file, or the sum of those of several."""
-    recordings = [load_recording(path) for path in files]
-    return recordings[0] if len(recordings) == 1 else merge_recordings(recordings)
 
 
 def _renderer(args: argparse.Namespace) -> Renderer:
