@@ -14,7 +14,8 @@ from brickprof.core import units
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_regular
 from brickprof.core.plain_text import one_line
-from brickprof.recording import Recording, load_recording
+from brickprof.recording import Recording
+from brickprof.recording.cluster import ClusterRecording, Member
 from brickprof.recording.merge import RunningMerge
 
 FILES_HELP = (
@@ -86,14 +87,14 @@ def merged(files: Sequence[str], *, skip_damaged: bool = False) -> tuple[Recordi
         If the only one cannot be read.
     """
     if len(files) == 1 and not skip_damaged:
-        return load_recording(files[0]), 1
+        return _recording_of(files[0]), 1
     total, damaged = RunningMerge(), 0
     with progress_bar("merging") as progress:
         tell: Callable[[float, str], None] = progress or (lambda fraction, what: None)
         for number, path in enumerate(files):
             tell(number / len(files), f"{number + 1} of {len(files)}")
             try:
-                total.add(load_recording(path))
+                total.add(_recording_of(path))
             except (RecordingError, OSError, ValueError) as error:
                 damaged += 1
                 if damaged <= _MAX_NAMED:
@@ -105,6 +106,39 @@ def merged(files: Sequence[str], *, skip_damaged: bool = False) -> tuple[Recordi
         raise RecordingError(f"{count} cannot be read")
     say(f"brickprof: {count} cannot be read, and are left out")
     return total.recording(), total.count
+
+
+def _recording_of(path: str) -> Recording:
+    """Return the recording of a file, or of one by ClusterRecording.save() the sum."""
+    cluster = ClusterRecording.load(path)
+    if len(cluster.members) == 1 and cluster.members[0].recording is not None:
+        return cluster.members[0].recording
+    try:
+        return cluster.recording
+    except RecordingError as error:
+        raise RecordingError(_described(path, error)) from error
+
+
+def cluster_of(files: Sequence[str]) -> ClusterRecording:
+    """Return what the processes of files recorded; of a damaged file, that it is.
+
+    Raises
+    ------
+    RecordingError, OSError
+        If the only file cannot be read.
+    """
+    if len(files) == 1:
+        return ClusterRecording.load(files[0])
+    parts = []
+    for path in files:
+        try:
+            parts.append(ClusterRecording.load(path))
+        except (RecordingError, OSError, ValueError) as error:
+            file = Path(path)
+            why = one_line(f"its file cannot be read: {_described(path, error)}")
+            member = Member(file.absolute().parent.name, file.stem, None, why)
+            parts.append(ClusterRecording((member,)))
+    return ClusterRecording.merge(parts)
 
 
 def _described(path: str, error: Exception) -> str:

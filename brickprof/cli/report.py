@@ -7,10 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brickprof.cli._files import FILES_HELP, check_output, merged, named_files
+from brickprof.cli._files import FILES_HELP, check_output, cluster_of, merged, named_files
 from brickprof.cli._output import write_output
+from brickprof.diagnose.cluster import summarize_cluster
 from brickprof.diagnose.explanations import EXPLANATIONS
-from brickprof.reports import RENDERERS, Renderer, Report, renderer_for
+from brickprof.reports import (
+    RENDERERS,
+    Renderer,
+    Report,
+    cluster_json,
+    cluster_text,
+    renderer_for,
+)
 from brickprof.reports.findings_text import explain
 from brickprof.reports.layout import stdout_console
 
@@ -46,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(
+        "--by-host",
+        action="store_true",
+        help="text or json of each host against its own roofs, with slow and lost processes; hosts "
+        "are those of ClusterRecording.save(), or the folders that files are in",
+    )
+    parser.add_argument(
         "--json",
         action="store_const",
         const="json",
@@ -63,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args, renderer)
     files = named_files(args.files)
     check_output(args.parser, args.output, files)
+    if args.by_host:
+        return _by_host(args, renderer, files)
     report = Report.of(merged(files)[0]) if files else None
     if args.explain is not None:
         findings = report.findings if report else ()
@@ -70,6 +86,18 @@ def run(args: argparse.Namespace) -> int:
     elif report is not None:
         options |= _shown(args, renderer.name)
         write_output(renderer.render(report, **options), args.output)
+    return 0
+
+
+def _by_host(args: argparse.Namespace, renderer: Renderer, files: list[str]) -> int:
+    """Print the report by host, or write it to a file."""
+    if renderer.name not in ("text", "json") or args.explain is not None:
+        args.parser.error("argument --by-host: it is for text and json, and explains no finding")
+    summary = summarize_cluster(cluster_of(files))
+    if renderer.name == "json":
+        write_output(cluster_json.render(summary), args.output)
+    else:
+        write_output(cluster_text.render(summary, **_shown(args, "text")), args.output)
     return 0
 
 

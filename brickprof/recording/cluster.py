@@ -22,7 +22,6 @@ from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.plain_text import one_line
 from brickprof.recording.merge import RunningMerge, merge_recordings
-from brickprof.recording.recording import SCHEMA as RECORDING_SCHEMA
 from brickprof.recording.recording import Recording
 
 SCHEMA = "brickprof-cluster"
@@ -231,10 +230,10 @@ class ClusterRecording:
         file = checked_path("path", path)
         try:
             data = read_json(file, RecordingError)
-            if isinstance(data, Mapping) and data.get("schema") == RECORDING_SCHEMA:
-                host = file.absolute().parent.name
-                return cls((Member(host, file.stem, Recording.from_json(data)),))
-            return cls.from_json(data)
+            if isinstance(data, Mapping) and data.get("schema") == SCHEMA:
+                return cls.from_json(data)
+            host = file.absolute().parent.name
+            return cls((Member(host, file.stem, Recording.from_json(data)),))
         except RecordingError as error:
             raise RecordingError(one_line(f"{os.fspath(path)}: {error}")) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.sample_recording import SAMPLE
 
 import brickprof as bp
 from brickprof.cli import main
+from brickprof.recording.cluster import ClusterRecording, Member
 from brickprof.reports import render
 
 
@@ -134,3 +136,45 @@ def test_where_nothing_can_be_written_nothing_is_read(
     target = tmp_path / "missing" / "all.json"
     assert main(["merge", "no such file", "-o", str(target)]) == 1
     assert capsys.readouterr().err == f"brickprof: {target}: No such file or directory\n"
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Path:
+    """Return a folder with one of each of two hosts."""
+    for host in ("node1", "node2"):
+        (tmp_path / "hosts" / host).mkdir(parents=True)
+        for rank in range(2):
+            SAMPLE.save(tmp_path / "hosts" / host / f"{rank}.json")
+    return tmp_path / "hosts"
+
+
+def test_files_are_shown_by_the_folder_that_they_are_in(
+    hosts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (hosts / "node2" / "1.json").write_text("{")
+    assert main(["report", "--by-host", str(hosts / "node1"), str(hosts / "node2")]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("4 processes on 2 hosts · 1 incomplete · none seen to be slow\n")
+    assert " - node2, 1: its file cannot be read:" in text
+    assert "node1          2     40" in text
+
+
+def test_what_a_cluster_saved_is_a_recording_too(
+    hosts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = [Member("node1", "0", SAMPLE), Member("node2", "1", None, "it was killed")]
+    path = str(ClusterRecording((members[0], *members)).save(tmp_path / "all.json"))
+    assert main(["report", "--by-host", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["incomplete"][0]["host"] == "node2"
+    assert main(["report", path]) == 0
+    assert capsys.readouterr().out == render("text", bp.merge_recordings([SAMPLE] * 2))
+    assert main(["report", "--by-host", path, "-o", str(tmp_path / "out.txt")]) == 0
+    assert (tmp_path / "out.txt").read_text().startswith("3 processes on 2 hosts")
+    ClusterRecording(tuple(members[1:])).save(tmp_path / "none.json")
+    assert main(["report", str(tmp_path / "none.json")]) == 1
+    assert "none.json: no process sent a recording: it was killed" in capsys.readouterr().err
+
+
+def test_reports_by_host_are_text_or_json(hosts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--by-host", str(hosts / "node1"), "--format", "csv"]) == 2
+    assert "argument --by-host: it is for text and json" in capsys.readouterr().err
