@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import calibrate, compare, demo, machine, report, run, sweep, tune, watch
+from brickprof.cli import calibrate, compare, demo, machine, merge, report, run, sweep, tune, watch
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.build_folders import get_cmake_dir, get_include, get_pkg_config_dir
@@ -62,6 +62,7 @@ VERBS: tuple[Verb, ...] = (
     run,
     report,
     compare,
+    merge,
     watch,
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from contextlib import suppress
 from pathlib import Path
 
+from brickprof.cli._files import check_output
 from brickprof.cli._output import write_output
 from brickprof.core.checks import short_repr
 from brickprof.diagnose.comparison import compare_recordings
@@ -79,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison, or write it to a file."""
     before, after = _sides(args)
     output = _output(args)
-    if args.output is not None and any(_same(args.output, Path(f)) for f in (*before, *after)):
-        args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
+    check_output(args.parser, args.output, [*before, *after])
     sides = [[load_recording(path) for path in side] for side in (before, after)]
     try:
         comparison = compare_recordings(*sides)
@@ -120,10 +119,3 @@ def _output(args: argparse.Namespace) -> str:
             "writes it to a file"
         )
     return output
-
-
-def _same(output: Path, file: Path) -> bool:
-    """Tell whether two paths are of one file, by whatever links."""
-    with suppress(OSError):
-        return output.samefile(file)
-    return output.resolve() == file.resolve()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from brickprof.cli._files import FILES_HELP, check_output, cluster_of, merged, named_files
 from brickprof.cli._output import write_output
+from brickprof.diagnose.cluster import summarize_cluster
 from brickprof.diagnose.explanations import EXPLANATIONS
-from brickprof.recording import Recording, load_recording, merge_recordings
-from brickprof.reports import RENDERERS, Renderer, Report, renderer_for
+from brickprof.reports import (
+    RENDERERS,
+    Renderer,
+    Report,
+    cluster_json,
+    cluster_text,
+    renderer_for,
+)
 from brickprof.reports.findings_text import explain
 from brickprof.reports.layout import stdout_console
 
@@ -21,7 +28,7 @@ HELP = "render saved recordings, merged when there are several"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments to its parser."""
-    parser.add_argument("files", nargs="*", metavar="FILE", help="what --save or save() wrote")
+    parser.add_argument("files", nargs="*", metavar="FILE", help=FILES_HELP)
     parser.add_argument(
         "--explain",
         choices=sorted(EXPLANATIONS),
@@ -47,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(
+        "--by-host",
+        action="store_true",
+        help="text or json of each host against its own roofs, with slow and lost processes; hosts "
+        "are those of ClusterRecording.save(), or the folders that files are in",
+    )
+    parser.add_argument(
         "--json",
         action="store_const",
         const="json",
@@ -62,15 +75,29 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("the following arguments are required: FILE")
     renderer = _renderer(args)
     options = _options(args, renderer)
-    if args.output is not None and any(_same(args.output, Path(file)) for file in args.files):
-        args.parser.error(f"argument -o/--output: {args.output} is one of the recordings")
-    report = Report.of(_recording(args.files)) if args.files else None
+    files = named_files(args.files)
+    check_output(args.parser, args.output, files)
+    if args.by_host:
+        return _by_host(args, renderer, files)
+    report = Report.of(merged(files)[0]) if files else None
     if args.explain is not None:
         findings = report.findings if report else ()
         write_output(explain(args.explain, findings, **_shown(args, "text")), args.output)
     elif report is not None:
         options |= _shown(args, renderer.name)
         write_output(renderer.render(report, **options), args.output)
+    return 0
+
+
+def _by_host(args: argparse.Namespace, renderer: Renderer, files: list[str]) -> int:
+    """Print the report by host, or write it to a file."""
+    if renderer.name not in ("text", "json") or args.explain is not None:
+        args.parser.error("argument --by-host: it is for text and json, and explains no finding")
+    summary = summarize_cluster(cluster_of(files))
+    if renderer.name == "json":
+        write_output(cluster_json.render(summary), args.output)
+    else:
+        write_output(cluster_text.render(summary, **_shown(args, "text")), args.output)
     return 0
 
 
@@ -88,19 +115,6 @@ def _options(args: argparse.Namespace, renderer: Renderer) -> dict[str, Any]:
         if name not in renderer.options:
             args.parser.error(f"argument --{name}: the output {renderer.name} has no {name}")
     return options
-
-
-def _same(output: Path, file: Path) -> bool:
-    """Tell whether two paths are of one file, by whatever links."""
-    with suppress(OSError):
-        return output.samefile(file)
-    return output.resolve() == file.resolve()
-
-
-def _recording(files: list[str]) -> Recording:
-    """Return the recording of a file, or the sum of those of several."""
-    recordings = [load_recording(path) for path in files]
-    return recordings[0] if len(recordings) == 1 else merge_recordings(recordings)
 
 
 def _renderer(args: argparse.Namespace) -> Renderer:

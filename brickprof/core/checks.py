@@ -48,13 +48,11 @@ def checked_thread_count(name: str, value: object) -> int:
 
 def checked_number(name: str, value: object, zero: bool = False, error: Error = None) -> float:
     """Return a finite number > 0 (or >= 0, if `zero`) as a float."""
-    wanted = f"a finite number {'>=' if zero else '>'} 0, got {short_repr(value)}"
     real = None if isinstance(value, bool) else as_real(value)
-    if real is None:
-        raise (error or TypeError)(f"{name} must be {wanted}")
-    if not math.isfinite(real) or real < 0 or (real == 0 and not zero):
-        raise (error or ValueError)(f"{name} must be {wanted}")
-    return real
+    if real is not None and math.isfinite(real) and (real > 0 or (real == 0 and zero)):
+        return real
+    wanted = f"a finite number {'>=' if zero else '>'} 0, got {short_repr(value)}"
+    raise (error or (TypeError if real is None else ValueError))(f"{name} must be {wanted}")
 
 
 def checked_flag(name: str, value: object) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from brickprof.core.checks import as_real, short_repr
@@ -14,7 +13,6 @@ from brickprof.core.limits import MAX_INTEGER
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
 class JsonValue:
     """A JSON value, where it is, and what to raise where it is not what was expected.
 
@@ -22,23 +20,47 @@ class JsonValue:
     ----------
     value : object
         The value.
-    path : str
-        Its path from the root, such as ``machine.caches[1]``; empty for the root.
     root : str
         What the root describes, such as "recording".
     error : type of BrickprofError
         What every method raises.
+    parent : JsonValue or None
+        The object or list that it is in; None for the root.
+    key : str or int
+        The field of the object, or the place in the list.
     """
 
-    value: object
-    path: str
-    root: str
-    error: type[BrickprofError]
+    # No dataclass: a recording has thousands of values, and a frozen one takes 1 us to make.
+    __slots__ = ("_key", "_parent", "error", "root", "value")
+
+    def __init__(
+        self,
+        value: object,
+        root: str,
+        error: type[BrickprofError],
+        parent: JsonValue | None = None,
+        key: str | int = "",
+    ) -> None:
+        self.value = value
+        self.root = root
+        self.error = error
+        self._parent = parent
+        self._key = key
 
     @classmethod
     def of(cls, data: object, root: str, error: type[BrickprofError]) -> JsonValue:
         """Return `data` as a root, or as it is where it is a part of another root already."""
-        return data if isinstance(data, JsonValue) else cls(data, "", root, error)
+        return data if isinstance(data, JsonValue) else cls(data, root, error)
+
+    @property
+    def path(self) -> str:
+        """Its path from the root, such as ``machine.caches[1]``; empty for the root."""
+        if self._parent is None:
+            return ""
+        around = self._parent.path
+        if isinstance(self._key, int):
+            return f"{around}[{self._key}]"
+        return f"{around}.{self._key}" if around else self._key
 
     def fail(self, expected: str) -> NoReturn:
         """Raise the error that this value is not what was expected."""
@@ -47,15 +69,16 @@ class JsonValue:
 
     def __getitem__(self, name: str) -> JsonValue:
         """Return a field of this object."""
-        known = self.fields()
-        path = f"{self.path}.{name}" if self.path else name
+        known = self.value
+        if not isinstance(known, dict):
+            self.fail("an object")
         if name not in known:
-            raise self.error(f"{path}: missing")
-        return self._part(known[name], path)
+            raise self.error(f"{self._part(None, name).path}: missing")
+        return JsonValue(known[name], self.root, self.error, self, name)
 
     def optional(self, name: str, otherwise: object) -> JsonValue:
         """Return a field of this object that older files lack."""
-        return self[name] if name in self.fields() else self._part(otherwise, name)
+        return self._part(self.fields().get(name, otherwise), name)
 
     def fields(self) -> dict[str, object]:
         """Return the fields of this object."""
@@ -65,7 +88,7 @@ class JsonValue:
 
     def items(self) -> Iterator[JsonValue]:
         """Return an iterator over the items of this list."""
-        return (self._part(value, f"{self.path}[{i}]") for i, value in enumerate(self.values()))
+        return (self._part(value, i) for i, value in enumerate(self.values()))
 
     def values(self) -> tuple[object, ...]:
         """Return the bare items of this list."""
@@ -76,6 +99,8 @@ class JsonValue:
     def integer(self, minimum: int | None = 0) -> int:
         """Return this integer of at least `minimum`."""
         value = self.value
+        if type(value) is int and minimum == 0 and 0 <= value < 1 << 63:  # almost all of them
+            return value
         if (
             isinstance(value, bool)
             or not isinstance(value, int)
@@ -124,6 +149,6 @@ class JsonValue:
         except BrickprofError as error:
             raise self.error(f"{self.path}.{error}" if self.path else str(error)) from None
 
-    def _part(self, value: object, path: str) -> JsonValue:
+    def _part(self, value: object, key: str | int) -> JsonValue:
         """Return a value inside this one."""
-        return JsonValue(value, path, self.root, self.error)
+        return JsonValue(value, self.root, self.error, self, key)

@@ -6,13 +6,18 @@ Fields that are read by `JsonValue.optional` are newer than the others and may b
 
 from __future__ import annotations
 
+import marshal
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from brickprof.core.dtypes import DTYPE_NAMES
+from brickprof.core.errors import RoofsError
 from brickprof.core.histograms import BUCKETS, Histogram
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
+from brickprof.core.limits import MAX_INTEGER
 from brickprof.core.times import is_utc_time
 from brickprof.machine import Machine
 from brickprof.recording.call_times import LOG_BUCKETS, PARTS, CallTimes
@@ -28,6 +33,9 @@ from brickprof.recording.parts import (
 from brickprof.recording.tile_grid import GridCell, SlowTile, TileGrid
 from brickprof.recording.tile_stats import TileStats
 from brickprof.roofline import Roofs
+
+_MAX_ROOFS = 65536
+"""Bytes of roofs that are kept to be recognized."""
 
 _LEVELS = {level.name: level for level in TileLevel}
 
@@ -101,12 +109,28 @@ def read_abandoned_by(value: JsonValue, abandoned: int) -> tuple[tuple[str, int]
 
 def read_roofs(value: JsonValue) -> Roofs | None:
     """Read the roofs, if there are any."""
-    return None if value.value is None else Roofs.from_json(value)
+    return None if value.value is None else _roofs(value)
+
+
+def _roofs(value: JsonValue) -> Roofs:
+    """Read roofs, which are the same in thousands of recordings of one machine."""
+    with suppress(ValueError, RoofsError):  # which would not name the place of what is damaged
+        # Unlike ==, it tells 1 from 1.0 and from True.
+        text = marshal.dumps(value.value, 2)  # type: ignore[arg-type]  # what is no JSON raises
+        if len(text) <= _MAX_ROOFS:
+            return _roofs_of(text)
+    return Roofs.from_json(value)
+
+
+@lru_cache(maxsize=16)
+def _roofs_of(text: bytes) -> Roofs:
+    """Return the roofs that JSON values, which were read before, describe."""
+    return Roofs.from_json(marshal.loads(text))
 
 
 def read_more_roofs(value: JsonValue) -> tuple[Roofs, ...]:
     """Read the roofs of other thread counts, instruction sets and machines."""
-    roofs = tuple(Roofs.from_json(item) for item in value.items())
+    roofs = tuple(map(_roofs, value.items()))
     if len({one.kind for one in roofs}) < len(roofs):
         value.fail("roofs of distinct kinds")
     return roofs
@@ -255,6 +279,23 @@ def _integers(value: JsonValue, kind: type[GridCell] | type[SlowTile]) -> tuple[
 
 def _histogram(value: JsonValue, buckets: int = BUCKETS) -> Histogram:
     """Read a histogram."""
+    pairs, last = value.value, -1
+    if type(pairs) is not list or not all(map(_is_pair, pairs)):
+        return _histogram_by_parts(value, buckets)
+    for bucket, count in pairs:
+        if not (last < bucket < buckets and 0 < count <= MAX_INTEGER):
+            return _histogram_by_parts(value, buckets)
+        last = bucket
+    return tuple(map(tuple, pairs))
+
+
+def _is_pair(pair: object) -> bool:
+    """Tell whether a JSON value is a list of two integers."""
+    return type(pair) is list and [type(part) for part in pair] == [int, int]
+
+
+def _histogram_by_parts(value: JsonValue, buckets: int) -> Histogram:
+    """Read a histogram part by part, which is slow, so that an error names the part."""
     pairs: list[tuple[int, int]] = []
     for pair in value.items():
         if len(pair.values()) != 2:

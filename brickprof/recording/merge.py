@@ -1,11 +1,16 @@
-"""Merges recordings: sums, minima, maxima and histograms; what they disagree on is dropped."""
+"""Merges recordings: sums, minima, maxima and histograms; what they disagree on is dropped.
+
+Recordings are taken one at a time and merged by the batch, and so are the sums: as the merge is
+associative the result is that of all at once, in memory for a few batches of them.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from functools import reduce
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -22,12 +27,19 @@ from brickprof.recording.parts import (
     Overhead,
     TeamTimes,
     ThreadUsage,
+    TileEvent,
 )
 from brickprof.recording.recording import Recording
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
 from brickprof.roofline import Roofs
 
 _T = TypeVar("_T")
+
+MAX_EVENTS = 2**18
+"""Tiles on the time line of a merge: the earliest ones of all recordings, 50 MB of them."""
+
+_BATCH = 64
+"""Recordings, and sums of them, that are merged at a time."""
 
 
 def merge_recordings(recordings: Iterable[Recording]) -> Recording:
@@ -37,12 +49,14 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     their fingerprint does, roofs when machine, threads, instruction set and element type do; of
     those that agree one stands for all (the shortest tick, the machine with most usable cores,
     the latest roofs). What recordings disagree on is dropped rather than guessed, but for roofs:
-    those of all kinds are in `Recording.more_roofs`.
+    those of all kinds are in `Recording.more_roofs`. The time line keeps the earliest
+    `MAX_EVENTS` tiles; the others are counted in `Recording.events_dropped`.
 
     Parameters
     ----------
     recordings : iterable of Recording
-        At least one.
+        At least one. Each is let go soon after it was taken, so that a generator such as
+        ``map(brickprof.load_recording, paths)`` needs no more memory for more files.
 
     Returns
     -------
@@ -56,12 +70,91 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
     TypeError
         If one is no Recording.
     """
-    parts = list(checked_items("recordings", recordings))
-    if not parts:
+    total = RunningMerge()
+    for part in checked_items("recordings", recordings):
+        total.add(part)
+    if not total.count:
         raise ValueError("recordings must hold at least one Recording")
-    for part in parts:
+    return total.recording()
+
+
+class RunningMerge:
+    """A merge that recordings are added to one by one; see `merge_recordings`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums: list[list[Recording]] = [[]]
+        self._events = _TimeLine()
+
+    def add(self, part: Recording) -> None:
+        """Add a recording.
+
+        Raises
+        ------
+        TypeError
+            If it is none.
+        """
         if not isinstance(part, Recording):
             raise TypeError(f"recordings must hold Recordings, got {type(part).__name__}")
+        self.count += 1
+        self._events.add(part)
+        # Level n holds sums of _BATCH**n recordings: each recording is in one merge for each level.
+        for level in range(len(self._sums)):
+            self._sums[level].append(part)
+            if len(self._sums[level]) < _BATCH:
+                return
+            part = _sum(self._sums[level])
+            self._sums[level] = []
+        self._sums.append([part])
+
+    def recording(self) -> Recording:
+        """Return the sum of what was added so far.
+
+        Raises
+        ------
+        ValueError
+            If that is nothing.
+        """
+        parts = [part for level in self._sums for part in level]
+        if not parts:
+            raise ValueError("nothing was added to the merge yet")
+        events, dropped = self._events.earliest(None if self.count == 1 else MAX_EVENTS)
+        return replace(_sum(parts), events=events, events_dropped=dropped)
+
+
+class _TimeLine:
+    """The earliest tiles of the time lines of many recordings."""
+
+    def __init__(self) -> None:
+        self._events: list[TileEvent] = []
+        self._dropped = 0
+        self._last: TileEvent | None = None
+
+    def add(self, part: Recording) -> None:
+        """Add the time line of a recording."""
+        if len(self._events) > 2 * MAX_EVENTS:
+            self._cut(MAX_EVENTS)
+            self._last = self._events[-1]
+        last, events = self._last, part.events
+        early = events if last is None else [event for event in events if event <= last]
+        self._events.extend(early)
+        self._dropped += part.events_dropped + len(events) - len(early)
+
+    def earliest(self, limit: int | None) -> tuple[tuple[TileEvent, ...], int]:
+        """Return the earliest tiles, sorted, and how many others there were."""
+        self._cut(limit)
+        return tuple(self._events), self._dropped
+
+    def _cut(self, limit: int | None) -> None:
+        """Sort the tiles, and drop those beyond a limit."""
+        self._events.sort()
+        if limit is not None:
+            self._dropped += len(self._events[limit:])
+            del self._events[limit:]
+
+
+def _sum(parts: Sequence[Recording]) -> Recording:
+    """Merge recordings but for their time lines, which are left out."""
     infos: dict[str, list[BrickInfo]] = {}
     tiles: dict[tuple[str, TileLevel], list[TileStats]] = {}
     for part in parts:
@@ -84,8 +177,6 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
         abandoned_by=_merge_counts(p.abandoned_by for p in parts),
         brickless_threads=sum(p.brickless_threads for p in parts),
         clock_steps_back=sum(p.clock_steps_back for p in parts),
-        events=tuple(sorted(event for p in parts for event in p.events)),
-        events_dropped=sum(p.events_dropped for p in parts),
         steal_ns=sum(p.steal_ns for p in parts),
         throttled_ns=sum(p.throttled_ns for p in parts),
         created=min(p.created for p in parts),
@@ -146,19 +237,32 @@ def _merge_machines(machines: list[Machine | None]) -> Machine | None:
     known = [machine for machine in machines if machine is not None]
     if len(known) < len(machines) or len({machine.fingerprint() for machine in known}) > 1:
         return None
-    return min(known, key=lambda machine: (-machine.usable_cores, _canonical(machine)))
+    most = max(machine.usable_cores for machine in known)
+    return reduce(_first, (machine for machine in known if machine.usable_cores == most))
 
 
-def _merge_roofs(parts: list[Recording]) -> tuple[Roofs | None, tuple[Roofs, ...]]:
+def _merge_roofs(parts: Sequence[Recording]) -> tuple[Roofs | None, tuple[Roofs, ...]]:
     """Return the latest roofs of the kind that all recordings have, and those of other kinds."""
     latest: dict[tuple[str, int, str, str], Roofs] = {}
     for one in (roofs for part in parts for roofs in (part.roofs, *part.more_roofs) if roofs):
         kind = one.kind
-        latest[kind] = max(latest.get(kind, one), one, key=lambda r: (r.measured, _canonical(r)))
+        latest[kind] = _later(latest.get(kind, one), one)
     kinds = {part.roofs and part.roofs.kind for part in parts}
     shared = kinds.pop() if len(kinds) == 1 else None
     roofs = latest.pop(shared) if shared else None
     return roofs, tuple(latest[kind] for kind in sorted(latest))
+
+
+def _first(a: Machine, b: Machine) -> Machine:
+    """Return the one whose JSON text is the first in order."""
+    return a if a is b or a == b else min(a, b, key=_canonical)
+
+
+def _later(a: Roofs, b: Roofs) -> Roofs:
+    """Return the roofs that were measured later; of the same time, by their JSON text."""
+    if a is b or a == b:
+        return a
+    return max(a, b, key=lambda roofs: (roofs.measured, _canonical(roofs)))
 
 
 def _canonical(part: Machine | Roofs) -> str:
