@@ -20,10 +20,11 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("**/*.md" if folder else "*.md")
     if not {".venv", "build", "node_modules"} & set(path.relative_to(ROOT).parts)
 )
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 WITH_CODE = [
     page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *GUIDE)
     if "```python" in page.read_text()
 ]
 
