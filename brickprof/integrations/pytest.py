@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brickprof.core.checks import checked_percentage
-
 if TYPE_CHECKING:
     from brickprof.profiler.brick_profiler import BrickProfiler
 
@@ -127,6 +125,8 @@ class TilePlugin:
 
 def _percentage(text: str) -> float:
     """Read a percentage for argparse."""
+    from brickprof.core.checks import checked_percentage
+
     try:
         return checked_percentage(text)
     except ValueError as error:

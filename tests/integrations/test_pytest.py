@@ -486,8 +486,7 @@ def test_empty():
     assert not {"numpy", "rich", "psutil"} & set(sys.modules)
     assert ours == {
         "brickprof", "brickprof._version", "brickprof._pytest_plugin", "brickprof.core",
-        "brickprof.core.checks", "brickprof.core.errors", "brickprof.core.importing",
-        "brickprof.core.limits", "brickprof.integrations", "brickprof.integrations.pytest",
+        "brickprof.core.importing", "brickprof.integrations", "brickprof.integrations.pytest",
     }
 """
     )
@@ -496,3 +495,21 @@ def test_empty():
     done = real(pytester, "-p", "no:brickprof", "--brickprof")
     assert done.returncode == 4
     assert "unrecognized arguments: --brickprof" in done.stderr
+
+
+def test_it_may_be_imported_before_pytest(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where a wheel is installed, pytest marks all of its modules, to rewrite their assertions.
+    pytester.makepyfile("def test_empty(): pass")
+    about = pytester.mkdir("site") / "brickprof-0.dist-info"
+    about.mkdir()
+    about.joinpath("METADATA").write_text("Name: brickprof\nVersion: 0\n")
+    about.joinpath("entry_points.txt").write_text("[pytest11]\nof_a_wheel = brickprof\n")
+    about.joinpath("RECORD").write_text("brickprof/__init__.py,,\n")
+    monkeypatch.setenv("PYTHONPATH", str(about.parent))
+    code = "import brickprof, pytest, sys; sys.exit(pytest.main(['-W', 'error']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=pytester.path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
