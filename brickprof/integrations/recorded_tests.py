@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ import pytest
 from brickprof.core import units
 from brickprof.core.checks import checked_integer
 from brickprof.core.errors import RecordingError
-from brickprof.core.plain_text import one_line, printable
+from brickprof.core.plain_text import neutral, one_line, printable
 from brickprof.diagnose.change import Verdict
 from brickprof.diagnose.comparison import Comparison, compare_recordings
 from brickprof.diagnose.comparison_rows import brick_side
@@ -110,9 +111,14 @@ class RecordedTests:
         for item in items:
             for marker in item.iter_markers("brickprof"):
                 try:
-                    _repeat_of(marker)
+                    repeat = _repeat_of(marker)
                 except (TypeError, ValueError) as error:
                     raise pytest.UsageError(f"{item.nodeid}: marker brickprof: {error}") from None
+                if repeat > 1 and not is_plain(item):
+                    raise pytest.UsageError(
+                        f"{item.nodeid}: marker brickprof: plain test functions alone can be "
+                        "repeated, no coroutines and no methods of unittest"
+                    )
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -123,7 +129,7 @@ class RecordedTests:
             from brickprof.integrations.whole_tests import recorded  # imports NumPy
 
             profiler = self._new_profiler() if profiler is None else profiler
-            repeat = _repeat_of(marker)
+            repeat = _repeat_of(marker) if is_plain(item) else None
             with recorded(item, profiler, WHOLE_TEST, repeat, self._root) as seen:
                 result = yield
             outcome = self._outcome(item, profiler.recording() if seen else None, whole=True)
@@ -210,14 +216,21 @@ class RecordedTests:
         comparison = compare_recordings(*([one for one, _ in side] for side in sides))
         item.user_properties.extend(_changes_of(comparison))
         names = [[name for _, name in side] for side in sides]
-        details = render_comparison("text", comparison, *names, fail_above=self._limit)
-        assert isinstance(details, str)
+        rendered = render_comparison("text", comparison, *names, fail_above=self._limit)
+        assert isinstance(rendered, str)
+        details = neutral(rendered)
         outcome = Outcome(comparison.verdict.value, _sentence(comparison), notes, details)
         # Lines of a whole test come and go as its code changes: its own brick tells.
         gone = comparison.gone if not whole else ()
         if self._limit is not None and (comparison.slower_than(self._limit) or gone):
-            outcome.failure = f"brickprof: {limit_of(comparison, self._limit)}\n\n{details}"
+            limit = printable(limit_of(comparison, self._limit) or "")
+            outcome.failure = f"brickprof: {limit}\n\n{details}"
         return outcome
+
+
+def is_plain(item: pytest.Item) -> bool:
+    """Tell whether a test is a function that another one can call."""
+    return type(item) is pytest.Function and not inspect.iscoroutinefunction(item.obj)
 
 
 def _repeat_of(marker: pytest.Mark | None) -> int:

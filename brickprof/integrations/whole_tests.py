@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +43,7 @@ class _ByFunction(Instrumentation[BrickProfiler]):
 
 @contextmanager
 def recorded(
-    item: pytest.Item, profiler: BrickProfiler, brick: str, repeat: int, root: str
+    item: pytest.Item, profiler: BrickProfiler, brick: str, repeat: int | None, root: str
 ) -> Iterator[bool]:
     """Record all calls in a test, which is a brick as well.
 
@@ -56,8 +55,8 @@ def recorded(
         What records.
     brick : str
         Name of the brick that the test is.
-    repeat : int
-        How often a test that is a plain function is run.
+    repeat : int or None
+        How often a test that is a plain function is run; None of others, which are run once.
     root : str
         The folder that files are named from.
 
@@ -70,7 +69,7 @@ def recorded(
         yield False
         return
     with _ByFunction(profiler, root):
-        if type(item) is pytest.Function and not inspect.iscoroutinefunction(item.obj):
+        if isinstance(item, pytest.Function) and repeat is not None:
             function = item.obj
             item.obj = _repeated(function, profiler, brick, repeat)
             try:

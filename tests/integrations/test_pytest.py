@@ -246,6 +246,16 @@ def test_a_brick_that_is_gone_does_not_pass(pytester: pytest.Pytester) -> None:
     assert "Whether it is within 5 % cannot be told: B has no old." in out
 
 
+def test_names_cannot_move_the_cursor(pytester: pytest.Pytester) -> None:
+    test = "def test_gemm(tile_profiler):\n    run(tile_profiler, TICKS, 'a\\x1b[31m\\u202e')"
+    write(pytester, test)
+    run(pytester, "--brickprof-save")
+    write(pytester, test, ticks=9_000_000)
+    out = run(pytester, "--brickprof-fail-above=5%", code=1)
+    assert "certain: a\\x1b[31m\\u202e" in out
+    assert "\x1b[31m\u202e" not in out
+
+
 OUTCOMES = """
 def test_fails(tile_profiler):
     run(tile_profiler, TICKS)
@@ -440,6 +450,11 @@ def test_wrong_arguments_are_usage_errors(pytester: pytest.Pytester) -> None:
     for arguments in ("0", "repeat=0", "repeat='x'", "times=3"):
         write(pytester, f"@pytest.mark.brickprof({arguments})\ndef test_marked(): pass")
         assert "test_marked: marker brickprof: " in run(pytester, "--brickprof", code=4)
+    for test in ("async def test_marked(): pass", "class Test(unittest.TestCase):\n    {}"):
+        marked = "@pytest.mark.brickprof(repeat=2)\n    def test_marked(self): pass"
+        test = test.format(marked) if "{}" in test else f"@pytest.mark.brickprof(repeat=2)\n{test}"
+        write(pytester, f"import unittest\n{test}")
+        assert "plain test functions alone can be repeated" in run(pytester, "--brickprof", code=4)
 
 
 def real(pytester: pytest.Pytester, *options: str) -> subprocess.CompletedProcess[str]:
