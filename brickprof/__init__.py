@@ -2,6 +2,8 @@
 
 Names are imported when they are first used, so that reading a saved recording needs no compiled
 module and importing the package costs next to nothing.
+
+PYTEST_DONT_REWRITE: pytest, which it is a plugin of, would warn where it was imported before.
 """
 
 from __future__ import annotations

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
 from brickprof.cli._files import check_output
 from brickprof.cli._output import write_output
-from brickprof.core.checks import short_repr
+from brickprof.core.checks import checked_percentage
 from brickprof.diagnose.comparison import compare_recordings
 from brickprof.recording import load_recording
 from brickprof.reports.comparisons import BINARY, EXTENSIONS, output_for, render_comparison
@@ -23,19 +22,11 @@ SLOWER = 3
 
 
 def percentage(text: str) -> float:
-    """Read a percentage with its sign, such as ``5%`` or ``2.5%``, as a fraction.
-
-    Without the sign 5 could be a factor of five, and 0.05 a twentieth of a percent.
-    """
+    """Read a percentage with its sign for argparse."""
     try:
-        number = float(text.removesuffix("%")) if text.endswith("%") else math.nan
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(
-            f"must be a percentage >= 0 with its sign, such as 5% or 2.5%, got {short_repr(text)}"
-        )
-    return number / 100
+        return checked_percentage(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -95,6 +95,22 @@ def checked_path(name: str, value: object) -> Path:
     return path
 
 
+def checked_percentage(text: str) -> float:
+    """Return a percentage with its sign, such as ``5%`` or ``2.5%``, as a fraction.
+
+    Without the sign 5 could be a factor of five, and 0.05 a twentieth of a percent.
+    """
+    try:
+        number = float(text.removesuffix("%")) if text.endswith("%") else math.nan
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ValueError(
+            f"must be a percentage >= 0 with its sign, such as 5% or 2.5%, got {short_repr(text)}"
+        )
+    return number / 100
+
+
 def as_real(value: object) -> float | None:
     """Return a real number as a float, infinite if it is beyond one; None for what is none."""
     if not isinstance(value, Real):

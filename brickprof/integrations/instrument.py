@@ -135,12 +135,15 @@ class Instrumentation(Generic[_P]):
 
     def _name_of(self, code: CodeType | None, line: int, operation: str) -> str:
         """Return the name of the brick of a line."""
-        place = "unknown" if code is None else f"{short_path(code.co_filename)}:{line}"
-        name = f"{place} {operation}"
+        name = f"unknown {operation}" if code is None else self._named(code, line, operation)
         if name not in self._names and len(self._names) >= MAX_BRICKS:
             return OTHER_LINES
         self._names.add(name)
         return name
+
+    def _named(self, code: CodeType, line: int, operation: str) -> str:
+        """Return the name of an operation in a line of a program."""
+        return f"{short_path(code.co_filename)}:{line} {operation}"
 
 
 def blas_threads() -> int:
