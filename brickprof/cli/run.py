@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import zipfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from brickprof.cli._options import non_negative
 from brickprof.cli._output import say, write_output
 from brickprof.cli._runs import check_writable
+from brickprof.cli._unseen import unseen
 from brickprof.core.errors import RecordingError
 from brickprof.core.plain_text import printable
 from brickprof.recording import Recording, load_recording, merge_recordings
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-elements",
         type=non_negative,
         metavar="N",
-        help="elements of the largest operand from which a call of NumPy is recorded "
+        help="elements of the largest operand or result from which a call of NumPy is recorded "
         "(default: 4096)",
     )
     parser.add_argument("--quiet", action="store_true", help="print no report on standard error")
@@ -82,18 +84,20 @@ def run(args: argparse.Namespace) -> int:
     try:
         with Instrumentation(BrickProfiler(), least) as profiler:
             children = _Children(profiler, folder)
+            begun = time.perf_counter_ns()
             code = _run_program(command, args.module is not None)
+            wall_ns = time.perf_counter_ns() - begun
         if os.getpid() != parent:
             return code  # a child that returned from the program saves its part, and no more
         recording = children.merged_with(profiler.recording())
     finally:
         if os.getpid() == parent:
             shutil.rmtree(folder, ignore_errors=True)
-    _show(args, recording)
+    _show(args, recording, wall_ns)
     return code
 
 
-def _show(args: argparse.Namespace, recording: Recording) -> None:
+def _show(args: argparse.Namespace, recording: Recording, wall_ns: int) -> None:
     """Save what was asked for, and print the report on standard error."""
     report = Report.of(recording)
     if args.save is not None:
@@ -101,17 +105,10 @@ def _show(args: argparse.Namespace, recording: Recording) -> None:
     if args.html is not None:
         write_output(RENDERERS["html"].render(report), args.html)
     if not args.quiet:
-        text = RENDERERS["text"].render(report)
+        text = RENDERERS["text"].render(report) if recording.tiles else ""
         assert isinstance(text, str)
-        say(text.removesuffix("\n") if recording.tiles else _nothing_seen())
-
-
-def _nothing_seen() -> str:
-    """Return what is said of a program without calls that take time."""
-    return (
-        "brickprof: nothing to see here: no call of NumPy, SciPy or PyTorch had operands large "
-        "enough to be timed (--min-elements)"
-    )
+        parts = (text.removesuffix("\n"), unseen(recording, wall_ns))
+        say("\n\n".join(part for part in parts if part))
 
 
 def _run_program(command: list[str], is_module: bool) -> int:

@@ -14,7 +14,8 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from brickprof.integrations._operands cimport (
-    call_work, dtype_name, look, operands, signature_of, work_of_product, work_of_ufunc,
+    call_work, dtype_name, look, operands, result_of_product, result_of_ufunc, signature_of,
+    work_of_product, work_of_ufunc,
 )
 from brickprof.profiler.bricks cimport BrickUsage
 from brickprof.profiler.external_calls cimport begin_call, drop_call, end_call, external_call
@@ -194,7 +195,7 @@ cdef class CallRecorder:
     hooks : list of Hook
         What to see.
     min_elements : int
-        Elements of the largest operand from which a call is recorded.
+        Elements of the largest operand or result from which a call is recorded.
     work_of : callable
         ``work_of(name, args, kwargs, result)`` returns elements, flops, loaded and stored bytes.
     name_of : callable
@@ -393,6 +394,19 @@ cdef inline PyObject *call_original(Hook hook, PyObject *callable, PyObject *con
     return hook.original(callable, args, nargsf, kwnames)
 
 
+cdef inline bint is_large(CallRecorder active, Hook hook, PyObject *const *args, Py_ssize_t count,
+                          const operands *found) noexcept:
+    """Tell whether a call without a large operand is recorded: its arrays are in a list, or make one."""
+    if hook.kind == OTHER:
+        return hook.in_list and count
+    # No array that two others make is larger than their product.
+    if found.elements * found.elements < active.min_elements:
+        return False
+    if hook.kind == PRODUCT:
+        return result_of_product(args, count) >= active.min_elements
+    return result_of_ufunc(args, min(count, hook.inputs)) >= active.min_elements
+
+
 cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyObject *const *args,
                         size_t nargsf, PyObject *kwnames) except? NULL:
     """Call a callable as a tile, if its operands are large enough."""
@@ -404,7 +418,7 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     cdef external_call call
     cdef PyObject *result
     cdef uint64_t now
-    if operands_.elements < active.min_elements and not (hook.in_list and count):
+    if operands_.elements < active.min_elements and not is_large(active, hook, args, count, &operands_):
         return call_original(hook, callable, args, nargsf, kwnames)
     if not operands_.plain and hook.kind != OTHER:
         return call_original(hook, callable, args, nargsf, kwnames)

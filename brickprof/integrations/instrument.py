@@ -23,8 +23,8 @@ from brickprof.machine import detect_machine
 from brickprof.profiler.brick_profiler import BrickProfiler
 
 MIN_ELEMENTS = 4096
-"""Elements of the largest operand from which a call of NumPy is recorded: a call takes some hundred
-nanoseconds before it computes, as long as this many elements."""
+"""Elements of the largest operand or result from which a call of NumPy is recorded: a call takes
+some hundred nanoseconds before it computes, as long as this many elements."""
 
 MAX_BRICKS = 2000
 """Lines that have a brick of their own; later ones share one."""
@@ -56,7 +56,7 @@ class Instrumentation(Generic[_P]):
     profiler : BrickProfiler
         What records; it is on inside the block.
     min_elements : int
-        Elements of the largest operand from which a call is recorded.
+        Elements of the largest operand or result from which a call is recorded.
 
     Raises
     ------
