@@ -38,21 +38,13 @@ cdef extern from "Python.h":
     void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
 
 
+cdef extern from "integrations/frames.h":
+    int bp_frame_place(PyFrameObject *frame) noexcept
+    PyObject *bp_frame_code(PyFrameObject *frame) noexcept
+
 cdef extern from *:
     """
-    #include <frameobject.h>
-
     static __thread int bp_inside_hook;
-
-    #if PY_VERSION_HEX >= 0x030B0000
-    static inline int bp_frame_place(PyFrameObject *frame) { return PyFrame_GetLasti(frame); }
-    #else
-    static inline int bp_frame_place(PyFrameObject *frame) { return frame->f_lasti; }
-    #endif
-
-    static inline PyObject *bp_frame_code(PyFrameObject *frame) {
-        return (PyObject *)PyFrame_GetCode(frame);
-    }
 
     /* Methods in C have no vectorcall of their own that all calls take: the interpreter calls what
      * their definition points to. Each has a function of its own here, which knows its number. */
@@ -90,8 +82,6 @@ cdef extern from *:
     }
     """
     int bp_inside_hook
-    int bp_frame_place(PyFrameObject *frame) noexcept
-    PyObject *bp_frame_code(PyFrameObject *frame) noexcept
     Py_ssize_t bp_vectorcall_offset(PyObject *callable) noexcept
     ctypedef PyObject *(*bp_method)(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                     PyObject *names) noexcept
@@ -169,6 +159,11 @@ cdef PyObject *METHODS[BP_METHODS]      # hooks of methods by their numbers
 cdef CallRecorder ACTIVE = None
 
 
+cdef int *inside_hook() noexcept:
+    """Return where it is kept whether the calling thread is in a call that is recorded."""
+    return &bp_inside_hook
+
+
 cdef inline size_t slot_of(const void *key) noexcept:
     """Return where the search for a callable begins."""
     return (<uintptr_t> key >> 4) * <uint64_t> 0x9E3779B97F4A7C15 >> 52
@@ -205,15 +200,6 @@ cdef class CallRecorder:
     threads : int
         Threads that products are shared out to.
     """
-
-    cdef ProfilerState profiler
-    cdef list hooks
-    cdef readonly uint64_t min_elements
-    cdef object work_of, name_of
-    cdef int threads                # that products are shared out to
-    cdef uint64_t l1_bytes, l2_bytes, resets
-    cdef dict sites                 # (code, place, dtype, operation) -> number of a brick
-    cdef dict known                 # signature of a call -> its work
 
     def __init__(self, ProfilerState profiler not None, list hooks, uint64_t min_elements,
                  work_of, name_of, tuple caches, int threads=1):
@@ -263,23 +249,6 @@ cdef class CallRecorder:
             else:
                 hook.method_place[0] = hook.method
         ACTIVE = None
-
-    cdef uint32_t site(self, Hook hook, int dtype) except? 0xFFFFFFFF:
-        """Return the number of the brick of the calling line."""
-        cdef PyFrameObject *frame = PyEval_GetFrame()
-        cdef object code = None
-        cdef int place = -1
-        if frame != NULL:
-            code = <object> bp_frame_code(frame)
-            Py_DECREF(code)         # it was a new reference
-            place = bp_frame_place(frame)
-        key = (code, place, dtype, hook.name)
-        found = self.known_site(key)
-        if found is None:
-            line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
-            threads = self.threads if hook.uses_blas else 1
-            found = self.sites[key] = self.brick(code, line, hook.name, dtype_name(dtype), threads)
-        return found
 
     cdef object known_site(self, tuple key):
         """Return the number of the brick of a place that called before, or None."""
@@ -386,6 +355,24 @@ cdef enum:
     MAX_ARGUMENTS = 10              # of a method that is recorded, itself included
 
 
+cdef uint32_t site_of(CallRecorder active, Hook hook, int dtype) except? 0xFFFFFFFF:
+    """Return the number of the brick of the calling line."""
+    cdef PyFrameObject *frame = PyEval_GetFrame()
+    cdef object code = None
+    cdef int place = -1
+    if frame != NULL:
+        code = <object> bp_frame_code(frame)
+        Py_DECREF(code)         # it was a new reference
+        place = bp_frame_place(frame)
+    key = (code, place, dtype, hook.name)
+    found = active.known_site(key)
+    if found is None:
+        line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
+        threads = active.threads if hook.uses_blas else 1
+        found = active.sites[key] = active.brick(code, line, hook.name, dtype_name(dtype), threads)
+    return found
+
+
 cdef inline PyObject *call_original(Hook hook, PyObject *callable, PyObject *const *args,
                                     size_t nargsf, PyObject *kwnames) noexcept:
     """Do what a callable does."""
@@ -423,7 +410,7 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     if not operands_.plain and hook.kind != OTHER:
         return call_original(hook, callable, args, nargsf, kwnames)
     try:
-        recorder = begin_call(active.profiler, active.site(hook, operands_.dtype),
+        recorder = begin_call(active.profiler, site_of(active, hook, operands_.dtype),
                               active.level(operands_.nbytes), &call)
     except Exception:
         recorder = None             # what cannot be recorded is done all the same

@@ -123,9 +123,9 @@ class Instrumentation(Generic[_P]):
         """See the calls of a library too, which was imported."""
         assert self._recorder is not None
         if library == "torch":
-            mode = import_module("brickprof.integrations.torch").TileMode(self._recorder)
-            mode.__enter__()
-            self._undo.append(partial(mode.__exit__, None, None, None))
+            threads = import_module("brickprof.integrations.torch").EveryThread(self._recorder)
+            threads.begin()
+            self._undo.append(threads.end)
             return
         for module, name, function in import_module("brickprof.integrations.scipy").patches(
             self._recorder, library, blas_threads()
