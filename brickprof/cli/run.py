@@ -16,22 +16,16 @@ import traceback
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING
 
 from brickprof.cli._options import non_negative
 from brickprof.cli._output import say, write_output
 from brickprof.cli._runs import check_writable
 from brickprof.cli._unseen import unseen
-from brickprof.core.errors import RecordingError
 from brickprof.core.plain_text import printable
-from brickprof.recording import Recording, load_recording, merge_recordings
+from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
-
-if TYPE_CHECKING:
-    from brickprof.profiler.brick_profiler import BrickProfiler
 
 NAME = "run"
 HELP = "run a Python script or module as it is, and time its calls of NumPy, SciPy and PyTorch"
@@ -69,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the program, report on standard error, and return the program's exit code."""
     from brickprof.integrations.instrument import MIN_ELEMENTS, Instrumentation
+    from brickprof.integrations.processes import Children, Environment
     from brickprof.profiler.brick_profiler import BrickProfiler
 
     command = args.module if args.module is not None else args.script
@@ -82,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="brickprof-"))
     parent = os.getpid()
     try:
-        with Instrumentation(BrickProfiler(), least) as profiler:
-            children = _Children(profiler, folder)
+        with Instrumentation(BrickProfiler(), least) as profiler, Environment(folder, least):
+            children = Children(profiler, folder)
             begun = time.perf_counter_ns()
             code = _run_program(command, args.module is not None)
             wall_ns = time.perf_counter_ns() - begun
@@ -159,10 +154,18 @@ def _exit_code(program: Callable[[], object]) -> int:
         code = 1
     else:
         code = 0
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            thread.join()
+    _end()
     return code
+
+
+def _end() -> None:
+    """Do what Python does when a program ends: await threads and pools, and call what is left.
+
+    Processes of pools end then, and are in the recording.
+    """
+    with suppress(KeyboardInterrupt):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
 
 
 def _print_traceback(error: BaseException) -> None:
@@ -175,52 +178,3 @@ def _print_traceback(error: BaseException) -> None:
         traceback.print_exception(type(error), error, at)
     else:
         sys.excepthook(type(error), error, at)
-
-
-class _Children:
-    """The recordings of processes that the program forks.
-
-    Parameters
-    ----------
-    profiler : BrickProfiler
-        What records; a child goes on with a copy of it, which begins anew.
-    folder : Path
-        Where children save their parts.
-    """
-
-    def __init__(self, profiler: BrickProfiler, folder: Path) -> None:
-        self._profiler, self._folder = profiler, folder
-        os.register_at_fork(after_in_child=self._begin)
-        # Processes of multiprocessing end without what is registered at exit, and forget at their
-        # start what was to be done at their end.
-        multiprocessing = import_module("multiprocessing.util")
-        self._finalize = multiprocessing.Finalize
-        multiprocessing.register_after_fork(self, _Children._save_at_its_end)
-
-    def _begin(self) -> None:
-        """Forget what the parent did, and save what follows when the process ends."""
-        if not self._folder.is_dir():
-            return
-        with suppress(Exception):
-            self._profiler.reset_tile_stats()
-        atexit.register(self._save)
-
-    def _save_at_its_end(self) -> None:
-        """Save what a process of multiprocessing recorded when it ends."""
-        if self._folder.is_dir():
-            self._finalize(None, self._save, exitpriority=100)
-
-    def _save(self) -> None:
-        """Save what the child recorded."""
-        with suppress(Exception):
-            recording = self._profiler.recording()
-            if recording.tiles:
-                recording.save(self._folder / f"{os.getpid()}.json")
-
-    def merged_with(self, recording: Recording) -> Recording:
-        """Return the recording of all processes."""
-        parts = [recording]
-        for path in sorted(self._folder.glob("*.json")):
-            with suppress(RecordingError, OSError):
-                parts.append(load_recording(path))
-        return recording if len(parts) == 1 else merge_recordings(parts)
