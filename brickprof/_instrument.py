@@ -21,7 +21,7 @@ def auto_instrument(
     profiler : BrickProfiler, optional
         What records; by default a new one, which the with statement gives. It is on inside.
     min_elements : int
-        Elements of the largest operand from which a call of NumPy is recorded.
+        Elements of the largest operand or result from which a call of NumPy is recorded.
 
     Returns
     -------

@@ -11,25 +11,21 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING
 
 from brickprof.cli._options import non_negative
 from brickprof.cli._output import say, write_output
 from brickprof.cli._runs import check_writable
-from brickprof.core.errors import RecordingError
+from brickprof.cli._unseen import unseen
 from brickprof.core.plain_text import printable
-from brickprof.recording import Recording, load_recording, merge_recordings
+from brickprof.recording import Recording
 from brickprof.reports import RENDERERS, Report
-
-if TYPE_CHECKING:
-    from brickprof.profiler.brick_profiler import BrickProfiler
 
 NAME = "run"
 HELP = "run a Python script or module as it is, and time its calls of NumPy, SciPy and PyTorch"
@@ -45,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-elements",
         type=non_negative,
         metavar="N",
-        help="elements of the largest operand from which a call of NumPy is recorded "
+        help="elements of the largest operand or result from which a call of NumPy is recorded "
         "(default: 4096)",
     )
     parser.add_argument("--quiet", action="store_true", help="print no report on standard error")
@@ -67,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the program, report on standard error, and return the program's exit code."""
     from brickprof.integrations.instrument import MIN_ELEMENTS, Instrumentation
+    from brickprof.integrations.processes import Children, Environment
     from brickprof.profiler.brick_profiler import BrickProfiler
 
     command = args.module if args.module is not None else args.script
@@ -80,20 +77,22 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="brickprof-"))
     parent = os.getpid()
     try:
-        with Instrumentation(BrickProfiler(), least) as profiler:
-            children = _Children(profiler, folder)
+        with Instrumentation(BrickProfiler(), least) as profiler, Environment(folder, least):
+            children = Children(profiler, folder)
+            begun = time.perf_counter_ns()
             code = _run_program(command, args.module is not None)
+            wall_ns = time.perf_counter_ns() - begun
         if os.getpid() != parent:
             return code  # a child that returned from the program saves its part, and no more
         recording = children.merged_with(profiler.recording())
     finally:
         if os.getpid() == parent:
             shutil.rmtree(folder, ignore_errors=True)
-    _show(args, recording)
+    _show(args, recording, wall_ns)
     return code
 
 
-def _show(args: argparse.Namespace, recording: Recording) -> None:
+def _show(args: argparse.Namespace, recording: Recording, wall_ns: int) -> None:
     """Save what was asked for, and print the report on standard error."""
     report = Report.of(recording)
     if args.save is not None:
@@ -101,17 +100,10 @@ def _show(args: argparse.Namespace, recording: Recording) -> None:
     if args.html is not None:
         write_output(RENDERERS["html"].render(report), args.html)
     if not args.quiet:
-        text = RENDERERS["text"].render(report)
+        text = RENDERERS["text"].render(report) if recording.tiles else ""
         assert isinstance(text, str)
-        say(text.removesuffix("\n") if recording.tiles else _nothing_seen())
-
-
-def _nothing_seen() -> str:
-    """Return what is said of a program without calls that take time."""
-    return (
-        "brickprof: nothing to see here: no call of NumPy, SciPy or PyTorch had operands large "
-        "enough to be timed (--min-elements)"
-    )
+        parts = (text.removesuffix("\n"), unseen(recording, wall_ns))
+        say("\n\n".join(part for part in parts if part))
 
 
 def _run_program(command: list[str], is_module: bool) -> int:
@@ -162,10 +154,18 @@ def _exit_code(program: Callable[[], object]) -> int:
         code = 1
     else:
         code = 0
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.current_thread():
-            thread.join()
+    _end()
     return code
+
+
+def _end() -> None:
+    """Do what Python does when a program ends: await threads and pools, and call what is left.
+
+    Processes of pools end then, and are in the recording.
+    """
+    with suppress(KeyboardInterrupt):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
 
 
 def _print_traceback(error: BaseException) -> None:
@@ -178,52 +178,3 @@ def _print_traceback(error: BaseException) -> None:
         traceback.print_exception(type(error), error, at)
     else:
         sys.excepthook(type(error), error, at)
-
-
-class _Children:
-    """The recordings of processes that the program forks.
-
-    Parameters
-    ----------
-    profiler : BrickProfiler
-        What records; a child goes on with a copy of it, which begins anew.
-    folder : Path
-        Where children save their parts.
-    """
-
-    def __init__(self, profiler: BrickProfiler, folder: Path) -> None:
-        self._profiler, self._folder = profiler, folder
-        os.register_at_fork(after_in_child=self._begin)
-        # Processes of multiprocessing end without what is registered at exit, and forget at their
-        # start what was to be done at their end.
-        multiprocessing = import_module("multiprocessing.util")
-        self._finalize = multiprocessing.Finalize
-        multiprocessing.register_after_fork(self, _Children._save_at_its_end)
-
-    def _begin(self) -> None:
-        """Forget what the parent did, and save what follows when the process ends."""
-        if not self._folder.is_dir():
-            return
-        with suppress(Exception):
-            self._profiler.reset_tile_stats()
-        atexit.register(self._save)
-
-    def _save_at_its_end(self) -> None:
-        """Save what a process of multiprocessing recorded when it ends."""
-        if self._folder.is_dir():
-            self._finalize(None, self._save, exitpriority=100)
-
-    def _save(self) -> None:
-        """Save what the child recorded."""
-        with suppress(Exception):
-            recording = self._profiler.recording()
-            if recording.tiles:
-                recording.save(self._folder / f"{os.getpid()}.json")
-
-    def merged_with(self, recording: Recording) -> Recording:
-        """Return the recording of all processes."""
-        parts = [recording]
-        for path in sorted(self._folder.glob("*.json")):
-            with suppress(RecordingError, OSError):
-                parts.append(load_recording(path))
-        return recording if len(parts) == 1 else merge_recordings(parts)

@@ -37,7 +37,7 @@ def brick_notes(
     peak_share : float or None
         The whole run's share of the peak.
     """
-    yield from _work_notes(levels)
+    yield from _work_notes(levels, is_library=bool(info.threads_inside))
     if levels:
         yield from _roof_notes(recording, info, dtype, roofs, own_roofs)
     if peak_share is not None and peak_share > ABOVE_ROOF:
@@ -47,8 +47,11 @@ def brick_notes(
         )
 
 
-def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
-    """Yield notes on flops and bytes that were not declared, or that disagree."""
+def _work_notes(levels: tuple[LevelSummary, ...], *, is_library: bool) -> Iterator[str]:
+    """Yield notes on flops and bytes that were not declared, or that disagree.
+
+    Calls of a library are of one level each, so that levels have no flops in common.
+    """
     if not levels:
         yield "No tile was recorded in it."
     assumed = [row.level.label for row in levels if row.bytes_basis == "assumed"]
@@ -64,7 +67,7 @@ def _work_notes(levels: tuple[LevelSummary, ...]) -> Iterator[str]:
     if no_flops:
         yield f"{units.listed(no_flops)} declared no flops: rate and efficiency are unknown."
     declaring = [row for row in levels if row.stats.flops]
-    if len({row.stats.flops for row in declaring}) > 1:
+    if not is_library and len({row.stats.flops for row in declaring}) > 1:
         totals = ", ".join(
             f"{row.level.label} {units.format_count(row.stats.flops)}" for row in declaring
         )

@@ -141,6 +141,8 @@ def _summarize_brick(
         summarize_level(one, stats, shares, recording.clock, recording.machine) for one in stats
     )
     totals = [one.flops for one in stats if one.flops]
+    if info.threads_inside:  # calls of a library: none is inside of another one
+        totals = [sum(totals)] if totals else []
     median, spread = _call_rate(info)
     run_gflops = median or metrics.gflops(totals[0] if totals else 0, info.wall_ns)
     same_threads = own_roofs is not None and own_roofs.threads == info.threads

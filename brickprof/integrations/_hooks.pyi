@@ -27,7 +27,7 @@ class CallRecorder:
 
     @property
     def min_elements(self) -> int:
-        """Elements of the largest operand from which a call is recorded."""
+        """Elements of the largest operand or result from which a call is recorded."""
     def __init__(
         self,
         profiler: BrickProfiler,

@@ -14,7 +14,8 @@ from libc.string cimport memset
 cimport numpy as cnp
 
 from brickprof.integrations._operands cimport (
-    call_work, dtype_name, look, operands, signature_of, work_of_product, work_of_ufunc,
+    call_work, dtype_name, look, operands, result_of_product, result_of_ufunc, signature_of,
+    work_of_product, work_of_ufunc,
 )
 from brickprof.profiler.bricks cimport BrickUsage
 from brickprof.profiler.external_calls cimport begin_call, drop_call, end_call, external_call
@@ -37,21 +38,13 @@ cdef extern from "Python.h":
     void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
 
 
+cdef extern from "integrations/frames.h":
+    int bp_frame_place(PyFrameObject *frame) noexcept
+    PyObject *bp_frame_code(PyFrameObject *frame) noexcept
+
 cdef extern from *:
     """
-    #include <frameobject.h>
-
     static __thread int bp_inside_hook;
-
-    #if PY_VERSION_HEX >= 0x030B0000
-    static inline int bp_frame_place(PyFrameObject *frame) { return PyFrame_GetLasti(frame); }
-    #else
-    static inline int bp_frame_place(PyFrameObject *frame) { return frame->f_lasti; }
-    #endif
-
-    static inline PyObject *bp_frame_code(PyFrameObject *frame) {
-        return (PyObject *)PyFrame_GetCode(frame);
-    }
 
     /* Methods in C have no vectorcall of their own that all calls take: the interpreter calls what
      * their definition points to. Each has a function of its own here, which knows its number. */
@@ -89,8 +82,6 @@ cdef extern from *:
     }
     """
     int bp_inside_hook
-    int bp_frame_place(PyFrameObject *frame) noexcept
-    PyObject *bp_frame_code(PyFrameObject *frame) noexcept
     Py_ssize_t bp_vectorcall_offset(PyObject *callable) noexcept
     ctypedef PyObject *(*bp_method)(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                     PyObject *names) noexcept
@@ -168,6 +159,11 @@ cdef PyObject *METHODS[BP_METHODS]      # hooks of methods by their numbers
 cdef CallRecorder ACTIVE = None
 
 
+cdef int *inside_hook() noexcept:
+    """Return where it is kept whether the calling thread is in a call that is recorded."""
+    return &bp_inside_hook
+
+
 cdef inline size_t slot_of(const void *key) noexcept:
     """Return where the search for a callable begins."""
     return (<uintptr_t> key >> 4) * <uint64_t> 0x9E3779B97F4A7C15 >> 52
@@ -194,7 +190,7 @@ cdef class CallRecorder:
     hooks : list of Hook
         What to see.
     min_elements : int
-        Elements of the largest operand from which a call is recorded.
+        Elements of the largest operand or result from which a call is recorded.
     work_of : callable
         ``work_of(name, args, kwargs, result)`` returns elements, flops, loaded and stored bytes.
     name_of : callable
@@ -204,15 +200,6 @@ cdef class CallRecorder:
     threads : int
         Threads that products are shared out to.
     """
-
-    cdef ProfilerState profiler
-    cdef list hooks
-    cdef readonly uint64_t min_elements
-    cdef object work_of, name_of
-    cdef int threads                # that products are shared out to
-    cdef uint64_t l1_bytes, l2_bytes, resets
-    cdef dict sites                 # (code, place, dtype, operation) -> number of a brick
-    cdef dict known                 # signature of a call -> its work
 
     def __init__(self, ProfilerState profiler not None, list hooks, uint64_t min_elements,
                  work_of, name_of, tuple caches, int threads=1):
@@ -262,23 +249,6 @@ cdef class CallRecorder:
             else:
                 hook.method_place[0] = hook.method
         ACTIVE = None
-
-    cdef uint32_t site(self, Hook hook, int dtype) except? 0xFFFFFFFF:
-        """Return the number of the brick of the calling line."""
-        cdef PyFrameObject *frame = PyEval_GetFrame()
-        cdef object code = None
-        cdef int place = -1
-        if frame != NULL:
-            code = <object> bp_frame_code(frame)
-            Py_DECREF(code)         # it was a new reference
-            place = bp_frame_place(frame)
-        key = (code, place, dtype, hook.name)
-        found = self.known_site(key)
-        if found is None:
-            line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
-            threads = self.threads if hook.uses_blas else 1
-            found = self.sites[key] = self.brick(code, line, hook.name, dtype_name(dtype), threads)
-        return found
 
     cdef object known_site(self, tuple key):
         """Return the number of the brick of a place that called before, or None."""
@@ -385,12 +355,43 @@ cdef enum:
     MAX_ARGUMENTS = 10              # of a method that is recorded, itself included
 
 
+cdef uint32_t site_of(CallRecorder active, Hook hook, int dtype) except? 0xFFFFFFFF:
+    """Return the number of the brick of the calling line."""
+    cdef PyFrameObject *frame = PyEval_GetFrame()
+    cdef object code = None
+    cdef int place = -1
+    if frame != NULL:
+        code = <object> bp_frame_code(frame)
+        Py_DECREF(code)         # it was a new reference
+        place = bp_frame_place(frame)
+    key = (code, place, dtype, hook.name)
+    found = active.known_site(key)
+    if found is None:
+        line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
+        threads = active.threads if hook.uses_blas else 1
+        found = active.sites[key] = active.brick(code, line, hook.name, dtype_name(dtype), threads)
+    return found
+
+
 cdef inline PyObject *call_original(Hook hook, PyObject *callable, PyObject *const *args,
                                     size_t nargsf, PyObject *kwnames) noexcept:
     """Do what a callable does."""
     if hook.method_place != NULL:
         return hook.method(args[0], args + 1, <Py_ssize_t> nargsf - 1, kwnames)
     return hook.original(callable, args, nargsf, kwnames)
+
+
+cdef inline bint is_large(CallRecorder active, Hook hook, PyObject *const *args, Py_ssize_t count,
+                          const operands *found) noexcept:
+    """Tell whether a call without a large operand is recorded: its arrays are in a list, or make one."""
+    if hook.kind == OTHER:
+        return hook.in_list and count
+    # No array that two others make is larger than their product.
+    if found.elements * found.elements < active.min_elements:
+        return False
+    if hook.kind == PRODUCT:
+        return result_of_product(args, count) >= active.min_elements
+    return result_of_ufunc(args, min(count, hook.inputs)) >= active.min_elements
 
 
 cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyObject *const *args,
@@ -404,12 +405,12 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
     cdef external_call call
     cdef PyObject *result
     cdef uint64_t now
-    if operands_.elements < active.min_elements and not (hook.in_list and count):
+    if operands_.elements < active.min_elements and not is_large(active, hook, args, count, &operands_):
         return call_original(hook, callable, args, nargsf, kwnames)
     if not operands_.plain and hook.kind != OTHER:
         return call_original(hook, callable, args, nargsf, kwnames)
     try:
-        recorder = begin_call(active.profiler, active.site(hook, operands_.dtype),
+        recorder = begin_call(active.profiler, site_of(active, hook, operands_.dtype),
                               active.level(operands_.nbytes), &call)
     except Exception:
         recorder = None             # what cannot be recorded is done all the same

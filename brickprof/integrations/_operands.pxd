@@ -14,6 +14,8 @@ cdef struct call_work:
 
 cdef str dtype_name(int number)
 cdef operands look(PyObject *const *args, Py_ssize_t count, Py_ssize_t total) noexcept
+cdef uint64_t result_of_ufunc(PyObject *const *args, Py_ssize_t count) noexcept
+cdef uint64_t result_of_product(PyObject *const *args, Py_ssize_t count) noexcept
 cdef call_work work_of_ufunc(PyObject *const *args, Py_ssize_t count, PyObject *result,
                              uint64_t flops, uint64_t complex_flops) noexcept
 cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *result,

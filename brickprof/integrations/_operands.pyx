@@ -70,6 +70,41 @@ cdef operands look(PyObject *const *args, Py_ssize_t count, Py_ssize_t total) no
     return found
 
 
+cdef uint64_t result_of_ufunc(PyObject *const *args, Py_ssize_t count) noexcept:
+    """Return the elements that two arrays become when they are broadcast; 0 of other arguments."""
+    cdef cnp.ndarray a, b
+    cdef int axis, most
+    cdef uint64_t elements = 1
+    if count < 2 or not is_array(args[0]) or not is_array(args[1]):
+        return 0
+    a, b = <cnp.ndarray> args[0], <cnp.ndarray> args[1]
+    most = max(cnp.PyArray_NDIM(a), cnp.PyArray_NDIM(b))
+    for axis in range(1, most + 1):
+        elements *= <uint64_t> max(length_of(a, axis), length_of(b, axis))
+    return elements
+
+
+cdef inline int64_t length_of(cnp.ndarray array, int axis) noexcept:
+    """Return the length of an axis, counted from the last one, 1."""
+    cdef int dimensions = cnp.PyArray_NDIM(array)
+    return cnp.PyArray_DIM(array, dimensions - axis) if axis <= dimensions else 1
+
+
+cdef uint64_t result_of_product(PyObject *const *args, Py_ssize_t count) noexcept:
+    """Return the elements of the product of two vectors or matrices; 0 of other arguments."""
+    cdef cnp.ndarray a, b
+    cdef uint64_t summed
+    if count < 2 or not is_array(args[0]) or not is_array(args[1]):
+        return 0
+    a, b = <cnp.ndarray> args[0], <cnp.ndarray> args[1]
+    if not 1 <= cnp.PyArray_NDIM(a) <= 2 or not 1 <= cnp.PyArray_NDIM(b) <= 2:
+        return 0
+    summed = <uint64_t> cnp.PyArray_DIM(a, cnp.PyArray_NDIM(a) - 1)
+    if summed == 0:
+        return 0
+    return <uint64_t> cnp.PyArray_SIZE(a) // summed * (<uint64_t> cnp.PyArray_SIZE(b) // summed)
+
+
 cdef call_work work_of_ufunc(PyObject *const *args, Py_ssize_t count, PyObject *result,
                              uint64_t flops, uint64_t complex_flops) noexcept:
     """Return the work of a ufunc with so many inputs, whose result is an array.

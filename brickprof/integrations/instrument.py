@@ -23,8 +23,8 @@ from brickprof.machine import detect_machine
 from brickprof.profiler.brick_profiler import BrickProfiler
 
 MIN_ELEMENTS = 4096
-"""Elements of the largest operand from which a call of NumPy is recorded: a call takes some hundred
-nanoseconds before it computes, as long as this many elements."""
+"""Elements of the largest operand or result from which a call of NumPy is recorded: a call takes
+some hundred nanoseconds before it computes, as long as this many elements."""
 
 MAX_BRICKS = 2000
 """Lines that have a brick of their own; later ones share one."""
@@ -56,7 +56,7 @@ class Instrumentation(Generic[_P]):
     profiler : BrickProfiler
         What records; it is on inside the block.
     min_elements : int
-        Elements of the largest operand from which a call is recorded.
+        Elements of the largest operand or result from which a call is recorded.
 
     Raises
     ------
@@ -123,9 +123,9 @@ class Instrumentation(Generic[_P]):
         """See the calls of a library too, which was imported."""
         assert self._recorder is not None
         if library == "torch":
-            mode = import_module("brickprof.integrations.torch").TileMode(self._recorder)
-            mode.__enter__()
-            self._undo.append(partial(mode.__exit__, None, None, None))
+            threads = import_module("brickprof.integrations.torch").EveryThread(self._recorder)
+            threads.begin()
+            self._undo.append(threads.end)
             return
         for module, name, function in import_module("brickprof.integrations.scipy").patches(
             self._recorder, library, blas_threads()

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 import os
-import sys
-from contextlib import suppress
-from types import FrameType
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import thread as futures
+from contextlib import contextmanager, suppress
+from functools import partial, wraps
 from typing import Any
 
 import torch
+from torch._C import (
+    _get_dispatch_stack_at,
+    _len_torch_dispatch_stack,
+    _pop_torch_dispatch_stack,
+    _push_on_torch_dispatch_stack,
+)
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from brickprof.integrations._hooks import CallRecorder
+from brickprof.integrations._operations import Library, OperationRecorder, torch_dispatch
 
 _FOLDER = os.path.dirname(torch.__file__) + os.sep
 _DTYPES = {
@@ -25,85 +34,137 @@ _DTYPES = {
 }
 
 
-MAX_SIGNATURES = 10_000
-"""Operations with different shapes whose flops are kept: PyTorch's formulas take some 10 µs."""
-
-
-class TileMode(TorchDispatchMode):
+class TileMode(OperationRecorder, TorchDispatchMode):
     """Records the operations that PyTorch's own ``FlopCounterMode`` counts, with its flops.
 
     Parameters
     ----------
+    library : Library
+        What is known of PyTorch, for the modes of all threads.
+    """
+
+    def __init__(self, library: Library) -> None:
+        OperationRecorder.__init__(self, library)
+        TorchDispatchMode.__init__(self)
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Leave `torch.compile` as it is: what compiled code calls is seen when it runs."""
+        return True
+
+
+# Not in the class, whose base would wrap it in a function of Python.
+TileMode.__torch_dispatch__ = torch_dispatch  # type: ignore[method-assign]
+
+
+class EveryThread:
+    """A mode in each thread: that which begins, those that start later, and tasks of thread pools.
+
+    Parameters
+    ----------
     recorder : CallRecorder
-        What records them. A dispatch mode is of the thread that enters it.
+        What records operations.
     """
 
     def __init__(self, recorder: CallRecorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-        self._flops: dict[Any, int] = {}
+        self._library = Library(recorder, torch.Tensor, _FOLDER, _described, _work_of, _operands_of)
+        self._here = threading.local()
+        self._undo: list[Callable[[], object]] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run an operation, as a tile if its flops are known."""
-        given = kwargs or {}
-        if func._overloadpacket not in flop_registry:
-            return func(*args, **given)
-        tensors = [one for one in (*args, *given.values()) if isinstance(one, torch.Tensor)]
-        read = sum(map(_nbytes, tensors))
-        dtype = "float32" if not tensors else _DTYPES.get(tensors[0].dtype, "float32")
-        frame = _caller()
-        code, line = (None, 0) if frame is None else (frame.f_code, frame.f_lineno)
-        name, threads = func._overloadpacket.__name__, torch.get_num_threads()
-        call = self._recorder.begin(code, line, name, dtype, read, threads)
-        if call is None:
-            return func(*args, **given)
+    def begin(self) -> None:
+        """See the operations of this thread and of those that begin."""
+        self._enter()
+        # Threads run through the one, and tasks of pools, whose threads may be older, the other.
+        for holder, name in ((threading.Thread, "_bootstrap_inner"), (futures._WorkItem, "run")):
+            function = getattr(holder, name, None)
+            if function is not None:
+                self._undo.append(partial(setattr, holder, name, function))
+                setattr(holder, name, self._seen(function))
+
+    def end(self) -> None:
+        """Put everything back. Threads that still run pass operations on, and record none."""
+        while self._undo:
+            self._undo.pop()()
+        self._leave()
+
+    def _seen(self, function: Any) -> Any:
+        """Return a function that sees the operations of its thread until it returns."""
+
+        @wraps(function)
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            with self._mode():
+                return function(*args, **kwargs)
+
+        return seen
+
+    @contextmanager
+    def _mode(self) -> Iterator[None]:
+        """See the operations of this thread."""
+        entered = self._enter()
         try:
-            result = func(*args, **given)
-        except BaseException:
-            call.drop()
-            raise
-        call.stop()
-        made = [one for one in _flat(result) if isinstance(one, torch.Tensor)]
-        flops = 0  # of arguments that the formula does not know
-        with suppress(Exception):
-            flops = self._flops_of(func, args, given, result)
-        call.end(sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made)))
-        return result
+            yield
+        finally:
+            if entered:
+                self._leave()
 
-    def _flops_of(self, func: Any, args: Any, given: Any, result: Any) -> int:
-        """Return the flops of an operation by PyTorch's formula."""
-        names = (tuple(given), tuple(map(_signature, given.values())))
-        key = (func, tuple(map(_signature, args)), names)
-        flops = self._flops.get(key)
-        if flops is None:
-            formula = flop_registry[func._overloadpacket]
-            flops = max(int(formula(*args, **given, out_val=result)), 0)
-            if len(self._flops) < MAX_SIGNATURES:
-                self._flops[key] = flops
-        return flops
+    def _enter(self) -> bool:
+        """Put a mode on this thread's stack, if none of ours is there."""
+        if getattr(self._here, "mode", None) is not None:
+            return False
+        self._here.mode = TileMode(self._library)
+        # Not by its with statement, whose flags are those of all threads.
+        _push_on_torch_dispatch_stack(self._here.mode)
+        return True
 
-
-def _signature(value: Any) -> Any:
-    """Return what the flops of an operation depend on, of one of its arguments."""
-    if isinstance(value, torch.Tensor):
-        return value.shape
-    return tuple(map(_signature, value)) if isinstance(value, list | tuple) else value
+    def _leave(self) -> None:
+        """Take the mode off this thread's stack, from below others that are still there."""
+        mode = getattr(self._here, "mode", None)
+        self._here.mode = None
+        stack = [_get_dispatch_stack_at(i) for i in range(_len_torch_dispatch_stack())]
+        if not any(one is mode for one in stack):
+            return
+        above = []
+        while (top := _pop_torch_dispatch_stack(None)) is not mode:
+            above.append(top)
+        for one in reversed(above):
+            _push_on_torch_dispatch_stack(one)
 
 
-def _caller() -> FrameType | None:
-    """Return the innermost frame outside of PyTorch."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith(_FOLDER):
-        frame = frame.f_back
-    return frame
+def _described(func: Any) -> tuple[Any, str, bool]:
+    """Return what runs an operation, its name, and whether its flops are known."""
+    packet = getattr(func, "_overloadpacket", None)
+    # An overload's own function costs a call of Python code less.
+    call = func._op if type(func) is torch._ops.OpOverload else func
+    name = getattr(packet, "__name__", str(func))
+    return call, name, packet is not None and packet in flop_registry
+
+
+def _operands_of(args: Any, kwargs: Any) -> tuple[str, int, int] | None:
+    """Return the element type, the bytes and the threads of an operation; None of meta tensors."""
+    tensors = _tensors((*args, *kwargs.values()))
+    if any(one.is_meta for one in tensors):
+        return None
+    dtype = "float32" if not tensors else _DTYPES.get(tensors[0].dtype, "float32")
+    return dtype, sum(map(_nbytes, tensors)), torch.get_num_threads()
+
+
+def _work_of(func: Any, args: Any, kwargs: Any, result: Any) -> tuple[int, int, int, int]:
+    """Return elements, flops by PyTorch's formula, and loaded and stored bytes of an operation."""
+    made = _tensors(result if isinstance(result, tuple | list) else (result,))
+    flops = 0  # of arguments that the formula does not know
+    with suppress(Exception):
+        formula = flop_registry[func._overloadpacket]
+        flops = max(int(formula(*args, **kwargs, out_val=result)), 0)
+    read = sum(map(_nbytes, _tensors((*args, *kwargs.values()))))
+    return sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made))
+
+
+def _tensors(values: Any) -> list[torch.Tensor]:
+    """Return the tensors among some values."""
+    return [one for one in values if isinstance(one, torch.Tensor)]
 
 
 def _nbytes(tensor: torch.Tensor) -> int:
     """Return the bytes of a tensor's elements, those that a broadcast repeats counted once."""
     shape = (length for length, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
     return math.prod(shape) * tensor.element_size()
-
-
-def _flat(result: Any) -> tuple[Any, ...]:
-    """Return what an operation returned as a tuple."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)

@@ -44,6 +44,23 @@ def test_the_cause_is_about_the_call(slower: float, calls: int, said: str) -> No
     assert (finding.weight == 0) == (calls == 2)
 
 
+def test_little_work_on_several_threads_is_told() -> None:
+    assert "waking 2 threads" in only(called(50.0, threads=2)).cause
+    assert "waking" not in only(called(50.0, threads=1)).cause
+
+
+def test_levels_of_calls_add_up() -> None:
+    recording = called(1.1)
+    (tile,) = recording.tiles
+    midi = replace(tile, level=TileLevel.MIDI, flops=3 * tile.flops)
+    infos = (replace(recording.brick_infos[0], call_paces=()),)
+    both = replace(recording, tiles=(midi, tile), brick_infos=infos)
+    (brick,) = summarize(both).bricks
+    assert brick.run_gflops == 4 * tile.flops / recording.brick_infos[0].wall_ns
+    assert brick.flops_agree
+    assert not [note for note in brick.notes if "different flops" in note]
+
+
 def test_calls_are_held_against_the_roofs_of_all_threads_of_the_library() -> None:
     for threads in (1, 2):
         (brick,) = summarize(called(1.0, threads=threads)).bricks

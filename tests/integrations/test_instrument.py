@@ -155,6 +155,22 @@ def test_small_operands_and_calls_inside_are_left_out() -> None:
     assert sum(stats.count for stats in prof.all_tile_stats()) == 1
 
 
+def test_calls_that_make_large_results_of_small_operands_are_seen() -> None:
+    column, row = np.ones((80, 1)), np.ones(80)
+    with bp.auto_instrument(min_elements=80 * 80) as prof:
+        column + row
+        column @ row[None]
+        np.dot(column, row[None])
+        np.multiply(column, row)
+    with bp.auto_instrument(min_elements=80 * 80 + 1) as none:
+        column + row
+        column @ row[None]
+        np.ones((60, 2, 2)) @ np.ones((60, 2, 2))
+        np.ones((0, 80)).T @ np.ones((0, 80))
+    assert sum(stats.count for stats in prof.all_tile_stats()) == 4
+    assert none.recording().tiles == ()
+
+
 def test_calls_are_nested_in_tiles_of_the_user() -> None:
     prof = bp.BrickProfiler()
     with bp.auto_instrument(prof, min_elements=10):

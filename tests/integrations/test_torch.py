@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -58,3 +60,128 @@ def test_results_errors_and_names() -> None:
         pass
     a @ a
     assert after.recording().tiles == ()
+
+
+def flops_of(prof: bp.BrickProfiler) -> int:
+    """Return all flops that were recorded."""
+    return sum(prof.tile_stats(level).flops for level in TileLevel)
+
+
+def stack() -> int:
+    """Return how many dispatch modes the calling thread is in."""
+    return int(torch._C._len_torch_dispatch_stack())
+
+
+def test_other_threads_are_seen() -> None:
+    step, seen = mlp(), []
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        step()
+    alone = flops_of(prof)
+
+    def work() -> None:
+        step()
+        seen.append(stack())
+
+    class Worker(threading.Thread):
+        def run(self) -> None:
+            work()
+
+    before = bootstrap()
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        threads = [threading.Thread(target=work), Worker()]
+        for thread in threads:
+            thread.start()
+            thread.join()
+    assert flops_of(prof) == 2 * alone > 0
+    assert seen == [1, 1]
+    assert bootstrap() is before
+
+
+def bootstrap() -> Any:
+    """Return what each thread runs through."""
+    return vars(threading.Thread)["_bootstrap_inner"]
+
+
+def test_tasks_of_a_pool_that_is_older_are_seen_and_its_threads_stay_what_they_were() -> None:
+    a = torch.ones(20, 20)
+
+    def work(_: int) -> int:
+        a @ a
+        return stack()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(work, range(4))) == [0] * 4
+        with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+            assert list(pool.map(work, range(4))) == [1] * 4
+        assert list(pool.map(work, range(4))) == [0] * 4
+    assert flops_of(prof) == 4 * 2 * 20**3
+
+
+def test_errors_of_tasks_are_the_same() -> None:
+    def fail() -> None:
+        torch.ones(2, 2) @ torch.ones(3, 3)
+
+    def traceback_of(pool: ThreadPoolExecutor) -> list[str]:
+        error = pool.submit(fail).exception()
+        frames, at = [], error.__traceback__ if error else None
+        while at is not None:
+            frames.append(at.tb_frame.f_code.co_name)
+            at = at.tb_next
+        return frames
+
+    with ThreadPoolExecutor(1) as pool:
+        plain = traceback_of(pool)
+        with bp.auto_instrument():
+            assert traceback_of(pool) == plain
+
+
+def test_modes_of_the_program_stay_where_they_are() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    a = torch.ones(20, 20)
+    counter = FlopCounterMode(display=False)
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        counter.__enter__()
+        a @ a
+    a @ a
+    counter.__exit__(None, None, None)
+    assert stack() == 0
+    assert flops_of(prof) == 2 * 20**3
+    assert counter.get_total_flops() == 2 * 2 * 20**3
+
+
+def test_tensors_without_memory_and_small_work_inside_are_left_out() -> None:
+    meta = torch.ones(20, 20, device="meta")
+    a = torch.ones(20, 20)
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        for one in (a, meta, a):
+            one @ one
+    assert flops_of(prof) == 2 * 2 * 20**3
+
+
+def test_a_reset_meanwhile_and_arguments_that_cannot_be_hashed() -> None:
+    a = torch.ones(20, 20)
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        for size in (20, 10):
+            for _ in range(2):
+                a[:, :size] @ a[:size]
+        prof.reset_tile_stats()
+        a @ a
+        torch.nn.functional.conv2d(a[None, None], a[None, None, :3, :3])
+    assert flops_of(prof) == 2 * 20**3 + 2 * 18 * 18 * 9
+
+
+def test_compiled_functions_stay_compiled() -> None:
+    graphs = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    a = torch.ones(20, 20)
+    compiled = torch.compile(lambda x: (x @ x).relu(), backend=backend)
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+        for _ in range(3):
+            compiled(a)
+    assert len(graphs) == 1
+    assert flops_of(prof) == 3 * 2 * 20**3

@@ -18,6 +18,9 @@ FEW_CALLS = 3
 CALL_NS = 2_000.0
 """What a call of NumPy or PyTorch takes besides its work, in nanoseconds, at least."""
 
+SHARED_NS = 20_000.0
+"""Work at the roof, in nanoseconds, up to which it is as short as waking and awaiting threads."""
+
 
 def external_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Finding]:
     """Yield what a brick of calls of a library reaches, and what its caller can do about it.
@@ -78,6 +81,14 @@ def _advice(brick: BrickSummary, row: LevelSummary, share: float) -> tuple[str, 
         return (
             "A call takes a microsecond or two before it computes: much of so short a time.",
             "Make fewer and larger calls: batch operands into one array.",
+        )
+    threads, work_ns = brick.info.threads_inside, share * row.typical_ns
+    if threads > 1 and work_ns < SHARED_NS:
+        return (
+            f"At the roof its work takes {units.format_ns(work_ns)}: waking {threads} threads and "
+            "waiting for them takes as long.",
+            "Make fewer and larger calls, or give the library fewer threads (`brickprof sweep "
+            "python` compares thread counts; OPENBLAS_NUM_THREADS, torch.set_num_threads).",
         )
     if row.bound == "memory":
         return (

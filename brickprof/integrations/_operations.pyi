@@ -1,0 +1,25 @@
+from collections.abc import Callable
+from typing import Any
+
+from brickprof.integrations._hooks import CallRecorder
+
+class Library:
+    """What is known of PyTorch, for all threads."""
+
+    def __init__(
+        self,
+        recorder: CallRecorder,
+        tensor: type,
+        folder: str,
+        describe: Callable[[Any], tuple[Any, str, bool]],
+        work_of: Callable[[Any, Any, Any, Any], tuple[int, int, int, int]],
+        operands_of: Callable[[Any, Any], tuple[str, int, int] | None],
+    ) -> None: ...
+
+class OperationRecorder:
+    """The state of a dispatch mode."""
+
+    def __init__(self, library: Library) -> None: ...
+
+torch_dispatch: Any
+"""What a mode calls for each operation: it runs it, as a tile if it is recorded."""
