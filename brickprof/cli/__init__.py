@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import calibrate, compare, demo, machine, report, run, sweep, tune, watch
+from brickprof.cli import (
+    calibrate,
+    compare,
+    count,
+    demo,
+    machine,
+    report,
+    run,
+    sweep,
+    tune,
+    watch,
+)
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.errors import BrickprofError
@@ -51,6 +62,7 @@ VERBS: tuple[Verb, ...] = (
     sweep,
     tune,
     run,
+    count,
     report,
     compare,
     watch,
