@@ -9,7 +9,19 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 from brickprof._version import __version__
-from brickprof.cli import calibrate, compare, demo, machine, merge, report, run, sweep, tune, watch
+from brickprof.cli import (
+    calibrate,
+    compare,
+    count,
+    demo,
+    machine,
+    merge,
+    report,
+    run,
+    sweep,
+    tune,
+    watch,
+)
 from brickprof.cli._output import say, tolerate_narrow_encodings, write_output
 from brickprof.cli.kernel import KernelVerb
 from brickprof.core.build_folders import get_cmake_dir, get_include, get_pkg_config_dir
@@ -60,6 +72,7 @@ VERBS: tuple[Verb, ...] = (
     sweep,
     tune,
     run,
+    count,
     report,
     compare,
     merge,

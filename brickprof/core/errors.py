@@ -35,5 +35,9 @@ class UserCodeError(BrickprofError):
     """A function of the user's own, named on the command line, raised an exception."""
 
 
+class SimulationError(BrickprofError, RuntimeError):
+    """A program cannot be run under a simulator: it is not installed, or does not know the code."""
+
+
 class TuningError(BrickprofError, ValueError):
     """Candidates cannot be compared or timed, or stored tuned blocks make no sense."""

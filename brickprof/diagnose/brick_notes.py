@@ -10,6 +10,14 @@ from brickprof.diagnose.thread_roofs import ABOVE_ROOF, candidates
 from brickprof.recording import BrickInfo, Recording
 from brickprof.roofline import Roofs
 
+_SOURCE_NOTES = {
+    "counted": "Flops and bytes of its tiles were counted from the calls that they make, by "
+    "shapes and element types.",
+    "simulated": "Flops and bytes of its tiles were found by running its instructions under a "
+    "simulator.",
+}
+"""By source of work, what is said of a brick whose tiles' work is not declared by hand."""
+
 
 def brick_notes(
     recording: Recording,
@@ -38,6 +46,8 @@ def brick_notes(
         The whole run's share of the peak.
     """
     yield from _work_notes(levels, is_library=bool(info.threads_inside))
+    if not info.threads_inside:  # of which the run's notes tell
+        yield from map(_SOURCE_NOTES.__getitem__, info.work_sources)
     if levels:
         yield from _roof_notes(recording, info, dtype, roofs, own_roofs)
     if peak_share is not None and peak_share > ABOVE_ROOF:

@@ -26,7 +26,7 @@ MEDIAN_STEPS = 20
 
 Bound = Literal["compute", "memory", "unknown"]
 BoundBasis = Literal["ridge", "rule of thumb"]
-BytesBasis = Literal["declared", "assumed", "none"]
+BytesBasis = Literal["declared", "counted", "simulated", "assumed", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,8 @@ class LevelSummary:
     gflops, intensity, bandwidth_gbs : float
         GFLOP/s, flop/byte and GB/s of one thread while it is in the level's tiles.
     bytes_basis : str
-        ``"declared"``, ``"assumed"`` (of one tile or more) or ``"none"``.
+        ``"declared"``, ``"counted"`` or ``"simulated"`` where that is the source of all work of
+        its brick that is not declared by hand, ``"assumed"`` (of one tile or more) or ``"none"``.
     attainable_gflops : float or None
         Roof of one thread at that intensity; None without roofs, flops or bytes.
     efficiency : float or None
@@ -180,6 +181,7 @@ def summarize_level(
     roofs: ThreadRoofs | None,
     clock: ClockInfo,
     machine: Machine | None,
+    work_sources: tuple[str, ...] = (),
 ) -> LevelSummary:
     """Summarize one level of a brick.
 
@@ -195,6 +197,8 @@ def summarize_level(
         What timed it.
     machine : Machine or None
         Where it ran.
+    work_sources : tuple of str
+        Where the work of its brick comes from; see `brickprof.recording.BrickInfo`.
     """
     level = stats.level
     median_ns = stats.percentile_ns(50)
@@ -232,7 +236,7 @@ def summarize_level(
         gflops=stats.gflops,
         intensity=stats.arithmetic_intensity,
         bandwidth_gbs=bandwidth,
-        bytes_basis=_bytes_basis(stats),
+        bytes_basis=_bytes_basis(stats, work_sources),
         attainable_gflops=attainable,
         efficiency=efficiency,
         bandwidth_share=bandwidth_share,
@@ -257,11 +261,15 @@ def _typical_ns(stats: TileStats, median: int, clock: ClockInfo) -> float:
     return stats.avg_us * 1000
 
 
-def _bytes_basis(stats: TileStats) -> BytesBasis:
+def _bytes_basis(stats: TileStats, work_sources: tuple[str, ...]) -> BytesBasis:
     """Return where a level's bytes come from."""
     if not stats.nbytes:
         return "none"
-    return "declared" if stats.nbytes_declared else "assumed"
+    if not stats.nbytes_declared:
+        return "assumed"
+    if work_sources == ("counted",):
+        return "counted"
+    return "simulated" if work_sources == ("simulated",) else "declared"
 
 
 def _bound(stats: TileStats, memory: str, roofs: ThreadRoofs | None) -> Bound:

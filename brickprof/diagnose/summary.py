@@ -138,7 +138,8 @@ def _summarize_brick(
     by_level = [recording.tile_stats(level, info.name) for level in TileLevel]
     stats = tuple(one for one in by_level if one.count)
     levels = tuple(
-        summarize_level(one, stats, shares, recording.clock, recording.machine) for one in stats
+        summarize_level(one, stats, shares, recording.clock, recording.machine, info.work_sources)
+        for one in stats
     )
     totals = [one.flops for one in stats if one.flops]
     if info.threads_inside:  # calls of a library: none is inside of another one

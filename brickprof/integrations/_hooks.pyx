@@ -263,6 +263,7 @@ cdef class CallRecorder:
         found = self.profiler.brick_id(name, dtype)
         usage = self.profiler.usage_by_name[name]
         usage.threads_inside = max(usage.threads_inside, threads)
+        usage.work_sources.add("counted")
         return found
 
     def begin(self, code, int line, str operation, str dtype, uint64_t nbytes, int threads=1):

@@ -56,6 +56,11 @@ class Count:
     lines: tuple[Line, ...]
 
     @property
+    def work_source(self) -> str:
+        """``"counted"``: what a recording says of tiles that were given this as their work."""
+        return "counted"
+
+    @property
     def nbytes(self) -> int:
         """Bytes loaded and stored."""
         return self.loaded_bytes + self.stored_bytes

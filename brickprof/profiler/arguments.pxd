@@ -22,6 +22,8 @@ cdef str as_brick(object name)
 cdef str as_dtype(object dtype)
 cdef int as_threads(object threads) except -1
 cdef str as_isa(object isa)
+cdef str as_work_source(object source)
+cdef tuple work_found(object work)
 cdef int check_overhead(object overhead) except -1
 
 

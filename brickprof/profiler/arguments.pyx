@@ -17,7 +17,7 @@ from brickprof.core.dtypes import DTYPE_NAMES, dtype_of
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_THREADS
 from brickprof.machine.isas import checked_isa_name
-from brickprof.recording import Overhead
+from brickprof.recording import WORK_SOURCES, Overhead
 
 # Members of an enum live as long as their module, so that borrowed pointers are enough.
 MACRO = <PyObject *> TileLevel.MACRO
@@ -96,6 +96,30 @@ cdef int as_threads(object threads) except -1:
 cdef str as_isa(object isa):
     """Return the name of an instruction set, of any machine, or None where none is given."""
     return None if isa is None else checked_isa_name(isa)
+
+
+cdef str as_work_source(object source):
+    """Return where flops and bytes come from, or None where they are declared by hand."""
+    if source is None:
+        return None
+    names = ", ".join(map(repr, WORK_SOURCES))
+    if not isinstance(source, str):
+        raise TypeError(f"work_source must be one of {names} or None, got {short_repr(source)}")
+    if source not in WORK_SOURCES:
+        raise ValueError(f"work_source must be one of {names}, got {short_repr(source)}")
+    return str(source)
+
+
+cdef tuple work_found(object work):
+    """Return elements, flops, loaded and stored bytes of work that was found, and its source."""
+    try:
+        found = (work.elements, work.flops, work.loaded_bytes, work.stored_bytes, work.work_source)
+    except AttributeError:
+        raise TypeError(
+            f"work must be what brickprof.count returned, got {short_repr(work)}") from None
+    if found[4] is None:
+        raise TypeError(f"work must have a work_source, got {short_repr(work)}")
+    return (*found[:4], as_work_source(found[4]))
 
 
 cdef int check_overhead(object overhead) except -1:

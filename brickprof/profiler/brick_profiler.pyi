@@ -7,6 +7,7 @@ from typing import Any, SupportsIndex, TypeAlias, overload
 import numpy as np
 from typing_extensions import Self
 
+from brickprof.core.found_work import FoundWork
 from brickprof.core.levels import TileLevel
 from brickprof.profiler.decorators import TileDecorator
 from brickprof.profiler.recorder_set import RecorderSet
@@ -99,6 +100,10 @@ class BrickProfiler:
     ) -> TileBlock:
         """Return a context manager that is one tile, which is a decorator as well."""
     @overload
+    def tile(  # type: ignore[overload-overlap]
+        self, level: TileLevel, row: _Count, col: _Count, *, work: FoundWork | None
+    ) -> TileBlock: ...
+    @overload
     def tile(
         self,
         level: TileLevel,
@@ -110,6 +115,15 @@ class BrickProfiler:
         nbytes: _Computed | None = None,
         loaded_bytes: _Computed | None = None,
         stored_bytes: _Computed | None = None,
+    ) -> TileDecorator: ...
+    @overload
+    def tile(
+        self,
+        level: TileLevel,
+        row: _Computed,
+        col: _Computed,
+        *,
+        work: FoundWork | Callable[..., FoundWork],
     ) -> TileDecorator: ...
     def record_elapsed(
         self,
@@ -124,6 +138,7 @@ class BrickProfiler:
         isa: str | None = None,
         loaded_bytes: _Count | None = None,
         stored_bytes: _Count | None = None,
+        work_source: str | None = None,
     ) -> None:
         """Record work that was timed elsewhere as a call of a brick, of one tile."""
     def recorders(
@@ -133,6 +148,7 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        work_source: str | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
     def brick(
@@ -141,6 +157,7 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        work_source: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:

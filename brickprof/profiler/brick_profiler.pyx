@@ -5,18 +5,22 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
-from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
+from brickprof.profiler.arguments cimport (
+    as_count, as_tile_bytes, as_work_source, level_of, tile_bytes, work_found,
+)
 from brickprof.profiler.elapsed cimport add_elapsed
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
 from brickprof.profiler.recorder cimport Recorder
-from brickprof.profiler.recorder_set cimport new_recorder_set
+from brickprof.profiler.recorder_set cimport RecorderSet, new_recorder_set
 from brickprof.profiler.snapshot cimport recording_of, tiles_of
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport (
     OFF, TileBlock, TileTimer, check_start, check_stop, number_tile,
 )
-from brickprof.tile cimport BP_CLOCK_MANUAL, bp_now, bp_pop, bp_push, bp_flush_pending, bp_split
+from brickprof.tile cimport (
+    BP_CLOCK_MANUAL, BP_UNDECLARED, bp_now, bp_pop, bp_push, bp_flush_pending, bp_split,
+)
 
 from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
@@ -37,6 +41,18 @@ def slow_path_calls():
         Calls of start_tile and of stop_tile that the fast path passed on.
     """
     return slow_starts, slow_stops
+
+
+cdef int take_work(TileBlock block, object work) except -1:
+    """Give a tile the work that was found, in place of numbers that are declared."""
+    if block.elements or block.flops or block.nbytes.total != BP_UNDECLARED:
+        raise TypeError("work stands for elements, flops and bytes: give it alone")
+    elements, flops, loaded, stored, source = work_found(work)
+    block.elements = as_count(elements, "work.elements")
+    block.flops = as_count(flops, "work.flops")
+    block.nbytes = as_tile_bytes(None, loaded, stored)
+    block.work_source = source
+    return 0
 
 
 @cython.auto_pickle(False)
@@ -223,7 +239,7 @@ cdef class BrickProfiler(ProfilerState):
                &self.call_cost)
 
     def tile(self, level, row, col, *, elements=0, flops=0, nbytes=None, loaded_bytes=None,
-             stored_bytes=None):
+             stored_bytes=None, work=None):
         """Return a context manager that is one tile, which is a decorator as well.
 
         As a decorator, ``@prof.tile(...)``, each call of the function is a tile.
@@ -236,11 +252,14 @@ cdef class BrickProfiler(ProfilerState):
             As of `stop_tile`. Of a decorator any of these, and of `row` and `col`, may be a
             function of the arguments of each call, such as ``flops=lambda a, b: 2 * a.size``. It
             is called before the tile is started, whether profiling is on or not.
+        work : Count, optional
+            What `brickprof.count` found, in place of the numbers before: the recording then says
+            that they were counted. Of a decorator it may be a function, too.
 
         Raises
         ------
         TypeError, ValueError
-            As of `start_tile` and `stop_tile`.
+            As of `start_tile` and `stop_tile`; if `work` is no such thing, or given beside others.
         """
         cdef TileBlock block = TileBlock.__new__(TileBlock)
         block.profiler = self
@@ -251,16 +270,20 @@ cdef class BrickProfiler(ProfilerState):
             block.elements = as_count(elements, "elements")
             block.flops = as_count(flops, "flops")
             block.nbytes = as_tile_bytes(nbytes, loaded_bytes, stored_bytes)
+            if work is not None:
+                take_work(block, work)
         except TypeError:
             given = dict(level=level, row=row, col=col, elements=elements, flops=flops,
-                         nbytes=nbytes, loaded_bytes=loaded_bytes, stored_bytes=stored_bytes)
+                         nbytes=nbytes, loaded_bytes=loaded_bytes, stored_bytes=stored_bytes,
+                         work=work)
             if not any([callable(value) for value in given.values()]):
                 raise
             return TileDecorator(self.tile, given)
         return block
 
     def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=None,
-                       dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None):
+                       dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None,
+                       work_source=None):
         """Record work that was timed elsewhere as a call of a brick, of one tile.
 
         Nothing is recorded while profiling is off. The tile is inside of no other one. Its timer
@@ -277,7 +300,7 @@ cdef class BrickProfiler(ProfilerState):
             As of `stop_tile`.
         level : TileLevel, optional
             The level of the tile; MACRO by default.
-        dtype, isa
+        dtype, isa, work_source
             As of `recorders`.
 
         Raises
@@ -288,9 +311,11 @@ cdef class BrickProfiler(ProfilerState):
         if level is None:
             level = TileLevel.MACRO
         add_elapsed(self, name, ns, elements, flops,
-                    as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa)
+                    as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa,
+                    work_source)
 
-    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None,
+                  work_source=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -307,6 +332,9 @@ cdef class BrickProfiler(ProfilerState):
             Bytes that a tile of a level holds in its cache to use again.
         isa : str, optional
             Instruction set that the kernel runs with, such as ``"avx2"``: selects the roofs.
+        work_source : str, optional
+            Where the flops and bytes of the tiles come from if they are not declared by hand:
+            ``"counted"``, as by `brickprof.count`, or ``"simulated"``, as by ``brickprof count``.
 
         Returns
         -------
@@ -318,18 +346,22 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If `brick` or `isa` is no name, `threads` no integer in [1, 4096], `dtype` unknown, or
-            `footprint_bytes` no such dict.
+            If `brick` or `isa` is no name, `threads` no integer in [1, 4096], `dtype` or
+            `work_source` unknown, or `footprint_bytes` no such dict.
         """
-        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
+        cdef RecorderSet made = new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
+        made.work_source = as_work_source(work_source)
+        return made
 
-    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None):
+    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None, work_source=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
         It is a decorator as well: with ``@prof.brick(name)`` each call of the function is one of
         the kernel. Arguments and errors are as of `recorders`.
         """
-        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
+        cdef RecorderSet made = new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
+        made.work_source = as_work_source(work_source)
+        return made
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

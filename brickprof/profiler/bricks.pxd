@@ -39,6 +39,7 @@ cdef class BrickUsage:
     cdef dict teams                 # number of threads -> calls, wall and busy ticks by rank
     cdef list footprint_bytes       # by level, the largest declared
     cdef set isas                   # that it was entered with
+    cdef set work_sources           # of flops and bytes that are not declared by hand
     cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
     cdef CallBatches batches        # None before the first call
     cdef uint64_t resets

@@ -131,6 +131,7 @@ cdef class BrickUsage:
         self.call_times, self.call_paces = {}, {}
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
+        self.work_sources = set()
 
     cdef int enter(self, tuple indices, uint64_t now) except -1:
         """Let recorders in."""
@@ -204,6 +205,7 @@ cdef class BrickUsage:
         self.batches = None
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
+        self.work_sources = set()
         self.resets += 1
 
     cdef int declare(self, tuple footprint_bytes) except -1:

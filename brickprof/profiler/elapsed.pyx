@@ -3,7 +3,9 @@
 from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
-from brickprof.profiler.arguments cimport as_brick, as_count, as_dtype, as_isa, tile_bytes
+from brickprof.profiler.arguments cimport (
+    as_brick, as_count, as_dtype, as_isa, as_work_source, tile_bytes,
+)
 from brickprof.profiler.bricks cimport Brick
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
@@ -18,13 +20,15 @@ MAX_NS = 1e18
 
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
-                     tile_bytes nbytes, int level, object dtype, object isa) except -1:
+                     tile_bytes nbytes, int level, object dtype, object isa,
+                     object work_source) except -1:
     """Add a tile of a brick that took so many nanoseconds, on a recorder that no thread holds."""
     cdef Recorder recorder
     cdef Brick brick
     cdef uint64_t n_elements = as_count(elements, "elements"), n_flops = as_count(flops, "flops")
     cdef uint64_t ticks
     cdef str brick_name = as_brick(name), brick_dtype = as_dtype(dtype), brick_isa = as_isa(isa)
+    cdef str source = as_work_source(work_source)
     cdef double taken = checked_number("ns", ns, zero=True)
     cdef uint32_t brick_id
     if taken > MAX_NS:
@@ -45,6 +49,8 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
         brick.usage.add_tile_call(level, ticks, bp_ns(recorder.c, ticks), n_flops)
         if brick_isa is not None:
             brick.usage.isas.add(brick_isa)
+        if source is not None:
+            brick.usage.work_sources.add(source)
     finally:
         recorder.lent -= 1
         profiler.idle.append(recorder)

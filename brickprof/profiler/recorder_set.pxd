@@ -12,6 +12,7 @@ cdef class RecorderSet:
     cdef ProfilerState profiler
     cdef str name, dtype
     cdef str isa                    # None where none is given
+    cdef str work_source            # None where its tiles' work is declared by hand
     cdef uint32_t brick_id          # known when entered
     cdef int threads
     cdef list held                  # the Recorders, the calling thread's first; None when off

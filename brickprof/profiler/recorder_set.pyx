@@ -130,6 +130,8 @@ cdef class RecorderSet:
             brick.usage.declare(self.footprint_bytes)
         if self.isa is not None:
             brick.usage.isas.add(self.isa)
+        if self.work_source is not None:
+            brick.usage.work_sources.add(self.work_source)
         for level in range(BP_LEVELS):
             self.flops[level] = self.flops_of(level)
         self.read_ticks(self.ticks)
@@ -367,5 +369,5 @@ cdef RecorderSet another_set(RecorderSet recorders):
     cdef RecorderSet made = RecorderSet.__new__(RecorderSet)
     made.profiler, made.name, made.dtype = recorders.profiler, recorders.name, recorders.dtype
     made.threads, made.isa = recorders.threads, recorders.isa
-    made.footprint_bytes = recorders.footprint_bytes
+    made.footprint_bytes, made.work_source = recorders.footprint_bytes, recorders.work_source
     return made

@@ -106,7 +106,7 @@ cdef object brick_info(ProfilerState profiler, str name, list numbers, tuple cal
         call_times=tuple(sorted(call_times.items())),
         call_paces=tuple(sorted(call_paces.items())), parts_of_calls=parts,
         min_call_flops=min_flops if parts else 0, max_call_flops=max_flops if parts else 0,
-        threads_inside=usage.threads_inside)
+        threads_inside=usage.threads_inside, work_sources=tuple(sorted(usage.work_sources)))
 
 
 cdef tuple thread_usage(ProfilerState profiler, list numbers):

@@ -22,6 +22,7 @@ cdef class TileBlock:
     cdef bp_frame *frame
     cdef uint64_t row, col, elements, flops, serial
     cdef tile_bytes nbytes
+    cdef str work_source            # of its work; None where that is declared by hand
     cdef int level
     cdef bint live
 

@@ -4,6 +4,7 @@ cimport cython
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 
+from brickprof.profiler.bricks cimport Brick
 from brickprof.profiler.recorder cimport (
     LEFT_AROUND_BRICK, LEFT_BY_GENERATOR, LEFT_ELSEWHERE, TIMER_DROPPED, Recorder,
 )
@@ -121,6 +122,7 @@ cdef class TileBlock:
     def __exit__(self, kind, value, traceback):
         cdef bp_recorder *c
         cdef uint64_t now
+        cdef Brick brick
         if not self.live:
             return
         c = self.recorder.c
@@ -164,6 +166,9 @@ cdef class TileBlock:
             bp_split(c, self.nbytes.loaded, self.nbytes.stored)
         bp_flush_pending(c)
         bp_pop(c, now, self.elements, self.flops, self.nbytes.total, &self.profiler.block_cost)
+        if self.work_source is not None:
+            brick = self.profiler.bricks[c.brick.rows.brick]
+            brick.usage.work_sources.add(self.work_source)
 
 
 cdef TileBlock another(TileBlock block):
@@ -171,4 +176,5 @@ cdef TileBlock another(TileBlock block):
     cdef TileBlock made = TileBlock.__new__(TileBlock)
     made.profiler, made.level, made.row, made.col = block.profiler, block.level, block.row, block.col
     made.elements, made.flops, made.nbytes = block.elements, block.flops, block.nbytes
+    made.work_source = block.work_source
     return made

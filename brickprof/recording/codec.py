@@ -23,6 +23,7 @@ from brickprof.machine import Machine
 from brickprof.recording.call_times import LOG_BUCKETS, PARTS, CallTimes
 from brickprof.recording.consistency import check_brick, check_row
 from brickprof.recording.parts import (
+    WORK_SOURCES,
     BrickInfo,
     ClockInfo,
     Overhead,
@@ -170,6 +171,7 @@ def read_brick_info(value: JsonValue) -> BrickInfo:
         min_call_flops=value.optional("min_call_flops", 0).integer(),
         max_call_flops=value.optional("max_call_flops", 0).integer(),
         threads_inside=value.optional("threads_inside", 0).integer(),
+        work_sources=tuple(map(_work_source, value.optional("work_sources", []).items())),
     )
     check_brick(value, info)
     return info
@@ -194,6 +196,14 @@ def _dtype(value: JsonValue) -> str:
     if name not in DTYPE_NAMES:
         value.fail(f"one of {', '.join(DTYPE_NAMES)}")
     return name
+
+
+def _work_source(value: JsonValue) -> str:
+    """Read where flops and bytes come from."""
+    source = value.text()
+    if source not in WORK_SOURCES:
+        value.fail(f"one of {', '.join(WORK_SOURCES)}")
+    return source
 
 
 def _usage(value: JsonValue) -> ThreadUsage:

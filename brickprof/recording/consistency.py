@@ -195,6 +195,7 @@ def check_brick(value: JsonValue, info: BrickInfo) -> None:
         value["dtypes"].fail("one element type or more")
     check_order(value["dtypes"], info.dtypes, _NAMES, distinct=True)
     check_order(value.optional("isas", []), info.isas, _NAMES, distinct=True)
+    check_order(value.optional("work_sources", []), info.work_sources, _NAMES, distinct=True)
     if len(info.isas) > _MAX_NAMES:
         value["isas"].fail(f"at most {_MAX_NAMES} names")
     for seen, written in zip(info.usage, value.optional("usage", []).items(), strict=True):

@@ -293,6 +293,7 @@ def _merge_infos(infos: list[BrickInfo]) -> BrickInfo:
         ),
         max_call_flops=max(info.max_call_flops for info in infos),
         threads_inside=max(info.threads_inside for info in infos),
+        work_sources=tuple(sorted({source for info in infos for source in info.work_sources})),
     )
 
 

@@ -17,6 +17,9 @@ MIXED = "mixed"
 CLOCK_SOURCES = ("tsc", "cntvct", "clock_gettime", "manual", MIXED)
 """All sources of a clock; see `ClockInfo`."""
 
+WORK_SOURCES = ("counted", "simulated")
+"""Where flops and bytes come from that nobody declared by hand; see `BrickInfo`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClockInfo:
@@ -161,6 +164,9 @@ class BrickInfo:
     threads_inside : int
         Of a brick whose tiles are calls of another library, the threads that it shares each out
         to; 0 for kernels of the user's own.
+    work_sources : tuple of str
+        Where the flops and bytes of its tiles come from, sorted: ``"counted"`` from the shapes of
+        calls, ``"simulated"`` of instructions and caches. Empty where all are declared by hand.
     """
 
     name: str
@@ -179,6 +185,7 @@ class BrickInfo:
     min_call_flops: int = 0
     max_call_flops: int = 0
     threads_inside: int = 0
+    work_sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -126,7 +126,8 @@ def headline(bricks: tuple[BrickSummary, ...]) -> Markup:
             text(" at "),
             figure_text(
                 units.format_gflops(first.run_gflops),
-                "Declared flops over the wall time, of all threads.",
+                f"{units.listed(info.work_sources or ('declared',)).capitalize()} flops over the "
+                "wall time, of all threads.",
             ),
         ]
     if first.run_gflops and first.peak_share is not None:

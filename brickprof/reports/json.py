@@ -57,8 +57,9 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
         ``bricks``
             Longest wall time first. Each has ``name``, ``dtype``, ``dtypes``, ``threads``,
             ``calls``, ``wall_ns``, ``run_gflops``, ``run_spread``, ``peak_share``, ``usage`` (what
-            the operating system saw of each thread), ``flops_agree``, ``notes`` and
-            ``levels``, coarsest first. A level has
+            the operating system saw of each thread), ``flops_agree``, ``work_sources`` (counted,
+            simulated; empty where all work is declared by hand), ``notes`` and ``levels``,
+            coarsest first. A level has
 
             - ``level`` (MACRO, MIDI, MICRO), ``cache`` (L3, L2, L1), ``memory`` (that, or DRAM),
             - ``tiles``, ``timed_tiles``, ``avg_ns``, ``p50_ns``, ``p99_ns``, ``min_ns``,
@@ -70,7 +71,7 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
               the figure is between, null for one that is not bounded),
             - ``elements``, ``elements_per_s``, ``flops``, ``nbytes``, ``loaded_bytes``,
               ``stored_bytes`` (null where not declared apart),
-              ``bytes_basis`` (declared,
+              ``bytes_basis`` (declared, counted, simulated,
               assumed, none), ``gflops``, ``intensity_flop_per_byte``, ``bandwidth_gbs``,
               ``typical_gflops``, ``typical_gbs``,
             - ``attainable_gflops``, ``efficiency``, ``bandwidth_share``, ``bound`` (compute,
@@ -146,6 +147,7 @@ def _brick(brick: BrickSummary) -> dict[str, object]:
         "run_spread": brick.run_spread,
         "peak_share": brick.peak_share,
         "flops_agree": brick.flops_agree,
+        "work_sources": list(brick.info.work_sources),
         "usage": [asdict(one) for one in brick.info.usage],
         "notes": list(brick.notes),
         "levels": [

@@ -102,6 +102,8 @@ def _brick(brick: BrickSummary) -> Iterator[str]:
         parts.append(f"{units.format_number(brick.run_gflops)} GFLOP/s")
     if brick.peak_share is not None:
         parts.append(f"{units.format_percent(brick.peak_share)} of peak")
+    if info.work_sources:
+        parts.append(f"work {units.listed(info.work_sources)}")
     yield f"**{code(info.name)}** · {' · '.join(parts)}"
     if not brick.levels:
         return

@@ -193,3 +193,5 @@ def _brick_items(brick: BrickSummary) -> Iterator[str]:
             else f", half of the calls within {units.format_percent(max(spread, RESOLUTION))}"
         )
         yield f"{units.format_number(brick.run_gflops)} GFLOP/s{of_peak}{middle}"
+    if info.work_sources:
+        yield f"work {units.listed(info.work_sources)}"

@@ -108,6 +108,16 @@ def plain_usage(wall_ns: int) -> dict[str, int]:
             "brick_infos[0].isas: expected distinct names, sorted",
         ),
         (
+            ("brick_infos", 0, "work_sources"),
+            ["simulated", "counted"],
+            "brick_infos[0].work_sources: expected distinct names, sorted",
+        ),
+        (
+            ("brick_infos", 0, "work_sources"),
+            ["guessed"],
+            "brick_infos[0].work_sources[0]: expected one of counted, simulated",
+        ),
+        (
             ("brick_infos", 0, "isas"),
             [f"{number:05}" for number in range(257)],
             "brick_infos[0].isas: expected at most 256 names",

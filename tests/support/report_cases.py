@@ -109,7 +109,11 @@ RECORDINGS: dict[str, Recording] = {
     "far-from-both": made(healthy_tiles(3.0)),
     "library-calls": made(
         [tile for tile in healthy_tiles(3.0) if tile.level is TileLevel.MICRO],
-        brick_infos=(replace(made().brick_infos[0], calls=400, threads_inside=1),),
+        brick_infos=(replace(made().brick_infos[0], calls=400, threads_inside=1,
+                             work_sources=("counted",)),),
+    ),
+    "simulated-work": made(
+        brick_infos=(replace(made().brick_infos[0], work_sources=("counted", "simulated")),),
     ),
     "compute-bound": made(healthy_tiles(1.3)),
     "scalar": made(healthy_tiles(16.0), roofs=_CEILINGS),

@@ -13,6 +13,7 @@ from brickprof.core.histograms import BUCKETS, bucket_of, merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
+    WORK_SOURCES,
     BrickInfo,
     CallTimes,
     ClockInfo,
@@ -336,6 +337,7 @@ def brick_infos(draw: st.DrawFn, brick: str, tiles: Sequence[TileStats] = ()) ->
         min_call_flops=flops[0],
         max_call_flops=flops[1],
         threads_inside=draw(st.integers(0, 1)),
+        work_sources=tuple(sorted(draw(st.sets(st.sampled_from(WORK_SOURCES))))),
     )
 
 

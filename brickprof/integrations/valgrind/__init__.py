@@ -1,0 +1,1 @@
+"""Flops and bytes of native programs, instruction by instruction under valgrind."""
