@@ -18,7 +18,7 @@ WORKERS := -n logical --dist loadscope --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo docs gallery check test test-decoder lint types smoke bench bench-decoder build sanitize \
+.PHONY: help install demo docs gallery check test test-decoder lint types smoke bench bench-decoder build wheels sanitize \
 	sanitize-threads fuzz storms platforms clean
 .DEFAULT_GOAL := help
 
@@ -70,6 +70,9 @@ bench-decoder: $(INSTALLED)  ## Compare the decoder with transformers, by switch
 build: $(INSTALLED)  ## Make dist/ with the sdist and the wheel
 	rm -rf dist
 	$(RUN) -m build --no-isolation
+
+wheels: $(INSTALLED)  ## Build sdist and wheel, check both, and try the wheel without a compiler
+	.ci/wheels $(RUN)
 
 sanitize: $(INSTALLED)  ## Test a copy built with bounds checks and sanitizers
 	rm -rf $(CHECKED)

@@ -6,9 +6,12 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from brickprof.core.checks import short_repr
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def wrapped_calls(
@@ -67,7 +70,7 @@ class TileDecorator:
         self._make_tile = make_tile
         self._given = dict(given)
 
-    def __call__(self, function: Any) -> Any:
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         """Return the function, each call of which is a tile."""
         computed = {name: value for name, value in self._given.items() if callable(value)}
         fixed = {name: value for name, value in self._given.items() if name not in computed}
@@ -77,7 +80,8 @@ class TileDecorator:
             tile: AbstractContextManager[Any] = self._make_tile(**fixed, **values)
             return tile
 
-        return wrapped_calls(function, enter)
+        timed: Callable[_P, _R] = wrapped_calls(function, enter)
+        return timed
 
     def __enter__(self) -> Any:
         computed = [name for name, value in self._given.items() if callable(value)]

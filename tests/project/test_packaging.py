@@ -408,6 +408,28 @@ with prof.recorders("k", dtype="float64") as (handle,):
     assert answer == [[0, 0, 0, 0, 0, False]] * 2 + [[1, 1, 1, 2, 3, True]]
 
 
+def test_a_users_first_minutes_without_a_compiler(user: UserEnvironment) -> None:
+    # What cibuildwheel runs for each wheel, and `make wheels`.
+    script = shutil.copy(ROOT / "tests/project/smoke.py", user.folder)
+    done = subprocess.run(
+        [user.python, "-I", script],
+        cwd=user.folder,
+        env={"PATH": str(user.python.parent), "HOME": str(user.folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "compiler: None" in done.stdout
+
+
+def test_a_users_type_checker_sees_types(user: UserEnvironment) -> None:
+    # Outside of the checkout, so that mypy finds the installed package and its stubs.
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", user.folder / "cache"]
+    done = run(user.folder, *mypy, "--python-executable", user.python, "user_project/typed.py")
+    assert "no issues found in 1 source file" in done
+
+
 def compilers() -> list[list[str]]:
     """Return the commands that compile the header here: as C, and as C++ where there is one."""
     strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "header"]
