@@ -122,6 +122,7 @@ class BrickProfiler:
         level: TileLevel = ...,
         dtype: _DType = "float32",
         isa: str | None = None,
+        category: str | None = None,
         loaded_bytes: _Count | None = None,
         stored_bytes: _Count | None = None,
     ) -> None:
@@ -133,6 +134,8 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        *,
+        category: str | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
     def brick(
@@ -141,6 +144,8 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        *,
+        category: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:

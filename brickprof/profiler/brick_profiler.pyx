@@ -247,7 +247,8 @@ cdef class BrickProfiler(ProfilerState):
         return block
 
     def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=TileLevel.MACRO,
-                       dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None):
+                       dtype="float32", isa=None, category=None, loaded_bytes=None,
+                       stored_bytes=None):
         """Record work that was timed elsewhere as a call of a brick, of one tile.
 
         Nothing is recorded while profiling is off. The tile is inside of no other one. Its timer
@@ -264,7 +265,7 @@ cdef class BrickProfiler(ProfilerState):
             As of `stop_tile`.
         level : TileLevel
             The level of the tile.
-        dtype, isa
+        dtype, isa, category
             As of `recorders`.
 
         Raises
@@ -273,9 +274,11 @@ cdef class BrickProfiler(ProfilerState):
             If an argument is of another type or out of range; nothing is recorded then.
         """
         add_elapsed(self, name, ns, elements, flops,
-                    as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa)
+                    as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa,
+                    category)
 
-    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None, *,
+                  category=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -292,6 +295,10 @@ cdef class BrickProfiler(ProfilerState):
             Bytes that a tile of a level holds in its cache to use again.
         isa : str, optional
             Instruction set that the kernel runs with, such as ``"avx2"``: selects the roofs.
+        category : str, optional
+            What its time is for, such as ``"attention"``: reports show each category's share of the
+            time. Bricks that are entered inside it on the same thread, or where its context is
+            inherited, are of it too, unless they say otherwise.
 
         Returns
         -------
@@ -303,18 +310,18 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If `brick` or `isa` is no name, `threads` no integer in [1, 4096], `dtype` unknown, or
+            If `brick`, `isa` or `category` is no name, `threads` no integer in [1, 4096], `dtype` unknown, or
             `footprint_bytes` no such dict.
         """
-        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
+        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa, category)
 
-    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None):
+    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None, *, category=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
         It is a decorator as well: with ``@prof.brick(name)`` each call of the function is one of
         the kernel. Arguments and errors are as of `recorders`.
         """
-        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa, category)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder
 
 
@@ -69,7 +70,8 @@ cdef class BrickVisit:
     cdef BrickUsage usage
     cdef tuple indices
     cdef uint32_t brick_id
-    cdef list joined                # Recorders whose context inherits it
+    cdef PathNode node              # that bricks inside it are inside of; None of none
+    cdef list joined                # (Recorder, its thread's index) whose context inherits it
     cdef bint ended
 
     cdef int join(self, Recorder recorder) except -1

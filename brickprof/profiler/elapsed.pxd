@@ -4,4 +4,5 @@ from brickprof.profiler.arguments cimport tile_bytes
 from brickprof.profiler.state cimport ProfilerState
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
-                     tile_bytes nbytes, int level, object dtype, object isa) except -1
+                     tile_bytes nbytes, int level, object dtype, object isa,
+                     object category) except -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brickprof.recording.brick_paths import BrickPath, merge_brick_paths
 from brickprof.recording.call_times import CallTimes, call_times_of
 from brickprof.recording.merge import merge_recordings, merge_teams
 from brickprof.recording.parts import (
@@ -24,6 +25,7 @@ __all__ = [
     "DEFAULT_BRICK",
     "MIXED",
     "BrickInfo",
+    "BrickPath",
     "CallTimes",
     "ClockInfo",
     "GridCell",
@@ -36,6 +38,7 @@ __all__ = [
     "TileGrid",
     "call_times_of",
     "load_recording",
+    "merge_brick_paths",
     "merge_recordings",
     "merge_teams",
     "sum_tile_stats",

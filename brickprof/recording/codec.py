@@ -15,6 +15,7 @@ from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.core.times import is_utc_time
 from brickprof.machine import Machine
+from brickprof.recording.brick_paths import BrickPath
 from brickprof.recording.call_times import LOG_BUCKETS, PARTS, CallTimes
 from brickprof.recording.consistency import check_brick, check_row
 from brickprof.recording.parts import (
@@ -267,6 +268,20 @@ def _histogram(value: JsonValue, buckets: int = BUCKETS) -> Histogram:
             parts[0].fail(f"a bucket above {pairs[-1][0]}")
         pairs.append((bucket, count))
     return tuple(pairs)
+
+
+def read_brick_path(value: JsonValue, known: set[str]) -> BrickPath:
+    """Read the calls of a brick inside others."""
+    if not value["path"].values():
+        value["path"].fail("one name or more")
+    *around, last = value["path"].items()
+    return BrickPath(
+        path=(*(name.text() for name in around), _brick(last, known)),
+        category=value["category"].text(empty=True),
+        calls=value["calls"].integer(1),
+        total_ns=value["total_ns"].integer(),
+        self_ns=value["self_ns"].integer(),
+    )
 
 
 def read_event(value: JsonValue, known: set[str]) -> TileEvent:

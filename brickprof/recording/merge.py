@@ -13,6 +13,7 @@ from brickprof.core.checks import checked_items
 from brickprof.core.histograms import merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
+from brickprof.recording.brick_paths import merge_brick_paths
 from brickprof.recording.call_times import merge_call_times
 from brickprof.recording.parts import (
     DEFAULT_BRICK,
@@ -88,6 +89,8 @@ def merge_recordings(recordings: Iterable[Recording]) -> Recording:
         events_dropped=sum(p.events_dropped for p in parts),
         steal_ns=sum(p.steal_ns for p in parts),
         throttled_ns=sum(p.throttled_ns for p in parts),
+        brick_paths=merge_brick_paths(path for p in parts for path in p.brick_paths),
+        brick_paths_dropped=sum(p.brick_paths_dropped for p in parts),
         created=min(p.created for p in parts),
         version=_agreed((p.version for p in parts), MIXED),
     )

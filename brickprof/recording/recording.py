@@ -22,10 +22,12 @@ from brickprof.core.levels import TileLevel, checked_level
 from brickprof.core.notebook import ShownInNotebooks
 from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
+from brickprof.recording.brick_paths import BrickPath
 from brickprof.recording.codec import (
     plain,
     read_abandoned_by,
     read_brick_info,
+    read_brick_path,
     read_clock,
     read_created,
     read_event,
@@ -36,6 +38,7 @@ from brickprof.recording.codec import (
     read_tiles,
 )
 from brickprof.recording.consistency import (
+    check_brick_paths,
     check_clock,
     check_events,
     check_order,
@@ -97,6 +100,11 @@ class Recording(ShownInNotebooks):
     steal_ns, throttled_ns : int
         Time in nanoseconds, over all processors, that the host of a virtual machine gave to others,
         and that the control group's quota stopped its threads.
+    brick_paths : tuple of BrickPath
+        Calls of bricks by the path of those that they were entered inside, sorted.
+    brick_paths_dropped : int
+        Times that a brick was entered where there were too many paths, or too many bricks around
+        it; its time is in the self time of what is around it.
     created : str
         ISO 8601 time, UTC.
     version : str
@@ -120,6 +128,8 @@ class Recording(ShownInNotebooks):
     events_dropped: int = 0
     steal_ns: int = 0
     throttled_ns: int = 0
+    brick_paths: tuple[BrickPath, ...] = ()
+    brick_paths_dropped: int = 0
     created: str = ""
     version: str = ""
     _tiles_of: dict[TileKey, list[TileStats]] = field(init=False, repr=False, compare=False)
@@ -224,6 +234,8 @@ class Recording(ShownInNotebooks):
             "events_dropped": self.events_dropped,
             "steal_ns": self.steal_ns,
             "throttled_ns": self.throttled_ns,
+            "brick_paths": [plain(path) for path in self.brick_paths],
+            "brick_paths_dropped": self.brick_paths_dropped,
         }
 
     @classmethod
@@ -270,6 +282,10 @@ class Recording(ShownInNotebooks):
             events_dropped=root["events_dropped"].integer(),
             steal_ns=root.optional("steal_ns", 0).integer(),
             throttled_ns=root.optional("throttled_ns", 0).integer(),
+            brick_paths=tuple(
+                read_brick_path(path, known) for path in root.optional("brick_paths", []).items()
+            ),
+            brick_paths_dropped=root.optional("brick_paths_dropped", 0).integer(),
             created=read_created(root["created"]),
             version=root["library_version"].text(empty=True, longest=100),
         )
@@ -284,6 +300,7 @@ class Recording(ShownInNotebooks):
         check_order(root["tiles"], rows, "one entry only for each, sorted", distinct=True)
         check_events(root["events"], self.events, self.tiles)
         check_thread_times(root["brick_infos"], self.brick_infos, self.tiles)
+        check_brick_paths(root.optional("brick_paths", []), self.brick_paths, self.brick_infos)
         check_clock(root["clock"], self.clock, used=bool(self.tiles))
         if self.sample_every >= 1 << 64:
             root["sample_every"].fail("an integer below 2**64")

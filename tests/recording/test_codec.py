@@ -92,6 +92,7 @@ def test_big_integers_and_any_brick_name_survive(tmp_path: Path) -> None:
         tiles=(stats_of([2**64 - 1], TileLevel.MIDI, name, **large),),
         brick_infos=(BrickInfo(name, 1, 2**80 + 1, 1),),
         events=(),
+        brick_paths=(),
     )
     loaded = load_recording(recording.save(os.fspath(tmp_path / "run.json")))
     assert loaded == recording

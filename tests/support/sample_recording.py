@@ -14,6 +14,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
+    BrickPath,
     CallTimes,
     ClockInfo,
     Overhead,
@@ -128,6 +129,11 @@ SAMPLE = Recording(
     events_dropped=4,
     steal_ns=5,
     throttled_ns=6,
+    brick_paths=(
+        BrickPath(("gemm",), "FFN", 9, 400, 300),
+        BrickPath(("step", "gemm"), "attention", 2, 50, 50),
+    ),
+    brick_paths_dropped=7,
     created="2024-05-01T12:00:00+00:00",
     version="0.1.0",
 )
@@ -140,10 +146,16 @@ OPTIONAL = {
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
+    *("brick_paths", "brick_paths_dropped"),
     *("abandoned_by", "brickless_threads", "clock_steps_back"),
     *("traffic_gbs", "ceilings_gflops", "latency_ns"),
 }
-MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
+MAY_BE_EMPTY = {
+    ("created",),
+    *(("brick_paths", number, "category") for number in (0, 1)),
+    ("library_version",),
+    ("clock", "reason"),
+}
 
 
 def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:

@@ -14,6 +14,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
+    BrickPath,
     CallTimes,
     ClockInfo,
     Overhead,
@@ -340,6 +341,25 @@ def brick_infos(draw: st.DrawFn, brick: str, tiles: Sequence[TileStats] = ()) ->
 
 
 @st.composite
+def brick_paths(draw: st.DrawFn, infos: Sequence[BrickInfo]) -> tuple[BrickPath, ...]:
+    """Calls of bricks inside others, of which some are not in `infos` any more."""
+    around = [info.name for info in infos] + ["step"]
+    found = {}
+    for info in infos:
+        left = info.calls
+        while left and draw(st.booleans()):
+            path = (*draw(st.lists(st.sampled_from(around), max_size=2)), info.name)
+            category = draw(st.sampled_from(["", "attention", "FFN"]))
+            calls = draw(st.integers(1, left))
+            if (path, category) not in found:
+                left -= calls
+                total = draw(sums)
+                own = draw(st.integers(0, total))
+                found[path, category] = BrickPath(path, category, calls, total, own)
+    return tuple(found[key] for key in sorted(found))
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Recordings as a profiler makes them: all tuples sorted, all bricks known."""
     bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
@@ -357,12 +377,13 @@ def recordings(draw: st.DrawFn) -> Recording:
         if left.get((event.brick, event.level), 0):
             left[event.brick, event.level] -= 1
             line.append(event)
+    infos = tuple(
+        draw(brick_infos(brick, [tile for tile in tiles if tile.brick == brick]))
+        for brick in bricks
+    )
     return Recording(
         tiles=tiles,
-        brick_infos=tuple(
-            draw(brick_infos(brick, [tile for tile in tiles if tile.brick == brick]))
-            for brick in bricks
-        ),
+        brick_infos=infos,
         clock=draw(clocks if used else clocks | unread_clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
@@ -378,6 +399,8 @@ def recordings(draw: st.DrawFn) -> Recording:
         events_dropped=draw(sums),
         steal_ns=draw(sums),
         throttled_ns=draw(sums),
+        brick_paths=draw(brick_paths(infos)),
+        brick_paths_dropped=draw(sums),
         created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025-01-01T00:00:00Z"])),
         version=draw(st.sampled_from(["", "0.1.0", "0.2.0", "mixed"])),
     )
