@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, SupportsIndex, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from typing_extensions import Self
 
 from brickprof.core.levels import TileLevel
@@ -148,6 +149,19 @@ class BrickProfiler:
         category: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
+    def checksum(self, array: ArrayLike, name: str = "out") -> None:
+        """Keep a checksum of an array, by which `brickprof.find_divergence` compares two runs."""
+    def budget(
+        self,
+        name: str,
+        *,
+        of: str = "brick",
+        ns: float | None = None,
+        percentile: float | None = None,
+        gflops: float | None = None,
+        efficiency: float | None = None,
+    ) -> None:
+        """Hold a brick or a category to limits, from now on and in all recordings."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
         """Return the TileStats of a level, of one brick or summed over all."""
     def all_tile_stats(self) -> tuple[TileStats, ...]:

@@ -6,6 +6,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport as_count, as_tile_bytes, level_of, tile_bytes
+from brickprof.profiler.checksum_calls cimport add_checksum
 from brickprof.profiler.elapsed cimport add_elapsed
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
@@ -22,7 +23,7 @@ from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
 from brickprof.machine import LostTime
 from brickprof.profiler.decorators import TileDecorator
-from brickprof.recording import summed_tiles
+from brickprof.recording import checked_budget, summed_tiles
 
 
 cdef uint64_t slow_starts = 0, slow_stops = 0
@@ -322,6 +323,63 @@ cdef class BrickProfiler(ProfilerState):
         the kernel. Arguments and errors are as of `recorders`.
         """
         return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa, category)
+
+    def checksum(self, array, name="out"):
+        """Keep a checksum of an array, by which `brickprof.find_divergence` compares two runs.
+
+        It belongs to the brick, call and innermost tile that the calling thread is in. Nothing is
+        done while profiling is off. The time that it takes is that of a brick "checksum": it is in
+        the inclusive times of what is open, and in no self time of theirs. The first 65536 are
+        kept; what does not fit is counted.
+
+        Parameters
+        ----------
+        array : array_like
+            Numbers or truth values, of any shape and strides; the order in memory makes no
+            difference.
+        name : str
+            What it is called, where a tile or a call has several.
+
+        Raises
+        ------
+        TypeError
+            If `array` holds something else, or `name` is no name; nothing is kept then.
+        """
+        if self.on:
+            add_checksum(self, array, name)
+
+    def budget(self, name, *, of="brick", ns=None, percentile=None, gflops=None, efficiency=None):
+        """Hold a brick or a category to limits, from now on and in all recordings.
+
+        It takes the place of an earlier budget of the same name, kind and percentile, and outlives
+        `reset_tile_stats`. Reports and `check_budgets` tell whether it was kept.
+
+        Parameters
+        ----------
+        name : str
+            The brick or category.
+        of : {"brick", "category"}
+            Which of the two it is.
+        ns : float, optional
+            Most wall time of a call in nanoseconds: of the mean call, or of `percentile`. A call of
+            a category is one of its bricks that is inside none of the category.
+        percentile : float, optional
+            Percentile of the times of a brick's calls, in [0, 100], that `ns` is the limit of.
+        gflops : float, optional
+            Least rate of all threads in the median call of a brick, in GFLOP/s.
+        efficiency : float, optional
+            Least rate over the attainable one, as a fraction, of a brick's coarsest level with
+            flops.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of another type or out of range, no limit is given, or one that is not
+            known of a category; nothing is changed then.
+        """
+        made = checked_budget(name, of=of, ns=ns, percentile=percentile, gflops=gflops,
+                              efficiency=efficiency)
+        self.budgets[made.of, made.name, made.percentile] = made
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

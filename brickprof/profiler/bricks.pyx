@@ -204,6 +204,7 @@ cdef class BrickUsage:
         self.batches = None
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
+        self.entries = 0
         self.resets += 1
 
     cdef int declare(self, tuple footprint_bytes) except -1:

@@ -97,6 +97,8 @@ cdef class RecorderSet:
             node = profiler.paths.entered(around, self.name, self.category)
         recorder.enter_path(around, node, &self.path)
         visit.node = node
+        brick.usage.entries += 1
+        visit.call = brick.usage.entries
         recorder.entered.append(visit)
         self.visit = visit
         self.held = held

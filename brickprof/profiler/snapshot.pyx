@@ -20,7 +20,7 @@ from brickprof.machine.isas import default_isa
 from brickprof.recording import (
     DEFAULT_BRICK, BrickInfo, BrickPath, ClockInfo, Overhead, Recording, TeamTimes, ThreadUsage,
     TileEvent, call_times_of, merge_brick_paths,
-    sum_tile_stats,
+    merge_budgets, sum_tile_stats,
 )
 from brickprof.roofline import Roofs, load_roofs
 
@@ -235,7 +235,7 @@ cdef tuple most_time_first(dict by_thread):
 cdef dict parts_of(ProfilerState profiler, bint single_tiles):
     """Return what a Recording holds of a profiler, by the names of its fields.
 
-    Events and grids are in it if `single_tiles`.
+    Events, grids and checksums are in it if `single_tiles`.
     """
     cdef uint64_t origin
     tiles, own = {}, {}
@@ -258,6 +258,9 @@ cdef dict parts_of(ProfilerState profiler, bint single_tiles):
         brick_infos=tuple([
             replace(info, thread_self_ns=most_time_first(own.get(info.name, {})))
             for info in brick_infos_of(profiler)]),
+        budgets=merge_budgets(list(profiler.budgets.values())),
+        checksums=profiler.checksums.kept() if single_tiles else (),
+        checksums_dropped=profiler.checksums.dropped,
         brick_paths=brick_paths, brick_paths_dropped=profiler.paths.dropped,
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),

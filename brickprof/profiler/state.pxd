@@ -32,6 +32,8 @@ cdef class ProfilerState:
     cdef dict brick_ids             # by name and element type
     cdef dict usage_by_name, abandoned      # abandoned: reason -> tiles
     cdef PathTree paths
+    cdef object checksums           # a ChecksumList
+    cdef dict budgets               # (of, name, percentile) -> Budget
     cdef set bricks_known           # names of all that were ever entered
     cdef uint64_t resets
     cdef uint64_t origin            # ticks when first switched on, or last reset

@@ -17,6 +17,7 @@ from brickprof.profiler.paths cimport PathNode, PathTree
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
 
+from brickprof.profiler.checksums import ChecksumList
 from brickprof.profiler.live_writer import checked_live_path, start_writer
 from brickprof.recording import DEFAULT_BRICK
 
@@ -68,6 +69,8 @@ cdef class ProfilerState:
         self.brick_ids = {}
         self.usage_by_name = {}
         self.paths = PathTree()
+        self.checksums = ChecksumList()
+        self.budgets = {}
         self.bricks_known = set()
         self.abandoned = {}
         self.outside_blocks = []
@@ -220,6 +223,7 @@ cdef class ProfilerState:
             (<BrickUsage> usage).reset(now)
         # Last of all, so that no call is in its path and not in its brick.
         self.paths.clear()
+        self.checksums = ChecksumList()
         return 0
 
     cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name,

@@ -15,7 +15,6 @@ from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.core.times import is_utc_time
 from brickprof.machine import Machine
-from brickprof.recording.brick_paths import BrickPath
 from brickprof.recording.call_times import LOG_BUCKETS, PARTS, CallTimes
 from brickprof.recording.consistency import check_brick, check_row
 from brickprof.recording.parts import (
@@ -113,14 +112,14 @@ def read_more_roofs(value: JsonValue) -> tuple[Roofs, ...]:
     return roofs
 
 
-def _level(value: JsonValue) -> TileLevel:
+def read_level(value: JsonValue) -> TileLevel:
     """Read the name of a tile level."""
     if not isinstance(value.value, str) or value.value not in _LEVELS:
         value.fail(f"one of {', '.join(_LEVELS)}")
     return _LEVELS[value.value]
 
 
-def _brick(value: JsonValue, known: set[str]) -> str:
+def read_brick(value: JsonValue, known: set[str]) -> str:
     """Read the name of a known brick."""
     name = value.text()
     if name not in known:
@@ -223,8 +222,8 @@ _NEWER_SUMS = (
 def _tile(value: JsonValue, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
     tile = TileStats(
-        level=_level(value["level"]),
-        brick=_brick(value["brick"], known),
+        level=read_level(value["level"]),
+        brick=read_brick(value["brick"], known),
         histogram=_histogram(value["histogram"]),
         grid=_grid(value.optional("grid", None)),
         **{name: value[name].integer() for name in _SUMS},
@@ -270,20 +269,6 @@ def _histogram(value: JsonValue, buckets: int = BUCKETS) -> Histogram:
     return tuple(pairs)
 
 
-def read_brick_path(value: JsonValue, known: set[str]) -> BrickPath:
-    """Read the calls of a brick inside others."""
-    if not value["path"].values():
-        value["path"].fail("one name or more")
-    *around, last = value["path"].items()
-    return BrickPath(
-        path=(*(name.text() for name in around), _brick(last, known)),
-        category=value["category"].text(empty=True),
-        calls=value["calls"].integer(1),
-        total_ns=value["total_ns"].integer(),
-        self_ns=value["self_ns"].integer(),
-    )
-
-
 def read_event(value: JsonValue, known: set[str]) -> TileEvent:
     """Read one tile on the time line."""
     start, stop = value["start_ns"].integer(), value["stop_ns"].integer()
@@ -293,8 +278,8 @@ def read_event(value: JsonValue, known: set[str]) -> TileEvent:
         start_ns=start,
         stop_ns=stop,
         thread=value["thread"].integer(),
-        level=_level(value["level"]),
+        level=read_level(value["level"]),
         row=value["row"].integer(),
         col=value["col"].integer(),
-        brick=_brick(value["brick"], known),
+        brick=read_brick(value["brick"], known),
     )

@@ -15,7 +15,6 @@ from brickprof.core.histograms import Histogram, bucket_of
 from brickprof.core.json_reader import JsonValue
 from brickprof.core.levels import TileLevel
 from brickprof.core.limits import MAX_GRID
-from brickprof.recording.brick_paths import BrickPath
 from brickprof.recording.call_times import MAX_SPREAD, PARTS, SEGMENTS, log_ns
 from brickprof.recording.parts import CLOCK_SOURCES, MIXED, BrickInfo, ClockInfo, TileEvent
 from brickprof.recording.tile_grid import SLOWEST, TileGrid
@@ -306,37 +305,6 @@ def check_thread_times(
             most = own.get((info.name, level), 0)
             if sum(of_thread[level] for of_thread in info.thread_self_ns) > most:
                 part["thread_self_ns"].fail(f"at most self_ns ({most}) of {level.name} in all")
-
-
-def check_brick_paths(
-    value: JsonValue, paths: Sequence[BrickPath], infos: Sequence[BrickInfo]
-) -> None:
-    """Refuse paths out of order, and calls in them that are more than those of their bricks.
-
-    They may be less: of a run that was merged they may not be known.
-
-    Parameters
-    ----------
-    value : JsonValue
-        The list as it was written, by which an error names the field.
-    paths : sequence of BrickPath
-        The same as read.
-    infos : sequence of BrickInfo
-        The bricks of the recording.
-
-    Raises
-    ------
-    BrickprofError
-        What `value` raises.
-    """
-    keys = [(one.path, one.category) for one in paths]
-    check_order(value, keys, "distinct paths and categories, sorted", distinct=True)
-    left = {info.name: info.calls for info in infos}
-    for one, part in zip(paths, value.items(), strict=True):
-        _check_at_most(part, one, "self_ns", "total_ns")
-        left[one.path[-1]] -= one.calls
-        if left[one.path[-1]] < 0:
-            part["calls"].fail("in all paths at most the calls of the brick")
 
 
 def check_clock(value: JsonValue, clock: ClockInfo, *, used: bool) -> None:

@@ -23,11 +23,12 @@ from brickprof.core.notebook import ShownInNotebooks
 from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
 from brickprof.recording.brick_paths import BrickPath
+from brickprof.recording.budgets import Budget
+from brickprof.recording.checksums import Checksum
 from brickprof.recording.codec import (
     plain,
     read_abandoned_by,
     read_brick_info,
-    read_brick_path,
     read_clock,
     read_created,
     read_event,
@@ -38,7 +39,6 @@ from brickprof.recording.codec import (
     read_tiles,
 )
 from brickprof.recording.consistency import (
-    check_brick_paths,
     check_clock,
     check_events,
     check_order,
@@ -46,6 +46,14 @@ from brickprof.recording.consistency import (
     check_thread_times,
 )
 from brickprof.recording.parts import DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, TileEvent
+from brickprof.recording.program_codec import (
+    check_brick_paths,
+    check_budgets,
+    check_checksums,
+    read_brick_path,
+    read_budget,
+    read_checksum,
+)
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
 from brickprof.roofline import Roofs
 
@@ -105,6 +113,12 @@ class Recording(ShownInNotebooks):
     brick_paths_dropped : int
         Times that a brick was entered where there were too many paths, or too many bricks around
         it; its time is in the self time of what is around it.
+    budgets : tuple of Budget
+        Limits that bricks and categories are held to, sorted.
+    checksums : tuple of Checksum
+        What arrays held, in the order in which it was asked for.
+    checksums_dropped : int
+        Checksums that did not fit into that list.
     created : str
         ISO 8601 time, UTC.
     version : str
@@ -130,6 +144,9 @@ class Recording(ShownInNotebooks):
     throttled_ns: int = 0
     brick_paths: tuple[BrickPath, ...] = ()
     brick_paths_dropped: int = 0
+    budgets: tuple[Budget, ...] = ()
+    checksums: tuple[Checksum, ...] = ()
+    checksums_dropped: int = 0
     created: str = ""
     version: str = ""
     _tiles_of: dict[TileKey, list[TileStats]] = field(init=False, repr=False, compare=False)
@@ -236,6 +253,9 @@ class Recording(ShownInNotebooks):
             "throttled_ns": self.throttled_ns,
             "brick_paths": [plain(path) for path in self.brick_paths],
             "brick_paths_dropped": self.brick_paths_dropped,
+            "budgets": [plain(budget) for budget in self.budgets],
+            "checksums": [plain(checksum) for checksum in self.checksums],
+            "checksums_dropped": self.checksums_dropped,
         }
 
     @classmethod
@@ -286,6 +306,9 @@ class Recording(ShownInNotebooks):
                 read_brick_path(path, known) for path in root.optional("brick_paths", []).items()
             ),
             brick_paths_dropped=root.optional("brick_paths_dropped", 0).integer(),
+            budgets=tuple(map(read_budget, root.optional("budgets", []).items())),
+            checksums=tuple(map(read_checksum, root.optional("checksums", []).items())),
+            checksums_dropped=root.optional("checksums_dropped", 0).integer(),
             created=read_created(root["created"]),
             version=root["library_version"].text(empty=True, longest=100),
         )
@@ -301,6 +324,8 @@ class Recording(ShownInNotebooks):
         check_events(root["events"], self.events, self.tiles)
         check_thread_times(root["brick_infos"], self.brick_infos, self.tiles)
         check_brick_paths(root.optional("brick_paths", []), self.brick_paths, self.brick_infos)
+        check_budgets(root.optional("budgets", []), self.budgets)
+        check_checksums(root.optional("checksums", []), self.checksums)
         check_clock(root["clock"], self.clock, used=bool(self.tiles))
         if self.sample_every >= 1 << 64:
             root["sample_every"].fail("an integer below 2**64")
