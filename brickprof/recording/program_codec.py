@@ -15,6 +15,9 @@ from brickprof.recording.codec import read_brick, read_level
 from brickprof.recording.consistency import check_order
 from brickprof.recording.parts import BrickInfo
 
+MAX_PATH = 256
+"""Bricks inside each other; a profiler keeps fewer."""
+
 _LIMITS = ("ns", "percentile", "gflops", "efficiency")
 
 
@@ -89,6 +92,8 @@ def check_brick_paths(
     check_order(value, keys, "distinct paths and categories, sorted", distinct=True)
     left = {info.name: info.calls for info in infos}
     for one, part in zip(paths, value.items(), strict=True):
+        if len(one.path) > MAX_PATH:
+            part["path"].fail(f"at most {MAX_PATH} names")
         if one.self_ns > one.total_ns:
             part["self_ns"].fail(f"an integer <= total_ns ({one.total_ns})")
         left[one.path[-1]] -= one.calls
