@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.errors import TuningError as TuningError
     from brickprof.core.levels import TileLevel as TileLevel
+    from brickprof.diagnose.budgets import BudgetResult as BudgetResult
+    from brickprof.diagnose.budgets import check_budgets as check_budgets
     from brickprof.diagnose.comparison import Comparison as Comparison
     from brickprof.diagnose.comparison import compare_recordings as compare_recordings
+    from brickprof.diagnose.divergence import Divergence as Divergence
+    from brickprof.diagnose.divergence import find_divergence as find_divergence
     from brickprof.integrations.count import count as count
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from brickprof.planning.gemm import Blocks as Blocks
     from brickprof.planning.gemm import GemmPlan as GemmPlan
     from brickprof.profiler.recorder_set import recorder_address as recorder_address
+    from brickprof.recording import Budget as Budget
     from brickprof.recording import Overhead as Overhead
     from brickprof.recording import Recording as Recording
     from brickprof.recording import load_recording as load_recording
@@ -81,8 +86,11 @@ _HOMES = {
     "Blocks": "planning.gemm",
     "BrickProfiler": "_profiler",
     "BrickprofError": "core.errors",
+    "Budget": "recording",
+    "BudgetResult": "diagnose.budgets",
     "Comparison": "diagnose.comparison",
     "ConfiguredThreads": "tuning.threads",
+    "Divergence": "diagnose.divergence",
     "GemmPlan": "planning.gemm",
     "LevelPlan": "planning.blocks",
     "Machine": "machine",
@@ -110,10 +118,12 @@ _HOMES = {
     "attention": "kernels.attention.attention",
     "auto_instrument": "_instrument",
     "calibrate": "calibration",
+    "check_budgets": "diagnose.budgets",
     "compare_recordings": "diagnose.comparison",
     "configure_optimal_thread_pool": "tuning.threads",
     "count": "integrations.count",
     "detect_machine": "machine",
+    "find_divergence": "diagnose.divergence",
     "fit_scalability": "tuning.scalability",
     "gemm": "kernels.gemm.gemm",
     "get_cmake_dir": "core.build_folders",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from brickprof.diagnose.budgets import BudgetResult, check_budgets
 from brickprof.profiler import brick_profiler
 from brickprof.profiler.fast_calls import with_own_methods
 from brickprof.reports.base import Report
@@ -34,6 +35,26 @@ class BrickProfiler(brick_profiler.BrickProfiler):
             If `roofs` is something else.
         """
         return render(self.recording(roofs))
+
+    def check_budgets(self, roofs: Roofs | None = None) -> tuple[BudgetResult, ...]:
+        """Hold what was recorded so far to the budgets of `budget`.
+
+        Parameters
+        ----------
+        roofs : Roofs, optional
+            Roofs that efficiencies are of; by default those that `recording` finds.
+
+        Returns
+        -------
+        tuple of BudgetResult
+            One for each limit; see `brickprof.check_budgets`.
+
+        Raises
+        ------
+        TypeError
+            If `roofs` is something else.
+        """
+        return check_budgets(self.recording(roofs))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: findings and the levels of all bricks."""

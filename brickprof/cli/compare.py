@@ -10,7 +10,9 @@ from brickprof.cli._files import check_output
 from brickprof.cli._output import write_output
 from brickprof.core.checks import checked_percentage
 from brickprof.diagnose.comparison import compare_recordings
-from brickprof.recording import load_recording
+from brickprof.diagnose.divergence import find_divergence
+from brickprof.recording import Recording, load_recording
+from brickprof.reports import divergence_text
 from brickprof.reports.comparisons import BINARY, EXTENSIONS, output_for, render_comparison
 from brickprof.reports.layout import stdout_console
 
@@ -19,6 +21,9 @@ HELP = "say whether recordings of one build are faster or slower than those of a
 
 SLOWER = 3
 """Exit code where something is slower than allowed."""
+
+PARTED = 3
+"""Exit code where two runs part."""
 
 
 def percentage(text: str) -> float:
@@ -49,6 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the whole interval of its change above it",
     )
     parser.add_argument(
+        "--divergence",
+        action="store_true",
+        help="say by which checksum of BrickProfiler.checksum A and B part first, and exit with 3 "
+        "where they do",
+    )
+    parser.add_argument(
+        "--rtol",
+        type=_tolerance,
+        metavar="X",
+        help="relative distance of arrays that is no divergence (default: 0, bit for bit)",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="write to a file (default: print)"
     )
     parser.add_argument(
@@ -70,8 +87,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison, or write it to a file."""
     before, after = _sides(args)
     output = _output(args)
+    if args.rtol is not None and not args.divergence:
+        args.parser.error("argument --rtol: it is for --divergence")
     check_output(args.parser, args.output, [*before, *after])
     sides = [[load_recording(path) for path in side] for side in (before, after)]
+    if args.divergence:
+        return _divergence(args, output, [one for side in sides for one in side])
     try:
         comparison = compare_recordings(*sides)
     except ValueError as error:
@@ -83,6 +104,34 @@ def run(args: argparse.Namespace) -> int:
     if args.fail_above is None:
         return 0
     return SLOWER if comparison.slower_than(args.fail_above) or comparison.gone else 0
+
+
+def _divergence(args: argparse.Namespace, output: str, recordings: list[Recording]) -> int:
+    """Print where two recordings part, and return the exit code."""
+    if len(recordings) != 2:
+        args.parser.error("argument --divergence: expected two recordings, A and B")
+    if args.fail_above is not None:
+        args.parser.error("argument --fail-above: it is not for --divergence")
+    if output not in ("text", "json"):
+        args.parser.error("argument --format: a divergence is shown as text or json")
+    try:
+        found = find_divergence(*recordings, rtol=args.rtol or 0.0)
+    except ValueError as error:
+        args.parser.error(str(error))
+    render = divergence_text.render_json if output == "json" else divergence_text.render
+    write_output(render(found, *recordings), args.output)
+    return 0 if found is None else PARTED
+
+
+def _tolerance(text: str) -> float:
+    """Read a relative tolerance."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number >= 0, got {short_repr(text)}")
+    return number
 
 
 def _sides(args: argparse.Namespace) -> tuple[list[str], list[str]]:

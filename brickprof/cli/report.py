@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from brickprof.cli._files import FILES_HELP, check_output, cluster_of, merged, named_files
-from brickprof.cli._output import write_output
+from brickprof.cli._output import say, write_output
+from brickprof.core.plain_text import one_line
+from brickprof.diagnose.budgets import Kept, exceeded
 from brickprof.diagnose.cluster import summarize_cluster
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.reports import (
@@ -24,6 +26,9 @@ from brickprof.reports.layout import stdout_console
 
 NAME = "report"
 HELP = "render saved recordings, merged when there are several"
+
+EXCEEDED = 3
+"""Exit code where a budget was exceeded."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to draw as svg or png: roofline (default), times, thread-times, histograms, "
         "grids or threads",
     )
+    parser.add_argument(
+        "--check-budgets",
+        action="store_true",
+        help="exit with 3 where a budget of the recordings was exceeded",
+    )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(
         "--by-host",
@@ -73,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the report, or write it to a file."""
     if args.explain is None and not args.files:
         args.parser.error("the following arguments are required: FILE")
+    if args.check_budgets and not args.files:
+        args.parser.error("argument --check-budgets: a FILE is required")
     renderer = _renderer(args)
     options = _options(args, renderer)
     files = named_files(args.files)
@@ -86,7 +98,19 @@ def run(args: argparse.Namespace) -> int:
     elif report is not None:
         options |= _shown(args, renderer.name)
         write_output(renderer.render(report, **options), args.output)
-    return 0
+    return _verdict(report) if args.check_budgets else 0
+
+
+def _verdict(report: Report | None) -> int:
+    """Say on standard error whether budgets were kept, and return the exit code."""
+    results = report.budgets if report else ()
+    if not results:
+        say("brickprof: no budgets are in the recordings")
+        return 0
+    for result in results:
+        if result.kept is not Kept.YES:
+            say(one_line(f"brickprof: {result}"))
+    return EXCEEDED if exceeded(results) else 0
 
 
 def _by_host(args: argparse.Namespace, renderer: Renderer, files: list[str]) -> int:

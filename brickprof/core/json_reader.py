@@ -112,12 +112,12 @@ class JsonValue:
             raise self.error(f"{self.path}: expected an integer of at most 2**512")
         return value
 
-    def real(self) -> float:
-        """Return this finite number of at least 0."""
+    def real(self, negative: bool = False) -> float:
+        """Return this finite number, of at least 0 unless it may be `negative`."""
         number = None if isinstance(self.value, bool) else as_real(self.value)
-        if number is not None and number >= 0 and math.isfinite(number):
+        if number is not None and (negative or number >= 0) and math.isfinite(number):
             return number
-        self.fail("a finite number >= 0")
+        self.fail("a finite number" if negative else "a finite number >= 0")
 
     def text(self, empty: bool = False, longest: int | None = None) -> str:
         """Return this string, empty only if `empty`, of `longest` characters at most."""

@@ -10,6 +10,7 @@ from brickprof.core import metrics
 from brickprof.core.histograms import bucket_bounds, percentile_ns
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose.brick_notes import brick_notes
+from brickprof.diagnose.categories import CategoryShare, category_shares
 from brickprof.diagnose.level_summary import LevelSummary, summarize_level
 from brickprof.diagnose.run_notes import run_notes
 from brickprof.diagnose.thread_roofs import ThreadRoofs, roofs_of_brick
@@ -83,12 +84,15 @@ class Summary:
         Longest wall time first.
     notes : tuple of str
         Caveats on the figures of all bricks, in sentences.
+    categories : tuple of CategoryShare
+        How the time divides among categories; empty where no brick has one.
     """
 
     recording: Recording
     roofs: Roofs | None
     bricks: tuple[BrickSummary, ...]
     notes: tuple[str, ...]
+    categories: tuple[CategoryShare, ...] = ()
 
 
 def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
@@ -122,6 +126,7 @@ def summarize(recording: Recording, roofs: Roofs | None = None) -> Summary:
         roofs=roofs,
         bricks=tuple(_summarize_brick(recording, info, roofs, shares_of) for info in infos),
         notes=tuple(run_notes(recording, roofs)) if infos else (),
+        categories=category_shares(recording.brick_paths),
     )
 
 

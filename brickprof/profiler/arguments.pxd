@@ -19,6 +19,7 @@ cdef int refuse_level(object level) except -1
 cdef uint64_t as_count_slow(object value, str name) except? 0xFEFEFEFEFEFEFEFE
 cdef tuple as_footprints(object sizes)
 cdef str as_brick(object name)
+cdef str as_category(object name)
 cdef str as_dtype(object dtype)
 cdef int as_threads(object threads) except -1
 cdef str as_isa(object isa)

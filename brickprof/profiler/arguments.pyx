@@ -81,6 +81,15 @@ cdef str as_brick(object name):
     return str(name)
 
 
+cdef str as_category(object name):
+    """Return the name of a category, or None where none is given."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"category must be a name or None, got {short_repr(name)}")
+    return str(name)
+
+
 cdef str as_dtype(object dtype):
     """Return the name of an element type that is given by name or as NumPy's."""
     return dtype if type(dtype) is str and dtype in DTYPE_NAMES else dtype_of(dtype).name

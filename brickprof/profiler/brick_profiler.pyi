@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, SupportsIndex, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from typing_extensions import Self
 
 from brickprof.core.found_work import FoundWork
@@ -136,6 +137,7 @@ class BrickProfiler:
         level: TileLevel | None = None,
         dtype: _DType = "float32",
         isa: str | None = None,
+        category: str | None = None,
         loaded_bytes: _Count | None = None,
         stored_bytes: _Count | None = None,
         work_source: str | None = None,
@@ -148,6 +150,8 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        *,
+        category: str | None = None,
         work_source: str | None = None,
     ) -> RecorderSet:
         """Return a context manager that enters a brick and gives recorders to nogil threads."""
@@ -157,9 +161,24 @@ class BrickProfiler:
         dtype: _DType = "float32",
         footprint_bytes: Mapping[TileLevel, _Count] | None = None,
         isa: str | None = None,
+        *,
+        category: str | None = None,
         work_source: str | None = None,
     ) -> RecorderSet:
         """Return a context manager: tiles of this thread inside it belong to this kernel."""
+    def checksum(self, array: ArrayLike, name: str = "out") -> None:
+        """Keep a checksum of an array, by which `brickprof.find_divergence` compares two runs."""
+    def budget(
+        self,
+        name: str,
+        *,
+        of: str = "brick",
+        ns: float | None = None,
+        percentile: float | None = None,
+        gflops: float | None = None,
+        efficiency: float | None = None,
+    ) -> None:
+        """Hold a brick or a category to limits, from now on and in all recordings."""
     def tile_stats(self, level: TileLevel, brick: str | None = None) -> TileStats:
         """Return the TileStats of a level, of one brick or summed over all."""
     def all_tile_stats(self) -> tuple[TileStats, ...]:

@@ -6,8 +6,9 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
 from brickprof.profiler.arguments cimport (
-    as_count, as_tile_bytes, as_work_source, level_of, tile_bytes, work_found,
+    as_count, as_tile_bytes, level_of, tile_bytes, work_found,
 )
+from brickprof.profiler.checksum_calls cimport add_checksum
 from brickprof.profiler.elapsed cimport add_elapsed
 from brickprof.profiler.fast_calls cimport install, make_timer
 from brickprof.profiler.overhead cimport prepare
@@ -26,7 +27,7 @@ from brickprof.core.errors import TileNestingError
 from brickprof.core.levels import TileLevel
 from brickprof.machine import LostTime
 from brickprof.profiler.decorators import TileDecorator
-from brickprof.recording import summed_tiles
+from brickprof.recording import checked_budget, summed_tiles
 
 
 cdef uint64_t slow_starts = 0, slow_stops = 0
@@ -282,8 +283,8 @@ cdef class BrickProfiler(ProfilerState):
         return block
 
     def record_elapsed(self, name, ns, elements=0, flops=0, nbytes=None, *, level=None,
-                       dtype="float32", isa=None, loaded_bytes=None, stored_bytes=None,
-                       work_source=None):
+                       dtype="float32", isa=None, category=None, loaded_bytes=None,
+                       stored_bytes=None, work_source=None):
         """Record work that was timed elsewhere as a call of a brick, of one tile.
 
         Nothing is recorded while profiling is off. The tile is inside of no other one. Its timer
@@ -300,7 +301,7 @@ cdef class BrickProfiler(ProfilerState):
             As of `stop_tile`.
         level : TileLevel, optional
             The level of the tile; MACRO by default.
-        dtype, isa, work_source
+        dtype, isa, category, work_source
             As of `recorders`.
 
         Raises
@@ -312,10 +313,10 @@ cdef class BrickProfiler(ProfilerState):
             level = TileLevel.MACRO
         add_elapsed(self, name, ns, elements, flops,
                     as_tile_bytes(nbytes, loaded_bytes, stored_bytes), level_of(level), dtype, isa,
-                    work_source)
+                    category, work_source)
 
-    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None,
-                  work_source=None):
+    def recorders(self, brick, threads=1, dtype="float32", footprint_bytes=None, isa=None, *,
+                  category=None, work_source=None):
         """Return a context manager that enters a brick and gives recorders to nogil threads.
 
         Parameters
@@ -332,6 +333,10 @@ cdef class BrickProfiler(ProfilerState):
             Bytes that a tile of a level holds in its cache to use again.
         isa : str, optional
             Instruction set that the kernel runs with, such as ``"avx2"``: selects the roofs.
+        category : str, optional
+            What its time is for, such as ``"attention"``: reports show each category's share of the
+            time. Bricks that are entered inside it on the same thread, or where its context is
+            inherited, are of it too, unless they say otherwise.
         work_source : str, optional
             Where the flops and bytes of the tiles come from if they are not declared by hand:
             ``"counted"``, as by `brickprof.count`, or ``"simulated"``, as by ``brickprof count``.
@@ -346,22 +351,78 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If `brick` or `isa` is no name, `threads` no integer in [1, 4096], `dtype` or
+            If `brick`, `isa` or `category` is no name, `threads` no integer in [1, 4096], `dtype` or
             `work_source` unknown, or `footprint_bytes` no such dict.
         """
-        cdef RecorderSet made = new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa)
-        made.work_source = as_work_source(work_source)
-        return made
+        return new_recorder_set(self, brick, threads, dtype, footprint_bytes, isa, category,
+                                work_source)
 
-    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None, work_source=None):
+    def brick(self, name, dtype="float32", footprint_bytes=None, isa=None, *, category=None,
+              work_source=None):
         """Return a context manager: tiles of this thread inside it belong to this kernel.
 
         It is a decorator as well: with ``@prof.brick(name)`` each call of the function is one of
         the kernel. Arguments and errors are as of `recorders`.
         """
-        cdef RecorderSet made = new_recorder_set(self, name, 1, dtype, footprint_bytes, isa)
-        made.work_source = as_work_source(work_source)
-        return made
+        return new_recorder_set(self, name, 1, dtype, footprint_bytes, isa, category,
+                                work_source)
+
+    def checksum(self, array, name="out"):
+        """Keep a checksum of an array, by which `brickprof.find_divergence` compares two runs.
+
+        It belongs to the brick, call and innermost tile that the calling thread is in. Nothing is
+        done while profiling is off. The time that it takes is that of a brick "checksum": it is in
+        the inclusive times of what is open, and in no self time of theirs. The first 65536 are
+        kept; what does not fit is counted.
+
+        Parameters
+        ----------
+        array : array_like
+            Numbers or truth values, of any shape and strides; the order in memory makes no
+            difference.
+        name : str
+            What it is called, where a tile or a call has several.
+
+        Raises
+        ------
+        TypeError
+            If `array` holds something else, or `name` is no name; nothing is kept then.
+        """
+        if self.on:
+            add_checksum(self, array, name)
+
+    def budget(self, name, *, of="brick", ns=None, percentile=None, gflops=None, efficiency=None):
+        """Hold a brick or a category to limits, from now on and in all recordings.
+
+        It takes the place of an earlier budget of the same name, kind and percentile, and outlives
+        `reset_tile_stats`. Reports and `check_budgets` tell whether it was kept.
+
+        Parameters
+        ----------
+        name : str
+            The brick or category.
+        of : {"brick", "category"}
+            Which of the two it is.
+        ns : float, optional
+            Most wall time of a call in nanoseconds: of the mean call, or of `percentile`. A call of
+            a category is one of its bricks that is inside none of the category.
+        percentile : float, optional
+            Percentile of the times of a brick's calls, in [0, 100], that `ns` is the limit of.
+        gflops : float, optional
+            Least rate of all threads in the median call of a brick, in GFLOP/s.
+        efficiency : float, optional
+            Least rate over the attainable one, as a fraction, of a brick's coarsest level with
+            flops.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of another type or out of range, no limit is given, or one that is not
+            known of a category; nothing is changed then.
+        """
+        made = checked_budget(name, of=of, ns=ns, percentile=percentile, gflops=gflops,
+                              efficiency=efficiency)
+        self.budgets[made.of, made.name, made.percentile] = made
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder
 
 
@@ -43,6 +44,7 @@ cdef class BrickUsage:
     cdef dict call_times, call_paces    # bucket -> calls: ns, and ns per 1e9 flops
     cdef CallBatches batches        # None before the first call
     cdef uint64_t resets
+    cdef uint64_t entries           # times that it was entered
     cdef int threads_inside        # that another library shares each tile out to; 0 for no library
 
     cdef int enter(self, tuple indices, uint64_t now) except -1
@@ -70,7 +72,9 @@ cdef class BrickVisit:
     cdef BrickUsage usage
     cdef tuple indices
     cdef uint32_t brick_id
-    cdef list joined                # Recorders whose context inherits it
+    cdef uint64_t call              # number among those of the brick, from 1
+    cdef PathNode node              # that bricks inside it are inside of; None of none
+    cdef list joined                # (Recorder, its thread's index) whose context inherits it
     cdef bint ended
 
     cdef int join(self, Recorder recorder) except -1

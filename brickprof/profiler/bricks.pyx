@@ -206,6 +206,7 @@ cdef class BrickUsage:
         self.footprint_bytes = [0] * BP_LEVELS
         self.isas = set()
         self.work_sources = set()
+        self.entries = 0
         self.resets += 1
 
     cdef int declare(self, tuple footprint_bytes) except -1:
@@ -242,7 +243,8 @@ cdef class BrickVisit:
             return 0
         if self.joined is None:
             self.joined = []
-        self.joined.append(recorder)
+        # With its number: when its thread ends, another thread may take it over.
+        self.joined.append((recorder, recorder.thread_index))
         joined = self.usage.joined
         joined[recorder.thread_index] = joined.get(recorder.thread_index, 0) + 1
         return self.usage.count_recorders()
@@ -251,11 +253,11 @@ cdef class BrickVisit:
         """Leave the brick."""
         cdef Recorder recorder
         self.ended = True
-        for recorder in self.joined or ():
+        for recorder, index in self.joined or ():
             recorder.context = NULL     # it looks for a brick at its next tile
-            self.usage.joined[recorder.thread_index] -= 1
-            if not self.usage.joined[recorder.thread_index]:
-                del self.usage.joined[recorder.thread_index]
+            self.usage.joined[index] -= 1
+            if not self.usage.joined[index]:
+                del self.usage.joined[index]
         self.joined = None
         return self.usage.leave(self.indices, now)
 

@@ -4,9 +4,10 @@ from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.profiler.arguments cimport (
-    as_brick, as_count, as_dtype, as_isa, as_work_source, tile_bytes,
+    as_brick, as_category, as_count, as_dtype, as_isa, as_work_source, tile_bytes,
 )
 from brickprof.profiler.bricks cimport Brick
+from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport (
@@ -21,7 +22,7 @@ MAX_NS = 1e18
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
                      tile_bytes nbytes, int level, object dtype, object isa,
-                     object work_source) except -1:
+                     object category, object work_source) except -1:
     """Add a tile of a brick that took so many nanoseconds, on a recorder that no thread holds."""
     cdef Recorder recorder
     cdef Brick brick
@@ -29,6 +30,8 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
     cdef uint64_t ticks
     cdef str brick_name = as_brick(name), brick_dtype = as_dtype(dtype), brick_isa = as_isa(isa)
     cdef str source = as_work_source(work_source)
+    cdef str brick_category = as_category(category)
+    cdef PathNode node
     cdef double taken = checked_number("ns", ns, zero=True)
     cdef uint32_t brick_id
     if taken > MAX_NS:
@@ -44,6 +47,9 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
         recorder.brick(brick_id, brick.itemsize)
         add_tile(recorder.c, brick_id, level, ticks, profiler, n_elements, n_flops, nbytes)
         brick.calls += 1
+        node = profiler.paths.entered(None, brick_name, brick_category)
+        if node is not profiler.paths.root:
+            node.add(ticks, 0)
         brick.usage.ticks += ticks
         brick.usage.max_recorders = max(brick.usage.max_recorders, 1)
         brick.usage.add_tile_call(level, ticks, bp_ns(recorder.c, ticks), n_flops)

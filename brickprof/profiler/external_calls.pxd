@@ -3,6 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.bricks cimport Brick
+from brickprof.profiler.paths cimport path_frame
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport bp_brick, bp_frame
@@ -11,6 +12,7 @@ from brickprof.tile cimport bp_brick, bp_frame
 cdef struct external_call:
     bp_brick *outer                 # that the thread was in
     bp_frame *frame                 # the call's
+    path_frame path
     uint64_t opened, resets
     uint32_t brick_id
     int level

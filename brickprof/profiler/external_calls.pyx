@@ -7,6 +7,7 @@ of the operating system, and all calls go on on the thread that makes them.
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.bricks cimport Brick
+from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport may_start
@@ -23,18 +24,22 @@ cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, e
     cdef Recorder recorder = current_recorder(profiler)
     cdef bp_recorder *c = recorder.c
     cdef Brick brick = profiler.bricks[brick_id]
+    cdef PathNode around, node
     if c.top != c.frames and c.top.level > level:
         level = c.top.level
     if not may_start(c, level):
         return None
     if brick_id >= c.bricks_len or c.bricks[brick_id] == NULL:
         recorder.brick(brick_id, brick.itemsize)
+    around = profiler.path_around(recorder)
+    node = profiler.paths.entered(around, brick.name, None)
     call.outer = c.brick
     call.brick_id, call.level = brick_id, level
     call.resets = brick.usage.resets
     recorder.lent += 1              # a reset keeps the bricks that there are
     brick.usage.enter_one(recorder.thread_index, profiler.now())
     brick.usage.count_recorders()
+    recorder.enter_path(around, node, &call.path)
     c.brick = c.bricks[brick_id]
     bp_push(c, level, 0, 0)
     c.top.timer = NULL
@@ -77,6 +82,7 @@ cdef int leave(ProfilerState profiler, Recorder recorder, const external_call *c
     cdef uint64_t wall = now - min(call.opened, now)
     brick.usage.leave_one(recorder.thread_index, now)
     brick.calls += 1
+    recorder.leave_path(&call.path, wall, call.resets == brick.usage.resets)
     if call.resets != brick.usage.resets:
         return 0
     return brick.usage.add_tile_call(call.level, wall, bp_ns(recorder.c, wall), flops)

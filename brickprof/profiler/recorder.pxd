@@ -3,6 +3,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.profiler.paths cimport PathNode, path_frame
 from brickprof.tile cimport bp_brick, bp_cell, bp_frame, bp_grid, bp_recorder, bp_row, bp_usage
 
 
@@ -37,8 +38,12 @@ cdef class Recorder:
     cdef double step_ticks          # of the clock
     cdef uint64_t grid_size         # cells along an edge of each row's grid; 0 without grids
     cdef bp_cell *cells             # memory for a copy of a grid's; NULL without grids
+    cdef PathNode node              # of the innermost brick that this thread entered; None of none
+    cdef uint64_t inside            # ticks that were spent in bricks inside that one so far
     cdef list entered               # BrickVisits of this thread that go on, outermost first
 
+    cdef void enter_path(self, PathNode outer, PathNode node, path_frame *frame)
+    cdef void leave_path(self, const path_frame *frame, uint64_t ticks, bint counts)
     cdef bp_brick *brick(self, uint32_t brick_id, uint32_t itemsize) except NULL
     cdef void sample(self, uint64_t every)
     cdef void meet_thread(self, bint named)

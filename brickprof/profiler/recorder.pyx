@@ -7,6 +7,7 @@ from libc.math cimport sqrt
 from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from brickprof.profiler.paths cimport PathNode, path_frame
 from brickprof.tile cimport (
     BP_ABI, BP_CLOCK_MANUAL, BP_COARSER_INSIDE, BP_GRIDDED, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH,
     BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED,
@@ -166,6 +167,25 @@ cdef class Recorder:
         bp_seed(self.c, <uint64_t> 0x9E3779B97F4A7C15 * (2 * <uint64_t> index + 1))
         self.thread = ""
         self.entered = []
+
+    cdef void enter_path(self, PathNode outer, PathNode node, path_frame *frame):
+        """Go on in a node; a call has none where it is the node around it."""
+        frame.outer = <PyObject *> self.node if self.node is not None else NULL
+        frame.node = NULL
+        frame.outer_inside = self.inside
+        if node is not outer:
+            frame.node = <PyObject *> node
+            self.node = node
+            self.inside = 0
+
+    cdef void leave_path(self, const path_frame *frame, uint64_t ticks, bint counts):
+        """Go back to where this thread was, and add the call that ends if it counts."""
+        if frame.node == NULL:
+            return
+        if counts:
+            (<PathNode> frame.node).add(ticks, self.inside)
+        self.node = <PathNode> frame.outer if frame.outer != NULL else None
+        self.inside = frame.outer_inside + ticks
 
     def __dealloc__(self):
         if self.c != NULL:

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from brickprof.profiler.bricks cimport CALL_PARTS, Brick
+from brickprof.profiler.paths cimport path_frame
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
@@ -11,6 +12,8 @@ from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
 cdef class RecorderSet:
     cdef ProfilerState profiler
     cdef str name, dtype
+    cdef str category               # None where none is given
+    cdef path_frame path
     cdef str isa                    # None where none is given
     cdef str work_source            # None where its tiles' work is declared by hand
     cdef uint32_t brick_id          # known when entered
@@ -49,4 +52,5 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa)
+                                  object dtype, object footprint_bytes, object isa,
+                                  object category, object work_source)

@@ -11,11 +11,12 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from brickprof.profiler.arguments cimport (
-    as_brick, as_dtype, as_footprints, as_isa, as_threads,
+    as_brick, as_category, as_dtype, as_footprints, as_isa, as_threads, as_work_source,
 )
 from brickprof.profiler.bricks cimport (
     CALL_PARTS, OPEN_BRICKS, Brick, BrickVisit, leave_bricks,
 )
+from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder, misuse_text
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
@@ -98,6 +99,7 @@ cdef class RecorderSet:
         cdef ProfilerState profiler = self.profiler
         cdef Brick brick
         cdef BrickVisit visit
+        cdef PathNode around, node
         if profiler is None:
             raise TypeError("recorders are handed out by BrickProfiler.recorders")
         if self.held:
@@ -123,6 +125,13 @@ cdef class RecorderSet:
         visit.usage = brick.usage
         visit.brick_id = self.brick_id
         visit.indices = tuple([(<Recorder> one).thread_index for one in held])
+        around = node = profiler.path_around(recorder)
+        if self.outer.rows.brick != self.brick_id:
+            node = profiler.paths.entered(around, self.name, self.category)
+        recorder.enter_path(around, node, &self.path)
+        visit.node = node
+        brick.usage.entries += 1
+        visit.call = brick.usage.entries
         recorder.entered.append(visit)
         self.visit = visit
         self.held = held
@@ -300,6 +309,8 @@ cdef class RecorderSet:
             problems += self.take_back(recorder, 0, self.base)
             if self.outer.rows.brick != self.brick_id:
                 self.add_call(brick, now, failed)
+            recorder.leave_path(&self.path, now - min(self.opened, now),
+                                self.resets == brick.usage.resets)
             recorder.observe()
             recorder.c.named = self.outer_named
             recorder.c.brick = self.outer
@@ -352,7 +363,8 @@ cdef class RecorderSet:
 
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
-                                  object dtype, object footprint_bytes, object isa):
+                                  object dtype, object footprint_bytes, object isa,
+                                  object category, object work_source):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler
@@ -361,6 +373,8 @@ cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object t
     recorders.threads = as_threads(threads)
     recorders.footprint_bytes = as_footprints(footprint_bytes)
     recorders.isa = as_isa(isa)
+    recorders.category = as_category(category)
+    recorders.work_source = as_work_source(work_source)
     return recorders
 
 
@@ -370,4 +384,5 @@ cdef RecorderSet another_set(RecorderSet recorders):
     made.profiler, made.name, made.dtype = recorders.profiler, recorders.name, recorders.dtype
     made.threads, made.isa = recorders.threads, recorders.isa
     made.footprint_bytes, made.work_source = recorders.footprint_bytes, recorders.work_source
+    made.category = recorders.category
     return made

@@ -18,8 +18,9 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import detect_machine
 from brickprof.machine.isas import default_isa
 from brickprof.recording import (
-    DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, Recording, TeamTimes, ThreadUsage,
-    TileEvent, call_times_of, sum_tile_stats,
+    DEFAULT_BRICK, BrickInfo, BrickPath, ClockInfo, Overhead, Recording, TeamTimes, ThreadUsage,
+    TileEvent, call_times_of, merge_brick_paths,
+    merge_budgets, sum_tile_stats,
 )
 from brickprof.roofline import Roofs, load_roofs
 
@@ -139,6 +140,14 @@ cdef tuple brick_infos_of(ProfilerState profiler):
                   for name in sorted(found)])
 
 
+cdef tuple brick_paths_of(ProfilerState profiler):
+    """Return the calls of bricks by the path of those around them, sorted."""
+    cdef uint64_t q32 = profiler.ns_per_tick_q32
+    return merge_brick_paths([
+        BrickPath(path, category, calls, ticks * q32 + (1 << 31) >> 32, own * q32 + (1 << 31) >> 32)
+        for path, category, calls, ticks, own in profiler.paths.read()])
+
+
 cdef list event_copies(ProfilerState profiler):
     """Return the recorders, each with a copy of its events."""
     return [(made, (<Recorder> made).events_kept()) for made in profiler.recorders_made]
@@ -226,7 +235,7 @@ cdef tuple most_time_first(dict by_thread):
 cdef dict parts_of(ProfilerState profiler, bint single_tiles):
     """Return what a Recording holds of a profiler, by the names of its fields.
 
-    Events and grids are in it if `single_tiles`.
+    Events, grids and checksums are in it if `single_tiles`.
     """
     cdef uint64_t origin
     tiles, own = {}, {}
@@ -239,6 +248,8 @@ cdef dict parts_of(ProfilerState profiler, bint single_tiles):
             tiles.setdefault((tile.brick, tile.level), []).append(tile)
             of_threads = own.setdefault(tile.brick, {})
             of_threads.setdefault(thread, [0] * BP_LEVELS)[level] += tile.self_ns
+    # Before the bricks, so that each of these calls is in its brick's number of calls.
+    brick_paths = brick_paths_of(profiler)
     abandoned = abandoned_of(profiler)
     lost = profiler.lost_time
     return dict(
@@ -247,6 +258,10 @@ cdef dict parts_of(ProfilerState profiler, bint single_tiles):
         brick_infos=tuple([
             replace(info, thread_self_ns=most_time_first(own.get(info.name, {})))
             for info in brick_infos_of(profiler)]),
+        budgets=merge_budgets(list(profiler.budgets.values())),
+        checksums=profiler.checksums.kept() if single_tiles else (),
+        checksums_dropped=profiler.checksums.dropped,
+        brick_paths=brick_paths, brick_paths_dropped=profiler.paths.dropped,
         open_tiles=profiler.open_tiles(),
         abandoned_tiles=sum(abandoned.values()), abandoned_by=tuple(sorted(abandoned.items())),
         brickless_threads=profiler.brickless_threads,

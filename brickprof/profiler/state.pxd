@@ -4,6 +4,7 @@ from cpython.object cimport PyObject
 from cpython.pystate cimport PyThreadState, PyThreadState_Get
 from libc.stdint cimport uint32_t, uint64_t
 
+from brickprof.profiler.paths cimport PathNode, PathTree
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport bp_cost, bp_recorder
 
@@ -30,6 +31,9 @@ cdef class ProfilerState:
     cdef list recorders_made, idle, bricks
     cdef dict brick_ids             # by name and element type
     cdef dict usage_by_name, abandoned      # abandoned: reason -> tiles
+    cdef PathTree paths
+    cdef object checksums           # a ChecksumList
+    cdef dict budgets               # (of, name, percentile) -> Budget
     cdef set bricks_known           # names of all that were ever entered
     cdef uint64_t resets
     cdef uint64_t origin            # ticks when first switched on, or last reset
@@ -46,7 +50,9 @@ cdef class ProfilerState:
     cdef uint32_t brick_id(self, str name, str dtype) except? 0xFFFFFFFF
     cdef Py_ssize_t tiles_in_the_way(self) except -1
     cdef int forget_all(self) except -1
-    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name)
+    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name,
+                               PathTree paths)
+    cdef PathNode path_around(self, Recorder recorder)
     cdef uint64_t now(self)
     cdef Py_ssize_t open_tiles(self) except -1
 

@@ -13,9 +13,11 @@ from brickprof.core.limits import MAX_GRID
 from brickprof.profiler.arguments cimport as_count, check_overhead
 from brickprof.profiler.bricks cimport Brick, BrickUsage, BrickVisit, inherited_visit, leave_bricks
 from brickprof.profiler.clocks cimport choose_clock
+from brickprof.profiler.paths cimport PathNode, PathTree
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport BP_CLOCK_MANUAL, bp_read_clock
 
+from brickprof.profiler.checksums import ChecksumList
 from brickprof.profiler.live_writer import checked_live_path, start_writer
 from brickprof.recording import DEFAULT_BRICK
 
@@ -66,6 +68,9 @@ cdef class ProfilerState:
         self.bricks = []
         self.brick_ids = {}
         self.usage_by_name = {}
+        self.paths = PathTree()
+        self.checksums = ChecksumList()
+        self.budgets = {}
         self.bricks_known = set()
         self.abandoned = {}
         self.outside_blocks = []
@@ -153,6 +158,14 @@ cdef class ProfilerState:
         recorder.context = <PyObject *> context
         return 0
 
+    cdef PathNode path_around(self, Recorder recorder):
+        """Return the node of the bricks around what a thread does now."""
+        cdef BrickVisit visit
+        if recorder.node is not None:
+            return recorder.node
+        visit = inherited_visit(self.id)
+        return self.paths.root if visit is None or visit.node is None else visit.node
+
     cdef int note_abandoned(self, dict tiles) except -1:
         """Note tiles that were never stopped, counted by the reason."""
         for reason, count in tiles.items():
@@ -166,6 +179,7 @@ cdef class ProfilerState:
         recorder.c.base = recorder.c.frames
         recorder.c.misuse = 0
         leave_bricks(recorder, 0, self.now())
+        recorder.node, recorder.inside = None, 0
         recorder.holder = recorder.thread_ident = 0
         recorder.thread_index = recorder.index
         recorder.context, recorder.kept_context = NULL, None
@@ -200,28 +214,33 @@ cdef class ProfilerState:
         usage = BrickUsage()
         default = Brick(DEFAULT_BRICK, "float32", usage)
         former = self.clear_recorders([default], {(DEFAULT_BRICK, "float32"): 0},
-                                      {DEFAULT_BRICK: usage})
+                                      {DEFAULT_BRICK: usage}, PathTree())
         del former
         self.origin = now
         for brick in self.bricks:
             (<Brick> brick).calls = 0
         for usage in self.usage_by_name.values():
             (<BrickUsage> usage).reset(now)
+        # Last of all, so that no call is in its path and not in its brick.
+        self.paths.clear()
+        self.checksums = ChecksumList()
         return 0
 
-    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name):
+    cdef tuple clear_recorders(self, list bricks, dict brick_ids, dict usage_by_name,
+                               PathTree paths):
         """Clear the recorders, take other bricks where no thread is in one, and return the former.
 
         Nothing in it makes or frees a Python object, so that no other thread comes in between.
         """
         cdef Recorder recorder
         cdef bint in_use = False
-        former = self.bricks, self.brick_ids, self.usage_by_name
+        former = self.bricks, self.brick_ids, self.usage_by_name, self.paths
         for recorder in self.recorders_made:
             in_use = in_use or recorder.lent > 0
         self.resets += 1
         if not in_use:
             self.bricks, self.brick_ids, self.usage_by_name = bricks, brick_ids, usage_by_name
+            self.paths = paths
         for recorder in self.recorders_made:
             if not in_use:
                 recorder.c.brick = recorder.brick(0, 4)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from brickprof.recording.brick_paths import BrickPath, merge_brick_paths
+from brickprof.recording.budgets import Budget, checked_budget, merge_budgets
 from brickprof.recording.call_times import CallTimes, call_times_of
+from brickprof.recording.checksums import Checksum, merge_checksums
 from brickprof.recording.merge import merge_recordings, merge_teams
 from brickprof.recording.parts import (
     CLOCK_SOURCES,
@@ -26,7 +29,10 @@ __all__ = [
     "MIXED",
     "WORK_SOURCES",
     "BrickInfo",
+    "BrickPath",
+    "Budget",
     "CallTimes",
+    "Checksum",
     "ClockInfo",
     "GridCell",
     "Overhead",
@@ -37,7 +43,11 @@ __all__ = [
     "TileEvent",
     "TileGrid",
     "call_times_of",
+    "checked_budget",
     "load_recording",
+    "merge_brick_paths",
+    "merge_budgets",
+    "merge_checksums",
     "merge_recordings",
     "merge_teams",
     "sum_tile_stats",

@@ -137,14 +137,14 @@ def read_more_roofs(value: JsonValue) -> tuple[Roofs, ...]:
     return roofs
 
 
-def _level(value: JsonValue) -> TileLevel:
+def read_level(value: JsonValue) -> TileLevel:
     """Read the name of a tile level."""
     if not isinstance(value.value, str) or value.value not in _LEVELS:
         value.fail(f"one of {', '.join(_LEVELS)}")
     return _LEVELS[value.value]
 
 
-def _brick(value: JsonValue, known: set[str]) -> str:
+def read_brick(value: JsonValue, known: set[str]) -> str:
     """Read the name of a known brick."""
     name = value.text()
     if name not in known:
@@ -256,8 +256,8 @@ _NEWER_SUMS = (
 def _tile(value: JsonValue, known: set[str]) -> TileStats:
     """Read the statistics of one brick and level."""
     tile = TileStats(
-        level=_level(value["level"]),
-        brick=_brick(value["brick"], known),
+        level=read_level(value["level"]),
+        brick=read_brick(value["brick"], known),
         histogram=_histogram(value["histogram"]),
         grid=_grid(value.optional("grid", None)),
         **{name: value[name].integer() for name in _SUMS},
@@ -329,8 +329,8 @@ def read_event(value: JsonValue, known: set[str]) -> TileEvent:
         start_ns=start,
         stop_ns=stop,
         thread=value["thread"].integer(),
-        level=_level(value["level"]),
+        level=read_level(value["level"]),
         row=value["row"].integer(),
         col=value["col"].integer(),
-        brick=_brick(value["brick"], known),
+        brick=read_brick(value["brick"], known),
     )

@@ -18,7 +18,10 @@ from brickprof.core.checks import checked_items
 from brickprof.core.histograms import merge_histograms
 from brickprof.core.levels import TileLevel
 from brickprof.machine import Machine
+from brickprof.recording.brick_paths import merge_brick_paths
+from brickprof.recording.budgets import merge_budgets
 from brickprof.recording.call_times import merge_call_times
+from brickprof.recording.checksums import merge_checksums
 from brickprof.recording.parts import (
     DEFAULT_BRICK,
     MIXED,
@@ -179,6 +182,11 @@ def _sum(parts: Sequence[Recording]) -> Recording:
         clock_steps_back=sum(p.clock_steps_back for p in parts),
         steal_ns=sum(p.steal_ns for p in parts),
         throttled_ns=sum(p.throttled_ns for p in parts),
+        brick_paths=merge_brick_paths(path for p in parts for path in p.brick_paths),
+        brick_paths_dropped=sum(p.brick_paths_dropped for p in parts),
+        budgets=merge_budgets(budget for p in parts for budget in p.budgets),
+        checksums=merge_checksums(checksum for p in parts for checksum in p.checksums),
+        checksums_dropped=sum(p.checksums_dropped for p in parts),
         created=min(p.created for p in parts),
         version=_agreed((p.version for p in parts), MIXED),
     )

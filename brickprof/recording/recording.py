@@ -22,6 +22,9 @@ from brickprof.core.levels import TileLevel, checked_level
 from brickprof.core.notebook import ShownInNotebooks
 from brickprof.core.plain_text import one_line
 from brickprof.machine import Machine
+from brickprof.recording.brick_paths import BrickPath
+from brickprof.recording.budgets import Budget
+from brickprof.recording.checksums import Checksum
 from brickprof.recording.codec import (
     plain,
     read_abandoned_by,
@@ -43,6 +46,14 @@ from brickprof.recording.consistency import (
     check_thread_times,
 )
 from brickprof.recording.parts import DEFAULT_BRICK, BrickInfo, ClockInfo, Overhead, TileEvent
+from brickprof.recording.program_codec import (
+    check_brick_paths,
+    check_budgets,
+    check_checksums,
+    read_brick_path,
+    read_budget,
+    read_checksum,
+)
 from brickprof.recording.tile_stats import TileStats, sum_tile_stats
 from brickprof.roofline import Roofs
 
@@ -97,6 +108,17 @@ class Recording(ShownInNotebooks):
     steal_ns, throttled_ns : int
         Time in nanoseconds, over all processors, that the host of a virtual machine gave to others,
         and that the control group's quota stopped its threads.
+    brick_paths : tuple of BrickPath
+        Calls of bricks by the path of those that they were entered inside, sorted.
+    brick_paths_dropped : int
+        Times that a brick was entered where there were too many paths, or too many bricks around
+        it; its time is in the self time of what is around it.
+    budgets : tuple of Budget
+        Limits that bricks and categories are held to, sorted.
+    checksums : tuple of Checksum
+        What arrays held, in the order in which it was asked for.
+    checksums_dropped : int
+        Checksums that did not fit into that list.
     created : str
         ISO 8601 time, UTC.
     version : str
@@ -120,6 +142,11 @@ class Recording(ShownInNotebooks):
     events_dropped: int = 0
     steal_ns: int = 0
     throttled_ns: int = 0
+    brick_paths: tuple[BrickPath, ...] = ()
+    brick_paths_dropped: int = 0
+    budgets: tuple[Budget, ...] = ()
+    checksums: tuple[Checksum, ...] = ()
+    checksums_dropped: int = 0
     created: str = ""
     version: str = ""
     _tiles_of: dict[TileKey, list[TileStats]] = field(init=False, repr=False, compare=False)
@@ -224,6 +251,11 @@ class Recording(ShownInNotebooks):
             "events_dropped": self.events_dropped,
             "steal_ns": self.steal_ns,
             "throttled_ns": self.throttled_ns,
+            "brick_paths": [plain(path) for path in self.brick_paths],
+            "brick_paths_dropped": self.brick_paths_dropped,
+            "budgets": [plain(budget) for budget in self.budgets],
+            "checksums": [plain(checksum) for checksum in self.checksums],
+            "checksums_dropped": self.checksums_dropped,
         }
 
     @classmethod
@@ -270,6 +302,13 @@ class Recording(ShownInNotebooks):
             events_dropped=root["events_dropped"].integer(),
             steal_ns=root.optional("steal_ns", 0).integer(),
             throttled_ns=root.optional("throttled_ns", 0).integer(),
+            brick_paths=tuple(
+                read_brick_path(path, known) for path in root.optional("brick_paths", []).items()
+            ),
+            brick_paths_dropped=root.optional("brick_paths_dropped", 0).integer(),
+            budgets=tuple(map(read_budget, root.optional("budgets", []).items())),
+            checksums=tuple(map(read_checksum, root.optional("checksums", []).items())),
+            checksums_dropped=root.optional("checksums_dropped", 0).integer(),
             created=read_created(root["created"]),
             version=root["library_version"].text(empty=True, longest=100),
         )
@@ -284,6 +323,9 @@ class Recording(ShownInNotebooks):
         check_order(root["tiles"], rows, "one entry only for each, sorted", distinct=True)
         check_events(root["events"], self.events, self.tiles)
         check_thread_times(root["brick_infos"], self.brick_infos, self.tiles)
+        check_brick_paths(root.optional("brick_paths", []), self.brick_paths, self.brick_infos)
+        check_budgets(root.optional("budgets", []), self.budgets)
+        check_checksums(root.optional("checksums", []), self.checksums)
         check_clock(root["clock"], self.clock, used=bool(self.tiles))
         if self.sample_every >= 1 << 64:
             root["sample_every"].fail("an integer below 2**64")

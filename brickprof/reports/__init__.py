@@ -24,6 +24,9 @@ RENDERERS: dict[str, Renderer] = {
         Renderer("perfetto", ".perfetto-trace", binary=True),
         Renderer("speedscope", ".speedscope.json"),
         Renderer("hatchet", ".hatchet.json"),
+        Renderer("tree", ".tree.txt"),
+        Renderer("dot", ".dot"),
+        Renderer("tree_json", ".tree.json"),
     )
 }
 """Renderers by name."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from brickprof.core.importing import IMPORTING
 from brickprof.core.notebook import ShownInNotebooks
 from brickprof.diagnose import Finding, diagnose
+from brickprof.diagnose.budgets import BudgetResult, check_budgets
 from brickprof.diagnose.summary import Summary, summarize
 from brickprof.recording import Recording
 from brickprof.reports.data_frames import to_arrow, to_dataframe
@@ -29,12 +30,15 @@ class Report(ShownInNotebooks):
         Every figure, by brick and level.
     findings : tuple of Finding
         What limits the bricks, most important first.
+    budgets : tuple of BudgetResult
+        Whether each limit of the recording's budgets was kept.
     """
 
     recording: Recording
     roofs: Roofs | None
     summary: Summary
     findings: tuple[Finding, ...]
+    budgets: tuple[BudgetResult, ...] = ()
 
     def __repr__(self) -> str:
         """Return what it is of, and how many findings there are."""
@@ -67,6 +71,7 @@ class Report(ShownInNotebooks):
             roofs=summary.roofs,
             summary=summary,
             findings=diagnose(summary),
+            budgets=check_budgets(summary),
         )
 
     def to_dataframe(self, library: Literal["pandas", "polars"] = "pandas") -> Any:

@@ -9,11 +9,14 @@ from brickprof.core.histograms import RESOLUTION
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor
 from brickprof.reports.base import Report
+from brickprof.reports.category_cells import budgets_head
 from brickprof.reports.html_figure import figure
 from brickprof.reports.html_findings import findings_by_row, findings_section, marked_rows
 from brickprof.reports.html_page import page
 from brickprof.reports.html_tables import (
     LEVEL_COLUMNS,
+    budgets_table,
+    categories_table,
     levels_table,
     roofs_tables,
     slowest_table,
@@ -66,6 +69,7 @@ def render_report(report: Report) -> str:
         *(_figure(report, "roofline", "Roofline") if any(marked_rows(report)) else ()),
         *(_figure(report, "times", "Where the time went") if tiles else ()),
         *_levels(report),
+        *_categories_and_budgets(report),
         *(_figure(report, "histograms", "How long tiles took") if tiles else ()),
         *_threads(report),
         *_grids(report),
@@ -171,6 +175,16 @@ def _levels(report: Report) -> Iterator[Markup]:
         )
     yield levels_table(bricks, findings_by_row(report))
     yield meanings(LEVEL_COLUMNS)
+
+
+def _categories_and_budgets(report: Report) -> Iterator[Markup]:
+    """Yield what each category took, and whether budgets were kept, where there are any."""
+    if report.summary.categories:
+        yield element("h2", "Time by category", id="categories")
+        yield categories_table(report.summary.categories)
+    if report.budgets:
+        yield element("h2", f"Budgets: {budgets_head(report.budgets)}", id="budgets")
+        yield budgets_table(report.budgets)
 
 
 def _threads(report: Report) -> Iterator[Markup]:

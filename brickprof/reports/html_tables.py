@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from brickprof.core import units
+from brickprof.diagnose.budgets import BudgetResult
+from brickprof.diagnose.categories import CategoryShare
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.summary import BrickSummary
-from brickprof.reports import layout, roof_cells, slowest_tiles
+from brickprof.reports import category_cells, layout, roof_cells, slowest_tiles
 from brickprof.reports.anchors import MAX_BRICKS, finding_anchor, level_anchor
 from brickprof.reports.level_cells import cells
 from brickprof.reports.markup import Cell, Column, Markup, element, joined, name_text, table
@@ -120,6 +122,64 @@ def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
     name, *shown = one.cells()
     cells = [Cell(text, value) for text, value in zip(shown, values[1:], strict=True)]
     return [Cell(name_text(name)), *cells]
+
+
+_CATEGORY_COLUMNS = tuple(
+    Column(title.strip(), meaning, number=side == "right")
+    for (title, side), meaning in zip(
+        category_cells.CATEGORY_COLUMNS,
+        (
+            "What the time is for, as bricks or those around them declare.",
+            "Calls of its bricks that are inside none of the category.",
+            "Wall time of the calling threads in its bricks, outside of bricks inside; measured.",
+            "That over the sum of all.",
+            "The bricks that the time was spent in.",
+        ),
+        strict=True,
+    )
+)
+
+
+def categories_table(shares: Sequence[CategoryShare]) -> Markup:
+    """Return the table of what each category took."""
+    rows = []
+    for share in shares:
+        values = (None, float(share.calls), float(share.self_ns), share.share, None)
+        shown = category_cells.category_cells(share)
+        cells = [
+            Cell(name_text(text.strip()), one) for text, one in zip(shown, values, strict=True)
+        ]
+        rows.append((None, cells))
+    return table("Time by category", _CATEGORY_COLUMNS, rows)
+
+
+_BUDGET_COLUMNS = tuple(
+    Column(title.strip(), meaning, number=side == "right")
+    for (title, side), meaning in zip(
+        category_cells.BUDGET_COLUMNS,
+        (
+            "The brick or category that is limited.",
+            "Time of a call, rate of the median call, or rate over the attainable one.",
+            "The most time, or the least rate, as the program declares.",
+            "What the run took or reached; measured.",
+            "Whether the limit was kept; it cannot be told where something is not known.",
+        ),
+        strict=True,
+    )
+)
+
+
+def budgets_table(results: Sequence[BudgetResult]) -> Markup:
+    """Return the table of limits and whether they were kept."""
+    rows = []
+    for result in results:
+        values = (None, None, result.allowed, result.reached, None)
+        shown = category_cells.budget_cells(result)
+        cells = [
+            Cell(name_text(text.strip()), one) for text, one in zip(shown, values, strict=True)
+        ]
+        rows.append((None, cells))
+    return table("Budgets", _BUDGET_COLUMNS, rows)
 
 
 _ROOF_MEANINGS = {

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from brickprof.diagnose import Finding
+from brickprof.diagnose.budgets import BudgetResult, Kept
 from brickprof.diagnose.summary import BrickSummary
 from brickprof.recording import Recording
 from brickprof.recording.tile_stats import TileStats
@@ -79,6 +80,13 @@ def render(recording: Recording, roofs: Roofs | None = None) -> str:
             - ``overhead_share``, ``tiles_to_batch`` and ``batch_level`` (null within the limit),
             - ``slowest_tiles``: ``ns``, ``start_ns``, ``thread``, ``row`` and ``col`` of each,
               longest first (null where no grid was kept).
+        ``categories``
+            Only where a brick has one; most time first. Each has ``category`` (null for what is in
+            none), ``calls``, ``call_ns`` (of the mean call), ``self_ns``, ``share``, ``bricks``.
+        ``budgets``
+            Only where there are any. Each has ``of`` (brick, category), ``name``, ``percentile``,
+            ``limit`` (ns, gflops, efficiency), ``allowed``, ``reached``, ``kept`` (true, false,
+            or null where it cannot be told) and ``reason``.
         ``notes``
             Caveats on the figures of all bricks, in sentences.
         ``findings``
@@ -117,10 +125,45 @@ def render_report(report: Report) -> str:
         "steal_ns": recording.steal_ns,
         "throttled_ns": recording.throttled_ns,
         "bricks": [_brick(brick) for brick in summary.bricks],
+        **_categories_and_budgets(report),
         "notes": list(summary.notes),
         "findings": [finding_json(finding) for finding in report.findings],
     }
     return dump(content)
+
+
+def _categories_and_budgets(report: Report) -> dict[str, object]:
+    """Return the categories and budgets, as far as there are any."""
+    content: dict[str, object] = {}
+    if report.summary.categories:
+        content["categories"] = [
+            {
+                "category": one.category or None,
+                "calls": one.calls,
+                "call_ns": one.call_ns,
+                "self_ns": one.self_ns,
+                "share": one.share,
+                "bricks": list(one.bricks),
+            }
+            for one in report.summary.categories
+        ]
+    if report.budgets:
+        content["budgets"] = [budget_json(result) for result in report.budgets]
+    return content
+
+
+def budget_json(result: BudgetResult) -> dict[str, object]:
+    """Return a limit and whether it was kept as a dict of JSON values."""
+    return {
+        "of": result.budget.of,
+        "name": result.budget.name,
+        "percentile": result.budget.percentile if result.limit == "ns" else None,
+        "limit": result.limit,
+        "allowed": result.allowed,
+        "reached": result.reached,
+        "kept": {Kept.YES: True, Kept.NO: False, Kept.CANNOT_TELL: None}[result.kept],
+        "reason": result.reason,
+    }
 
 
 def dump(value: object) -> str:

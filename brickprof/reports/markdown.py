@@ -10,6 +10,14 @@ from brickprof.core.plain_text import printable
 from brickprof.diagnose import Finding
 from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.reports.base import Report
+from brickprof.reports.category_cells import (
+    BUDGET_COLUMNS,
+    CATEGORY_COLUMNS,
+    budget_cells,
+    budgets_head,
+    category_cells,
+    clipped,
+)
 from brickprof.reports.finding_groups import grouped
 from brickprof.reports.findings_text import brick_name
 from brickprof.reports.layout import text_of
@@ -66,6 +74,7 @@ def render_report(report: Report) -> str:
     rest = len(summary.bricks) - MAX_BRICKS
     if rest > 0:
         lines += ["", f"and {units.format_count(rest)} more brick{'' if rest == 1 else 's'}"]
+    lines += _categories_and_budgets(report)
     lines += _findings(report.findings)
     lines += _list("### Notes", "- ", _notes(summary))
     return text_of(lines)
@@ -125,6 +134,24 @@ def _slowest(summary: Summary) -> list[str]:
         _row(["---"] * 2 + ["---:"] * 5),
         *(_row([code(brick), *map(prose, rest)]) for brick, *rest in rows),
     ]
+
+
+def _categories_and_budgets(report: Report) -> list[str]:
+    """Return the tables of categories and of budgets; no line without any."""
+    lines: list[str] = []
+    for heading, columns, rows in (
+        ("Time by category", CATEGORY_COLUMNS, map(category_cells, report.summary.categories)),
+        (
+            f"Budgets: {budgets_head(report.budgets)}",
+            BUDGET_COLUMNS,
+            map(budget_cells, report.budgets),
+        ),
+    ):
+        cells = [_row(prose(cell.strip()) for cell in row) for row in clipped(rows)]
+        if cells:
+            lines += ["", f"### {heading}", "", _row(name.strip() for name, _ in columns)]
+            lines += [_row("---" if side == "left" else "---:" for _, side in columns), *cells]
+    return lines
 
 
 def _row(texts: Iterable[str]) -> str:

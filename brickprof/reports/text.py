@@ -12,6 +12,14 @@ from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.recording import Recording
 from brickprof.reports import layout
 from brickprof.reports.base import Report
+from brickprof.reports.category_cells import (
+    BUDGET_COLUMNS,
+    CATEGORY_COLUMNS,
+    budget_cells,
+    budgets_head,
+    category_cells,
+    clipped,
+)
 from brickprof.reports.findings_text import brick_name, places, render_findings
 from brickprof.reports.level_cells import COLUMNS, cells
 from brickprof.reports.slowest_tiles import COLUMNS as SLOWEST_COLUMNS
@@ -77,6 +85,7 @@ def render_report(report: Report, *, console: Console | None = None) -> str:
         if brick.levels:
             lines += layout.table(console, COLUMNS, map(cells, brick.levels), full_width=True)
     lines += _rest(console, summary)
+    lines += _categories_and_budgets(console, report)
     slowest = [one.cells() for one in slowest_tiles(summary.bricks[:MAX_BRICKS], 1)]
     if slowest:
         rows = [(layout.clipped(printable(row[0]), 30), *row[1:]) for row in slowest]
@@ -90,6 +99,20 @@ def render_report(report: Report, *, console: Console | None = None) -> str:
         return text
     more = layout.text_of(layout.hanging(console, "    ", _MORE))
     return f"{text}\n{render_findings(report.findings, console=console)}{more}"
+
+
+def _categories_and_budgets(console: Console, report: Report) -> list[str]:
+    """Return the tables of categories and of budgets; no line without any."""
+    lines: list[str] = []
+    shares = report.summary.categories
+    if shares:
+        lines += ["", "Time by category (of the calling threads)"]
+        lines += layout.table(console, CATEGORY_COLUMNS, clipped(map(category_cells, shares)))
+    if report.budgets:
+        lines += ["", f"Budgets: {budgets_head(report.budgets)}"]
+        rows = clipped(map(budget_cells, report.budgets))
+        lines += layout.table(console, BUDGET_COLUMNS, rows, keys=2)
+    return lines
 
 
 def _rest(console: Console, summary: Summary) -> list[str]:

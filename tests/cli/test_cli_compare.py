@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.made_runs import run_of
 
+import brickprof as bp
 from brickprof.cli import main
 from brickprof.core.levels import TileLevel
 from brickprof.recording import merge_recordings
@@ -150,3 +151,46 @@ def test_a_brick_that_is_gone_does_not_pass(
     assert main(["compare", *paths, "--fail-above", "5%"]) == 3
     assert "cannot be told: B has no k" in capsys.readouterr().out
     assert main(["compare", *paths[::-1], "--fail-above", "5%"]) == 0
+
+
+def checksummed(path: Path, *values: float) -> str:
+    """Save a recording of a checksum of each value, and return its path."""
+    prof = bp.BrickProfiler(clock="manual")
+    prof.enable_tile_profiling()
+    for value in values:
+        with prof.brick("rope"):
+            prof.checksum([value, 1.0])
+    return str(prof.recording().save(path))
+
+
+def test_the_first_divergence_decides_the_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = checksummed(tmp_path / "a.json", 1.0, 2.0, 3.0)
+    b = checksummed(tmp_path / "b.json", 1.0, 2.0 + 1e-9, 4.0)
+    assert main(["compare", a, a, "--divergence"]) == 0
+    assert capsys.readouterr().out == "No divergence: 3 checksums in A, 3 in B.\n"
+    assert main(["compare", a, b, "--divergence"]) == 3
+    assert capsys.readouterr().out.startswith("brick rope, call 2, array out: values differ, about")
+    assert main(["compare", a, b, "--divergence", "--rtol", "1e-6", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)["divergence"]
+    assert (found["brick"], found["call"], found["level"], found["kind"]) == (
+        *("rope", 3, None, "values"),
+    )
+    assert main(["compare", a, b, "--divergence", "--rtol", "1"]) == 0
+
+
+def test_divergence_is_of_two_recordings_with_checksums(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, empty = checksummed(tmp_path / "a.json", 1.0), checksummed(tmp_path / "empty.json")
+    for wrong in (
+        ["compare", a, "--against", a, a, "--divergence"],
+        ["compare", a, a, "--rtol", "1"],
+        ["compare", a, a, "--divergence", "--rtol", "-1"],
+        ["compare", empty, empty, "--divergence"],
+        ["compare", a, a, "--divergence", "--fail-above", "5%"],
+        ["compare", a, a, "--divergence", "--format", "html"],
+    ):
+        assert main(wrong) == 2, wrong
+        assert "usage: brickprof compare" in capsys.readouterr().err

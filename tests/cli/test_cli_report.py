@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import ModuleType
 import pytest
 from support.made_recordings import made
 
+import brickprof as bp
 from brickprof.cli import main
 from brickprof.reports import RENDERERS, Renderer, Report, render
 
@@ -163,3 +165,41 @@ def test_explain_refuses_unknown_codes_and_a_report_no_file(
 ) -> None:
     assert main(["report", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "said"),
+    [
+        ({"ns": 1e9}, 0, ""),
+        ({"ns": 1.0}, 3, "brickprof: brick gemm: exceeded: mean call "),
+        ({"efficiency": 0.1}, 0, "brickprof: brick gemm: cannot tell: efficiency >= 10.0 %"),
+    ],
+)
+def test_budgets_decide_the_exit_code(
+    limits: dict[str, float],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prof = bp.BrickProfiler(clock="manual")
+    prof.budget("gemm", **limits)  # type: ignore[arg-type]
+    prof.enable_tile_profiling()
+    with prof.brick("gemm"), prof.tile(bp.TileLevel.MACRO, 0, 0, flops=8):
+        prof.advance(9)
+    path = str(prof.recording().save(tmp_path / "run.json"))
+    assert main(["report", path]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["report", path, "--check-budgets", "--json"]) == code
+    shown = capsys.readouterr()
+    assert shown.err.startswith(said) and bool(shown.err) == bool(said)
+    kept = json.loads(shown.out)["budgets"][0]["kept"]
+    assert kept is {0: None if said else True, 3: False}[code]
+
+
+def test_budgets_are_of_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--check-budgets", "--explain", "compute-bound"]) == 2
+    path = str(bp.BrickProfiler(clock="manual").recording().save(tmp_path / "run.json"))
+    capsys.readouterr()
+    assert main(["report", path, "--check-budgets"]) == 0
+    assert capsys.readouterr().err == "brickprof: no budgets are in the recordings\n"

@@ -81,6 +81,8 @@ def test_renderers(name: str, output: str) -> None:
         assert json.loads(shown)["shared"]["frames"] == [{"name": f"{printable(name)} Macro"}]
     elif output == "csv":
         assert next(csv.DictReader(io.StringIO(shown)))["brick"] == printable(name)
+    elif output == "tree_json":
+        assert name in [one["name"] for one in json.loads(shown)["bricks"]]
     elif output == "svg":
         ElementTree.fromstring(shown)
 

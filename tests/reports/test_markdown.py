@@ -14,6 +14,7 @@ from support.made_recordings import MACHINE, healthy_tiles, made
 from support.report_cases import RECORDINGS
 from support.strategies import names, recordings
 
+from brickprof.core import units
 from brickprof.core.plain_text import printable
 from brickprof.recording import BrickInfo, Recording
 from brickprof.reports import Report, render
@@ -95,7 +96,8 @@ OURS = {
 def test_tables_are_those_of_the_summary(recording: Recording) -> None:
     page = Page(str(render("markdown", recording)))
     assert page.elements <= OURS
-    summary = Report.of(recording).summary
+    report = Report.of(recording)
+    summary = report.summary
     heading = [title.strip() for title, _ in COLUMNS]
     expected = [
         [heading, *([" ".join(cell.split()) for cell in cells(row)] for row in brick.levels)]
@@ -103,10 +105,17 @@ def test_tables_are_those_of_the_summary(recording: Recording) -> None:
         if brick.levels
     ]
     slowest = [list(one.cells()) for one in slowest_tiles(summary.bricks, 1)]
-    assert len(page.tables) == len(expected) + bool(slowest)
+    more = bool(summary.categories) + bool(report.budgets)
+    assert len(page.tables) == len(expected) + bool(slowest) + more
     assert page.tables[: len(expected)] == expected
-    for row, shown in zip(slowest, page.tables[-1][1:] if slowest else [], strict=True):
+    for row, shown in zip(slowest, page.tables[len(expected)][1:] if slowest else [], strict=True):
         assert shown[1:] == row[1:]
+    if report.budgets:
+        verdicts = [row[-1].partition(":")[0] for row in page.tables[-1][1:]]
+        assert verdicts == [one.kept.value for one in report.budgets]
+    if summary.categories:
+        shares = [row[3] for row in page.tables[len(expected) + bool(slowest)][1:]]
+        assert shares == [units.format_percent(one.share) for one in summary.categories]
     for brick in summary.bricks:
         assert " ".join(brick_name(brick.info.name).split()) in " ".join(page.text.split())
 

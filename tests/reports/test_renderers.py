@@ -57,6 +57,9 @@ def test_the_longest_extension_counts() -> None:
         "c.hatchet.json": "hatchet",
         "d.md": "markdown",
         "e.CSV": "csv",
+        "f.tree.txt": "tree",
+        "g.dot": "dot",
+        "h.tree.json": "tree_json",
     }
     assert {path: renderer_for(path).name for path in names} == names
     with pytest.raises(ValueError, match=r"path must end in one of \.txt, \.json, .*\.trace\.json"):

@@ -21,6 +21,8 @@ from brickprof.core.histograms import bucket_of
 from brickprof.core.levels import TileLevel
 from brickprof.recording import (
     BrickInfo,
+    BrickPath,
+    Budget,
     ClockInfo,
     Overhead,
     Recording,
@@ -157,6 +159,27 @@ RECORDINGS: dict[str, Recording] = {
         healthy_tiles(1.3),
         brick_infos=(BrickInfo("gemm", 3, _WALL, 1, footprint_bytes=(2**27, 2**21, 2**17)),),
         machine=replace(MACHINE, isa="base"),
+    ),
+    "budgets": made(
+        brick_infos=(
+            BrickInfo("gemm", 3, _WALL, 1, call_times=((bucket_of(200_000), 2),
+                                                       (bucket_of(400_000), 1))),
+        ),
+        brick_paths=(
+            BrickPath(("[bold]step|",), "", 1, 1_500_000, 100_000),
+            BrickPath(("[bold]step|", "attention"), "attention", 4, 600_000, 200_000),
+            BrickPath(("[bold]step|", "attention", "gemm"), "attention", 2, 400_000, 400_000),
+            BrickPath(("[bold]step|", "gemm"), "FFN", 1, 400_000, 400_000),
+        ),
+        budgets=(
+            Budget(name="gemm", ns=250_000.0, percentile=50.0),
+            Budget(name="gemm", ns=250_000.0, gflops=90.0, efficiency=0.5),
+            Budget(name="rope", ns=1000.0),
+            Budget(name="attention", of="category", ns=200_000.0),
+        ),
+    ),
+    "budgets-without-roofs": made(
+        roofs=None, budgets=(Budget(name="gemm", ns=1e6, efficiency=0.5),),
     ),
     "other-machine": made(machine=replace(MACHINE, cpu="Other CPU", isas=("base",), isa="base")),
 }  # fmt: skip

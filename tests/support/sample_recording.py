@@ -14,7 +14,10 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     BrickInfo,
+    BrickPath,
+    Budget,
     CallTimes,
+    Checksum,
     ClockInfo,
     Overhead,
     Recording,
@@ -129,6 +132,35 @@ SAMPLE = Recording(
     events_dropped=4,
     steal_ns=5,
     throttled_ns=6,
+    brick_paths=(
+        BrickPath(("gemm",), "FFN", 9, 400, 300),
+        BrickPath(("step", "gemm"), "attention", 2, 50, 50),
+    ),
+    brick_paths_dropped=7,
+    budgets=(Budget(name="gemm", ns=5.5, percentile=99.5, gflops=6.5, efficiency=0.75),),
+    checksums=(
+        Checksum(
+            sequence=1,
+            brick="gemm",
+            call=2,
+            level=TileLevel.MIDI,
+            row=3,
+            col=4,
+            name="out",
+            index=5,
+            dtype="float32",
+            shape=(2, 3),
+            digest="00ff",
+            nans=1,
+            infinities=2,
+            minimum=-1.5,
+            maximum=2.5,
+            mean=0.5,
+            rms=1.5,
+            sketch=(-0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5),
+        ),
+    ),
+    checksums_dropped=8,
     created="2024-05-01T12:00:00+00:00",
     version="0.1.0",
 )
@@ -142,10 +174,27 @@ OPTIONAL = {
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
+    *("brick_paths", "brick_paths_dropped", "budgets", "checksums", "checksums_dropped"),
     *("abandoned_by", "brickless_threads", "clock_steps_back"),
     *("traffic_gbs", "ceilings_gflops", "latency_ns"),
 }
-MAY_BE_EMPTY = {("created",), ("library_version",), ("clock", "reason")}
+MAY_BE_EMPTY = {
+    ("created",),
+    *(("brick_paths", number, "category") for number in (0, 1)),
+    ("library_version",),
+    ("clock", "reason"),
+}
+
+SIGNED = {
+    *(("checksums", 0, "sketch", number) for number in range(8)),
+    *(("checksums", 0, name) for name in ("minimum", "maximum", "mean")),
+}
+"""What may be negative."""
+
+MAY_BE_NULL = {
+    *(("machine",), ("roofs",), ("tiles", 1, "grid"), ("checksums", 0, "level")),
+    *(("budgets", 0, name) for name in ("ns", "percentile", "gflops", "efficiency")),
+}
 
 
 def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:

@@ -15,13 +15,18 @@ from brickprof.machine import Cache, Machine
 from brickprof.recording import (
     WORK_SOURCES,
     BrickInfo,
+    BrickPath,
+    Budget,
     CallTimes,
+    Checksum,
     ClockInfo,
     Overhead,
     Recording,
     TeamTimes,
     ThreadUsage,
     TileEvent,
+    merge_budgets,
+    merge_checksums,
 )
 from brickprof.recording.call_times import LOG_BUCKETS, MAX_SPREAD, PARTS, SEGMENTS, log_bucket
 from brickprof.recording.tile_grid import SLOWEST, GridCell, SlowTile, TileGrid
@@ -342,6 +347,69 @@ def brick_infos(draw: st.DrawFn, brick: str, tiles: Sequence[TileStats] = ()) ->
 
 
 @st.composite
+def brick_paths(draw: st.DrawFn, infos: Sequence[BrickInfo]) -> tuple[BrickPath, ...]:
+    """Calls of bricks inside others, of which some are not in `infos` any more."""
+    around = [info.name for info in infos] + ["step"]
+    found = {}
+    for info in infos:
+        left = info.calls
+        while left and draw(st.booleans()):
+            path = (*draw(st.lists(st.sampled_from(around), max_size=2)), info.name)
+            category = draw(st.sampled_from(["", "attention", "FFN"]))
+            calls = draw(st.integers(1, left))
+            if (path, category) not in found:
+                left -= calls
+                total = draw(sums)
+                own = draw(st.integers(0, total))
+                found[path, category] = BrickPath(path, category, calls, total, own)
+    return tuple(found[key] for key in sorted(found))
+
+
+@st.composite
+def budgets(draw: st.DrawFn) -> Budget:
+    """Limits of a brick or a category."""
+    ns = draw(st.none() | rates)
+    rate = draw(rates if ns is None else st.none() | rates)
+    if draw(st.booleans()):
+        return Budget(name=draw(names), of="category", ns=ns or rate)
+    percentile = None if ns is None else draw(st.none() | st.floats(0, 100))
+    efficiency = draw(st.none() | rates)
+    return Budget(
+        name=draw(names), ns=ns, percentile=percentile, gflops=rate, efficiency=efficiency
+    )
+
+
+signed = st.floats(-1e300, 1e300)
+
+
+@st.composite
+def checksums(draw: st.DrawFn) -> Checksum:
+    """What arrays held, not always of the same run."""
+    level = draw(st.none() | levels)
+    low, high = sorted((draw(signed), draw(signed)))
+    return Checksum(
+        sequence=draw(counts),
+        brick=draw(names),
+        call=draw(counts),
+        level=level,
+        row=0 if level is None else draw(places),
+        col=0 if level is None else draw(counts),
+        name=draw(names),
+        index=draw(counts),
+        dtype=draw(st.sampled_from(["float32", "complex64", "bool"])),
+        shape=tuple(draw(st.lists(counts, max_size=3))),
+        digest=draw(st.sampled_from(["00", "ff"])),
+        nans=draw(counts),
+        infinities=draw(counts),
+        minimum=low,
+        maximum=high,
+        mean=draw(signed),
+        rms=draw(rates),
+        sketch=tuple(draw(signed) for _ in range(8)),
+    )
+
+
+@st.composite
 def recordings(draw: st.DrawFn) -> Recording:
     """Recordings as a profiler makes them: all tuples sorted, all bricks known."""
     bricks = sorted(draw(st.lists(names, unique=True, max_size=3)))
@@ -359,12 +427,13 @@ def recordings(draw: st.DrawFn) -> Recording:
         if left.get((event.brick, event.level), 0):
             left[event.brick, event.level] -= 1
             line.append(event)
+    infos = tuple(
+        draw(brick_infos(brick, [tile for tile in tiles if tile.brick == brick]))
+        for brick in bricks
+    )
     return Recording(
         tiles=tiles,
-        brick_infos=tuple(
-            draw(brick_infos(brick, [tile for tile in tiles if tile.brick == brick]))
-            for brick in bricks
-        ),
+        brick_infos=infos,
         clock=draw(clocks if used else clocks | unread_clocks),
         overhead=draw(overheads),
         machine=draw(st.none() | machines()),
@@ -380,6 +449,11 @@ def recordings(draw: st.DrawFn) -> Recording:
         events_dropped=draw(sums),
         steal_ns=draw(sums),
         throttled_ns=draw(sums),
+        brick_paths=draw(brick_paths(infos)),
+        brick_paths_dropped=draw(sums),
+        budgets=merge_budgets(draw(st.lists(budgets(), max_size=2))),
+        checksums=merge_checksums(draw(st.lists(checksums(), max_size=2))),
+        checksums_dropped=draw(counts),
         created=draw(st.sampled_from(["", "2024-05-01T12:00:00+00:00", "2025-01-01T00:00:00Z"])),
         version=draw(st.sampled_from(["", "0.1.0", "0.2.0", "mixed"])),
     )
