@@ -407,6 +407,13 @@ def test_whole_tests_are_recorded_where_they_are_asked_for(pytester: pytest.Pyte
     assert calls == {"matmul in product (test_kernels.py)": 1, "test": 1}
 
 
+def test_a_test_with_a_profiler_of_its_own_is_recorded_by_that(pytester: pytest.Pytester) -> None:
+    write(pytester)
+    run(pytester, "--brickprof-save", "--brickprof-all")
+    (file,) = stored(pytester)
+    assert bp.load_recording(file).bricks == ("gemm",)
+
+
 def test_all_tests_leave_those_without_calls_out(pytester: pytest.Pytester) -> None:
     write(pytester, f"REPEATED = 30\n{WHOLE}")
     out = run(pytester, "--brickprof-all")
