@@ -28,7 +28,7 @@ class StoredRuns:
     Parameters
     ----------
     runs : tuple of (Recording, str)
-        Its runs, oldest first, each once, with the files that they are in.
+        Its runs, by the seconds in which they began, each once, with their files.
     faults : tuple of str
         What is wrong with files that cannot be read, a sentence each.
     """
