@@ -10,8 +10,8 @@ SOURCES := setup.py pyproject.toml $(CYTHON) $(shell find brickprof -name '*.px[
 EXAMPLES := $(sort $(wildcard examples/*.py examples/decoder/*.py))
 CHECKED := build/sanitize
 # They build, translate or type-check and run no code of ours, or valgrind, which has its own malloc.
-UNCHECKED := project/test_packaging.py project/test_decoder_project.py project/test_interfaces.py \
-	project/test_stubs.py planning/test_cache_simulation.py
+UNCHECKED := project/test_packaging.py project/test_build_systems.py project/test_decoder_project.py \
+	project/test_interfaces.py project/test_stubs.py planning/test_cache_simulation.py
 # A worker for each core. The tests of a module share one, and what its fixtures made; those with
 # slow tests come first, as conftest.py sorts them. xdist would begin with those of most tests.
 WORKERS := -n logical --dist loadscope --no-loadscope-reorder
@@ -105,7 +105,8 @@ platforms: $(INSTALLED)  ## Test with clang, lower instruction sets, other Pytho
 
 clean:  ## Remove all that was built, but .venv
 	rm -rf build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
-	cd examples/decoder && rm -rf build *.egg-info .hypothesis .pytest_cache .ruff_cache
+	for project in examples/*/; do (cd "$$project" && \
+		rm -rf build *.egg-info .hypothesis .pytest_cache .ruff_cache your_kernel.c); done
 	rm -f $(INSTALLED)
 	find brickprof -name '*.so' -delete
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -19,6 +19,7 @@ import brickprof as bp
 from brickprof.cli import main
 
 PACKAGE = Path(bp.__file__).parent
+EXAMPLE = PACKAGE.parent / "examples/your_kernel_cpp"
 GUIDE = Path(__file__).parents[2] / "docs/guide/timing-your-kernel.md"
 
 needs_cmake = pytest.mark.skipif(shutil.which("cmake") is None, reason="needs cmake")
@@ -101,7 +102,7 @@ def project(folder: Path, language: str, find: str, target: str) -> Path:
     return folder
 
 
-def build(folder: Path, *options: str, **environment: str) -> Path:
+def build(folder: Path, *options: str, library: str = "libkernel.so", **environment: str) -> Path:
     """Configure and build a project, and return its library."""
     run(
         folder,
@@ -115,7 +116,7 @@ def build(folder: Path, *options: str, **environment: str) -> Path:
         **environment,
     )
     run(folder, "cmake", "--build", "build")
-    return folder / "build/libkernel.so"
+    return folder / "build" / library
 
 
 def check_records(library: Path) -> None:
@@ -224,6 +225,46 @@ def test_pkg_config_builds_a_project(language: str, moved: Path, tmp_path: Path)
     flags = shlex.split(run(tmp_path, "pkg-config", "--cflags", "brickprof", PKG_CONFIG_PATH=share))
     run(tmp_path, compiler, "-shared", "-fPIC", "-O2", *flags, file, "-o", "libkernel.so")
     check_records(tmp_path / "libkernel.so")
+
+
+@needs_cmake
+@pytest.mark.slow
+def test_the_cpp_example_builds_as_its_page_says_and_profiles_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "your_kernel_cpp"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("build", "__pycache__"))
+    lines = re.findall(r"^    (.+)$", (folder / "README.md").read_text(), re.M)
+    # The command is that of this Python, whether or not its folder is on the path.
+    commands = "\n".join(lines).replace("brickprof --", f"{sys.executable} -m brickprof --")
+    commands = commands.replace("\npython ", f"\n{sys.executable} ")
+    out = run(folder, "sh", "-e", "-c", commands, PYTHONPATH=str(PACKAGE.parent))
+    assert {"develop_in_steps", "develop_fused"} <= set(out.split())
+    assert out.splitlines()[-1].startswith("One pass takes ")
+
+
+REFUSED = """
+import numpy as np
+from your_kernel import develop, load
+library = load("build/libyour_kernel.so")
+good, readonly = np.zeros((3, 8), np.float32), np.zeros((3, 8), np.float32)
+readonly.flags.writeable = False
+outs = [good.astype(float), np.zeros((8, 3), np.float32), good[:, ::2], good, good[:], readonly]
+for out in outs:
+    try:
+        develop(library, "develop_fused", good, out)
+    except ValueError as error:
+        print(error)
+"""
+
+
+@needs_cmake
+@pytest.mark.slow
+def test_the_cpp_example_refuses_arrays_that_it_would_run_past(tmp_path: Path) -> None:
+    folder = tmp_path / "your_kernel_cpp"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("build", "__pycache__"))
+    build(folder, f"-Dbrickprof_DIR={bp.get_cmake_dir()}", library="libyour_kernel.so")
+    out = run(folder, sys.executable, "-c", REFUSED, PYTHONPATH=f"{PACKAGE.parent}:{folder}")
+    assert out.count("raw and out must be float32") == 3
+    assert out.count("out must be writeable, and apart from raw") == 3
 
 
 @needs_cmake

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -27,6 +28,9 @@ WITH_CODE = [
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *sorted(GUIDE.glob("*.md")))
     if "```python" in page.read_text()
 ]
+
+PROJECTS = {"story-cython.md": "your_kernel_cython", "story-cpp.md": "your_kernel_cpp"}
+"""Pages whose commands build a project of examples/, before their Python runs beside it."""
 
 
 def name_of(path: Path) -> str:
@@ -91,11 +95,44 @@ def test_files_that_pages_name_are_there(page: Path) -> None:
     assert [name for name in sorted(named - made_by_following) if not (ROOT / name).exists()] == []
 
 
+def code_of(page: Path, language: str) -> list[str]:
+    """Return a page's blocks of code in a language."""
+    blocks = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", page.read_text(), re.M | re.S)
+    return [textwrap.dedent(block) for _, block in blocks]
+
+
+def build_project(page: Path, folder: Path, environment: dict[str, str]) -> None:
+    """Run a page's commands beside a copy of its project; pip fetches nothing."""
+    ignored = shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "*.so", "*.c")
+    name = PROJECTS[page.name]
+    shutil.copytree(ROOT / "examples" / name, folder / name, ignore=ignored)
+    options = {"TARGET": str(folder / "site"), "NO_INDEX": "1", "NO_DEPS": "1", "QUIET": "1"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["sh", "-e", "-c", "\n".join(code_of(page, "sh"))],
+        cwd=folder,
+        env={
+            **environment,
+            **{f"PIP_{option}": value for option, value in options.items()},
+            "PIP_NO_BUILD_ISOLATION": "0",  # which pip reads as: do not isolate
+            "PATH": path,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
 def test_python_runs_as_written(page: Path, tmp_path: Path) -> None:
-    blocks = re.findall(r"^( *)```python\n(.*?)^\1```$", page.read_text(), re.M | re.S)
-    code = "\n".join(textwrap.dedent(block) for _, block in blocks)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "BRICKPROF_CACHE_DIR": str(tmp_path)}
+    path = os.pathsep.join([str(ROOT), str(tmp_path / "site")])
+    environment = {**os.environ, "PYTHONPATH": path, "BRICKPROF_CACHE_DIR": str(tmp_path)}
+    if page.name in PROJECTS:
+        if "cmake" in page.read_text() and shutil.which("cmake") is None:
+            pytest.skip("needs cmake")
+        build_project(page, tmp_path, environment)
+    code = "\n".join(code_of(page, "python"))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         cwd=tmp_path,
@@ -105,6 +142,18 @@ def test_python_runs_as_written(page: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_listings_are_the_code_that_is_built(name: str) -> None:
+    folder = ROOT / "examples" / PROJECTS[name]
+    (source,) = [*folder.glob("*.pyx"), *folder.glob("*.cpp")]
+    listings = code_of(GUIDE / name, {".pyx": "cython", ".cpp": "cpp"}[source.suffix])
+    text = textwrap.dedent(source.read_text())
+    indented = ["", "    ", "        "]
+    assert listings
+    for listing in listings:
+        assert any(textwrap.indent(listing, depth) in text for depth in indented), listing
 
 
 def test_every_finding_is_explained() -> None:

@@ -121,7 +121,7 @@ class UserEnvironment:
 
     def ask(self, code: str) -> Any:
         """Run code, isolated from the checkout, and return its variable `answer`."""
-        start = "import json, numpy, c_kernel, cython_kernel, brickprof as bp\n"
+        start = "import json, numpy, c_kernel, your_kernel, brickprof as bp\n"
         print_answer = "\nprint(json.dumps(answer))"
         return json.loads(run(self.folder, self.python, "-I", "-c", start + code + print_answer))
 
@@ -142,13 +142,15 @@ def user(built: Built, tmp_path_factory: pytest.TempPathFactory) -> UserEnvironm
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(metadata).decode().splitlines()
     runtime = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist:")]
-    for name in needed([*runtime, "Cython", "pip", "setuptools"]):
+    for name in needed([*runtime, "Cython", "pip", "pytest", "setuptools"]):
         files = distribution(name).files or []
         for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
             Path(site.strip(), top).symlink_to(str(distribution(name).locate_file(top)))
     run(folder, *pip, built.wheel)
-    shutil.copytree(ROOT / "tests/project/user_project", folder / "user_project")
-    run(folder, *pip, "--no-build-isolation", folder / "user_project")
+    for project in ("tests/project/user_project", "examples/your_kernel_cython"):
+        copy = folder / Path(project).name
+        shutil.copytree(ROOT / project, copy, ignore=shutil.ignore_patterns(*JUNK))
+        run(folder, *pip, "--no-build-isolation", copy)
     return UserEnvironment(folder, python)
 
 
@@ -251,9 +253,20 @@ def test_command_is_installed(user: UserEnvironment) -> None:
 
 
 def test_a_users_kernels_use_the_installed_library(user: UserEnvironment) -> None:
-    answer = user.ask("answer = [m.__file__ for m in (bp, cython_kernel, c_kernel)]")
+    answer = user.ask("answer = [m.__file__ for m in (bp, your_kernel, c_kernel)]")
     assert all(Path(file).is_relative_to(user.folder / "venv") for file in answer)
-    assert user.ask("answer = cython_kernel.LEVELS == tuple(bp.TileLevel)") is True
+
+
+def test_the_cython_example_passes_its_tests_and_profiles_itself(user: UserEnvironment) -> None:
+    project = user.folder / "your_kernel_cython"
+    # What is tested is what was installed; its source stays behind.
+    assert not list(project.glob("*.so"))
+    command = (user.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_your_kernel.py")
+    done = run(project, *command)
+    assert " passed" in done and "skipped" not in done
+    report = run(project, user.python, "profile_kernel.py")
+    assert {"plain", "vectors"} <= set(report.split())
+    assert report.splitlines()[-1].startswith("32 sums at once take ")
 
 
 TILES = """
@@ -261,48 +274,6 @@ answer = [[s.count, s.timed, s.elements, s.flops, s.nbytes, s.nbytes_declared]
           for s in prof.all_tile_stats()]
 """
 """What was recorded on each level, coarsest first."""
-
-PRODUCT = """
-prof = bp.BrickProfiler()
-if ON:
-    prof.enable_tile_profiling()
-rng = numpy.random.default_rng(7)
-a, b = rng.integers(-9, 9, (2, SIDE, SIDE)).astype(float)
-c = numpy.zeros((SIDE, SIDE))
-with prof.recorders("product", threads=THREADS, dtype="float64") as handles:
-    cython_kernel.multiply(a, b, c, handles)
-assert numpy.array_equal(c, a @ b)
-assert all(handle is None for handle in handles) is not ON
-"""
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_cython_kernel_records_its_tiles(user: UserEnvironment, threads: int) -> None:
-    side = 48
-    answer = user.ask(f"ON, SIDE, THREADS = True, {side}, {threads}" + PRODUCT + TILES)
-    expected = []
-    for tile in (16, 8, 4):
-        count = (side // tile) ** 3
-        flops = 2 * side**3
-        expected.append([count, count, count * tile**2, flops, count * 4 * tile**2 * 8, True])
-    assert answer == expected
-
-
-def test_cython_kernel_spreads_over_the_recorders(user: UserEnvironment) -> None:
-    answer = user.ask(
-        "ON, SIDE, THREADS = True, 48, 3"
-        + PRODUCT
-        + """
-recording = prof.recording()
-answer = [[info.name, info.dtypes, info.calls, info.threads] for info in recording.brick_infos]
-"""
-    )
-    assert ["product", ["float64"], 1, 3] in answer
-
-
-def test_profiler_that_is_off_records_nothing(user: UserEnvironment) -> None:
-    answer = user.ask("ON, SIDE, THREADS = False, 32, 2" + PRODUCT + TILES)
-    assert answer == [[0, 0, 0, 0, 0, False]] * 3
 
 
 def test_c_kernel_records_its_tiles(user: UserEnvironment) -> None:
@@ -327,9 +298,9 @@ def test_undeclared_bytes_are_assumed(user: UserEnvironment) -> None:
 prof = bp.BrickProfiler()
 prof.enable_tile_profiling()
 with prof.recorders("wide", dtype="float64") as (handle,):
-    cython_kernel.play(handle, b"01.2..")
+    c_kernel.play(handle, b"01.2..")
 with prof.recorders("narrow") as (handle,):
-    cython_kernel.play(handle, b"2.2.")
+    c_kernel.play(handle, b"2.2.")
 """
         + TILES
     )
@@ -354,12 +325,12 @@ prof.enable_tile_profiling()
 answer = []
 try:
     with prof.recorders("wrong") as (handle,):
-        cython_kernel.play(handle, b"{moves}")
+        c_kernel.play(handle, b"{moves}")
 except bp.TileNestingError as error:
     answer.append(str(error))
 before = prof.tile_stats(bp.TileLevel.MIDI).count
 with prof.recorders("right") as (handle,):
-    cython_kernel.play(handle, b"01..")
+    c_kernel.play(handle, b"01..")
 answer.append(prof.tile_stats(bp.TileLevel.MIDI).count - before)
 """)
     assert complaint in answer[0]
@@ -369,7 +340,7 @@ answer.append(prof.tile_stats(bp.TileLevel.MIDI).count - before)
 def test_something_else_is_no_handle(user: UserEnvironment) -> None:
     answer = user.ask("""
 answer = []
-for kernel, data in (cython_kernel.play, b"0."), (c_kernel.sum_squares, numpy.zeros(64)):
+for kernel, data in (c_kernel.play, b"0."), (c_kernel.sum_squares, numpy.zeros(64)):
     try:
         kernel("a handle", data)
     except ValueError as error:
@@ -384,7 +355,7 @@ prof = bp.BrickProfiler(clock="manual")
 prof.enable_tile_profiling()
 with prof.recorders("timed") as (handle,):
     for moves, ticks in (b"0", 100), (b"1", 40), (b".1", 60), (b"2", 7), (b"..", 1), (b".", 1000):
-        cython_kernel.play(handle, moves)
+        c_kernel.play(handle, moves)
         prof.advance(ticks)
 answer = [[s.count, s.total_ns, s.self_ns, s.min_ns, s.max_ns] for s in prof.all_tile_stats()]
 """)

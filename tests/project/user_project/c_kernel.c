@@ -1,4 +1,5 @@
-/* A user's sum of squares in plain C that records three levels of tiles without the GIL. */
+/* A user's sum of squares in plain C that records three levels of tiles without the GIL, and tiles as
+ * they are asked for, right or wrong. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -46,7 +47,25 @@ static PyObject *sum_squares_py(PyObject *module, PyObject *args) {
     return PyErr_Occurred() ? NULL : PyFloat_FromDouble(sum);
 }
 
+/* Start a tile for each digit, its level, and stop one for each dot. */
+static PyObject *play_py(PyObject *module, PyObject *args) {
+    PyObject *handle;
+    const char *move;
+    bp_recorder *r;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Oy", &handle, &move)) return NULL;
+    r = bp_recorder_of(handle);
+    if (r == NULL && PyErr_Occurred()) return NULL;
+    for (; *move != 0; move++)
+        if (*move == '.')
+            bp_stop(r, 1, 2, BP_UNDECLARED);
+        else
+            bp_start(r, *move - '0', 0, 0);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"play", play_py, METH_VARARGS, "play(handle, moves)"},
     {"sum_squares", sum_squares_py, METH_VARARGS, "sum_squares(handle, doubles) -> float"},
     {NULL, NULL, 0, NULL},
 };
