@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import json
 import os
 import pickle
@@ -276,13 +277,15 @@ print(json.dumps(answers))
 
 
 def layers() -> list[str]:
-    """Return the threading layers of Numba that are here; workqueue always is."""
+    """Return the threading layers of Numba that can be loaded here; workqueue always can."""
     found = ["workqueue"]
-    try:
-        import numba.np.ufunc.omppool  # noqa: F401
-    except ImportError:
-        return found
-    return [*found, "omp"]
+    for layer in "omp", "tbb":
+        try:
+            importlib.import_module(f"numba.np.ufunc.{layer}pool")
+        except ImportError:
+            continue
+        found.append(layer)
+    return found
 
 
 @pytest.mark.parametrize("layer", layers())
