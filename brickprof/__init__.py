@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from brickprof.planning.blocks import MicroKernel as MicroKernel
     from brickprof.planning.gemm import Blocks as Blocks
     from brickprof.planning.gemm import GemmPlan as GemmPlan
-    from brickprof.profiler.recorder_set import recorder_address as recorder_address
+    from brickprof.profiler.recorder_table import recorder_address as recorder_address
+    from brickprof.profiler.recorder_table import recorder_table as recorder_table
+    from brickprof.profiler.shared_library import get_shared_library as get_shared_library
     from brickprof.recording import Budget as Budget
     from brickprof.recording import Overhead as Overhead
     from brickprof.recording import Recording as Recording
@@ -129,6 +131,7 @@ _HOMES = {
     "get_cmake_dir": "core.build_folders",
     "get_include": "core.build_folders",
     "get_pkg_config_dir": "core.build_folders",
+    "get_shared_library": "profiler.shared_library",
     "isas": "kernels.runtime.runtime",
     "load_recording": "recording",
     "merge_recordings": "recording",
@@ -136,7 +139,8 @@ _HOMES = {
     "pack": "kernels.gemm.packed",
     "plan_attention": "kernels.attention.plan",
     "plan_gemm": "kernels.gemm.plan",
-    "recorder_address": "profiler.recorder_set",
+    "recorder_address": "profiler.recorder_table",
+    "recorder_table": "profiler.recorder_table",
     "release_memory": "kernels.runtime.runtime",
     "roofs": "calibration",
     "sweep_threads": "tuning.sweep",
@@ -145,29 +149,7 @@ _HOMES = {
     "tuned_blocks": "tuning.tuned_blocks",
 }
 
-__all__ = [*_HOMES, "__version__", "get_shared_library"]
-
-
-def get_shared_library() -> str:
-    """Return the path of libbrickprof.so, whose functions other languages start and stop tiles by.
-
-    Returns
-    -------
-    str
-        For ``ctypes.CDLL``, cffi's ``dlopen``, Julia's ``ccall`` or a linker. It holds::
-
-            uint32_t bp_abi(void);
-            void bp_start_tile(void *recorder, int32_t level, uint64_t row, uint64_t col);
-            void bp_stop_tile(void *recorder, uint64_t elements, uint64_t flops, uint64_t nbytes);
-            void bp_stop_tile_split(void *recorder, uint64_t elements, uint64_t flops,
-                                    uint64_t loaded, uint64_t stored);
-
-        `recorder` is what `recorder_address` returns, `level` a `TileLevel`, and all bits of
-        `nbytes` are set (-1) where they are not known.
-    """
-    from pathlib import Path
-
-    return str(Path(__file__).parent / "lib" / "libbrickprof.so")
+__all__ = [*_HOMES, "__version__"]
 
 
 def load_ipython_extension(shell: Any) -> None:

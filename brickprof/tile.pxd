@@ -30,6 +30,7 @@ cdef extern from "brickprof/tile.h" nogil:
         BP_NOTHING_OPEN
         BP_COARSER_INSIDE
         BP_NO_SUCH_LEVEL
+        BP_NEGATIVE
     enum:
         BP_SAMPLES
         BP_LISTS
@@ -114,6 +115,12 @@ cdef extern from "brickprof/tile.h" nogil:
         uint32_t bricks_len
         bp_frame *frames
 
+    ctypedef struct bp_recorder_table:
+        uint64_t count
+        bp_recorder **recorders
+        uint64_t threads
+
+    bp_recorder *bp_recorder_of_thread(bp_recorder_table *table, uint64_t thread) noexcept
     void bp_slow_on(bp_recorder *recorder, uint32_t bits) noexcept
     void bp_slow_off(bp_recorder *recorder, uint32_t bits) noexcept
     uint64_t bp_read_clock(uint32_t clock) noexcept

@@ -10,7 +10,7 @@ from libc.string cimport memset
 from brickprof.profiler.paths cimport PathNode, path_frame
 from brickprof.tile cimport (
     BP_ABI, BP_CLOCK_MANUAL, BP_COARSER_INSIDE, BP_GRIDDED, BP_LEVELS, BP_LISTS, BP_MAX_DEPTH,
-    BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED,
+    BP_NEGATIVE, BP_NO_SUCH_LEVEL, BP_NOTHING_OPEN, BP_OVERFULL, BP_SAMPLES, BP_TOO_DEEP, BP_UNOBSERVED,
     bp_brick, bp_cell, bp_event, bp_frame, bp_grid, bp_ns, bp_recorder, bp_request, bp_row,
     bp_slow_off, bp_slow_on, bp_slow_tile, bp_sum, bp_usage,
 )
@@ -573,4 +573,6 @@ cdef str misuse_text(uint32_t misuse):
         problems.append("a coarser tile was started inside a finer one")
     if misuse & BP_NO_SUCH_LEVEL:
         problems.append("a tile was started at a level that does not exist")
+    if misuse & BP_NEGATIVE:
+        problems.append("a tile's place or work was negative, and taken for 0")
     return "; ".join(problems)

@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from brickprof.profiler.bricks cimport CALL_PARTS, Brick
 from brickprof.profiler.paths cimport path_frame
 from brickprof.profiler.recorder cimport Recorder
+from brickprof.profiler.recorder_table cimport RecorderTable
 from brickprof.profiler.state cimport ProfilerState
 from brickprof.tile cimport bp_brick, bp_frame, bp_recorder
 
@@ -19,6 +20,7 @@ cdef class RecorderSet:
     cdef uint32_t brick_id          # known when entered
     cdef int threads
     cdef list held                  # the Recorders, the calling thread's first; None when off
+    cdef RecorderTable table        # of the handles; None where none were given
     cdef tuple handles
     cdef tuple outer_bricks         # open in the context when it was entered
     cdef bp_recorder **c            # theirs; NULL when off
@@ -45,7 +47,7 @@ cdef class RecorderSet:
     cdef int add_call(self, Brick brick, uint64_t now, bint failed) except -1
     cdef list busy_ticks(self, uint64_t resets)
     cdef int note_waits(self, const uint64_t *ticks) except -1
-    cdef int close_handles(self) except -1
+    cdef str close_table(self)
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base)
     cdef int open(self, int level) except -1
     cdef int close(self, bint failed) except -1

@@ -2,11 +2,6 @@
 
 cimport cython
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.pycapsule cimport (
-    PyCapsule_CheckExact, PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_IsValid,
-    PyCapsule_New, PyCapsule_SetContext, PyCapsule_SetName,
-)
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -18,60 +13,15 @@ from brickprof.profiler.bricks cimport (
 )
 from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder, misuse_text
+from brickprof.profiler.recorder_table cimport new_table
 from brickprof.profiler.state cimport ProfilerState, current_recorder
 from brickprof.profiler.tiles cimport check_start
 from brickprof.tile cimport (
-    BP_CAPSULE, BP_CLOCK_MANUAL, BP_CLOSED_CAPSULE, BP_LEVELS, BP_MICRO, bp_frame, bp_ns,
-    bp_recorder, bp_row,
+    BP_CLOCK_MANUAL, BP_LEVELS, BP_MICRO, bp_frame, bp_ns, bp_recorder, bp_row,
 )
 
-from brickprof.core.checks import short_repr
 from brickprof.core.errors import TileNestingError
 from brickprof.profiler.decorators import wrapped_calls
-
-
-cdef void free_handle(object capsule) noexcept:
-    """Let go of the Recorder that a handle kept alive."""
-    Py_DECREF(<object> PyCapsule_GetContext(capsule))
-
-
-cdef object handle_of(Recorder recorder):
-    """Wrap a recorder's pointer for C and Cython; the handle keeps the recorder alive."""
-    capsule = PyCapsule_New(recorder.c, BP_CAPSULE, free_handle)
-    Py_INCREF(recorder)
-    PyCapsule_SetContext(capsule, <void *> recorder)
-    return capsule
-
-
-def recorder_address(handle):
-    """Return the address of the recorder behind a handle, for the functions of other languages.
-
-    Parameters
-    ----------
-    handle : object
-        One of those that ``with BrickProfiler.recorders(...)`` gives.
-
-    Returns
-    -------
-    int
-        What `get_shared_library` calls `recorder`, for one thread at a time and until the ``with``
-        block is left; 0 where the profiler is off.
-
-    Raises
-    ------
-    TypeError
-        If `handle` is something else.
-    ValueError
-        If the ``with`` block that gave it was left.
-    """
-    if handle is None:
-        return 0
-    if not PyCapsule_CheckExact(handle):
-        raise TypeError("handle must be one that BrickProfiler.recorders gave, or None, "
-                        f"got {short_repr(handle)}")
-    if not PyCapsule_IsValid(handle, BP_CAPSULE):
-        raise ValueError("handle must be one whose with block has not been left")
-    return <size_t> PyCapsule_GetPointer(handle, BP_CAPSULE)
 
 
 @cython.final
@@ -284,9 +234,11 @@ cdef class RecorderSet:
         if known and not recorder.is_of_this_thread():
             raise TileNestingError("recorders were taken on another thread")
         held, self.held = self.held, None
-        self.close_handles()
+        missing = self.close_table()
         try:
             problems = self.give_back(held, known, failed)
+            if missing is not None:
+                problems.append(missing)
         finally:
             self.end_loan(held)
         if problems and not failed:
@@ -324,12 +276,14 @@ cdef class RecorderSet:
             brick.usage.add_team(now - min(self.opened, now), busy)
         return problems
 
-    cdef int close_handles(self) except -1:
-        """Make the handles useless: their recorders may soon be another thread's."""
+    cdef str close_table(self):
+        """Take the handles back; say which thread had none, or None."""
+        table, self.table = self.table, None
         handles, self.handles = self.handles, None
-        for handle in handles or ():
-            PyCapsule_SetName(handle, BP_CLOSED_CAPSULE)
-        return 0
+        if table is None:
+            return None
+        table.close(handles)
+        return table.complaint()
 
     cdef list take_back(self, Recorder recorder, int number, bp_frame *base):
         """Drop the tiles left open in a recorder and say what was done wrong with it."""
@@ -349,7 +303,8 @@ cdef class RecorderSet:
         self.open(BP_MICRO)
         if not self.held:
             return (None,) * self.threads
-        self.handles = tuple([handle_of(recorder) for recorder in self.held])
+        self.table = new_table(self.held)
+        self.handles = self.table.handles()
         self.outer_bricks = OPEN_BRICKS.get()
         OPEN_BRICKS.set((self.profiler.id, self.visit, self.outer_bricks))
         return self.handles

@@ -5,6 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -53,6 +54,7 @@ static uint64_t bp_since(uint64_t now, uint64_t before) { return now > before ? 
 /* Begin to observe the calling thread, which holds the recorder from now on. */
 static void bp_observe_first(bp_recorder *r) {
     bp_slow_off(r, BP_UNOBSERVED);
+    r->seen_by = (uint64_t)pthread_self();
     bp_read_usage(&r->seen);
     r->seen.wall_ticks = bp_now(r);
     r->seen_outer = bp_outer_ticks(r->brick);
@@ -88,9 +90,10 @@ static void bp_observe_since(bp_recorder *r) {
     BP_INCREASE(sum->migrations, r->seen.migrations != before.migrations);
 }
 
-/* Take a reading: the first one on this thread, or what happened since the last. */
+/* Take a reading: the first one on this thread, or what happened since the last. Thread pools may let
+ * one of theirs record in place of the thread that took the recorder. */
 static void bp_observe(bp_recorder *r) {
-    if (BP_GET(r->slow_path) & BP_UNOBSERVED) {
+    if (BP_GET(r->slow_path) & BP_UNOBSERVED || r->seen_by != (uint64_t)pthread_self()) {
         bp_observe_first(r);
     } else {
         bp_observe_since(r);

@@ -245,6 +245,27 @@ def test_a_worker_that_sleeps_between_its_tiles_is_seen() -> None:
     assert all(one.cpu_ns < one.wall_ns and one.voluntary_switches for one in usage)
 
 
+def test_what_a_thread_uses_is_not_held_against_another_that_records_for_it() -> None:
+    prof = BrickProfiler()
+    prof.enable_tile_profiling()
+    library = tile_library()
+
+    def work(handle: object) -> None:
+        for _ in range(2):
+            library.start(pointer_of(handle), MICRO, 0, 0)
+            time.sleep(0.001)  # so long that the system is asked
+            library.stop(pointer_of(handle), 1, 1, 1)
+
+    with prof.recorders("k") as (handle,):
+        thread = threading.Thread(target=work, args=(handle,))
+        thread.start()
+        thread.join()
+        time.sleep(0.05)
+    (one,) = prof.recording().brick_info("k").usage
+    # The caller's thread has used far more since it began; of the sleep it used nothing.
+    assert one.cpu_ns < 40_000_000
+
+
 def test_errors_of_pairs_add_up_to_the_outermost_tile() -> None:
     cost = replace(
         overhead(),

@@ -22,6 +22,7 @@ void bp_start_tile(void *recorder, int32_t level, uint64_t row, uint64_t col);
 void bp_stop_tile(void *recorder, uint64_t elements, uint64_t flops, uint64_t nbytes);
 void bp_stop_tile_split(void *recorder, uint64_t elements, uint64_t flops,
                         uint64_t loaded, uint64_t stored);
+void *bp_thread_recorder(void *table, uint64_t thread);
 """
 
 
@@ -30,6 +31,8 @@ def functions_of_ctypes() -> Any:
     library = ctypes.CDLL(bp.get_shared_library())
     wide = ctypes.c_uint64
     library.bp_abi.restype = ctypes.c_uint32
+    library.bp_thread_recorder.restype = ctypes.c_void_p
+    library.bp_thread_recorder.argtypes = [ctypes.c_void_p, wide]
     library.bp_start_tile.argtypes = [ctypes.c_void_p, ctypes.c_int32, wide, wide]
     library.bp_stop_tile.argtypes = [ctypes.c_void_p, wide, wide, wide]
     library.bp_stop_tile_split.argtypes = [ctypes.c_void_p, wide, wide, wide, wide]
@@ -112,6 +115,39 @@ def test_misuse_is_raised(
             functions.bp_stop_tile(recorder, 1, 1, 1)
 
 
+def test_threads_take_their_recorders_from_a_table(functions: Any) -> None:
+    prof = manual()
+    complaint = "thread 7 has no recorder: these are of threads=2"
+    with (
+        pytest.raises(bp.TileNestingError, match=complaint),
+        prof.recorders("k", threads=2) as handles,
+    ):
+        table = bp.recorder_table(handles)
+        assert len(table) == 2
+        for thread in (0, 1, 1, 7, 5):
+            recorder = functions.bp_thread_recorder(table.address, thread)
+            functions.bp_start_tile(recorder or 0, MICRO, 0, 0)
+            functions.bp_stop_tile(recorder or 0, 1, 1, 1)
+    assert len(table) == 0
+    assert not functions.bp_thread_recorder(table.address, 0)
+    assert prof.tile_stats(MICRO, "k").count == 3
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_negative_numbers_are_noted_and_taken_for_none(functions: Any, place: int) -> None:
+    numbers = [0, 0, 1, 1, 1]
+    numbers[place] = 2**64 - 5
+    prof = manual()
+    complaint = "place or work was negative"
+    with pytest.raises(bp.TileNestingError, match=complaint), prof.recorders("k") as (handle,):
+        recorder = bp.recorder_address(handle)
+        functions.bp_start_tile(recorder, MICRO, *numbers[:2])
+        functions.bp_stop_tile(recorder, *numbers[2:])
+    stats = prof.tile_stats(MICRO, "k")
+    work = 1 if place < 2 else 0
+    assert (stats.count, stats.elements, stats.flops, stats.nbytes) == (1, work, work, work)
+
+
 def test_it_is_of_the_abi_that_the_header_has(functions: Any) -> None:
     header = Path(bp.get_include(), "brickprof/tile.h").read_text()
     (abi,) = re.findall(r"#define BP_ABI (\d+)", header)
@@ -131,7 +167,7 @@ def test_it_exports_the_documented_functions_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("handle", [0, 1, "handle", b"", (), object(), 2.0, True])
 def test_something_else_is_no_handle(handle: object) -> None:
-    with pytest.raises(TypeError, match="handle must be one that BrickProfiler.recorders gave"):
+    with pytest.raises(TypeError, match="handle must be what BrickProfiler.recorders gave"):
         bp.recorder_address(handle)
 
 
@@ -141,7 +177,7 @@ def test_a_handle_of_a_block_that_was_left_is_refused() -> None:
         first, second = map(bp.recorder_address, handles)
     assert 0 != first != second != 0
     for handle in handles:
-        with pytest.raises(ValueError, match="whose with block has not been left"):
+        with pytest.raises(ValueError, match="of a with block that has not been left"):
             bp.recorder_address(handle)
 
 

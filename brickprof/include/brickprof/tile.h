@@ -33,7 +33,10 @@ enum { BP_MACRO = 0, BP_MIDI = 1, BP_MICRO = 2, BP_LEVELS = 3 };
 enum { BP_CLOCK_GETTIME = 0, BP_CLOCK_TSC = 1, BP_CLOCK_CNTVCT = 2, BP_CLOCK_MANUAL = 3 };
 
 /* What was done wrong with a recorder, as bits of bp_recorder.misuse. */
-enum { BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_LEVEL = 8 };
+enum {
+    BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_LEVEL = 8,
+    BP_NEGATIVE = 16                                /* noted by libbrickprof.so alone */
+};
 
 __extension__ typedef unsigned __int128 bp_u128;
 
@@ -198,7 +201,23 @@ struct bp_recorder {
     bp_brick **bricks;                              /* by number; NULL where nothing was recorded */
     uint32_t bricks_len;
     bp_frame frames[BP_MAX_DEPTH + 1];              /* frames[0] is the root, never a tile */
+    uint64_t seen_by;                               /* the thread that `seen` was read on */
 };
+
+/* The recorders of a call by number of thread: NULL each where the profiler is off. Its count is 0
+ * once they were given back. */
+typedef struct bp_recorder_table {
+    uint64_t count;
+    bp_recorder **recorders;
+    uint64_t threads;                               /* one more than the largest number asked for */
+} bp_recorder_table;
+
+/* Return the recorder of a thread, or NULL, noting the number, where there is none. */
+static inline bp_recorder *bp_recorder_of_thread(bp_recorder_table *table, uint64_t thread) {
+    if (BP_LIKELY(thread < table->count)) return table->recorders[thread];
+    if (thread >= BP_GET(table->threads)) BP_SET(table->threads, thread + 1 ? thread + 1 : thread);
+    return NULL;
+}
 
 #if defined(CLOCK_MONOTONIC)
 typedef struct timespec bp_timespec;
