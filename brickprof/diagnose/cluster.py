@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brickprof.core import units
+from brickprof.core import metrics, units
 from brickprof.diagnose.slow_members import Slow, slow_groups
 from brickprof.diagnose.summary import BrickSummary, Summary, summarize
 from brickprof.recording import Recording
@@ -28,12 +28,23 @@ class HostSummary:
         Those of which something is missing.
     summary : Summary or None
         All figures of their sum; None where none sent a recording.
+    available_ns : int
+        Time that their threads had for tiles, all added up; 0 where that is unknown.
     """
 
     host: str
     processes: int
     incomplete: tuple[Member, ...]
     summary: Summary | None
+    available_ns: int
+
+    def busy(self, name: str | None = None) -> float | None:
+        """Return the share of the time that threads were in tiles, of one brick or of all."""
+        if not self.available_ns or self.summary is None:
+            return None
+        tiles = self.summary.recording.tiles
+        own = sum(tile.self_ns for tile in tiles if name in (None, tile.brick))
+        return metrics.share(own, self.available_ns)
 
     def brick(self, name: str) -> BrickSummary | None:
         """Return a brick of the host; None where it has none of that name."""
@@ -64,6 +75,20 @@ class ClusterSummary:
     bricks: tuple[str, ...]
     slow: tuple[Slow, ...]
     notes: tuple[str, ...]
+
+    @property
+    def busy(self) -> float | None:
+        """Share of the time that the threads of all hosts were in tiles; None if unknown."""
+        known = [one for one in self.hosts if one.summary is not None]
+        shares = [one.busy() for one in known]
+        if not known or None in shares:
+            return None
+        whole = sum(one.available_ns for one in known)
+        return sum(
+            share * one.available_ns / whole
+            for share, one in zip(shares, known, strict=True)
+            if share is not None
+        )
 
 
 def summarize_cluster(cluster: ClusterRecording) -> ClusterSummary:
@@ -136,6 +161,9 @@ def _summarize_host(
         processes=len(members),
         incomplete=tuple(one for one in members if one.missing),
         summary=None if recording is None else summarize(recording),
+        available_ns=sum(one.available_ns for one in members)
+        if all(one.available_ns for one in members if one.recording is not None)
+        else 0,
     )
 
 

@@ -222,7 +222,7 @@ def _members(entries: list[dict[str, Any]], *, ended: bool) -> list[Member]:
             missing = _why_missing(entry, ended=ended)
         if recording is None and not missing:
             missing = "it sent no recording"
-        members.append(Member(entry["host"], name, recording, missing))
+        members.append(Member(entry["host"], name, recording, missing, entry["available_ns"]))
     return members
 
 
@@ -263,6 +263,7 @@ class WorkerTiles(WorkerPlugin):
         self._profiler: BrickProfiler | None = None
         self._seen: Instrumentation[BrickProfiler] | None = None
         self._sender: threading.Thread | None = None
+        self._began_ns, self._threads = 0, 1
         self._stopped: threading.Event | None = None
 
     def setup(self, worker: Worker) -> None:
@@ -275,6 +276,7 @@ class WorkerTiles(WorkerPlugin):
             "host": platform.node() or "unknown host",
             "pid": os.getpid(),
         }
+        self._began_ns, self._threads = time.monotonic_ns(), worker.state.nthreads
         problem = self._begin()
         # A thread of its own: to summarize tiles takes milliseconds that the worker's loop has not.
         self._stopped = threading.Event()
@@ -351,7 +353,14 @@ class WorkerTiles(WorkerPlugin):
         content = None
         if recording is not None:
             content = zlib.compress(json.dumps(recording.to_json()).encode(), 1)
-        return {**self._entry, "content": content, "final": final, "problem": problem}
+        profiled_ns = time.monotonic_ns() - self._began_ns if self._profiler is not None else 0
+        return {
+            **self._entry,
+            "content": content,
+            "final": final,
+            "problem": problem,
+            "available_ns": profiled_ns * self._threads,
+        }
 
 
 async def _send(worker: Worker, message: dict[str, Any]) -> None:
@@ -391,6 +400,7 @@ class Collector(SchedulerPlugin):
             "content": None,
             "final": False,
             "problem": "",
+            "available_ns": 0,
             "gone": None,
             "taken": time.time(),
         }

@@ -85,13 +85,16 @@ def reduce_recordings(
     return reduced
 
 
-def _member(rank: int, recording: Recording | None, missing: str = "") -> Member:
+def _member(
+    rank: int, recording: Recording | None, missing: str = "", available_ns: int = 0
+) -> Member:
     """Return what this rank has, with what is missing of it."""
     if not missing and recording is None:
         missing = "it passed None"
     if not missing and recording is not None and not recording.tiles:
         missing = "it recorded no tiles: was its profiler on?"
-    return Member(platform.node() or "unknown host", f"rank {rank}", recording, missing)
+    host = platform.node() or "unknown host"
+    return Member(host, f"rank {rank}", recording, missing, available_ns)
 
 
 def _reduce(member: Member, comm: Comm, root: int, *, by_rank: bool) -> ClusterRecording | None:
@@ -209,6 +212,7 @@ class RankRun:
         self._stopped = threading.Event()
         self._saver = threading.Thread(target=self._save_now_and_then, daemon=True)
         self._cluster: ClusterRecording | None = None
+        self._began_ns = 0
 
     def __enter__(self) -> Self:
         """Begin to profile.
@@ -233,6 +237,7 @@ class RankRun:
             raise RuntimeError(f"the run cannot begin: {'; '.join(problems)}")
         # The program's own messages must not be taken for those of the reduction.
         self._own = self._comm.Dup()
+        self._began_ns = time.monotonic_ns()
         if self._file is not None:
             self._saver.start()
         return self
@@ -244,6 +249,7 @@ class RankRun:
         traceback: TracebackType | None,
     ) -> None:
         """End profiling and reduce what the ranks recorded."""
+        profiled_ns = time.monotonic_ns() - self._began_ns
         self._block.__exit__(None, None, None)
         self._stopped.set()
         if self._saver.is_alive():
@@ -251,7 +257,7 @@ class RankRun:
         self._save()
         missing = "" if kind is None else f"it raised {kind.__name__} before the end"
         if self._all_came(None if kind is None else self._timeout):
-            member = _member(self._own.rank, self.profiler.recording(), missing)
+            member = _member(self._own.rank, self.profiler.recording(), missing, profiled_ns)
             self._cluster = _reduce(member, self._own, self._root, by_rank=True)
             self._own.Free()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from brickprof.core import units
-from brickprof.core.checks import checked_items, checked_path, short_repr
+from brickprof.core.checks import check_integer_field, checked_items, checked_path, short_repr
 from brickprof.core.errors import RecordingError
 from brickprof.core.files import read_json, write_json
 from brickprof.core.json_reader import JsonValue
@@ -45,19 +46,23 @@ class Member:
         What it recorded, as far as that is known; None where nothing is.
     missing : str
         What is not in the recording and why, as a clause; empty where all is there.
+    available_ns : int
+        Time in nanoseconds that its threads had for tiles, all added up: how long it was profiled,
+        times the threads that it runs tasks on. 0 where that is unknown.
 
     Raises
     ------
     TypeError
         If a field is of another type.
     ValueError
-        If there is no recording, and nothing says why.
+        If there is no recording and nothing says why, or the time is negative.
     """
 
     host: str
     name: str
     recording: Recording | None
     missing: str = ""
+    available_ns: int = 0
 
     def __post_init__(self) -> None:
         for field in ("host", "name", "missing"):
@@ -67,6 +72,7 @@ class Member:
             raise TypeError(
                 f"recording must be a Recording or None, got {short_repr(self.recording)}"
             )
+        check_integer_field(self, "available_ns", 0)
         if self.recording is None and not self.missing:
             raise ValueError("missing must say why there is no recording")
 
@@ -75,7 +81,7 @@ class Member:
         parts = re.split("([0-9]{1,18})", self.name)
         numbers = tuple((not one.isdigit(), int(one) if one.isdigit() else 0, one) for one in parts)
         created = "" if self.recording is None else self.recording.created
-        return self.host, numbers, self.name, created, self.missing
+        return self.host, numbers, self.name, created, self.missing, self.available_ns
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,13 +167,18 @@ class ClusterRecording:
         What is incomplete stays apart. Slow hosts can still be told, but not slow processes.
         """
         complete: dict[str, list[Recording]] = {}
+        available: Counter[str] = Counter()
         others: list[Member] = []
         for one in self.members:
             if one.recording is None or one.missing:
                 others.append(one)
             else:
                 complete.setdefault(one.host, []).append(one.recording)
-        sums = [Member(host, "", merge_recordings(parts)) for host, parts in complete.items()]
+                available[one.host] += one.available_ns
+        sums = [
+            Member(host, "", merge_recordings(parts), "", available[host])
+            for host, parts in complete.items()
+        ]
         return ClusterRecording((*sums, *others))
 
     def to_json(self) -> dict[str, Any]:
@@ -181,6 +192,7 @@ class ClusterRecording:
                     "name": one.name,
                     "recording": one.recording and one.recording.to_json(),
                     "missing": one.missing,
+                    "available_ns": one.available_ns,
                 }
                 for one in self.members
             ],
@@ -249,4 +261,5 @@ def _read_member(value: JsonValue) -> Member:
         name=value["name"].text(empty=True),
         recording=None if written.value is None else Recording.from_json(written),
         missing=missing,
+        available_ns=value.optional("available_ns", 0).integer(),
     )

@@ -20,23 +20,27 @@ def render(summary: ClusterSummary) -> str:
     Returns
     -------
     str
-        One JSON object, with a newline at its end: ``hosts`` (each with ``host``, ``processes`` and
-        ``bricks``: ``brick``, ``calls``, ``wall_ns``, ``run_gflops`` and ``roof_share``),
+        One JSON object, with a newline at its end: ``busy_share`` (of the time of all threads, in
+        tiles), ``hosts`` (each with ``host``, ``processes``, ``busy_share`` and ``bricks``:
+        ``brick``, ``calls``, ``wall_ns``, ``run_gflops``, ``busy_share`` and ``roof_share``),
         ``slow`` (the fields of `Slow`), ``incomplete`` (``host``, ``name``, ``missing`` and
         ``recorded``, whether a part of it is in the figures) and ``notes``. The unknown is null.
     """
     return dump(
         {
+            "busy_share": summary.busy,
             "hosts": [
                 {
                     "host": host.host,
                     "processes": host.processes,
+                    "busy_share": host.busy(),
                     "bricks": [
                         {
                             "brick": brick.info.name,
                             "calls": brick.info.calls,
                             "wall_ns": brick.info.wall_ns,
                             "run_gflops": brick.run_gflops,
+                            "busy_share": host.busy(brick.info.name),
                             "roof_share": share_of(brick),
                         }
                         for brick in (host.summary.bricks if host.summary else ())

@@ -27,6 +27,9 @@ MAX_HOSTS = 16
 MAX_MEMBERS = 12
 """Slow, and incomplete, processes that are named."""
 
+MIN_BUSY = 0.5
+"""Share of the time in tiles below which a note says that the rest is not theirs."""
+
 _COLUMNS: layout.Columns = (
     ("Host", "left"),
     ("Processes", "right"),
@@ -34,6 +37,7 @@ _COLUMNS: layout.Columns = (
     ("Wall time", "right"),
     ("GFLOP/s", "right"),
     ("GB/s", "right"),
+    ("Of the time", "right"),
     ("Of its roof", "right"),
     ("Bound by", "left"),
 )
@@ -56,6 +60,8 @@ def render(summary: ClusterSummary, *, console: Console | None = None) -> str:
     """
     console = console or layout.plain_console()
     lines = layout.packed(console, _heads(summary))
+    for text in _idle(summary):
+        lines += ["", *layout.paragraphs(console, text)]
     for heading, texts in (
         ("Slow", [_slow(one) for one in summary.slow]),
         ("Incomplete", [_incomplete(one) for host in summary.hosts for one in host.incomplete]),
@@ -87,8 +93,22 @@ def _heads(summary: ClusterSummary) -> Iterator[str]:
     yield f"{processes} on {units.format_counted(len(summary.hosts), 'host')}"
     missing = sum(bool(member.missing) for member in members)
     yield f"{units.format_count(missing)} incomplete" if missing else "all complete"
+    if summary.busy is not None:
+        yield f"in tiles for {units.format_percent(summary.busy)} of their time"
     slow = len({(one.host, one.name) for one in summary.slow})
     yield f"{units.format_count(slow)} slow" if slow else "none seen to be slow"
+
+
+def _idle(summary: ClusterSummary) -> Iterator[str]:
+    """Yield what to do where little of the time was in tiles."""
+    if summary.busy is None or summary.busy >= MIN_BUSY or not summary.bricks:
+        return
+    yield (
+        f"Threads were in recorded tiles for {units.format_percent(summary.busy)} of their time: "
+        "a faster kernel saves no more than that. The rest is scheduling, transfers and other "
+        "communication, Python between calls, calls too small to be recorded, or waiting for work. "
+        "Fewer and longer tasks (larger chunks) have less of all of these."
+    )
 
 
 def _slow(one: Slow) -> str:
@@ -151,7 +171,7 @@ def share_of(brick: BrickSummary) -> float | None:
 def _cells(host: HostSummary, brick: BrickSummary) -> tuple[str, ...]:
     """Return the cells of a brick on a host."""
     row = max(brick.levels, key=lambda one: one.stats.total_ns, default=None)
-    share = share_of(brick)
+    share, busy = share_of(brick), host.busy(brick.info.name)
     bound = "" if row is None or row.bound == "unknown" else row.bound
     return (
         layout.clipped(printable(host.host), 30),
@@ -160,6 +180,7 @@ def _cells(host: HostSummary, brick: BrickSummary) -> tuple[str, ...]:
         units.format_ns(brick.info.wall_ns),
         units.format_number(row.gflops) if row is not None and row.stats.flops else "-",
         units.format_number(row.bandwidth_gbs) if row is not None and row.stats.nbytes else "-",
+        "unknown" if busy is None else units.format_percent(busy),
         "unknown" if share is None else units.format_percent(share),
         f"{row.memory}" if row is not None and bound == "memory" else bound,
     )
@@ -180,5 +201,8 @@ def _findings(console: Console, summary: ClusterSummary) -> str:
     head = f"On {printable(busiest.host)}"
     if len(known) > 1:
         head += ", which has most wall time"
+    busy = busiest.busy()
+    if busy is not None:
+        head += f", in tiles ({units.format_percent(busy)} of the time)"
     text = layout.text_of(["", *layout.paragraphs(console, f"{head}:")])
     return f"{text}{render_findings(findings, console=console)}"

@@ -210,6 +210,29 @@ def test_a_run_without_any_recording_has_a_report() -> None:
     assert "Nothing was recorded." in str(ClusterReport.of(ClusterRecording(())))
 
 
+def test_the_share_of_the_time_in_tiles_is_that_of_all_threads() -> None:
+    busy = ran()  # for 0.1 s
+    idle = replace(busy, created="2024-05-02T12:00:00+00:00")
+    cluster = ClusterRecording(
+        (
+            Member("node0", "rank 0", busy, "", 200 * CALL_NS),
+            Member("node1", "rank 1", idle, "", 1000 * CALL_NS),
+            Member("node1", "rank 2", None, "it was killed"),
+        )
+    )
+    report = ClusterReport.of(cluster)
+    data = json.loads(report.to_json())
+    shares = [one["busy_share"] for one in (data, *data["hosts"], data["hosts"][1]["bricks"][0])]
+    assert shares == pytest.approx([200 / 1200, 0.5, 0.1, 0.1], rel=0.02)
+    text = " ".join(str(report).split())
+    assert "in tiles for 16." in text
+    assert "a faster kernel saves no more than that" in text
+    unknown = replace(cluster.members[0], available_ns=0)
+    report = ClusterReport.of(ClusterRecording((unknown, *cluster.members[1:])))
+    assert json.loads(report.to_json())["busy_share"] is None
+    assert "of their time" not in str(report)
+
+
 def test_of_very_many_processes_hosts_are_compared() -> None:
     one = ran(calls=20)
     members = [Member(f"node{n % 4}", f"rank {n}", one) for n in range(MAX_COMPARED + 1)]

@@ -97,6 +97,7 @@ def test_calls_in_tasks_are_counted_and_results_stay_what_they_were(client: Clie
     )
     assert [one.missing for one in run.cluster.members] == ["", ""]
     assert [one.name for one in run.cluster.members] == ["worker 0", "worker 1"]
+    assert all(one.available_ns > 0 for one in run.cluster.members)
     text = str(run.report())
     host = run.cluster.hosts[0]
     assert text.startswith("2 processes on 1 host · all complete")

@@ -163,6 +163,7 @@ def test_a_rank_that_raises_is_in_the_report_and_its_exception_goes_on(run_ranks
         if run.is_root:
             print(run.report())
             assert calls(run.recording) == 70
+            assert all(one.available_ns > 0 for one in run.cluster.members)
         else:
             try:
                 run.cluster
