@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from brickprof.core.errors import MachineError as MachineError
     from brickprof.core.errors import RecordingError as RecordingError
     from brickprof.core.errors import RoofsError as RoofsError
+    from brickprof.core.errors import SimulationError as SimulationError
     from brickprof.core.errors import SweepError as SweepError
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.errors import TuningError as TuningError
@@ -91,6 +92,7 @@ _HOMES = {
     "RoofsError": "core.errors",
     "Scalability": "tuning.scalability",
     "Space": "tuning.space",
+    "SimulationError": "core.errors",
     "Sweep": "tuning.sweep",
     "SweepError": "core.errors",
     "SweepPoint": "tuning.sweep",

@@ -143,7 +143,7 @@ def test_code_that_is_in_no_file_is_told_of(fast: ProgramCount, plain: ProgramCo
 
 def test_processes_and_their_sums(fast: ProgramCount) -> None:
     total = fast.total
-    assert (fast.exit_code, fast.processes) == (7, 2)
+    assert (fast.exit_code, fast.processes, fast.unknown_instruction) == (7, 2, None)
     assert total.flops == sum(one.flops for one in fast.functions)
     assert total.nbytes == sum(one.nbytes for one in fast.functions)
     assert total.instructions == sum(one.instructions for one in fast.functions)
@@ -168,6 +168,9 @@ def test_avx512_is_named(tmp_path: Path) -> None:
     subprocess.run(command, input=source, text=True, check=True)
     with pytest.raises(SimulationError, match="AVX-512 instruction.*-march=x86-64-v3"):
         count_program([str(program)])
+    survived = count_program(["sh", "-c", f"{program} || true"])
+    assert survived.exit_code == 0
+    assert "AVX-512 instruction" in str(survived.unknown_instruction)
 
 
 @pytest.mark.slow
