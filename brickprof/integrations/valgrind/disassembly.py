@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 
+from brickprof.core.errors import SimulationError
 from brickprof.integrations.valgrind.instructions import Instruction, instruction_of
 
 _GAP = 64
@@ -42,6 +43,11 @@ def instructions_at(path: str, addresses: Iterable[int]) -> dict[int, tuple[Inst
     dict
         By address the instruction and the address behind it. Addresses at which none could be
         read are missing.
+
+    Raises
+    ------
+    SimulationError
+        If objdump does not know the architecture.
     """
     wanted = set(addresses)
     found: dict[int, tuple[Instruction, int]] = {}
@@ -114,9 +120,10 @@ def _read(
             *("objdump", "-D", "-z", "-w", "-M", "intel", "--no-show-raw-insn"),
             *("-b", "binary", "-m", "i386:x86-64", file.name),
         ]
-        done = subprocess.run(command, capture_output=True, check=False)
-    text = done.stdout.decode(errors="replace")
-    lines = [(int(match[1], 16), match[2]) for match in _LINE.finditer(text)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SimulationError(f"objdump cannot read x86_64 code: {done.stderr.strip()}")
+    lines = [(int(match[1], 16), match[2]) for match in _LINE.finditer(done.stdout)]
     ends = [place for place, _ in lines[1:]] + [len(code)] * bool(lines)
     known: dict[str, Instruction] = {}
     for (place, text), end in zip(lines, ends, strict=True):
