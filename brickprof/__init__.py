@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from brickprof.core.errors import MachineError as MachineError
     from brickprof.core.errors import RecordingError as RecordingError
     from brickprof.core.errors import RoofsError as RoofsError
+    from brickprof.core.errors import SimulationError as SimulationError
     from brickprof.core.errors import SweepError as SweepError
     from brickprof.core.errors import TileNestingError as TileNestingError
     from brickprof.core.errors import TuningError as TuningError
@@ -106,6 +107,7 @@ _HOMES = {
     "Roofs": "roofline",
     "RoofsError": "core.errors",
     "Scalability": "tuning.scalability",
+    "SimulationError": "core.errors",
     "Space": "tuning.space",
     "Sweep": "tuning.sweep",
     "SweepError": "core.errors",

@@ -100,6 +100,7 @@ def _json(found: ProgramCount) -> str:
         "exit_code": found.exit_code,
         "processes": found.processes,
         "work_source": "simulated",
+        "unknown_instruction": found.unknown_instruction,
         "caches": [asdict(cache) for cache in found.caches],
         "total": found.total.to_json(),
         "functions": [one.to_json() for one in found.functions],
@@ -139,7 +140,8 @@ def _text(found: ProgramCount, top: int) -> str:
         *layout.packed(console, head),
         *layout.table(console, columns, rows, bold=len(rows) - 1, full_width=True),
     ]
-    notes = list(_notes(total, len(found.functions) - len(shown)))
+    notes = [f"Incomplete: {found.unknown_instruction}."] if found.unknown_instruction else []
+    notes += _notes(total, len(found.functions) - len(shown))
     if notes:
         lines += ["", *layout.bullets(console, "Notes", notes)]
     return layout.text_of(lines)

@@ -7,7 +7,7 @@ from libc.stdint cimport uint64_t
 cdef struct operands:
     uint64_t elements, nbytes       # of the largest array; of all arrays that are read
     int dtype                       # of the first array of floating-point numbers, or of any
-    bint plain                      # whether all that have no name are arrays of numbers, or scalars
+    bint plain                      # whether all that have no name are arrays, lists or scalars of numbers
 
 cdef struct call_work:
     uint64_t elements, flops, loaded, stored

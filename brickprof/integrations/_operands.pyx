@@ -24,9 +24,19 @@ cdef str dtype_name(int number):
     return NAMES.get(number, "float32")
 
 
+cdef object OF_ARRAYS = cnp.ndarray.__array_ufunc__
+
+
 cdef bint is_array(PyObject *one) noexcept:
-    """Tell whether an object is an array, and of no class of somebody else's."""
-    return cnp.PyArray_CheckExact(<object> one)
+    """Tell whether an object is an array that NumPy computes with itself, as it does with memmaps."""
+    if cnp.PyArray_CheckExact(<object> one):
+        return True
+    if not cnp.PyArray_Check(<object> one):
+        return False
+    try:
+        return type(<object> one).__array_ufunc__ is OF_ARRAYS
+    except Exception:
+        return False
 
 
 cdef bint is_real(int number) noexcept:
@@ -45,8 +55,9 @@ cdef bint is_number(int number) noexcept:
 
 
 cdef bint is_scalar(PyObject *one) noexcept:
-    """Tell whether an object is a number, or None."""
-    return (<object> one is None or cnp.PyArray_IsAnyScalar(<object> one))
+    """Tell whether an object is a number, a list of some, or None."""
+    return (<object> one is None or type(<object> one) is list or type(<object> one) is tuple
+            or cnp.PyArray_IsAnyScalar(<object> one))
 
 
 cdef operands look(PyObject *const *args, Py_ssize_t count, Py_ssize_t total) noexcept:

@@ -72,11 +72,12 @@ class Count:
 
 
 def count(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Count:
-    """Run a function once, and count what its calls of NumPy and SciPy do.
+    """Run a function once, and count what its calls of NumPy, SciPy and PyTorch do.
 
-    Flops and bytes follow from the shapes and element types of each call, as
-    `brickprof.auto_instrument` counts them; calls inside of others are part of them. Loops in
-    Python over elements count nothing.
+    Flops and bytes follow from the shapes and element types of each call, however small, as
+    `brickprof.auto_instrument` counts them; calls inside of others are part of them, and those of
+    other threads count as well. Loops in Python over elements, indexing, copies and sorting count
+    nothing, nor does what a generator or coroutine does later.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def count(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Count:
     TypeError
         If `function` cannot be called.
     RuntimeError
-        If calls are recorded already.
+        If calls are recorded already: inside of another `count` or of `auto_instrument`.
 
     Examples
     --------
@@ -107,8 +108,9 @@ def count(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Count:
     """
     checked_callable("function", function)
     profiler = BrickProfiler(clock="manual")
-    with Instrumentation(profiler, 0):
-        result = function(*args, **kwargs)
+    instrumentation = Instrumentation(profiler, 0)
+    with instrumentation:
+        result = instrumentation.seen(function)(*args, **kwargs)
     recording = profiler.recording()
     tiles = recording.tiles
     lines = (

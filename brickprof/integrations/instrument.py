@@ -38,6 +38,8 @@ _UFUNC, _PRODUCT, _OTHER = 0, 1, 2
 _METHODS = ("dot", "sum", "prod", "mean", "std", "var", "max", "min", "cumsum", "cumprod")
 """Methods of arrays that are seen; others compute little, or call what is seen."""
 
+_UFUNC_METHODS = ("reduce", "accumulate", "reduceat", "outer", "at")
+
 _PRODUCTS = ("matmul", "dot", "inner")
 """Functions of two arrays whose results are sums along the last axis of the first one."""
 
@@ -73,6 +75,7 @@ class Instrumentation(Generic[_P]):
         self._recorder: CallRecorder | None = None
         self._watcher: AfterImport | None = None
         self._undo: list[Callable[[], object]] = []
+        self._seen: dict[Any, Any] = {}
 
     def __enter__(self) -> _P:
         """Begin to see calls; return the profiler."""
@@ -130,8 +133,17 @@ class Instrumentation(Generic[_P]):
         for module, name, function in import_module("brickprof.integrations.scipy").patches(
             self._recorder, library, blas_threads()
         ):
-            self._undo.append(partial(setattr, module, name, getattr(module, name)))
+            original = getattr(module, name)
+            self._undo.append(partial(setattr, module, name, original))
+            self._seen[original] = function
             setattr(module, name, function)
+
+    def seen(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what sees the calls of a function that was taken from its module before."""
+        try:
+            return self._seen.get(function, function)  # type: ignore[no-any-return]
+        except TypeError:  # of what has no hash
+            return function
 
     def _name_of(self, code: CodeType | None, line: int, operation: str) -> str:
         """Return the name of the brick of a line."""
@@ -163,8 +175,9 @@ def short_path(path: str) -> str:
 def numpy_hooks() -> list[Hook]:
     """Return hooks for the functions of NumPy whose work is known."""
     found: dict[int, Hook] = {}
-    for name in dir(np):
-        value = getattr(np, name, None)
+    numpy: Any = np
+    umath = getattr(getattr(np, "_core", None), "umath", None) or numpy.core.umath  # NumPy 1
+    for value in (*(getattr(np, name, None) for name in dir(np)), umath.clip):
         if isinstance(value, np.ufunc) and id(value) not in found:
             known = value.__name__
             found[id(value)] = Hook(
@@ -180,6 +193,10 @@ def numpy_hooks() -> list[Hook]:
         with suppress(TypeError):
             method = getattr(np.ndarray, name)
             found[id(method)] = _function_hook(method, name)
+    for name in _UFUNC_METHODS:
+        with suppress(TypeError):
+            method = getattr(np.ufunc, name)
+            found[id(method)] = _function_hook(method, f"ufunc.{name}")
     for path in FORMULAS:
         function: Any = np
         for part in path.split("."):

@@ -10,7 +10,7 @@ G. H. Golub and C. F. Van Loan, "Matrix Computations", 4th edition, 2013, sectio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,9 @@ def work_of(operation: str, args: Args, kwargs: Kwargs, result: Any) -> Work:
     made = _arrays(result)
     flops = 0
     formula = FORMULAS.get(operation)
-    if formula is not None:
+    if operation.startswith("ufunc."):
+        flops = _method_flops(operation, args, made)
+    elif formula is not None:
         flops = round(formula(args, kwargs, result) * _real_operations(read, made))
     elif operation in UFUNC_FLOPS:
         flops = sum(one.size for one in made) * ufunc_flops(operation, made)
@@ -98,9 +100,10 @@ _ONE = (
     *("rint", "floor", "ceil", "trunc", "degrees", "radians", "deg2rad", "rad2deg", "heaviside"),
     *("divmod", "modf", "frexp", "ldexp"),
 )
+_TWO = ("clip",)
 _COMPLEX = {"add": 2, "subtract": 2, "negative": 2, "multiply": 6, "square": 6, "divide": 11}
 
-UFUNC_FLOPS: dict[str, int] = dict.fromkeys(_ONE, 1)
+UFUNC_FLOPS: dict[str, int] = {**dict.fromkeys(_ONE, 1), **dict.fromkeys(_TWO, 2)}
 """Operations for an element of a ufunc's result, of real numbers; others compute none."""
 
 
@@ -113,7 +116,16 @@ def ufunc_flops(name: str, made: list[Any]) -> int:
     """Return the operations for an element of what a ufunc made: none of integers and booleans."""
     if _is_complex(made):
         return complex_flops(name)
-    return UFUNC_FLOPS[name] * any(one.dtype.kind == "f" for one in made)
+    return UFUNC_FLOPS.get(name, 0) * any(one.dtype.kind == "f" for one in made)
+
+
+def _method_flops(operation: str, args: Args, made: list[Any]) -> int:
+    """Return the operations of a ufunc's method, such as ``np.add.reduce``."""
+    ufunc, array = args[0], np.asanyarray(args[1])
+    if operation == "ufunc.at":
+        return ufunc_flops(ufunc.__name__, [array]) * int(np.size(array[args[2]]))
+    size = sum(one.size for one in made) if operation == "ufunc.outer" else array.size
+    return ufunc_flops(ufunc.__name__, made) * int(size)
 
 
 # Products and sums.
@@ -152,8 +164,10 @@ def _tensordot(args: Args, kwargs: Kwargs, result: Any) -> float:
 def _einsum(args: Args, kwargs: Kwargs, result: Any) -> float:
     """A product of all factors, and a sum where an index is summed over, for all index values."""
     factors = [one for one in args if isinstance(one, np.ndarray)]
-    if not args or not isinstance(args[0], str):
+    if not args:
         return 0.0
+    if not isinstance(args[0], str):  # arrays and lists of the numbers of their axes by turns
+        return _einsum((_subscripts(args[1::2]), *args[: len(args) // 2 * 2 : 2]), kwargs, result)
     if kwargs.get("optimize") not in (None, False):
         _, report = np.einsum_path(*args, optimize=kwargs["optimize"])
         return _optimized_flops(report)
@@ -174,6 +188,13 @@ def _einsum(args: Args, kwargs: Kwargs, result: Any) -> float:
     return whole * (len(factors) - 1 + summed)
 
 
+def _subscripts(axes: Sequence[Any]) -> str:
+    """Return the letters of axes that are given as lists of numbers."""
+    return ",".join(
+        "".join("..." if one is Ellipsis else chr(ord("A") + one) for one in ones) for ones in axes
+    )
+
+
 def _optimized_flops(report: str) -> float:
     """Read the operations of the chosen order from NumPy's report of it."""
     for line in report.splitlines():
@@ -187,6 +208,36 @@ def _all_elements(times: float) -> Callable[[Args, Kwargs, Any], float]:
 
     def formula(args: Args, kwargs: Kwargs, result: Any) -> float:
         return times * np.size(args[0]) if args else 0.0
+
+    return formula
+
+
+def _sums(times: float) -> Callable[[Args, Kwargs, Any], float]:
+    """Return a formula of so many additions for each element that is read.
+
+    Of complex numbers an addition is two, where `work_of` counts four.
+    """
+
+    def formula(args: Args, kwargs: Kwargs, result: Any) -> float:
+        if not args:
+            return 0.0
+        return times * np.size(args[0]) * (0.5 if np.iscomplexobj(args[0]) else 1.0)
+
+    return formula
+
+
+def _convolve(default: str) -> Callable[[Args, Kwargs, Any], float]:
+    """Return a product and a sum for each pair of elements that lie over each other."""
+
+    def formula(args: Args, kwargs: Kwargs, result: Any) -> float:
+        long, short = sorted((np.size(args[0]), np.size(args[1])), reverse=True)
+        mode = str(_argument(args, kwargs, 2, "mode", default))[:1].lower()
+        over = short - 1
+        left = {"v": over, "s": over // 2}.get(mode, 0)
+        right = {"v": over, "s": over - over // 2}.get(mode, 0)
+        # Each place nearer to the end than the shorter one is long has one pair less.
+        cut = sum(edge * (edge + 1) for edge in (left, right)) / 2
+        return 2.0 * (long * short - cut)
 
     return formula
 
@@ -282,9 +333,10 @@ FORMULAS: dict[str, Callable[[Args, Kwargs, Any], float]] = {
     "kron": _outer,
     "tensordot": _tensordot,
     "einsum": _einsum,
-    **dict.fromkeys(
-        ("sum", "prod", "cumsum", "cumprod", "nansum", "mean", "nanmean"), _all_elements(1)
-    ),
+    **dict.fromkeys(("sum", "cumsum", "nansum", "mean", "nanmean"), _sums(1)),
+    **dict.fromkeys(("prod", "cumprod"), _all_elements(1)),
+    "convolve": _convolve("full"),
+    "correlate": _convolve("valid"),
     **dict.fromkeys(("var", "std", "nanvar", "nanstd"), _all_elements(4)),
     **dict.fromkeys(("max", "min", "amax", "amin", "ptp"), _all_elements(1)),
     **dict.fromkeys(("linalg.norm",), _all_elements(2)),

@@ -92,6 +92,7 @@ def patches(
     module, name, function
         What to put into the module under the name.
     """
+    modules = [one for one in list(sys.modules.values()) if isinstance(one, ModuleType)]
     for path, formulas, threads in (
         ("scipy.linalg._fblas", _BLAS, blas),
         ("scipy.sparse._sparsetools", _SPARSE, 1),
@@ -102,7 +103,7 @@ def patches(
             if function is not None:
                 work = functools.partial(_work, formula)
                 seen = _seen(recorder, function, name, work, threads)
-                for holder in _holders(package, name, function):
+                for holder in _holders(modules, name, function):
                     yield holder, name, seen
     module = sys.modules.get("scipy.linalg") if package == "scipy.linalg" else None
     for name in _LINALG:
@@ -110,15 +111,17 @@ def patches(
             formula_name = f"linalg.{name}"
             assert formula_name in FORMULAS
             work = functools.partial(work_of, formula_name)
-            yield module, name, _seen(recorder, getattr(module, name), formula_name, work, blas)
+            function = getattr(module, name)
+            seen = _seen(recorder, function, formula_name, work, blas)
+            for holder in _holders(modules, name, function):
+                yield holder, name, seen
 
 
-def _holders(package: str, name: str, function: Any) -> list[ModuleType]:
-    """Return the modules of a package that have a function under its name, its own included."""
+def _holders(modules: list[ModuleType], name: str, function: Any) -> list[ModuleType]:
+    """Return those of some modules that have a function under its name, its own included."""
+    # Attributes of a module that is loaded lazily would load it.
     return [
-        module
-        for path, module in list(sys.modules.items())
-        if path.startswith(package) and getattr(module, name, None) is function
+        one for one in modules if object.__getattribute__(one, "__dict__").get(name) is function
     ]
 
 

@@ -114,29 +114,46 @@ def run_callgrind(
         *(() if function is None else (f"--toggle-collect={function}",)),
     ]
     process = subprocess.Popen(["valgrind", *options, "--", *command], stdout=stdout)
+    code = _wait(process)
+    unknown = unknown_instruction(folder)
+    if code == -signal.SIGILL:
+        raise SimulationError(unknown or "the program was ended by SIGILL, an illegal instruction")
+    if not any(folder.glob("out.*")):
+        told = [line.partition("== ")[2] or line for line in _log(folder).splitlines()]
+        why = " ".join([line for line in told if line.strip()][-2:])
+        raise SimulationError(f"valgrind could not run it: {why or f'exit code {code}'}")
+    return 128 - code if code < 0 else code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a program, which gets the Ctrl-C that this process gets; a second one ends it."""
     interrupted = False
     while True:
         try:
             code = process.wait()
             break
-        except KeyboardInterrupt:  # which the program got as well
+        except KeyboardInterrupt:
+            if interrupted:
+                process.kill()
             interrupted = True
     if interrupted:
         raise KeyboardInterrupt
-    log = "".join(path.read_text(errors="replace") for path in sorted(folder.glob("log.*")))
-    if code == -signal.SIGILL:
-        raise SimulationError(_illegal(log))
-    if not any(folder.glob("out.*")):
-        told = [line.partition("== ")[2] or line for line in log.splitlines() if line.strip()]
-        raise SimulationError(f"valgrind could not run it: {' '.join(told[-2:]) or f'exit {code}'}")
-    return 128 - code if code < 0 else code
+    return code
 
 
-def _illegal(log: str) -> str:
-    """Return what to say of a program that ended at an instruction unknown to valgrind."""
-    found = re.search(r"unhandled instruction bytes: ((?:0x\w+ ?)+)", log)
+def _log(folder: Path) -> str:
+    """Return what valgrind said of all processes."""
+    return "".join(path.read_text(errors="replace") for path in sorted(folder.glob("log.*")))
+
+
+def unknown_instruction(folder: Path) -> str | None:
+    """Return what to say of an instruction that valgrind did not know; None where it knew all.
+
+    The process that ran it got SIGILL.
+    """
+    found = re.search(r"unhandled instruction bytes: ((?:0x\w+ ?)+)", _log(folder))
     if found is None:
-        return "the program was ended by SIGILL, an illegal instruction"
+        return None
     if found[1].startswith("0x62"):
         return (
             "the program ran an AVX-512 instruction, which valgrind does not know: build it "

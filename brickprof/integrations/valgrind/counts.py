@@ -19,6 +19,7 @@ from brickprof.integrations.valgrind.callgrind import (
     read_lines,
     run_callgrind,
     simulated_cache,
+    unknown_instruction,
 )
 from brickprof.integrations.valgrind.disassembly import instructions_at
 from brickprof.integrations.valgrind.instructions import PRECISIONS, UNKNOWN, Instruction
@@ -108,6 +109,9 @@ class ProgramCount:
         The first and the last cache that were simulated.
     functions : tuple of FunctionCount
         Most flops first, then most bytes.
+    unknown_instruction : str or None
+        What to say of an instruction that valgrind did not know, which ended one of several
+        processes or was caught.
     """
 
     command: tuple[str, ...]
@@ -115,6 +119,7 @@ class ProgramCount:
     processes: int
     caches: tuple[Cache, Cache]
     functions: tuple[FunctionCount, ...]
+    unknown_instruction: str | None = None
 
     @property
     def total(self) -> FunctionCount:
@@ -178,6 +183,7 @@ def count_program(
     try:
         code = run_callgrind(command, folder, caches, function, stdout)
         lines, processes = read_lines(folder)
+        unknown = unknown_instruction(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if function is not None and not lines:
@@ -185,7 +191,7 @@ def count_program(
             f"{function!r} was never entered: is it inlined, or the program stripped of symbols?"
         )
     found = functions_of(lines, caches[0].line_bytes)
-    return ProgramCount(tuple(command), code, processes, caches, found)
+    return ProgramCount(tuple(command), code, processes, caches, found, unknown)
 
 
 def _caches(machine: Machine, last_level: int) -> tuple[Cache, Cache]:

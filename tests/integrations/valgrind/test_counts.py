@@ -13,6 +13,7 @@ import brickprof as bp
 from brickprof.core.errors import SimulationError
 from brickprof.integrations.valgrind.callgrind import simulated_cache
 from brickprof.integrations.valgrind.counts import FunctionCount, ProgramCount, count_program
+from brickprof.integrations.valgrind.disassembly import instructions_at
 from brickprof.machine import Cache
 
 SOURCE = Path(__file__).parents[2] / "support/counted_kernels.c"
@@ -143,7 +144,7 @@ def test_code_that_is_in_no_file_is_told_of(fast: ProgramCount, plain: ProgramCo
 
 def test_processes_and_their_sums(fast: ProgramCount) -> None:
     total = fast.total
-    assert (fast.exit_code, fast.processes) == (7, 2)
+    assert (fast.exit_code, fast.processes, fast.unknown_instruction) == (7, 2, None)
     assert total.flops == sum(one.flops for one in fast.functions)
     assert total.nbytes == sum(one.nbytes for one in fast.functions)
     assert total.instructions == sum(one.instructions for one in fast.functions)
@@ -168,6 +169,16 @@ def test_avx512_is_named(tmp_path: Path) -> None:
     subprocess.run(command, input=source, text=True, check=True)
     with pytest.raises(SimulationError, match="AVX-512 instruction.*-march=x86-64-v3"):
         count_program([str(program)])
+    survived = count_program(["sh", "-c", f"{program} || true"])
+    assert survived.exit_code == 0
+    assert "AVX-512 instruction" in str(survived.unknown_instruction)
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh", b"\x7fELF\x02\x01", bytes(99)])
+def test_what_is_no_program_has_no_instructions(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert instructions_at(str(tmp_path / "file"), [0, 4096]) == {}
+    assert instructions_at(str(tmp_path / "gone"), [0]) == {}
 
 
 @pytest.mark.slow
