@@ -11,9 +11,12 @@ class Library:
         recorder: CallRecorder,
         tensor: type,
         folder: str,
-        describe: Callable[[Any], tuple[Any, str, bool]],
+        describe: Callable[[Any], tuple[Any, str, bool, Any]],
         work_of: Callable[[Any, Any, Any, Any], tuple[int, int, int, int]],
         operands_of: Callable[[Any, Any], tuple[str, int, int] | None],
+        push: Callable[[Any], None],
+        pop: Callable[[None], Any],
+        is_plain: Callable[[Any], bool],
     ) -> None: ...
 
 class OperationRecorder:

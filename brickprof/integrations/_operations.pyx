@@ -47,7 +47,12 @@ cdef class Library:
     folder : str
         Files in it are the library's own: a caller is outside of it.
     describe : callable
-        ``describe(func)`` returns what calls an operation, its name, and whether it is recorded.
+        ``describe(func)`` returns what calls an operation, its name, whether it is recorded, and
+        what calls the operations that it is made of, or None.
+    push, pop : callable
+        They put a mode on the calling thread's stack, and take the topmost off it.
+    is_plain : callable
+        ``is_plain(args)`` tells whether operations of such tensors are made of others.
     work_of : callable
         ``work_of(func, args, kwargs, result)`` returns elements, flops, loaded and stored bytes.
     operands_of : callable
@@ -56,7 +61,7 @@ cdef class Library:
     """
 
     cdef CallRecorder recorder
-    cdef object tensor, describe, work_of, operands_of
+    cdef object tensor, describe, work_of, operands_of, push, pop, is_plain
     cdef str folder
     cdef dict operations    # address of an operation -> Operation
     cdef dict is_own        # address of code -> whether it is the library's, and the code
@@ -64,7 +69,8 @@ cdef class Library:
     cdef uint64_t resets
 
     def __init__(self, CallRecorder recorder not None, tensor, str folder not None, describe, work_of,
-                 operands_of):
+                 operands_of, push, pop, is_plain):
+        self.push, self.pop, self.is_plain = push, pop, is_plain
         self.recorder, self.tensor, self.folder = recorder, tensor, folder
         self.describe, self.work_of, self.operands_of = describe, work_of, operands_of
         self.operations, self.is_own, self.sites = {}, {}, {}
@@ -74,7 +80,7 @@ cdef class Library:
         """Return what is known of an operation."""
         cdef Operation found = Operation.__new__(Operation)
         found.func = func       # which keeps its address its own
-        found.call, found.name, found.is_recorded = self.describe(func)
+        found.call, found.name, found.is_recorded, found.parts = self.describe(func)
         self.operations[<uintptr_t> <PyObject *> func] = found
         return found
 
@@ -170,7 +176,7 @@ cdef class Library:
 cdef class Operation:
     """An operation of PyTorch."""
 
-    cdef object func, call
+    cdef object func, call, parts
     cdef str name
     cdef bint is_recorded
 
@@ -234,6 +240,8 @@ cdef PyObject *dispatch(PyObject *mode, PyObject *const *args, Py_ssize_t count)
     known = library.operations.get(<uintptr_t> args[0])
     operation = <Operation> known if known is not None else library.operation(<object> args[0])
     if not operation.is_recorded or inside[0] or not library.recorder.profiler.on:
+        if operation.parts is not None and not inside[0] and library.is_plain(<object> args[2]):
+            return call_parts(library, operation, mode, args[2], kwargs)
         return PyObject_Call(<PyObject *> operation.call, args[2], kwargs)
     try:
         site = library.site(operation, <tuple> args[2], kwargs)
@@ -253,6 +261,21 @@ cdef PyObject *dispatch(PyObject *mode, PyObject *const *args, Py_ssize_t count)
         if result != NULL:
             Py_DECREF(<object> result)
         raise
+    return result
+
+
+cdef PyObject *call_parts(Library library, Operation operation, PyObject *mode, PyObject *args,
+                          PyObject *kwargs) except? NULL:
+    """Run what an operation is made of, so that the mode sees it: autograd, which else does so, is off."""
+    cdef PyObject *kind = NULL
+    cdef PyObject *value = NULL
+    cdef PyObject *traceback = NULL
+    cdef PyObject *result
+    library.push(<object> mode)
+    result = PyObject_Call(<PyObject *> operation.parts, args, kwargs)
+    PyErr_Fetch(&kind, &value, &traceback)
+    library.pop(None)
+    PyErr_Restore(kind, value, traceback)
     return result
 
 

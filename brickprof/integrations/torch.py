@@ -34,8 +34,27 @@ _DTYPES = {
 }
 
 
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+_BACKENDS = ("CPU", "CUDA", "Meta", "CompositeExplicitAutograd")
+"""Kernels that dense tensors would be given to before one that is made of other operations."""
+
+
+def _of_elements(place: int) -> Callable[..., int]:
+    """Return the formula of two operations for each element of an argument."""
+    return lambda *args, out_val=None, **kwargs: 2 * int(args[place].numel())
+
+
+_FORMULAS: dict[Any, Callable[..., int]] = {
+    torch.ops.aten.mv: _of_elements(0),
+    torch.ops.aten.addmv: _of_elements(1),
+    torch.ops.aten.dot: _of_elements(0),
+    torch.ops.aten.vdot: _of_elements(0),
+}
+"""Products with vectors, which PyTorch's own counter leaves out."""
+
+
 class TileMode(OperationRecorder, TorchDispatchMode):
-    """Records the operations that PyTorch's own ``FlopCounterMode`` counts, with its flops.
+    """Records the operations that PyTorch's own ``FlopCounterMode`` counts, and with its flops.
 
     Parameters
     ----------
@@ -67,7 +86,17 @@ class EveryThread:
     """
 
     def __init__(self, recorder: CallRecorder) -> None:
-        self._library = Library(recorder, torch.Tensor, _FOLDER, _described, _work_of, _operands_of)
+        self._library = Library(
+            recorder,
+            torch.Tensor,
+            _FOLDER,
+            _described,
+            _work_of,
+            _operands_of,
+            _push_on_torch_dispatch_stack,
+            _pop_torch_dispatch_stack,
+            _is_plain,
+        )
         self._here = threading.local()
         self._undo: list[Callable[[], object]] = []
 
@@ -130,13 +159,32 @@ class EveryThread:
             _push_on_torch_dispatch_stack(one)
 
 
-def _described(func: Any) -> tuple[Any, str, bool]:
-    """Return what runs an operation, its name, and whether its flops are known."""
+def _described(func: Any) -> tuple[Any, str, bool, Any]:
+    """Return what runs an operation, its name, whether it is recorded, and what runs its parts.
+
+    Operations that are made of others, such as ``linear``, reach a mode in ``inference_mode``:
+    autograd takes them apart else. What runs their parts is the code that would run anyway.
+    """
     packet = getattr(func, "_overloadpacket", None)
-    # An overload's own function costs a call of Python code less.
-    call = func._op if type(func) is torch._ops.OpOverload else func
     name = getattr(packet, "__name__", str(func))
-    return call, name, packet is not None and packet in flop_registry
+    if packet is None or type(func) is not torch._ops.OpOverload:
+        return func, name, False, None
+    is_known = packet in flop_registry or packet in _FORMULAS
+    has_kernel = partial(torch._C._dispatch_has_kernel_for_dispatch_key, func.name())
+    is_made_of_others = has_kernel(_COMPOSITE) and not any(map(has_kernel, _BACKENDS))
+    parts = partial(func._op_dk, _COMPOSITE) if is_made_of_others else None
+    # An overload's own function costs a call of Python code less.
+    return func._op, name, is_known, parts
+
+
+def _is_plain(args: Any) -> bool:
+    """Tell whether there are dense tensors of PyTorch's own classes alone among arguments."""
+    return all(
+        type(one) in (torch.Tensor, torch.nn.Parameter)
+        and one.layout is torch.strided
+        and not one.is_nested
+        for one in _tensors(args)
+    )
 
 
 def _operands_of(args: Any, kwargs: Any) -> tuple[str, int, int] | None:
@@ -153,7 +201,8 @@ def _work_of(func: Any, args: Any, kwargs: Any, result: Any) -> tuple[int, int, 
     made = _tensors(result if isinstance(result, tuple | list) else (result,))
     flops = 0  # of arguments that the formula does not know
     with suppress(Exception):
-        formula = flop_registry[func._overloadpacket]
+        packet = func._overloadpacket
+        formula = _FORMULAS[packet] if packet in _FORMULAS else flop_registry[packet]
         flops = max(int(formula(*args, **kwargs, out_val=result)), 0)
     read = sum(map(_nbytes, _tensors((*args, *kwargs.values()))))
     return sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made))

@@ -49,6 +49,18 @@ def test_little_work_on_several_threads_is_told() -> None:
     assert "waking" not in only(called(50.0, threads=1)).cause
 
 
+@pytest.mark.parametrize("operation", ["addmm", "multiply"])
+def test_products_that_memory_bounds_are_to_be_batched(operation: str) -> None:
+    recording = called(50.0)
+    (tile,) = recording.tiles
+    name = f"serve.py:7 {operation}"
+    info = replace(recording.brick_infos[0], name=name, call_paces=())
+    few = replace(tile, brick=name, flops=tile.nbytes // 4)
+    finding = only(replace(recording, tiles=(few,), brick_infos=(info,)))
+    assert ("a batch" in finding.action) == (operation == "addmm")
+    assert ("computes 0.250 flop/byte" in finding.cause) == (operation == "addmm")
+
+
 def test_levels_of_calls_add_up() -> None:
     recording = called(1.1)
     (tile,) = recording.tiles

@@ -185,3 +185,42 @@ def test_compiled_functions_stay_compiled() -> None:
             compiled(a)
     assert len(graphs) == 1
     assert flops_of(prof) == 3 * 2 * 20**3
+
+
+@pytest.mark.parametrize("model", [mlp, convolutions, attention])
+def test_inference_mode_is_seen_too(model: Any) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.inference_mode():
+        step = forward(model)
+        with FlopCounterMode(display=False) as counter:
+            plain = step()
+        with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof:
+            seen = step()
+    assert torch.equal(plain, seen)
+    assert flops_of(prof) == counter.get_total_flops() > 0
+
+
+def forward(model: Any) -> Any:
+    """Return the forward pass of a model, in inference mode."""
+    layers = {
+        mlp: (torch.nn.Linear(64, 10), torch.ones(32, 64)),
+        convolutions: (torch.nn.Conv2d(3, 8, 3), torch.ones(2, 3, 20, 20)),
+        attention: (torch.nn.MultiheadAttention(32, 4), torch.ones(2, 16, 32)),
+    }
+    layer, x = layers[model]
+    return lambda: layer(x, x, x)[0] if model is attention else layer(x)
+
+
+def test_products_with_vectors_are_counted() -> None:
+    a, v = torch.ones(30, 20), torch.ones(20)
+    with bp.auto_instrument(bp.BrickProfiler(clock="manual")) as prof, torch.inference_mode():
+        a @ v
+        v @ a.T
+        torch.nn.functional.linear(v, a, torch.ones(30))
+        torch.addmv(torch.ones(30), a, v)
+        v @ v
+        with pytest.raises(RuntimeError):
+            torch.nn.functional.linear(v, a.T)
+    assert flops_of(prof) == 4 * 2 * 30 * 20 + 2 * 20
+    assert stack() == 0

@@ -21,6 +21,15 @@ CALL_NS = 2_000.0
 SHARED_NS = 20_000.0
 """Work at the roof, in nanoseconds, up to which it is as short as waking and awaiting threads."""
 
+PRODUCTS = frozenset(
+    {
+        *("matmul", "matvec", "vecmat", "mm", "addmm", "bmm", "baddbmm", "mv", "addmv"),
+        *("sgemm", "dgemm", "sgemv", "dgemv", "csr_matvec", "csc_matvec", "coo_matvec"),
+    }
+)
+"""Products of matrices by the names of operations, which bricks end with: a matrix that is read
+once can be multiplied with several vectors."""
+
 
 def external_call(brick: BrickSummary, rows: list[LevelSummary]) -> Iterator[Finding]:
     """Yield what a brick of calls of a library reaches, and what its caller can do about it.
@@ -66,6 +75,14 @@ def _rate(row: LevelSummary) -> str:
 
 def _advice(brick: BrickSummary, row: LevelSummary, share: float) -> tuple[str, str]:
     """Return the likely cause, and what the caller can do."""
+    if row.bound == "memory" and brick.info.name.rpartition(" ")[2] in PRODUCTS:
+        intensity = metrics.arithmetic_intensity(row.stats.flops, row.stats.nbytes)
+        return (
+            f"Memory is its nearer roof: it computes {units.format_intensity(intensity)} of its "
+            "operands, as a product of a matrix with one or few vectors does.",
+            "Multiply a matrix with many vectors in a call (a batch), which reads it once for all "
+            "of them; or keep it in a smaller element type.",
+        )
     if share >= GOOD:
         return (
             "The library is near what the machine can do.",
