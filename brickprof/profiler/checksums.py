@@ -66,8 +66,8 @@ class ChecksumList:
         return tuple(self._kept)
 
 
-def described(array: object) -> dict[str, Any]:
-    """Return what a `Checksum` holds of an array, by the names of its fields.
+def described(array: object) -> tuple[dict[str, Any], int, int]:
+    """Return what a `Checksum` holds of an array, by field, and its elements and bytes.
 
     Parameters
     ----------
@@ -101,12 +101,13 @@ def described(array: object) -> dict[str, Any]:
         block = flat[start : start + _BLOCK]
         digest.update(_canonical(block))
         figures.add(_reals(block))
-    return {
+    content = {
         "dtype": values.dtype.name,
         "shape": values.shape,
         "digest": digest.hexdigest(),
         **figures.result(),
     }
+    return content, values.size, values.nbytes
 
 
 def _canonical(block: NDArray[Any]) -> bytes:

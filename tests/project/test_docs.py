@@ -23,7 +23,11 @@ PAGES = sorted(
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 WITH_CODE = [
     page
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for page in (
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs" / "guide").glob("*.md")),
+    )
     if "```python" in page.read_text()
 ]
 
