@@ -37,7 +37,8 @@ cdef int add_checksum(ProfilerState profiler, object array, object name) except 
         level, row, col = frame.level, frame.row, frame.col
     if visit is not None:
         number = visit.call
-    inside = begin_call(profiler, profiler.brick_id(CHECKSUM_BRICK, "float32"), BP_MACRO, &call)
+    inside = begin_call(profiler, profiler.brick_id(CHECKSUM_BRICK, "float32"), BP_MACRO, &call,
+                        "")
     try:
         content, size, nbytes = described(array)
     except BaseException:

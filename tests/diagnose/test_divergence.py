@@ -195,10 +195,15 @@ def test_a_profiler_that_is_off_keeps_nothing_and_time_is_apart() -> None:
     prof.checksum(object())
     assert prof.recording().checksums == ()
     prof.enable_tile_profiling()
-    with prof.brick("layer"), prof.tile(MACRO, 0, 0):
+    with prof.brick("layer", category="FFN"), prof.tile(MACRO, 0, 0):
         prof.checksum(A)
     recording = prof.recording()
     assert recording.brick_info("checksum").calls == 1
+    assert [(one.path, one.category) for one in recording.brick_paths] == [
+        (("layer",), "FFN"),
+        (("layer", "checksum"), ""),
+    ]
+    assert recording.tile_stats(MACRO, "checksum").nbytes == A.nbytes
     tile, inside = (recording.tile_stats(MACRO, name) for name in ("layer", "checksum"))
     assert tile.self_ns <= max(tile.total_ns - inside.total_ns, 0) + 10_000
     prof.reset_tile_stats()
