@@ -307,7 +307,7 @@ cdef class CallRecorder:
         if found is None:
             found = self.sites[key] = self.brick(code, line, operation, dtype, threads)
         call = OpenCall.__new__(OpenCall)
-        recorder = begin_call(self.profiler, found, self.level(nbytes), &call.call, None)
+        recorder = begin_call(self.profiler, found, self.level(nbytes), &call.call)
         if recorder is None:
             return None
         call.profiler, call.recorder = self.profiler, recorder
@@ -410,7 +410,7 @@ cdef PyObject *recorded(CallRecorder active, Hook hook, PyObject *callable, PyOb
         return call_original(hook, callable, args, nargsf, kwnames)
     try:
         recorder = begin_call(active.profiler, active.site(hook, operands_.dtype),
-                              active.level(operands_.nbytes), &call, None)
+                              active.level(operands_.nbytes), &call)
     except Exception:
         recorder = None             # what cannot be recorded is done all the same
     if recorder is None:

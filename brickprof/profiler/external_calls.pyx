@@ -17,7 +17,7 @@ from brickprof.tile cimport (
 
 
 cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call,
-                         str category):
+                         str category=None):
     """Start a tile of a brick on the calling thread; None where no tile may be started now.
 
     Inside a finer tile it is as fine. None is the category of the brick around, "" none at all.

@@ -329,7 +329,7 @@ cdef class RecorderSet:
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
                                   object dtype, object footprint_bytes, object isa,
-                                  object category):
+                                  object category=None):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler

@@ -99,6 +99,21 @@ def test_distances_are_estimated_within_a_small_factor(seed: int, far: float, si
     assert exact / 8 < found.distance < exact * 8
 
 
+@pytest.mark.parametrize("dtype", [np.longdouble, np.clongdouble])
+def test_bytes_that_belong_to_no_number_do_not_count(dtype: type) -> None:
+    value = np.array([1, 2, np.inf], dtype)
+    value[:2] /= 3
+    other = value.copy()
+    if value.itemsize >= 16:
+        other.view(np.uint8).reshape(3, -1)[:, 15] ^= 1
+    assert find_divergence(run(value), run(other)) is None
+    small = np.finfo(np.longdouble).eps
+    assert (
+        find_divergence(run(value), run(np.concatenate([value[:2] * (1 + small), value[2:]])))
+        is not None
+    )
+
+
 def test_one_wrong_element_of_many_is_seen() -> None:
     changed = A.copy()
     changed[17, 3] += 1e-3
