@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from brickprof.diagnose.comparison import compare_recordings as compare_recordings
     from brickprof.diagnose.divergence import Divergence as Divergence
     from brickprof.diagnose.divergence import find_divergence as find_divergence
+    from brickprof.diagnose.generation import GenerationSummary as GenerationSummary
+    from brickprof.diagnose.generation import PhaseSummary as PhaseSummary
+    from brickprof.diagnose.generation import generation_summary as generation_summary
     from brickprof.integrations.count import count as count
     from brickprof.kernels.attention.attention import attention as attention
     from brickprof.kernels.attention.plan import plan_attention as plan_attention
@@ -96,12 +99,14 @@ _HOMES = {
     "Divergence": "diagnose.divergence",
     "GemmPlan": "planning.gemm",
     "LevelPlan": "planning.blocks",
+    "GenerationSummary": "diagnose.generation",
     "Machine": "machine",
     "MachineError": "core.errors",
     "MicroKernel": "planning.blocks",
     "Overhead": "recording",
     "PackedMatrix": "kernels.gemm.packed",
     "ParallelRegion": "kernels.region.region",
+    "PhaseSummary": "diagnose.generation",
     "Recording": "recording",
     "RecordingError": "core.errors",
     "Roofs": "roofline",
@@ -129,6 +134,7 @@ _HOMES = {
     "detect_machine": "machine",
     "find_divergence": "diagnose.divergence",
     "fit_scalability": "tuning.scalability",
+    "generation_summary": "diagnose.generation",
     "gemm": "kernels.gemm.gemm",
     "get_cmake_dir": "core.build_folders",
     "get_include": "core.build_folders",

@@ -9,6 +9,7 @@ from enum import Enum
 from brickprof.core import units
 from brickprof.core.histograms import bucket_bounds, percentile_ns
 from brickprof.diagnose.categories import CategoryShare
+from brickprof.diagnose.headline import short_name
 from brickprof.diagnose.summary import BrickSummary, Summary, summarize
 from brickprof.recording import BrickInfo, Budget, Recording
 from brickprof.recording.budgets import CATEGORY
@@ -52,7 +53,7 @@ class BudgetResult:
 
     def __str__(self) -> str:
         """Return the result as a sentence."""
-        return f"{self.budget.of} {self.budget.name}: {self.kept.value}: {self.what}"
+        return f"{self.budget.of} {short_name(self.budget.name)}: {self.kept.value}: {self.what}"
 
     @property
     def what(self) -> str:

@@ -28,6 +28,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.machine import LostTime
 from brickprof.profiler.decorators import TileDecorator
 from brickprof.recording import checked_budget, summed_tiles
+from brickprof.recording.budgets import with_limits
 
 
 cdef uint64_t slow_starts = 0, slow_stops = 0
@@ -394,8 +395,8 @@ cdef class BrickProfiler(ProfilerState):
     def budget(self, name, *, of="brick", ns=None, percentile=None, gflops=None, efficiency=None):
         """Hold a brick or a category to limits, from now on and in all recordings.
 
-        It takes the place of an earlier budget of the same name, kind and percentile, and outlives
-        `reset_tile_stats`. Reports and `check_budgets` tell whether it was kept.
+        A limit takes the place of an earlier one of the same name, kind and percentile. Budgets
+        outlive `reset_tile_stats`; reports and `check_budgets` tell whether they were kept.
 
         Parameters
         ----------
@@ -422,7 +423,8 @@ cdef class BrickProfiler(ProfilerState):
         """
         made = checked_budget(name, of=of, ns=ns, percentile=percentile, gflops=gflops,
                               efficiency=efficiency)
-        self.budgets[made.of, made.name, made.percentile] = made
+        key = made.of, made.name, made.percentile
+        self.budgets[key] = with_limits(self.budgets.get(key), made)
 
     def tile_stats(self, level, brick=None):
         """Return the TileStats of a level, of one brick or summed over all.

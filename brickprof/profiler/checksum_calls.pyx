@@ -37,14 +37,15 @@ cdef int add_checksum(ProfilerState profiler, object array, object name) except 
         level, row, col = frame.level, frame.row, frame.col
     if visit is not None:
         number = visit.call
-    inside = begin_call(profiler, profiler.brick_id(CHECKSUM_BRICK, "float32"), BP_MACRO, &call)
+    inside = begin_call(profiler, profiler.brick_id(CHECKSUM_BRICK, "float32"), BP_MACRO, &call,
+                        "")
     try:
-        content = described(array)
+        content, size, nbytes = described(array)
     except BaseException:
         if inside is not None:
             drop_call(profiler, inside, &call)
         raise
     if inside is not None:
-        end_call(profiler, inside, &call, bp_now(inside.c), 0, 0, 0, 0)
+        end_call(profiler, inside, &call, bp_now(inside.c), size, 0, nbytes, 0)
     profiler.checksums.add(content, brick.name, number, level, row, col, str(name))
     return 0

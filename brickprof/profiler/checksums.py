@@ -66,8 +66,8 @@ class ChecksumList:
         return tuple(self._kept)
 
 
-def described(array: object) -> dict[str, Any]:
-    """Return what a `Checksum` holds of an array, by the names of its fields.
+def described(array: object) -> tuple[dict[str, Any], int, int]:
+    """Return what a `Checksum` holds of an array, by field, and its elements and bytes.
 
     Parameters
     ----------
@@ -101,12 +101,13 @@ def described(array: object) -> dict[str, Any]:
         block = flat[start : start + _BLOCK]
         digest.update(_canonical(block))
         figures.add(_reals(block))
-    return {
+    content = {
         "dtype": values.dtype.name,
         "shape": values.shape,
         "digest": digest.hexdigest(),
         **figures.result(),
     }
+    return content, values.size, values.nbytes
 
 
 def _canonical(block: NDArray[Any]) -> bytes:
@@ -117,6 +118,14 @@ def _canonical(block: NDArray[Any]) -> bytes:
         if nans.any():
             block = block.copy()
             block[nans] = np.nan
+    if block.dtype.kind == "c" and block.dtype.itemsize > 16:
+        return _canonical(block.real) + _canonical(block.imag)
+    if block.dtype.kind == "f" and block.dtype.itemsize > 8:
+        # A long double has bytes that belong to no number.
+        high = block.astype(np.float64)
+        with np.errstate(all="ignore"):
+            low = np.where(np.isfinite(high), block - high, 0).astype(np.float64)
+        return _canonical(high) + _canonical(low)
     if block.dtype.itemsize > 1 and block.dtype.kind != "V":
         block = block.astype(block.dtype.newbyteorder("<"), copy=False)
     return block.tobytes()

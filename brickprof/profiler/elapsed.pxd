@@ -5,4 +5,4 @@ from brickprof.profiler.state cimport ProfilerState
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
                      tile_bytes nbytes, int level, object dtype, object isa,
-                     object category, object work_source) except -1
+                     object category=*, object work_source=*) except -1

@@ -22,7 +22,7 @@ MAX_NS = 1e18
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
                      tile_bytes nbytes, int level, object dtype, object isa,
-                     object category, object work_source) except -1:
+                     object category=None, object work_source=None) except -1:
     """Add a tile of a brick that took so many nanoseconds, on a recorder that no thread holds."""
     cdef Recorder recorder
     cdef Brick brick

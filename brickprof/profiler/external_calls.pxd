@@ -17,7 +17,8 @@ cdef struct external_call:
     uint32_t brick_id
     int level
 
-cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call)
+cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call,
+                         str category=*)
 cdef int end_call(ProfilerState profiler, Recorder recorder, const external_call *call,
                   uint64_t now, uint64_t elements, uint64_t flops, uint64_t loaded,
                   uint64_t stored) except -1

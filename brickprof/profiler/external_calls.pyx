@@ -16,10 +16,11 @@ from brickprof.tile cimport (
 )
 
 
-cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call):
+cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, external_call *call,
+                         str category=None):
     """Start a tile of a brick on the calling thread; None where no tile may be started now.
 
-    Inside a finer tile it is as fine.
+    Inside a finer tile it is as fine. None is the category of the brick around, "" none at all.
     """
     cdef Recorder recorder = current_recorder(profiler)
     cdef bp_recorder *c = recorder.c
@@ -32,7 +33,7 @@ cdef Recorder begin_call(ProfilerState profiler, uint32_t brick_id, int level, e
     if brick_id >= c.bricks_len or c.bricks[brick_id] == NULL:
         recorder.brick(brick_id, brick.itemsize)
     around = profiler.path_around(recorder)
-    node = profiler.paths.entered(around, brick.name, None)
+    node = profiler.paths.entered(around, brick.name, category)
     call.outer = c.brick
     call.brick_id, call.level = brick_id, level
     call.resets = brick.usage.resets

@@ -55,4 +55,4 @@ cdef class RecorderSet:
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
                                   object dtype, object footprint_bytes, object isa,
-                                  object category, object work_source)
+                                  object category=*, object work_source=*)

@@ -319,7 +319,7 @@ cdef class RecorderSet:
 
 cdef RecorderSet new_recorder_set(ProfilerState profiler, object brick, object threads,
                                   object dtype, object footprint_bytes, object isa,
-                                  object category, object work_source):
+                                  object category=None, object work_source=None):
     """Return the context manager of `BrickProfiler.recorders`, whose arguments these are."""
     cdef RecorderSet recorders = RecorderSet.__new__(RecorderSet)
     recorders.profiler = profiler

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brickprof.core.checks import checked_number, short_repr
 
@@ -89,6 +89,22 @@ def checked_budget(
     if of == CATEGORY and (unknown := given.keys() - {"ns"}):
         raise ValueError(f"{min(unknown)} is not known of a category: only ns may be given")
     return Budget(name=str(name), of=str(of), **given)
+
+
+def with_limits(former: Budget | None, more: Budget) -> Budget:
+    """Return a budget with the limits of another one in place of its own, as far as it has any.
+
+    Parameters
+    ----------
+    former : Budget or None
+        The budget; None where there is none yet.
+    more : Budget
+        One of the same name, kind and percentile.
+    """
+    if former is None:
+        return more
+    limits = {name: getattr(more, name) for name in ("ns", "gflops", "efficiency")}
+    return replace(former, **{name: one for name, one in limits.items() if one is not None})
 
 
 def merge_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:

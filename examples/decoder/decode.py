@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from contextlib import AbstractContextManager
 
+import brickprof as bp
 import numpy as np
 
-from decoder import PRESETS, Decoder, units
+from decoder import PRESETS, Decoder
 from decoder.checks import positive_int
 
 
@@ -45,20 +46,23 @@ def run(args: argparse.Namespace) -> None:
     # The first run also pays for buffers and threads, so that the two timed parts do not.
     ids = model.generate(prompt, args.tokens, *drawing)
     model.reset()
-    started = time.perf_counter()
-    model.prefill(prompt)
-    prefilled = time.perf_counter() - started
-    if len(ids) > 1:
+    logits = np.empty(model.config.vocab, np.float32)
+    # Not handed to the model: each prompt and step is one tile, and nothing inside is timed.
+    with bp.BrickProfiler() as profiler:
+        with profiler.brick("prefill"), macro_tile(profiler, len(prompt)):
+            model.prefill(prompt)
         # One step for each later id: the first one comes out of the prompt.
-        started = time.perf_counter()
-        model.generate(ids[:1], len(ids) - 1, *drawing)
-        decoded = time.perf_counter() - started
+        for id in ids[:-1]:
+            with profiler.brick("decode"), macro_tile(profiler, 1):
+                model.step(id, out=logits)
 
     print("prompt", *prompt)
     print("ids", *ids)
-    print(f"prefill {units.format_number(len(prompt) / prefilled)} tok/s")
-    if len(ids) > 1:
-        print(f"decode {units.format_number((len(ids) - 1) / decoded)} tok/s")
+    print(bp.generation_summary(profiler.recording()))
+
+
+def macro_tile(profiler: bp.BrickProfiler, tokens: int) -> AbstractContextManager[object]:
+    return profiler.tile(bp.TileLevel.MACRO, 0, 0, elements=tokens)
 
 
 def main() -> int:

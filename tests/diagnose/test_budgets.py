@@ -87,12 +87,14 @@ def test_a_later_budget_replaces_one_of_the_same_name_and_outlives_a_reset() -> 
     prof.budget("gemm", ns=1)
     prof.budget("gemm", ns=200)
     prof.budget("gemm", ns=300, percentile=99)
+    prof.budget("gemm", gflops=0.5)
     calls(prof, 100)
     prof.reset_tile_stats()
     calls(prof, 150)
     recording = prof.recording()
     assert [one.ns for one in recording.budgets] == [200, 300]
-    assert verdicts(prof) == [Kept.YES, Kept.YES]
+    assert recording.budgets[0].gflops == 0.5
+    assert verdicts(prof) == [Kept.YES] * 3
     assert Recording.from_json(recording.to_json()) == recording
 
 

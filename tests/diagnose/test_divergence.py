@@ -99,6 +99,21 @@ def test_distances_are_estimated_within_a_small_factor(seed: int, far: float, si
     assert exact / 8 < found.distance < exact * 8
 
 
+@pytest.mark.parametrize("dtype", [np.longdouble, np.clongdouble])
+def test_bytes_that_belong_to_no_number_do_not_count(dtype: type) -> None:
+    value = np.array([1, 2, np.inf], dtype)
+    value[:2] /= 3
+    other = value.copy()
+    if value.itemsize >= 16:
+        other.view(np.uint8).reshape(3, -1)[:, 15] ^= 1
+    assert find_divergence(run(value), run(other)) is None
+    small = np.finfo(np.longdouble).eps
+    assert (
+        find_divergence(run(value), run(np.concatenate([value[:2] * (1 + small), value[2:]])))
+        is not None
+    )
+
+
 def test_one_wrong_element_of_many_is_seen() -> None:
     changed = A.copy()
     changed[17, 3] += 1e-3
@@ -195,10 +210,15 @@ def test_a_profiler_that_is_off_keeps_nothing_and_time_is_apart() -> None:
     prof.checksum(object())
     assert prof.recording().checksums == ()
     prof.enable_tile_profiling()
-    with prof.brick("layer"), prof.tile(MACRO, 0, 0):
+    with prof.brick("layer", category="FFN"), prof.tile(MACRO, 0, 0):
         prof.checksum(A)
     recording = prof.recording()
     assert recording.brick_info("checksum").calls == 1
+    assert [(one.path, one.category) for one in recording.brick_paths] == [
+        (("layer",), "FFN"),
+        (("layer", "checksum"), ""),
+    ]
+    assert recording.tile_stats(MACRO, "checksum").nbytes == A.nbytes
     tile, inside = (recording.tile_stats(MACRO, name) for name in ("layer", "checksum"))
     assert tile.self_ns <= max(tile.total_ns - inside.total_ns, 0) + 10_000
     prof.reset_tile_stats()

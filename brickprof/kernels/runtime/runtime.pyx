@@ -263,7 +263,7 @@ cdef RecorderSet open_recorders(object profiler, str brick, int threads, str dty
         raise TypeError(f"profiler must be a BrickProfiler or None, got {short_repr(profiler)}")
     if not (<BrickProfiler> profiler).on:
         return None
-    recorders = new_recorder_set(profiler, brick, threads, dtype, None, isa.name.decode(), None, None)
+    recorders = new_recorder_set(profiler, brick, threads, dtype, None, isa.name.decode())
     if plan is not None:
         recorders.footprint_bytes = plan.footprint_bytes
     recorders.open(BP_MACRO)
