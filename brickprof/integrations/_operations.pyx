@@ -31,6 +31,11 @@ cdef extern from "integrations/frames.h":
     PyObject *bp_frame_code(PyFrameObject *frame) noexcept
 
 
+cdef extern from "integrations/dlpack.h":
+    ctypedef int (*bp_dl_view)(void *object, void *view) noexcept
+    bp_dl_view bp_dl_view_of(object capsule) noexcept
+    PyObject *bp_dl_signature(bp_dl_view view_of, object tensor) noexcept
+
 cdef enum:
     MAX_KEPT = 20000        # code objects, and places with shapes, that are kept
 
@@ -62,6 +67,7 @@ cdef class Library:
 
     cdef CallRecorder recorder
     cdef object tensor, describe, work_of, operands_of, push, pop, is_plain
+    cdef bp_dl_view view_of         # describes a tensor; NULL where PyTorch has no such function
     cdef str folder
     cdef dict operations    # address of an operation -> Operation
     cdef dict is_own        # address of code -> whether it is the library's, and the code
@@ -74,6 +80,7 @@ cdef class Library:
         self.recorder, self.tensor, self.folder = recorder, tensor, folder
         self.describe, self.work_of, self.operands_of = describe, work_of, operands_of
         self.operations, self.is_own, self.sites = {}, {}, {}
+        self.view_of = bp_dl_view_of(getattr(tensor, "__dlpack_c_exchange_api__", None))
         self.resets = recorder.profiler.resets
 
     cdef Operation operation(self, func):
@@ -153,7 +160,14 @@ cdef class Library:
 
     cdef signature(self, one):
         """Return what the work of an operation depends on, of one of its arguments."""
+        cdef PyObject *described
         if isinstance(one, self.tensor):
+            if self.view_of != NULL:
+                described = bp_dl_signature(self.view_of, one)
+                if described != NULL:
+                    made = <object> described
+                    Py_DECREF(made)
+                    return made
             return one.shape, one.stride(), one.dtype, one.is_meta
         if type(one) is list or type(one) is tuple:
             return tuple([self.signature(part) for part in one])
