@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
 from brickprof.cli._files import check_output
 from brickprof.cli._output import write_output
-from brickprof.core.checks import checked_percentage
+from brickprof.core.checks import checked_percentage, short_repr
 from brickprof.diagnose.comparison import compare_recordings
 from brickprof.diagnose.divergence import find_divergence
 from brickprof.recording import Recording, load_recording

@@ -115,7 +115,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     output = " ".join(capsys.readouterr().out.split())
     assert [verb.NAME for verb in VERBS if f"{verb.NAME} {verb.HELP}" in output] == [
         "demo", *(kernel.name for kernel in KERNELS),
-        "machine", "calibrate", "sweep", "tune", "run", "count", "report", "compare", "merge", "watch",
+        "machine", "calibrate", "sweep", "tune", "run", "count", "report", "compare", "merge",
+        "watch",
     ]  # fmt: skip
 
 
