@@ -34,9 +34,11 @@ Each module imports only from those above it:
     build_worker           times one build of brickprof, in a process of its own
     compare_builds         compares two builds
     comparisons            how often ``brickprof compare`` is right
+    merging                how long merges of many recordings take, and in what memory
+    numba_pair             a start/stop pair in Numba against one in C
     call_cost              what ``bp.auto_instrument()`` costs a call
 
 The commands are ``python -m benchmarks``, and of ``benchmarks.``: ``page``, ``decoding``,
 ``cachesim``, ``traffic_roofs``, ``timer_truth``, ``compare_builds``,
-``comparisons`` and ``call_cost``.
+``comparisons``, ``merging``, ``numba_pair`` and ``call_cost``.
 """

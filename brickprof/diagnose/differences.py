@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from brickprof.core import units
 from brickprof.core.levels import TileLevel
 from brickprof.diagnose.change import Difference, difference_of
 from brickprof.diagnose.comparison_rows import ComparisonRow, Side, brick_side, level_side
@@ -25,6 +26,10 @@ from brickprof.diagnose.summary import BrickSummary, summarize
 from brickprof.diagnose.usage import Usage
 from brickprof.recording import CallTimes, Recording
 from brickprof.recording.call_times import REFERENCE, TILES, WALL
+
+DISTURBED = 0.33
+"""Share of their time that threads waited for a processor from which nothing is told: others that
+they wait for in turn, or spin for, lose more than that."""
 
 MIN_SELF_SHARE = 0.1
 """Share of a brick's time, on one side at least, from which a level's self time is compared: a
@@ -120,6 +125,12 @@ def difference(pair: Pair, machines: Machines) -> Found:
     row, a, b = pair.row, pair.a, pair.b
     if a is None or b is None or row.a is None or row.b is None:
         return "Only one side has that brick or level."
+    waited, side = max((preempted(a), "A"), (preempted(b), "B"))
+    if waited >= DISTURBED:
+        return (
+            f"Threads waited for a processor for {units.format_percent(waited)} of their time in "
+            f"{side}: record it where nothing else runs."
+        )
     if machines is Machines.SEVERAL_A_SIDE:
         return "The recordings of one side are of several machines."
     if machines is Machines.OTHER or a.info.threads != b.info.threads:

@@ -18,6 +18,7 @@ def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
             "their rates are those of all threads that it uses, and are held against the roofs of "
             "as many."
         )
+    yield from _mixed_dtypes(recording)
     if any(info.threads > 1 and not info.threads_inside for info in recording.brick_infos):
         yield (
             "On several threads a level's rate is that of one thread (flops over the summed busy "
@@ -51,6 +52,21 @@ def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     if recording.clock.source == "mixed":
         yield "The merged runs were timed by different clocks."
     yield from _roof_notes(recording, roofs)
+
+
+def _mixed_dtypes(recording: Recording) -> Iterator[str]:
+    """Yield a note where some lines call a library with float64 and others with float32."""
+    lines: dict[str, list[str]] = {"float32": [], "float64": []}
+    for info in recording.brick_infos:
+        if info.threads_inside and len(info.dtypes) == 1 and info.dtypes[0] in lines:
+            lines[info.dtypes[0]].append(info.name)
+    if all(lines.values()):
+        doubles = units.listed([printable(name) for name in lines["float64"][:3]])
+        yield (
+            f"Some lines compute in float32, others in float64 ({doubles}), at half the rate and "
+            "twice the bytes. One float64 operand is enough for that: arrays that are made without "
+            "dtype= are float64."
+        )
 
 
 def _left_out(tiles: int, state: str) -> str:

@@ -13,7 +13,14 @@ EXPLAINS = 0.2
 """Share of a brick's time from which a cause explains what follows from it."""
 
 HIDES = 0.4
-"""Share of the time that was taken from threads from which rates tell nothing of their code."""
+"""Share of the time that was taken from threads from which rates tell nothing of their code, unless
+its tiles are so short and many that the typical one is between two interruptions."""
+
+BETWEEN_NS = 300_000
+"""Nanoseconds of such a tile at most: a tenth of the scheduler's base slice."""
+
+BETWEEN_TILES = 64
+"""Timed tiles from which their median is that of tiles that were not interrupted."""
 
 COUNTS = 0.1
 """Share of a brick's time from which what threads lose around tiles comes before their bounds."""
@@ -90,17 +97,27 @@ def select(findings: Sequence[Finding], brick: BrickSummary, steady: bool) -> li
         if finding.weight >= EXPLAINS * time_ns or finding.code in _IN_DOUBT
         for code in _CONSEQUENCES.get(finding.code, ())
     }
-    if any(one.code == "preempted" and one.weight >= HIDES * time_ns for one in findings):
-        explained |= _BOUNDS
+    preempted = any(one.code == "preempted" and one.weight >= HIDES * time_ns for one in findings)
     kept = [
         finding
         for finding in findings
-        if finding.code not in explained and (steady or finding.code != "near-roof")
+        if finding.code not in explained
+        and (steady or finding.code != "near-roof")
+        and not (preempted and finding.code in _BOUNDS and not _is_between(finding, brick))
     ]
     kept = [_behind(finding, kept, time_ns) for finding in kept]
     if len({finding.code for finding in kept}) > 1:
         kept = [finding for finding in kept if finding.code != "near-roof"]
     return [_with_gain(finding, time_ns) for finding in kept]
+
+
+def _is_between(finding: Finding, brick: BrickSummary) -> bool:
+    """Tell whether the typical tile of a finding's level is one that nothing interrupted."""
+    return any(
+        row.typical_ns <= BETWEEN_NS and row.stats.timed >= BETWEEN_TILES
+        for row in brick.levels
+        if row.level is finding.level
+    )
 
 
 def _behind(finding: Finding, others: Sequence[Finding], time_ns: float) -> Finding:

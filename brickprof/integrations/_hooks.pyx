@@ -157,6 +157,7 @@ cdef PyObject *KEYS[SLOTS]
 cdef PyObject *HOOKS[SLOTS]
 cdef PyObject *METHODS[BP_METHODS]      # hooks of methods by their numbers
 cdef CallRecorder ACTIVE = None
+cdef list IN_PLACE = []         # hooks that replace something now
 
 
 cdef int *inside_hook() noexcept:
@@ -211,13 +212,21 @@ cdef class CallRecorder:
         self.sites, self.known = {}, {}
 
     def install(self):
-        """See the calls from now on."""
+        """See the calls from now on; another one that sees them does not until this is removed."""
         global ACTIVE
+        if ACTIVE is None:
+            self.place_hooks()
+        elif self.hooks:
+            raise RuntimeError("hooks are in place already")
+        self.outer = ACTIVE
+        ACTIVE = self
+
+    cdef int place_hooks(self) except -1:
+        """Replace what the hooks are for."""
+        global IN_PLACE
         cdef Hook hook
         cdef size_t slot
         cdef int methods = 0
-        if ACTIVE is not None:
-            raise RuntimeError("calls are recorded already")
         if 2 * len(self.hooks) > SLOTS:
             raise ValueError(f"too many callables: {len(self.hooks)}")
         if len([hook for hook in self.hooks if (<Hook> hook).method_place != NULL]) > BP_METHODS:
@@ -230,7 +239,7 @@ cdef class CallRecorder:
             while KEYS[slot] != NULL:
                 slot = (slot + 1) % SLOTS
             KEYS[slot], HOOKS[slot] = <PyObject *> hook.callable, <PyObject *> hook
-        ACTIVE = self
+        IN_PLACE = self.hooks
         for hook in self.hooks:
             if hook.method_place == NULL:
                 hook.place[0] = <vectorcallfunc> <void *> seen
@@ -238,17 +247,33 @@ cdef class CallRecorder:
             METHODS[methods] = <PyObject *> hook
             hook.method_place[0] = bp_numbered[methods]
             methods += 1
+        return 0
 
     def remove(self):
-        """Put everything back."""
+        """See no more calls, and put everything back if nothing else sees them."""
         global ACTIVE
+        cdef CallRecorder inner = ACTIVE
+        if inner is self:
+            ACTIVE = self.outer
+            if self.outer is None:
+                self.put_back()
+        else:                           # left before one that was entered inside of it
+            while inner.outer is not self:
+                inner = inner.outer
+            inner.outer = self.outer
+        self.outer = None
+
+    cdef int put_back(self) except -1:
+        """Put back what the hooks replaced."""
+        global IN_PLACE
         cdef Hook hook
-        for hook in self.hooks:
+        for hook in IN_PLACE:
             if hook.method_place == NULL:
                 hook.place[0] = hook.original
             else:
                 hook.method_place[0] = hook.method
-        ACTIVE = None
+        IN_PLACE = []
+        return 0
 
     cdef object known_site(self, tuple key):
         """Return the number of the brick of a place that called before, or None."""

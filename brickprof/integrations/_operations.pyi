@@ -1,8 +1,11 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
+
+from typing_extensions import disjoint_base
 
 from brickprof.integrations._hooks import CallRecorder
 
+@final
 class Library:
     """What is known of PyTorch, for all threads."""
 
@@ -19,6 +22,15 @@ class Library:
         is_plain: Callable[[Any], bool],
     ) -> None: ...
 
+@final
+class Operation:
+    """What is known of an operation of PyTorch."""
+
+@final
+class Site:
+    """What is known of a call from a place, with operands of a signature."""
+
+@disjoint_base
 class OperationRecorder:
     """The state of a dispatch mode."""
 

@@ -4,6 +4,7 @@ It is compiled, since a mode costs each operation a call of Python code, and kno
 Python objects that it is given.
 """
 
+cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
@@ -40,6 +41,7 @@ cdef enum:
     MAX_KEPT = 20000        # code objects, and places with shapes, that are kept
 
 
+@cython.final
 cdef class Library:
     """What is known of PyTorch, for all threads.
 
@@ -187,6 +189,7 @@ cdef class Library:
         return made
 
 
+@cython.final
 cdef class Operation:
     """An operation of PyTorch."""
 
@@ -195,6 +198,7 @@ cdef class Operation:
     cdef bint is_recorded
 
 
+@cython.final
 cdef class Site:
     """A place that calls an operation, with operands of some shapes: what is known of its calls."""
 

@@ -94,8 +94,11 @@ def count(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Count:
     ------
     TypeError
         If `function` cannot be called.
-    RuntimeError
-        If calls are recorded already: inside of another `count` or of `auto_instrument`.
+
+    Notes
+    -----
+    Inside of `brickprof.auto_instrument` or of another `count`, calls are counted by the inner one
+    alone.
 
     Examples
     --------

@@ -97,10 +97,11 @@ def profile_cluster(
 
     Examples
     --------
-    >>> from brickprof.integrations.dask import profile_cluster  # doctest: +SKIP
-    >>> with profile_cluster(client) as run:
-    ...     client.compute(job).result()
-    >>> print(run.report())
+    Of a job that a client computes::
+
+        with profile_cluster(client) as run:
+            client.compute(job).result()
+        print(run.report())
     """
     if not isinstance(client, Client):
         raise TypeError(f"client must be a distributed.Client, got {short_repr(client)}")

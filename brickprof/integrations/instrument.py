@@ -79,14 +79,12 @@ class Instrumentation(Generic[_P]):
 
     def __enter__(self) -> _P:
         """Begin to see calls; return the profiler."""
-        if calls_are_recorded():
-            raise RuntimeError("calls are recorded already, by another auto_instrument")
         machine = detect_machine()
         l1, l2 = (machine.cache(level).size_bytes for level in (TileLevel.MICRO, TileLevel.MIDI))
         self.profiler.__enter__()
         recorder = CallRecorder(
             self.profiler,
-            numpy_hooks(),
+            [] if calls_are_recorded() else numpy_hooks(),
             self._min_elements,
             work_of,
             self._name_of,
@@ -99,6 +97,7 @@ class Instrumentation(Generic[_P]):
             self.profiler.__exit__(None, None, None)
             raise
         self._recorder = recorder
+        _OPEN.append(self)
         self._watcher = AfterImport({name: self._extend for name in _LIBRARIES})
         sys.meta_path.insert(0, self._watcher)
         for name in _LIBRARIES:
@@ -114,17 +113,25 @@ class Instrumentation(Generic[_P]):
     ) -> None:
         """Put everything back."""
         assert self._recorder is not None
+        self._recorder.remove()
+        self._recorder = None
+        self.profiler.__exit__(kind, value, traceback)
+        # What an inner one patched, which goes on, lies over what this one did.
+        while _OPEN and _OPEN[-1]._recorder is None:
+            _OPEN.pop()._put_back()
+
+    def _put_back(self) -> None:
+        """Undo what was done to libraries besides NumPy."""
         assert self._watcher is not None
         sys.meta_path.remove(self._watcher)
         while self._undo:
             self._undo.pop()()
-        self._recorder.remove()
-        self._recorder = self._watcher = None
-        self.profiler.__exit__(kind, value, traceback)
+        self._watcher = None
 
     def _extend(self, library: str) -> None:
         """See the calls of a library too, which was imported."""
-        assert self._recorder is not None
+        if self._recorder is None:  # left, while one that was entered inside goes on
+            return
         if library == "torch":
             threads = import_module("brickprof.integrations.torch").EveryThread(self._recorder)
             threads.begin()
@@ -156,6 +163,10 @@ class Instrumentation(Generic[_P]):
     def _named(self, code: CodeType, line: int, operation: str) -> str:
         """Return the name of an operation in a line of a program."""
         return f"{short_path(code.co_filename)}:{line} {operation}"
+
+
+_OPEN: list[Instrumentation[Any]] = []
+"""Those that are entered, the innermost last, and those that wait for it to be left."""
 
 
 def blas_threads() -> int:

@@ -153,12 +153,12 @@ def profile_ranks(
 
     Examples
     --------
-    >>> from mpi4py import MPI  # doctest: +SKIP
-    >>> from brickprof.integrations.mpi import profile_ranks
-    >>> with profile_ranks(MPI.COMM_WORLD, save="runs") as run:
-    ...     work()
-    >>> if run.is_root:
-    ...     print(run.report())
+    On every rank::
+
+        with profile_ranks(MPI.COMM_WORLD, save="runs") as run:
+            work()
+        if run.is_root:
+            print(run.report())
     """
     if not isinstance(getattr(comm, "size", None), int) or not hasattr(comm, "Ibarrier"):
         raise TypeError(f"comm must be an intracommunicator of mpi4py, got {short_repr(comm)}")

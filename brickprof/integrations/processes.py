@@ -11,11 +11,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from brickprof.integrations.after_import import AfterImport
@@ -88,6 +90,16 @@ class Children:
         """Save what a process of multiprocessing recorded when it ends."""
         if self._folder.is_dir():
             self._finalize(None, self._save, exitpriority=100)
+            # A pool that is left by its with statement ends its processes by this signal.
+            with suppress(ValueError):  # outside of the main thread
+                if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                    signal.signal(signal.SIGTERM, self._save_and_die)
+
+    def _save_and_die(self, number: int, frame: FrameType | None) -> None:
+        """Save what this process recorded, and die of the signal."""
+        self._save()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _save(self) -> None:
         """Save what this process recorded."""

@@ -342,10 +342,17 @@ def test_what_the_operating_system_saw(recording: Recording, code: str) -> None:
 
 
 def test_rates_of_threads_that_hardly_ran_tell_nothing_of_their_code() -> None:
-    slow = healthy_tiles(4.0)
+    slow = healthy_tiles(4.0)[:1]
+    assert slow[0].count < 64
     for cpu_ms, codes in ((7, {"neither-roof", "preempted"}), (5, {"preempted"})):
         seen = used(10, cpu_ms, 0, 0, 0, 0, 3).brick_infos
         assert {one.code for one in diagnose(made(slow, brick_infos=seen))} == codes
+
+
+def test_many_short_tiles_between_interruptions_still_tell_of_their_code() -> None:
+    seen = used(10, 5, 0, 0, 0, 0, 3).brick_infos
+    found = diagnose(made(healthy_tiles(4.0), brick_infos=seen))
+    assert [one.code for one in found] == ["neither-roof", "preempted"]
 
 
 def test_threads_by_turns_wait_for_a_lock_or_the_gil() -> None:

@@ -129,10 +129,17 @@ def test_errors_are_the_functions_own_and_leave_nothing_behind() -> None:
         bp.count(lambda: A @ np.ones(3))
     with pytest.raises(TypeError, match="function"):
         bp.count(3)  # type: ignore[arg-type]
-    with bp.auto_instrument() as prof, pytest.raises(RuntimeError, match="recorded already"):
-        bp.count(softmax, A)
-    assert prof.recording().open_tiles == 0
     assert bp.count(softmax, A).flops == 5 * A.size
+
+
+def test_a_count_takes_its_calls_from_what_is_around_it() -> None:
+    with bp.auto_instrument(min_elements=1) as prof:
+        assert bp.count(softmax, A).flops == 5 * A.size
+        with pytest.raises(ValueError, match="matmul"):
+            bp.count(lambda: A @ np.ones(3))
+        _ = A + A
+    assert prof.recording().open_tiles == 0
+    assert sum(stats.flops for stats in prof.all_tile_stats()) == A.size
 
 
 class StopNow(BaseException):
@@ -155,15 +162,15 @@ def test_nothing_stays_patched_after_an_error(error: type[BaseException]) -> Non
     assert sum(stats.count for stats in prof.all_tile_stats()) == 1
 
 
-def test_a_count_inside_of_another_is_refused_and_the_outer_one_goes_on() -> None:
-    def nested() -> str:
+def test_a_count_inside_of_another_counts_alone_and_the_outer_one_goes_on() -> None:
+    def nested() -> int:
         _ = A + A
-        with pytest.raises(RuntimeError, match="recorded already") as raised:
-            bp.count(softmax, A)
+        inner = bp.count(softmax, A).flops
         _ = A + A
-        return str(raised.value)
+        return inner
 
-    assert bp.count(nested).flops == 2 * A.size
+    outer = bp.count(nested)
+    assert (outer.result, outer.flops) == (5 * A.size, 2 * A.size)
 
 
 def test_generators_count_where_they_run() -> None:

@@ -119,7 +119,7 @@ def test_the_sum_is_the_same_bit_for_bit_whatever_the_ranks_and_the_root(run_ran
         print("same")
     """)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["same"] * 4
+    assert done.stdout.count("same") == 4  # lines of ranks may mingle
 
 
 def test_ranks_without_a_recording_are_named_and_nothing_else_is_lost(run_ranks: Run) -> None:

@@ -75,6 +75,16 @@ if __name__ == "__main__":
     assert {name.partition(":")[0] for name in recording.bricks} == {"program.py"}
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pool_that_is_left_by_its_with_statement(method: str, tmp_path: Path) -> None:
+    program = f"""{PRODUCT}import multiprocessing
+if __name__ == "__main__":
+    with multiprocessing.get_context("{method}").Pool(2) as pool:
+        print(pool.map(work, range(1, 7), chunksize=1))
+"""
+    assert calls(recorded(tmp_path, program)) == 21
+
+
 def test_programs_that_the_program_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.hidden = 'was run'\n")
     (tmp_path / "child.py").write_text(

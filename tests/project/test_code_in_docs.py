@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), ROOT / "examples/decoder/README.md"]
 GUIDE = [ROOT / "README.md", *sorted((DOCS / "guide").glob("*.md"))]
+LISTINGS = {"story-cpp.md", "story-cython.md"}
+"""Pages that show parts of a project, which test_docs.py builds and holds them against."""
 
 WITH_EXAMPLES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -105,6 +107,7 @@ def stale(mention: str) -> list[str]:
         words = words[: next((n for n, word in enumerate(words) if word.endswith(".py")), None)]
     # `brickprof tune` alone stands for all that it tunes.
     known = {option for one, own in OPTIONS.items() if one.startswith(verb) for option in own}
+    words = words[: words.index("--")] if "--" in words else words  # then another command's
     return [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
 
 
@@ -136,6 +139,11 @@ FUNCTION = "\n\ndef work(threads=1, **tiles):\n    return a @ a\n"
 def lay_out(folder: Path, command: list[str]) -> None:
     """Write the files that a command reads: programs, and recordings of the gallery."""
     for word in command:
+        if word.startswith("@"):
+            lay_out(folder, ["listed.json"])
+            (folder / word[1:]).write_text("listed.json\n")
+        if word.endswith("/"):
+            lay_out(folder, [f"{word.replace('*', 'host')}run.json"])
         path = Path(word.partition(":")[0])
         if path.is_absolute() or (folder / path).exists():
             continue
@@ -143,6 +151,7 @@ def lay_out(folder: Path, command: list[str]) -> None:
             (folder / path).write_text(PROGRAM + FUNCTION)
         elif path.suffix == ".json":
             kept = KEPT / (path if (KEPT / path).exists() else "recording.json")
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             for name in (word.replace("?", str(n)) for n in (1, 2, 3)):
                 # A comparison takes each recording once.
                 created = f"2026-01-01T00:00:00.{next(NUMBERS):06}Z"
@@ -162,6 +171,8 @@ def test_commands_run(page: Path, tmp_path: Path) -> None:
     }
     for command in commands_of(page):
         words = shlex.split(command, comments=True)
+        if any(word.startswith("./") for word in words):
+            continue  # a program of the reader's own
         lay_out(tmp_path, words)
         line = f"{shlex.quote(sys.executable)} -m {command}"
         done = subprocess.run(
@@ -207,6 +218,7 @@ COMPILERS = {"cython": "cython", "pyx": "cython", "c": "gcc", "cpp": "g++", "c++
 COMPILED = [
     pytest.param(block, compiler, id=f"{name_of(page)}-{language}-{number}")
     for page in GUIDE
+    if page.name not in LISTINGS
     for language, compiler in COMPILERS.items()
     for number, block in enumerate(blocks_of(page, language))
 ]

@@ -25,6 +25,11 @@ ONE_FLOP = 1.5
 """Flops for an element up to which it is made by one operation, however that is counted."""
 
 
+LINK_FLOPS = 4.0
+"""Flops up to which one link of a dependent chain may come with: a sum of squared differences has
+three, of which the addition alone is in the chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class CeilingText:
     """What is said of a ceiling, and the share of it from which a rate is at it.
@@ -44,6 +49,8 @@ class CeilingText:
         Whether the operations are those of full-width vectors.
     busy_memory : bool
         Whether a rate at the ceiling tells anything where a memory is busy as well.
+    link_flops : float or None
+        Flops of a link of the chain that the ceiling is the rate of; None for no chain.
     """
 
     what: str
@@ -53,6 +60,12 @@ class CeilingText:
     most_flops: float | None = None
     full_vectors: bool = False
     busy_memory: bool = True
+    link_flops: float | None = None
+
+    @property
+    def rules_out(self) -> float:
+        """Share of the ceiling above which it is no cause."""
+        return ABOVE_CEILING * (LINK_FLOPS / self.link_flops if self.link_flops else 1.0)
 
 
 _SUMS = "Sum into several independent accumulators: latency times units per cycle of them."
@@ -92,18 +105,21 @@ CEILINGS = {
         _SUMS,
         0.8,
         full_vectors=True,
+        link_flops=2.0,
     ),
     "scalar-chain": CeilingText(
         "one dependent chain of scalars",
         "Each operation waits for the result of the one before it, and computes one element.",
         "Sum into several independent vectors; a compiler needs -fassociative-math for that.",
         0.8,
+        link_flops=2.0,
     ),
     "scalar-add-chain": CeilingText(
         "one dependent chain of scalar additions",
         "Each addition waits for the result of the one before it, and adds one element.",
         "Sum into several independent vectors; a compiler needs -fassociative-math for that.",
         0.8,
+        link_flops=1.0,
     ),
     "divide": CeilingText(
         "divisions",

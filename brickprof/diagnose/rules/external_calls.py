@@ -107,6 +107,12 @@ def _advice(brick: BrickSummary, row: LevelSummary, share: float) -> tuple[str, 
             "Make fewer and larger calls, or give the library fewer threads (`brickprof sweep "
             "python` compares thread counts; OPENBLAS_NUM_THREADS, torch.set_num_threads).",
         )
+    if brick.info.name.rpartition(" ")[2] == "einsum":
+        return (
+            "einsum loops over all indices itself, where a product of matrices calls BLAS.",
+            "Write the product as matmul (`@`) or tensordot, or let einsum find such products "
+            "(optimize=True).",
+        )
     if row.bound == "memory":
         return (
             "Memory is its nearer roof: each operand is read, and a result written, once a call.",

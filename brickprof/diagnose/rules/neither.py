@@ -93,7 +93,7 @@ def _ruled_out(row: LevelSummary, roofs: ThreadRoofs, usage: Usage | None) -> It
         text = CEILINGS.get(name)
         if text is None or text.most_flops is not None:
             continue
-        if row.typical_gflops > ABOVE_CEILING * ceiling:
+        if row.typical_gflops > text.rules_out * ceiling:
             yield text.what
     if usage is not None and usage.share(usage.total.cpu_ns) >= ON_CPU:
         yield "waiting"
@@ -157,7 +157,7 @@ def _possible_ceilings(row: LevelSummary, roofs: ThreadRoofs) -> Iterator[str]:
     possible = [
         CEILINGS[name].what
         for name in ("scalar-chain", "chain", "scalar", "quarter-width", "half-width", "no-fma")
-        if name in ceilings and row.typical_gflops <= ABOVE_CEILING * ceilings[name]
+        if name in ceilings and row.typical_gflops <= CEILINGS[name].rules_out * ceilings[name]
     ]
     if possible:
         yield f"{' or '.join(possible)} (vectorize, and keep several sums)"
