@@ -234,7 +234,7 @@ def test_where_one_rank_cannot_begin_none_does(run_ranks: Run) -> None:
         2,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["refused"] * 2
+    assert done.stdout.count("refused") == 2  # lines of ranks may mingle
 
 
 def test_arguments_are_checked() -> None:
