@@ -16,6 +16,9 @@ def auto_instrument(
     and its level the one whose cache its operands fit. Calls inside of others are part of them.
     Results and exceptions stay what they are, and nothing stays changed after the block.
 
+    Calls of all threads are seen. Where several such blocks are open at once, a thread or a task of
+    asyncio has its calls in the one that it entered last, or in the first where it entered none.
+
     Parameters
     ----------
     profiler : BrickProfiler, optional

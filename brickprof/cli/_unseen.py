@@ -38,12 +38,13 @@ def unseen(recording: Recording, wall_ns: int) -> str:
     str
         Empty where recorded calls are most of its time.
     """
-    unknown = ["imports", "Python code", "small calls", *_loaded()]
+    unknown = ["imports", "Python code", "small calls", "other functions of these", *_loaded()]
     what = f"Not seen are {units.listed(unknown)}."
     if not recording.tiles:
         return (
-            "brickprof: nothing to see here: no call of NumPy, SciPy or PyTorch had operands large "
-            f"enough to be timed (--min-elements). {what}"
+            "brickprof: nothing to see here: no call was recorded. Recorded are calls of NumPy, "
+            "SciPy and PyTorch that compute, from 4096 elements on (--min-elements), in this "
+            f"process and in those that it starts and that end by themselves. {what}"
         )
     inside = sum(tile.self_ns for tile in recording.tiles)  # of all threads and processes
     if metrics.share(inside, wall_ns) >= MOSTLY:

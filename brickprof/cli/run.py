@@ -31,6 +31,7 @@ NAME = "run"
 HELP = "run a Python script or module as it is, and time its calls of NumPy, SciPy and PyTorch"
 
 _INTERRUPTED = 130
+_NO_PROGRAM = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +132,14 @@ def _run_script(path: str) -> None:
     main.__file__ = path
     main.__builtins__ = builtins  # type: ignore[attr-defined]
     sys.modules["__main__"] = main
-    with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        message = f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}"
+        print(f"{sys.executable}: {message}", file=sys.stderr)
+        raise SystemExit(_NO_PROGRAM) from None
+    code = compile(source, path, "exec", dont_inherit=True)
     exec(code, main.__dict__)
 
 

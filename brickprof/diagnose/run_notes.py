@@ -57,7 +57,10 @@ def run_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
 def _mixed_dtypes(recording: Recording) -> Iterator[str]:
     """Yield a note where some lines call a library with float64 and others with float32."""
     lines: dict[str, list[str]] = {"float32": [], "float64": []}
+    computing = {tile.brick for tile in recording.tiles if tile.flops}
     for info in recording.brick_infos:
+        if info.name not in computing:  # such as of integers, which have no roofs of their own
+            continue
         if info.threads_inside and len(info.dtypes) == 1 and info.dtypes[0] in lines:
             lines[info.dtypes[0]].append(info.name)
     if all(lines.values()):

@@ -8,7 +8,8 @@ from brickprof.profiler.state cimport ProfilerState
 cdef class CallRecorder:
     cdef ProfilerState profiler
     cdef list hooks                 # none where another one placed them
-    cdef CallRecorder outer         # that sees no calls until this one is removed
+    cdef CallRecorder outer         # that sees no calls of the context until this one is removed
+    cdef bint is_installed
     cdef readonly uint64_t min_elements
     cdef object work_of, name_of
     cdef int threads                # that products are shared out to
@@ -23,3 +24,5 @@ cdef class CallRecorder:
     cdef int level(self, uint64_t nbytes) noexcept
 
 cdef int *inside_hook() noexcept    # of the calling thread: whether it is in a call that is recorded
+
+cdef CallRecorder active_recorder()

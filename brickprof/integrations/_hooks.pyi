@@ -4,6 +4,9 @@ from typing import final
 
 from brickprof.profiler.brick_profiler import BrickProfiler
 
+LIBRARY_FOLDERS: tuple[str, ...]
+"""Where the files of NumPy and SciPy are."""
+
 @final
 class Hook:
     """A callable whose calls are seen."""

@@ -5,6 +5,11 @@ replaces it in the object, so that a call is seen whoever makes it, by whatever 
 puts it back.
 """
 
+import os
+from contextvars import ContextVar
+
+import numpy as np
+
 cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
@@ -34,6 +39,7 @@ cdef extern from "Python.h":
         pass
     PyFrameObject *PyEval_GetFrame() noexcept
     int PyFrame_GetLineNumber(PyFrameObject *frame) noexcept
+    PyFrameObject *PyFrame_GetBack(PyFrameObject *frame) noexcept
     void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback) noexcept
     void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback) noexcept
 
@@ -93,6 +99,10 @@ cdef extern from *:
     enum:
         BP_METHODS
 
+
+LIBRARY_FOLDERS = tuple([os.path.join(os.path.dirname(os.path.dirname(np.__file__)), name) + os.sep
+                         for name in ("numpy", "scipy")])
+"""Where the files of NumPy and SciPy are."""
 
 cdef enum:
     UFUNC = 0
@@ -156,8 +166,36 @@ cdef class Hook:
 cdef PyObject *KEYS[SLOTS]
 cdef PyObject *HOOKS[SLOTS]
 cdef PyObject *METHODS[BP_METHODS]      # hooks of methods by their numbers
-cdef CallRecorder ACTIVE = None
+cdef list OPEN = []             # CallRecorders that are installed, the first one first
+cdef CallRecorder ACTIVE = None     # the first of them
+cdef bint SEVERAL = False       # whether there are more
+cdef object CURRENT = ContextVar("brickprof_calls", default=None)  # that installed last in a context
 cdef list IN_PLACE = []         # hooks that replace something now
+cdef dict IS_LIBRARY = {}       # address of a code object, which is kept -> it, and whether it is NumPy's
+
+
+cdef CallRecorder installed(CallRecorder recorder):
+    """Return a recorder or the nearest one around it that is installed; None if there is none."""
+    while recorder is not None and not recorder.is_installed:
+        recorder = recorder.outer
+    return recorder
+
+
+cdef int note_open() except -1:
+    """Note what is installed."""
+    global ACTIVE, SEVERAL
+    ACTIVE = OPEN[0] if OPEN else None
+    SEVERAL = len(OPEN) > 1
+    return 0
+
+
+cdef CallRecorder active_recorder():
+    """Return what sees the calls of this context; None if nothing does."""
+    cdef CallRecorder found
+    if not SEVERAL:
+        return ACTIVE
+    found = installed(CURRENT.get())
+    return ACTIVE if found is None else found
 
 
 cdef int *inside_hook() noexcept:
@@ -212,14 +250,14 @@ cdef class CallRecorder:
         self.sites, self.known = {}, {}
 
     def install(self):
-        """See the calls from now on; another one that sees them does not until this is removed."""
-        global ACTIVE
-        if ACTIVE is None:
+        """See the calls from now on: of this context, and of those that have no other one."""
+        self.outer = installed(CURRENT.get())
+        if not OPEN:
             self.place_hooks()
-        elif self.hooks:
-            raise RuntimeError("hooks are in place already")
-        self.outer = ACTIVE
-        ACTIVE = self
+        self.is_installed = True
+        OPEN.append(self)
+        CURRENT.set(self)
+        note_open()
 
     cdef int place_hooks(self) except -1:
         """Replace what the hooks are for."""
@@ -251,17 +289,13 @@ cdef class CallRecorder:
 
     def remove(self):
         """See no more calls, and put everything back if nothing else sees them."""
-        global ACTIVE
-        cdef CallRecorder inner = ACTIVE
-        if inner is self:
-            ACTIVE = self.outer
-            if self.outer is None:
-                self.put_back()
-        else:                           # left before one that was entered inside of it
-            while inner.outer is not self:
-                inner = inner.outer
-            inner.outer = self.outer
-        self.outer = None
+        self.is_installed = False
+        OPEN.remove(self)
+        if CURRENT.get() is self:
+            CURRENT.set(self.outer)
+        note_open()
+        if not OPEN:
+            self.put_back()
 
     cdef int put_back(self) except -1:
         """Put back what the hooks replaced."""
@@ -296,7 +330,7 @@ cdef class CallRecorder:
         global bp_inside_hook
         cdef OpenCall call
         cdef Recorder recorder
-        if bp_inside_hook or not self.profiler.on:
+        if bp_inside_hook or not self.profiler.on or active_recorder() is not self:
             return None
         key = (code, line, dtype, operation)
         found = self.known_site(key)
@@ -348,23 +382,30 @@ cdef class OpenCall:
         drop_call(self.profiler, recorder, &self.call)
 
 
+# An error that passes has no frames of this file, as long as nothing here looks for it.
+ctypedef PyObject *(*recording_call)(CallRecorder active, Hook hook, PyObject *callable,
+                                     PyObject *const *args, size_t nargsf,
+                                     PyObject *kwnames) noexcept
+cdef recording_call unchecked = <recording_call> <void *> recorded
+
+
 cdef PyObject *seen(PyObject *callable, PyObject *const *args, size_t nargsf,
                     PyObject *kwnames) except? NULL:
     """Do what a callable does, and record it."""
     # Kept alive by these references while other threads remove the hooks. Between a look at the pointer
     # in the object and this line nobody else has the GIL, so that the hook is there.
     cdef Hook hook = <Hook> hook_of(callable)
-    cdef CallRecorder active = ACTIVE
+    cdef CallRecorder active = active_recorder()
     if bp_inside_hook or active is None or not active.profiler.on:
         return hook.original(callable, args, nargsf, kwnames)
-    return recorded(active, hook, callable, args, nargsf, kwnames)
+    return unchecked(active, hook, callable, args, nargsf, kwnames)
 
 
 cdef PyObject *method_seen(int number, PyObject *self, PyObject *const *args, Py_ssize_t count,
                            PyObject *names) except? NULL:
     """Do what a method of C does, and record it."""
     cdef Hook hook = <Hook> METHODS[number]
-    cdef CallRecorder active = ACTIVE
+    cdef CallRecorder active = active_recorder()
     cdef PyObject *whole[MAX_ARGUMENTS]
     cdef Py_ssize_t i, named = 0
     if names != NULL:
@@ -374,28 +415,49 @@ cdef PyObject *method_seen(int number, PyObject *self, PyObject *const *args, Py
     whole[0] = self
     for i in range(count + named):
         whole[1 + i] = args[i]
-    return recorded(active, hook, NULL, whole, count + 1, names)
+    return unchecked(active, hook, NULL, whole, count + 1, names)
 
 
 cdef enum:
     MAX_ARGUMENTS = 10              # of a method that is recorded, itself included
 
 
+cdef bint is_library(PyObject *code) except -1:
+    """Tell whether code is of NumPy's or SciPy's files, whose callers are what a reader can change."""
+    known = IS_LIBRARY.get(<uintptr_t> code)
+    if known is None:
+        name = (<object> code).co_filename
+        known = IS_LIBRARY[<uintptr_t> code] = (<object> code, name.startswith(LIBRARY_FOLDERS))
+    return known[1]
+
+
 cdef uint32_t site_of(CallRecorder active, Hook hook, int dtype) except? 0xFFFFFFFF:
     """Return the number of the brick of the calling line."""
     cdef PyFrameObject *frame = PyEval_GetFrame()
-    cdef object code = None
+    cdef PyFrameObject *back
+    cdef PyObject *code = NULL
     cdef int place = -1
+    held = None                     # keeps a frame further out alive
+    while frame != NULL:
+        code = bp_frame_code(frame)
+        Py_DECREF(<object> code)    # it was a new reference; the frame has another
+        if not is_library(code):
+            break
+        back = PyFrame_GetBack(frame)
+        if back == NULL:
+            break
+        frame = back
+        held = <object> <PyObject *> back
+        Py_DECREF(held)             # it was a new reference
     if frame != NULL:
-        code = <object> bp_frame_code(frame)
-        Py_DECREF(code)         # it was a new reference
         place = bp_frame_place(frame)
-    key = (code, place, dtype, hook.name)
+    key = (<uintptr_t> code, place, dtype, hook.name)
     found = active.known_site(key)
     if found is None:
         line = 0 if frame == NULL else PyFrame_GetLineNumber(frame)
         threads = active.threads if hook.uses_blas else 1
-        found = active.sites[key] = active.brick(code, line, hook.name, dtype_name(dtype), threads)
+        found = active.sites[key] = active.brick(None if code == NULL else <object> code, line,
+                                                 hook.name, dtype_name(dtype), threads)
     return found
 
 

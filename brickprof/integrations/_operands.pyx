@@ -138,6 +138,19 @@ cdef call_work work_of_ufunc(PyObject *const *args, Py_ssize_t count, PyObject *
     return work
 
 
+cdef bint is_transpose(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Tell whether a matrix is another one's transpose, in the same memory."""
+    return (cnp.PyArray_NDIM(a) == 2 and cnp.PyArray_NDIM(b) == 2
+            and cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b)
+            and cnp.PyArray_TYPE(a) == cnp.PyArray_TYPE(b)
+            and cnp.PyArray_TYPE(a) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64, cnp.NPY_COMPLEX64,
+                                        cnp.NPY_COMPLEX128)
+            and cnp.PyArray_DIM(a, 0) == cnp.PyArray_DIM(b, 1)
+            and cnp.PyArray_DIM(a, 1) == cnp.PyArray_DIM(b, 0)
+            and cnp.PyArray_STRIDE(a, 0) == cnp.PyArray_STRIDE(b, 1)
+            and cnp.PyArray_STRIDE(a, 1) == cnp.PyArray_STRIDE(b, 0))
+
+
 cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *result,
                           call_work *work) noexcept:
     """Find the work of a product, whose elements are sums along the last axis of its first factor."""
@@ -154,6 +167,8 @@ cdef bint work_of_product(PyObject *const *args, Py_ssize_t count, PyObject *res
         work.stored = <uint64_t> cnp.PyArray_NBYTES(<cnp.ndarray> result)
     work.loaded = <uint64_t> (cnp.PyArray_NBYTES(a) + cnp.PyArray_NBYTES(b))
     work.flops = 2 * work.elements * <uint64_t> cnp.PyArray_DIM(a, cnp.PyArray_NDIM(a) - 1)
+    if is_transpose(a, b):          # half of the result, and its diagonal, are computed (syrk)
+        work.flops = work.flops // 2 + <uint64_t> (cnp.PyArray_DIM(a, 0) * cnp.PyArray_DIM(a, 1))
     one, other = cnp.PyArray_TYPE(a), cnp.PyArray_TYPE(b)
     if is_complex(one) or is_complex(other):
         work.flops *= 4             # six and two operations for a product and a sum of two

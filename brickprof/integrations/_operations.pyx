@@ -9,7 +9,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
-from brickprof.integrations._hooks cimport CallRecorder, inside_hook
+from brickprof.integrations._hooks cimport CallRecorder, active_recorder, inside_hook
 from brickprof.profiler.external_calls cimport begin_call, drop_call, end_call, external_call
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.tile cimport bp_now
@@ -257,7 +257,8 @@ cdef PyObject *dispatch(PyObject *mode, PyObject *const *args, Py_ssize_t count)
     cdef uint64_t now
     known = library.operations.get(<uintptr_t> args[0])
     operation = <Operation> known if known is not None else library.operation(<object> args[0])
-    if not operation.is_recorded or inside[0] or not library.recorder.profiler.on:
+    if (not operation.is_recorded or inside[0] or not library.recorder.profiler.on
+            or active_recorder() is not library.recorder):
         if operation.parts is not None and not inside[0] and library.is_plain(<object> args[2]):
             return call_parts(library, operation, mode, args[2], kwargs)
         return PyObject_Call(<PyObject *> operation.call, args[2], kwargs)

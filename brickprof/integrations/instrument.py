@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -79,6 +80,14 @@ class Instrumentation(Generic[_P]):
 
     def __enter__(self) -> _P:
         """Begin to see calls; return the profiler."""
+        with _CHANGING:
+            self._begin()
+        return self.profiler
+
+    def _begin(self) -> None:
+        """Begin to see calls, while nobody else begins or ends."""
+        if self._recorder is not None:
+            raise RuntimeError("this auto_instrument is entered already")
         machine = detect_machine()
         l1, l2 = (machine.cache(level).size_bytes for level in (TileLevel.MICRO, TileLevel.MIDI))
         self.profiler.__enter__()
@@ -103,7 +112,6 @@ class Instrumentation(Generic[_P]):
         for name in _LIBRARIES:
             if name in sys.modules:
                 self._extend(name)
-        return self.profiler
 
     def __exit__(
         self,
@@ -112,13 +120,15 @@ class Instrumentation(Generic[_P]):
         traceback: TracebackType | None,
     ) -> None:
         """Put everything back."""
-        assert self._recorder is not None
-        self._recorder.remove()
-        self._recorder = None
-        self.profiler.__exit__(kind, value, traceback)
-        # What an inner one patched, which goes on, lies over what this one did.
-        while _OPEN and _OPEN[-1]._recorder is None:
-            _OPEN.pop()._put_back()
+        with _CHANGING:
+            if self._recorder is None:
+                raise RuntimeError("this auto_instrument is not entered")
+            self._recorder.remove()
+            self._recorder = None
+            self.profiler.__exit__(kind, value, traceback)
+            # What an inner one patched, which goes on, lies over what this one did.
+            while _OPEN and _OPEN[-1]._recorder is None:
+                _OPEN.pop()._put_back()
 
     def _put_back(self) -> None:
         """Undo what was done to libraries besides NumPy."""
@@ -165,6 +175,11 @@ class Instrumentation(Generic[_P]):
         return f"{short_path(code.co_filename)}:{line} {operation}"
 
 
+_CHANGING = threading.RLock()
+"""Held while one begins or ends."""
+
+os.register_at_fork(after_in_child=_CHANGING._at_fork_reinit)  # type: ignore[attr-defined]
+
 _OPEN: list[Instrumentation[Any]] = []
 """Those that are entered, the innermost last, and those that wait for it to be left."""
 
@@ -194,7 +209,7 @@ def numpy_hooks() -> list[Hook]:
             found[id(value)] = Hook(
                 value,
                 known,
-                _PRODUCT if known in _PRODUCTS else _UFUNC,
+                _PRODUCT if known in _PRODUCTS else _OTHER if known in FORMULAS else _UFUNC,
                 inputs=value.nin,
                 uses_blas=known in _PRODUCTS,
                 flops=UFUNC_FLOPS.get(known, 0),

@@ -6,12 +6,12 @@ import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from brickprof.integrations._hooks import CallRecorder
+from brickprof.integrations._hooks import LIBRARY_FOLDERS, CallRecorder
 from brickprof.integrations.numpy_work import FORMULAS, Work, work_of
 
 _Formula = Callable[[tuple[Any, ...], Mapping[str, Any], Any], float]
@@ -138,7 +138,7 @@ def _seen(
         arrays = [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
         if max((one.size for one in arrays), default=0) < recorder.min_elements:
             return function(*args, **kwargs)
-        frame = sys._getframe(1)
+        frame = _caller(sys._getframe(1))
         dtype = "float32" if any(one.dtype.char in "fF" for one in arrays) else "float64"
         read = sum(one.nbytes for one in arrays)
         call = recorder.begin(frame.f_code, frame.f_lineno, name, dtype, read, threads)
@@ -158,6 +158,14 @@ def _seen(
 
     functools.update_wrapper(seen, function, assigned=("__name__", "__doc__"), updated=())
     return seen
+
+
+def _caller(frame: FrameType) -> FrameType:
+    """Return the innermost frame outside of NumPy's and SciPy's files."""
+    at: FrameType | None = frame
+    while at is not None and at.f_code.co_filename.startswith(LIBRARY_FOLDERS):
+        at = at.f_back
+    return frame if at is None else at
 
 
 def _work(formula: _Formula, args: Any, kwargs: Any, result: Any) -> Work:

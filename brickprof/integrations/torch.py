@@ -19,7 +19,11 @@ from torch._C import (
     _push_on_torch_dispatch_stack,
 )
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import (
+    flop_registry,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from brickprof.integrations._hooks import CallRecorder
 from brickprof.integrations._operations import Library, OperationRecorder, torch_dispatch
@@ -44,13 +48,24 @@ def _of_elements(place: int) -> Callable[..., int]:
     return lambda *args, out_val=None, **kwargs: 2 * int(args[place].numel())
 
 
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Return the operations of attention on a processor, which PyTorch's own counter leaves out."""
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+
+
+def _attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    return int(sdpa_backward_flop_count(grad.shape, query.shape, key.shape, value.shape))
+
+
 _FORMULAS: dict[Any, Callable[..., int]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
     torch.ops.aten.mv: _of_elements(0),
     torch.ops.aten.addmv: _of_elements(1),
     torch.ops.aten.dot: _of_elements(0),
     torch.ops.aten.vdot: _of_elements(0),
 }
-"""Products with vectors, which PyTorch's own counter leaves out."""
+"""Products with vectors, and attention on a processor, which PyTorch's own counter leaves out."""
 
 
 class TileMode(OperationRecorder, TorchDispatchMode):

@@ -253,7 +253,7 @@ cdef class BrickProfiler(ProfilerState):
         elements, flops, nbytes, loaded_bytes, stored_bytes
             As of `stop_tile`. Of a decorator any of these, and of `row` and `col`, may be a
             function of the arguments of each call, such as ``flops=lambda a, b: 2 * a.size``. It
-            is called before the tile is started, whether profiling is on or not.
+            is called before the tile is started, and not while profiling is off.
         work : Count, optional
             What `brickprof.count` found, in place of the numbers before: the recording then says
             that they were counted. Of a decorator it may be a function, too.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from brickprof.core.checks import short_repr
@@ -75,7 +75,11 @@ class TileDecorator:
         computed = {name: value for name, value in self._given.items() if callable(value)}
         fixed = {name: value for name, value in self._given.items() if name not in computed}
 
+        profiler: Any = getattr(self._make_tile, "__self__", None)
+
         def enter(args: tuple[Any, ...], kwargs: dict[str, Any]) -> AbstractContextManager[Any]:
+            if not profiler.is_tile_profiling_enabled:
+                return nullcontext()
             values = {name: compute(*args, **kwargs) for name, compute in computed.items()}
             tile: AbstractContextManager[Any] = self._make_tile(**fixed, **values)
             return tile

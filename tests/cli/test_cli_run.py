@@ -85,6 +85,16 @@ def test_a_program_without_kernels_is_told_so(tmp_path: Path) -> None:
     assert "nothing to see here" in done.stderr
 
 
+def test_a_script_that_is_not_there_is_told_as_python_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "brickprof", "run", "nowhere.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    python = subprocess.run(
+        [sys.executable, "nowhere.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == python.returncode == 2
+    assert done.stderr.splitlines()[0] == python.stderr.splitlines()[0]
+
+
 def test_threads_and_forked_processes_are_in_the_recording(tmp_path: Path) -> None:
     program = f"""{PRODUCT}import multiprocessing, os, threading
 def work(times):

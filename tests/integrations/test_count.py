@@ -42,7 +42,7 @@ BY_HAND: list[tuple[str, Callable[[], Any], tuple[int, int, int]]] = [
     (
         "out of a product",
         lambda: np.matmul(X, X.T, out=np.empty((10, 10))),
-        (2 * 10 * N, 16 * N, 800),
+        (11 * N, 16 * N, 800),  # half of a symmetric result
     ),
     ("row spread", lambda: X + V, (N, 8 * (N + 20), 8 * N)),
     ("column spread", lambda: X * V[:10, None], (N, 8 * (N + 10), 8 * N)),
@@ -83,7 +83,10 @@ BY_HAND: list[tuple[str, Callable[[], Any], tuple[int, int, int]]] = [
     ("correlated", lambda: np.correlate(V, V[:3]), (2 * 54, 8 * 23, 8 * 18)),
     ("axes by number", lambda: np.einsum(X, [0, 1], V, [1], [0]), (2 * N, 8 * (N + 20), 80)),
     ("lists", lambda: np.add([1.0, 2.0], [3.0, 4.0]), (2, 0, 16)),
-    ("matrices", lambda: np.dot(X.view(np.matrix), X.T), (2 * 10 * N, 16 * N, 800)),
+    ("matrices", lambda: np.dot(X.view(np.matrix), X.T), (11 * N, 16 * N, 800)),
+    ("two matrices", lambda: np.dot(X, X.T.copy()), (2 * 10 * N, 16 * N, 800)),
+    ("matrix and vector", lambda: np.matvec(X, V), (2 * N, 8 * (N + 20), 80)),
+    ("vector and matrix", lambda: np.vecmat(V[:10], X), (2 * N, 8 * (N + 10), 160)),
     ("half", lambda: np.sqrt(X.astype(np.float16)), (N, 2 * N, 2 * N)),
     ("of no elements", lambda: np.ones((0, 3)) @ np.ones((3, 2)), (0, 48, 0)),
     ("one number", lambda: np.float64(2) * 3.0, (0, 0, 0)),

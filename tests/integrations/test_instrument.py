@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -215,6 +218,94 @@ def test_the_innermost_of_several_sees_the_calls(left_first: str) -> None:
     counts = [sum(stats.count for stats in prof.all_tile_stats()) for prof in seen]
     assert counts == ([2, 2] if left_first == "inner" else [1, 3])
     assert len(numpy_hooks()) > 100
+
+
+def calls_in(prof: bp.BrickProfiler) -> int:
+    """Return how many calls were recorded."""
+    return sum(stats.count for stats in prof.all_tile_stats())
+
+
+def test_each_thread_has_the_calls_of_its_own_block() -> None:
+    together = threading.Barrier(4)
+    found = {}
+
+    def work(calls: int) -> None:
+        with bp.auto_instrument() as prof:
+            together.wait()
+            for _ in range(calls):
+                A @ B
+            together.wait()
+        found[calls] = calls_in(prof)
+
+    with bp.auto_instrument() as outer:
+        threads = [threading.Thread(target=work, args=(calls,)) for calls in (1, 20, 300)]
+        for thread in threads:
+            thread.start()
+        together.wait()
+        A @ B
+        together.wait()
+        for thread in threads:
+            thread.join()
+    assert found == {1: 1, 20: 20, 300: 300}
+    assert calls_in(outer) == 1
+    assert len(numpy_hooks()) > 100
+
+
+def test_each_task_has_the_calls_of_its_own_block() -> None:
+    async def work(calls: int) -> int:
+        with bp.auto_instrument() as prof:
+            for _ in range(calls):
+                A @ B
+                await asyncio.sleep(0)
+        return calls_in(prof)
+
+    async def tasks() -> list[int]:
+        return await asyncio.gather(work(3), work(5), work(1))
+
+    assert asyncio.run(tasks()) == [3, 5, 1]
+    assert len(numpy_hooks()) > 100
+
+
+def test_blocks_of_many_threads_begin_and_end_at_once() -> None:
+    def work(_: int) -> int:
+        with bp.auto_instrument() as prof:
+            A @ B
+        return calls_in(prof) + bp.count(lambda: A @ B).lines[0].calls
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(40))) == [2] * 40
+    assert len(numpy_hooks()) > 100
+
+
+def test_blocks_are_entered_and_left_once() -> None:
+    block = bp.auto_instrument()
+    with pytest.raises(RuntimeError, match="not entered"):
+        block.__exit__(None, None, None)
+    with block, pytest.raises(RuntimeError, match="entered already"):
+        block.__enter__()
+    assert len(numpy_hooks()) > 100
+
+
+def test_bricks_are_lines_outside_of_numpy() -> None:
+    with bp.auto_instrument() as prof:
+        np.clip(A, 0.2, 0.5)
+        np.median(A)
+        np.cov(A)
+    assert len(prof.recording().bricks) >= 3
+    assert all("test_instrument.py:" in name for name in prof.recording().bricks)
+
+
+def test_errors_have_the_frames_that_they_have_without() -> None:
+    def frames() -> list[str]:
+        try:
+            np.linalg.solve(np.zeros((100, 100)), np.ones(100))
+        except np.linalg.LinAlgError as error:
+            return [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        raise AssertionError
+
+    plain = frames()
+    with bp.auto_instrument():
+        assert frames() == plain
 
 
 def test_other_threads_are_seen() -> None:

@@ -195,6 +195,18 @@ def test_a_profiler_is_on_inside_its_block_alone() -> None:
     assert prof.is_tile_profiling_enabled
 
 
+def test_off_no_work_is_computed() -> None:
+    prof = bp.BrickProfiler()
+
+    @prof.tile(MICRO, 0, 0, flops=lambda: 1 / 0)
+    def work() -> int:
+        return 4
+
+    assert work() == 4
+    with prof, pytest.raises(ZeroDivisionError):
+        work()
+
+
 def test_off_a_decorated_function_records_nothing() -> None:
     prof = bp.BrickProfiler(clock="manual")
     assert prof.brick("k")(prof.tile(MICRO, 0, 0)(lambda: 4))() == 4
