@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-budgets",
         action="store_true",
-        help="exit with 3 where a budget of the recordings was exceeded, and with 1 where none is in "
-        "them",
+        help="exit with 3 where a budget of the recordings was exceeded, and with 1 where there is "
+        "none",
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -114,6 +115,11 @@ def find_divergence(a: Recording, b: Recording, *, rtol: float = 0.0) -> Diverge
         None where no difference is known. What one run has and the other has not is a difference,
         but for a run that did not keep all of its checksums.
 
+    Warns
+    -----
+    UserWarning
+        If it returns None although checksums were not kept: beyond them nothing is known.
+
     Raises
     ------
     TypeError, ValueError
@@ -135,7 +141,24 @@ def find_divergence(a: Recording, b: Recording, *, rtol: float = 0.0) -> Diverge
             continue  # it may be among those that were not kept
         if first is None or rank < first[0]:
             first = rank, found
+    if first is None and is_unknown_beyond(a, b):
+        warnings.warn(unknown_beyond(a, b), UserWarning, stacklevel=2)
     return None if first is None else first[1]
+
+
+def is_unknown_beyond(a: Recording, b: Recording) -> bool:
+    """Tell whether checksums of either run were not kept."""
+    return bool(a.checksums_dropped or b.checksums_dropped)
+
+
+def unknown_beyond(a: Recording, b: Recording) -> str:
+    """Return what is not known of two runs without a divergence among the checksums they kept."""
+    dropped = [units.format_count(one.checksums_dropped) for one in (a, b)]
+    kept = [units.format_count(len(one.checksums)) for one in (a, b)]
+    return (
+        "cannot tell whether the runs part beyond the checksums that were kept, "
+        f"{kept[0]} in a and {kept[1]} in b: {dropped[0]} of a and {dropped[1]} of b were not"
+    )
 
 
 def _by_place(checksums: Iterable[Checksum]) -> _Groups:
