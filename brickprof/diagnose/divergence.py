@@ -85,6 +85,8 @@ class Divergence:
             if ours != theirs:
                 noun = {"nans": "NaNs", "infinities": "infinities"}[name]
                 return f"values differ: {noun} {ours} in a and {theirs} in b"
+        if _is_elsewhere(self.a, self.b):
+            return "values differ: NaNs or infinities are at other places, or of other signs"
         if self.distance == 0:
             return "values differ by less than their figures tell"
         if self.distance is not None and math.isfinite(self.distance):
@@ -234,13 +236,18 @@ def _kind(a: Checksum, b: Checksum, rtol: float) -> str | None:
     return "values"
 
 
+def _is_elsewhere(a: Checksum, b: Checksum) -> bool:
+    """Tell whether NaNs and infinities are known to be at other places, or of other signs."""
+    return bool(a.nonfinite and b.nonfinite) and a.nonfinite != b.nonfinite
+
+
 def _distance(a: Checksum, b: Checksum) -> float:
     """Estimate the norm of the difference of two arrays over that of the larger one.
 
     Sketches are over the root of the number of elements, as root mean squares are. What they
     cannot see is bounded from below by the extremes.
     """
-    if (a.nans, a.infinities) != (b.nans, b.infinities):
+    if (a.nans, a.infinities) != (b.nans, b.infinities) or _is_elsewhere(a, b):
         return math.inf
     scale = max(a.rms, b.rms)
     if scale == 0:

@@ -60,6 +60,7 @@ def read_checksum(value: JsonValue) -> Checksum:
         dtype=value["dtype"].text(),
         shape=tuple(one.integer() for one in value["shape"].items()),
         digest=value["digest"].text(),
+        nonfinite=value.optional("nonfinite", "").text(empty=True),
         sketch=sketch,
         rms=value["rms"].real(),
         **counts,
@@ -144,5 +145,7 @@ def check_checksums(value: JsonValue, checksums: Sequence[Checksum]) -> None:
     for one, part in zip(checksums, value.items(), strict=True):
         if one.minimum > one.maximum:
             part["minimum"].fail(f"a number <= maximum ({one.maximum})")
+        if one.nonfinite and not (one.nans or one.infinities):
+            part["nonfinite"].fail("empty where nans and infinities are 0")
         if one.level is None and (one.row or one.col):
             part["row"].fail("0 where level is null")
