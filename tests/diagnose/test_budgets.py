@@ -132,6 +132,20 @@ def test_a_category_has_its_own_calls_and_time() -> None:
     assert verdicts(prof) == [Kept.YES]
 
 
+def test_calls_inside_a_category_are_not_its_own_whatever_is_between() -> None:
+    prof = manual()
+    prof.budget("c", of="category", ns=20)
+    with prof.brick("outer", category="c"):
+        prof.advance(10)
+        with prof.brick("inner", category="d"):
+            for _ in range(3):
+                with prof.brick("deep", category="c"):
+                    prof.advance(5)
+    shares = {one.category: one for one in category_shares(prof.recording().brick_paths)}
+    assert (shares["c"].calls, shares["c"].call_ns, shares["d"].calls) == (1, 25, 1)
+    assert verdicts(prof) == [Kept.NO]
+
+
 def test_without_categories_there_are_no_shares() -> None:
     prof = manual()
     calls(prof, 5)
