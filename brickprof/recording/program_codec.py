@@ -5,6 +5,7 @@ That is bricks inside bricks, budgets and checksums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from brickprof.core.json_reader import JsonValue
@@ -119,7 +120,9 @@ def check_budgets(value: JsonValue, budgets: Sequence[Budget]) -> None:
     """
     for one, part in zip(budgets, value.items(), strict=True):
         try:
-            checked_budget(one.name, of=one.of, **{key: getattr(one, key) for key in _LIMITS})
+            limits = {key: getattr(one, key) for key in _LIMITS}
+            # Profilers once took any efficiency: such recordings can be read.
+            checked_budget(one.name, of=one.of, **limits, max_efficiency=math.inf)
         except ValueError as error:
             name = str(error).partition(" ")[0]
             (part[name] if name in _LIMITS else part).fail(f"a limit of a budget ({error})")
