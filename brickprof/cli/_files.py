@@ -29,7 +29,9 @@ _MAX_NAMED = 10
 
 
 def named_files(arguments: Sequence[str]) -> list[str]:
-    """Return the files that arguments stand for, in their order.
+    """Return the files that arguments stand for, in their order, each once.
+
+    A note on standard error says so where the same file is given again, by whatever path.
 
     Parameters
     ----------
@@ -57,7 +59,27 @@ def named_files(arguments: Sequence[str]) -> list[str]:
         if not found:
             raise RecordingError(f"{argument}: names no recordings")
         files += found
-    return files
+    return _distinct(files)
+
+
+def _distinct(files: Sequence[str]) -> list[str]:
+    """Return files without those that are the same as one before, of which a note is made."""
+    first: dict[object, str] = {}
+    again: list[str] = []
+    for path in files:
+        key: object = os.path.realpath(path)
+        with suppress(OSError):
+            status = os.stat(path)
+            key = status.st_dev, status.st_ino
+        if key in first:
+            again.append(path)
+        else:
+            first[key] = path
+    if again:
+        more = f" and {units.format_count(len(again) - 1)} more" if len(again) > 1 else ""
+        are = "are files" if more else "is a file"
+        say(one_line(f"brickprof: {again[0]}{more} {are} given before: each is counted once"))
+    return list(first.values())
 
 
 def _listed(path: str) -> list[str]:
@@ -124,20 +146,30 @@ def cluster_of(files: Sequence[str]) -> ClusterRecording:
 
     Raises
     ------
-    RecordingError, OSError
-        If the only file cannot be read.
+    RecordingError
+        If none of the files can be read.
+    OSError
+        If the only file cannot be read, or one does not exist.
     """
     if len(files) == 1:
         return ClusterRecording.load(files[0])
-    parts = []
+    parts, damaged = [], 0
     for path in files:
         try:
             parts.append(ClusterRecording.load(path))
+        except (FileNotFoundError, NotADirectoryError):
+            raise  # a mistyped path is no process
         except (RecordingError, OSError, ValueError) as error:
             file = Path(path)
             why = one_line(f"its file cannot be read: {_described(path, error)}")
             member = Member(file.absolute().parent.name, file.stem, None, why)
             parts.append(ClusterRecording((member,)))
+            damaged += 1
+            if damaged == len(files):
+                raise RecordingError(
+                    f"none of {units.format_count(damaged)} files can be read: "
+                    f"{_described(path, error)}"
+                ) from error
     return ClusterRecording.merge(parts)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import warnings
 from pathlib import Path
 
 from brickprof.cli._files import check_output
 from brickprof.cli._output import write_output
 from brickprof.core.checks import checked_percentage, short_repr
 from brickprof.diagnose.comparison import compare_recordings
-from brickprof.diagnose.divergence import find_divergence
+from brickprof.diagnose.divergence import find_divergence, is_unknown_beyond
 from brickprof.recording import Recording, load_recording
 from brickprof.reports import divergence_text
 from brickprof.reports.comparisons import BINARY, EXTENSIONS, output_for, render_comparison
@@ -25,6 +26,9 @@ SLOWER = 3
 
 PARTED = 3
 """Exit code where two runs part."""
+
+CANNOT_TELL = 1
+"""Exit code where they do not, as far as checksums were kept."""
 
 
 def percentage(text: str) -> float:
@@ -58,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--divergence",
         action="store_true",
         help="say by which checksum of BrickProfiler.checksum A and B part first, and exit with 3 "
-        "where they do",
+        "where they do, and with 1 where that is unknown as not all were kept",
     )
     parser.add_argument(
         "--rtol",
@@ -116,12 +120,16 @@ def _divergence(args: argparse.Namespace, output: str, recordings: list[Recordin
     if output not in ("text", "json"):
         args.parser.error("argument --format: a divergence is shown as text or json")
     try:
-        found = find_divergence(*recordings, rtol=args.rtol or 0.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what it says is printed
+            found = find_divergence(*recordings, rtol=args.rtol or 0.0)
     except ValueError as error:
         args.parser.error(str(error))
     render = divergence_text.render_json if output == "json" else divergence_text.render
     write_output(render(found, *recordings), args.output)
-    return 0 if found is None else PARTED
+    if found is not None:
+        return PARTED
+    return CANNOT_TELL if is_unknown_beyond(*recordings) else 0
 
 
 def _tolerance(text: str) -> float:

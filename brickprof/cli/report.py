@@ -10,7 +10,7 @@ from typing import Any
 from brickprof.cli._files import FILES_HELP, check_output, cluster_of, merged, named_files
 from brickprof.cli._output import say, write_output
 from brickprof.core.plain_text import one_line
-from brickprof.diagnose.budgets import Kept, exceeded
+from brickprof.diagnose.budgets import BudgetResult, Kept, check_budgets, exceeded
 from brickprof.diagnose.cluster import summarize_cluster
 from brickprof.diagnose.explanations import EXPLANATIONS
 from brickprof.reports import (
@@ -29,6 +29,9 @@ HELP = "render saved recordings, merged when there are several"
 
 EXCEEDED = 3
 """Exit code where a budget was exceeded."""
+
+UNCHECKED = 1
+"""Exit code where there was no budget to check."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-budgets",
         action="store_true",
-        help="exit with 3 where a budget of the recordings was exceeded",
+        help="exit with 3 where a budget of the recordings was exceeded, and with 1 where there is "
+        "none",
     )
     parser.add_argument("--theme", choices=("light", "dark"), help="its colors (default: light)")
     parser.add_argument(
@@ -98,15 +102,14 @@ def run(args: argparse.Namespace) -> int:
     elif report is not None:
         options |= _shown(args, renderer.name)
         write_output(renderer.render(report, **options), args.output)
-    return _verdict(report) if args.check_budgets else 0
+    return _verdict(report.budgets if report else ()) if args.check_budgets else 0
 
 
-def _verdict(report: Report | None) -> int:
+def _verdict(results: tuple[BudgetResult, ...]) -> int:
     """Say on standard error whether budgets were kept, and return the exit code."""
-    results = report.budgets if report else ()
     if not results:
-        say("brickprof: no budgets are in the recordings")
-        return 0
+        say("brickprof: no budget is in the recordings, so that --check-budgets checks nothing")
+        return UNCHECKED
     for result in results:
         if result.kept is not Kept.YES:
             say(one_line(f"brickprof: {result}"))
@@ -117,12 +120,14 @@ def _by_host(args: argparse.Namespace, renderer: Renderer, files: list[str]) -> 
     """Print the report by host, or write it to a file."""
     if renderer.name not in ("text", "json") or args.explain is not None:
         args.parser.error("argument --by-host: it is for text and json, and explains no finding")
-    summary = summarize_cluster(cluster_of(files))
+    cluster = cluster_of(files)
+    summary = summarize_cluster(cluster)
     if renderer.name == "json":
         write_output(cluster_json.render(summary), args.output)
     else:
         write_output(cluster_text.render(summary, **_shown(args, "text")), args.output)
-    return 0
+    # A budget is of the whole run, as without --by-host.
+    return _verdict(check_budgets(cluster.recording)) if args.check_budgets else 0
 
 
 def _shown(args: argparse.Namespace, output: str) -> dict[str, Any]:

@@ -11,22 +11,26 @@ from brickprof.core.histograms import bucket_bounds, percentile_ns
 from brickprof.diagnose.categories import CategoryShare
 from brickprof.diagnose.headline import short_name
 from brickprof.diagnose.summary import BrickSummary, Summary, summarize
-from brickprof.recording import BrickInfo, Budget, Recording
+from brickprof.recording import DEFAULT_BRICK, BrickInfo, Budget, Recording
 from brickprof.recording.budgets import CATEGORY
 from brickprof.roofline import Roofs
 
 
 class Kept(Enum):
-    """Whether a limit was kept."""
+    """Whether a limit was kept; true only of `YES`."""
 
     YES = "kept"
     NO = "exceeded"
     CANNOT_TELL = "cannot tell"
 
+    def __bool__(self) -> bool:
+        """Tell whether it was, for certain."""
+        return self is Kept.YES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetResult:
-    """One limit of a budget, and what the run reached.
+    """One limit of a budget, and what the run reached; true only where it was kept.
 
     Parameters
     ----------
@@ -50,6 +54,10 @@ class BudgetResult:
     reached: float | None
     kept: Kept
     reason: str = ""
+
+    def __bool__(self) -> bool:
+        """Tell whether the limit was kept; what cannot be told is false too."""
+        return bool(self.kept)
 
     def __str__(self) -> str:
         """Return the result as a sentence."""
@@ -153,6 +161,9 @@ def _reached(budget: Budget, limit: str, summary: Summary) -> tuple[bool, float 
         for share in summary.categories:
             if share.category == budget.name:
                 return (True, *_of_category(share))
+        # A call is in the paths, which know its category, when it ends.
+        if any(not one.info.calls and one.info.name != DEFAULT_BRICK for one in summary.bricks):
+            return True, None, "no call of it ended, and others go on"
         return False, None, "not recorded"
     for brick in summary.bricks:
         if brick.info.name == budget.name:

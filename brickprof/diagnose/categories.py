@@ -63,7 +63,9 @@ def category_shares(paths: Iterable[BrickPath]) -> tuple[CategoryShare, ...]:
     for one in paths:
         own[one.category] = own.get(one.category, 0) + one.self_ns
         bricks.setdefault(one.category, set()).add(one.path[-1])
-        inside = one.category in around.get(one.path[:-1], ())
+        inside = any(
+            one.category in around.get(one.path[:depth], ()) for depth in range(1, len(one.path))
+        )
         calls[one.category] = calls.get(one.category, 0) + (0 if inside else one.calls)
     if not any(own):
         return ()

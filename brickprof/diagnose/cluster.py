@@ -38,6 +38,11 @@ class HostSummary:
     summary: Summary | None
     available_ns: int
 
+    @property
+    def recorded(self) -> int:
+        """How many of the processes are in the figures."""
+        return self.processes - sum(one.recording is None for one in self.incomplete)
+
     def busy(self, name: str | None = None) -> float | None:
         """Return the share of the time that threads were in tiles, of one brick or of all."""
         if not self.available_ns or self.summary is None:

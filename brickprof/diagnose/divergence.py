@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -84,6 +85,8 @@ class Divergence:
             if ours != theirs:
                 noun = {"nans": "NaNs", "infinities": "infinities"}[name]
                 return f"values differ: {noun} {ours} in a and {theirs} in b"
+        if _is_elsewhere(self.a, self.b):
+            return "values differ: NaNs or infinities are at other places, or of other signs"
         if self.distance == 0:
             return "values differ by less than their figures tell"
         if self.distance is not None and math.isfinite(self.distance):
@@ -114,6 +117,11 @@ def find_divergence(a: Recording, b: Recording, *, rtol: float = 0.0) -> Diverge
         None where no difference is known. What one run has and the other has not is a difference,
         but for a run that did not keep all of its checksums.
 
+    Warns
+    -----
+    UserWarning
+        If it returns None although checksums were not kept: beyond them nothing is known.
+
     Raises
     ------
     TypeError, ValueError
@@ -135,7 +143,24 @@ def find_divergence(a: Recording, b: Recording, *, rtol: float = 0.0) -> Diverge
             continue  # it may be among those that were not kept
         if first is None or rank < first[0]:
             first = rank, found
+    if first is None and is_unknown_beyond(a, b):
+        warnings.warn(unknown_beyond(a, b), UserWarning, stacklevel=2)
     return None if first is None else first[1]
+
+
+def is_unknown_beyond(a: Recording, b: Recording) -> bool:
+    """Tell whether checksums of either run were not kept."""
+    return bool(a.checksums_dropped or b.checksums_dropped)
+
+
+def unknown_beyond(a: Recording, b: Recording) -> str:
+    """Return what is not known of two runs without a divergence among the checksums they kept."""
+    dropped = [units.format_count(one.checksums_dropped) for one in (a, b)]
+    kept = [units.format_count(len(one.checksums)) for one in (a, b)]
+    return (
+        "cannot tell whether the runs part beyond the checksums that were kept, "
+        f"{kept[0]} in a and {kept[1]} in b: {dropped[0]} of a and {dropped[1]} of b were not"
+    )
 
 
 def _by_place(checksums: Iterable[Checksum]) -> _Groups:
@@ -211,13 +236,18 @@ def _kind(a: Checksum, b: Checksum, rtol: float) -> str | None:
     return "values"
 
 
+def _is_elsewhere(a: Checksum, b: Checksum) -> bool:
+    """Tell whether NaNs and infinities are known to be at other places, or of other signs."""
+    return bool(a.nonfinite and b.nonfinite) and a.nonfinite != b.nonfinite
+
+
 def _distance(a: Checksum, b: Checksum) -> float:
     """Estimate the norm of the difference of two arrays over that of the larger one.
 
     Sketches are over the root of the number of elements, as root mean squares are. What they
     cannot see is bounded from below by the extremes.
     """
-    if (a.nans, a.infinities) != (b.nans, b.infinities):
+    if (a.nans, a.infinities) != (b.nans, b.infinities) or _is_elsewhere(a, b):
         return math.inf
     scale = max(a.rms, b.rms)
     if scale == 0:

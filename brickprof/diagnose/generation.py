@@ -108,7 +108,7 @@ def generation_summary(
     TypeError
         If an argument is of another type.
     KeyError
-        If no call of `prefill` was recorded.
+        If no call of `prefill` was recorded; the message names it, and the bricks that were.
     """
     if not isinstance(recording, Recording):
         raise TypeError(f"recording must be a Recording, got {type(recording).__name__}")
@@ -116,6 +116,11 @@ def generation_summary(
         if not isinstance(value, str):
             raise TypeError(f"{name} must be the name of a brick, got {short_repr(value)}")
     gives_token = checked_flag("prefill_gives_token", prefill_gives_token)
+    if prefill not in recording.bricks:
+        raise KeyError(
+            f"prefill must be a brick of the recording, got {short_repr(prefill)}: it has "
+            f"{units.listed([short_repr(one) for one in recording.bricks[:8]]) or 'none'}"
+        )
     prompts = _phase(recording, recording.brick_info(prefill))
     steps = None
     if decode in recording.bricks:

@@ -10,9 +10,7 @@ from brickprof.tile cimport BP_MACRO, bp_frame, bp_now
 
 from brickprof.core.checks import short_repr
 from brickprof.profiler.checksums import described
-
-CHECKSUM_BRICK = "checksum"
-"""The brick of the time that checksums take, which is so in nobody else's self time."""
+from brickprof.recording.checksums import CHECKSUM_BRICK
 
 
 cdef int add_checksum(ProfilerState profiler, object array, object name) except -1:

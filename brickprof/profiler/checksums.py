@@ -96,7 +96,8 @@ def described(array: object) -> tuple[dict[str, Any], int, int]:
             ) from error
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{values.dtype.name} {values.shape} ".encode())
-    figures = _Figures(2 * flat.size if flat.dtype.kind == "c" else flat.size)
+    parts = 2 if flat.dtype.kind == "c" else 1
+    figures = _Figures(parts * flat.size, parts)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
         digest.update(_canonical(block))
@@ -145,8 +146,10 @@ class _Figures:
     Sums are kept over a power of two that no element is above.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, parts: int) -> None:
+        self._size, self._parts = size, parts
+        self._seen = 0
+        self._nonfinite = hashlib.blake2b(digest_size=16)
         self._nans = self._infinities = self._finite = self._chunks = 0
         self._minimum, self._maximum = np.inf, -np.inf
         self._exponent = -2000
@@ -160,7 +163,9 @@ class _Figures:
             nans = int(np.isnan(reals).sum())
             self._nans += nans
             self._infinities += int((~finite).sum()) - nans
+            self._add_places(reals)
             reals = np.where(finite, reals, 0.0)
+        self._seen += reals.size
         count = int(finite.sum())
         if count:
             self._finite += count
@@ -179,6 +184,15 @@ class _Figures:
         self._chunks += len(scaled)
         self._sketch += (scaled @ _signs_in_chunk() * _signs(chunks)).sum(axis=0)
 
+    def _add_places(self, reals: NDArray[np.float64]) -> None:
+        """Add the places of elements that are not finite, and which kind each is of."""
+        kinds = np.isposinf(reals) + 2 * np.isneginf(reals)
+        # All NaNs are alike, those of complex numbers whatever the other part is.
+        nans = np.isnan(reals).reshape(-1, self._parts).any(axis=1)
+        kinds[np.repeat(nans, self._parts)] = 3
+        places = np.flatnonzero(kinds)
+        self._nonfinite.update((4 * (places + self._seen) + kinds[places]).astype("<u8").tobytes())
+
     def _rescale(self, exponent: int) -> None:
         """Keep sums over a larger power of two."""
         by = self._exponent - exponent
@@ -189,7 +203,9 @@ class _Figures:
 
     def result(self) -> dict[str, Any]:
         """Return the figures by the names of the fields of a `Checksum`."""
-        known = {"nans": self._nans, "infinities": self._infinities}
+        known: dict[str, Any] = {"nans": self._nans, "infinities": self._infinities}
+        if self._nans or self._infinities:
+            known["nonfinite"] = self._nonfinite.hexdigest()
         if not self._finite:
             return known
         sketch = np.ldexp(self._sketch / np.sqrt(self._size), self._exponent)

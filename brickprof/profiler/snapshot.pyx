@@ -124,7 +124,7 @@ cdef tuple thread_usage(ProfilerState profiler, list numbers):
 
 
 cdef tuple brick_infos_of(ProfilerState profiler):
-    """Return what is known of each brick with tiles or calls, sorted by name."""
+    """Return what is known of each brick with tiles, or calls that ended or go on, by name."""
     cdef BrickUsage usage
     # First of all: a call that other threads add meanwhile, of another element type even, is in its
     # brick's number of calls before it is in these.
@@ -134,7 +134,9 @@ cdef tuple brick_infos_of(ProfilerState profiler):
         apart[name] = usage.call_times.copy(), usage.call_paces.copy(), batches
     found = {}
     for number, brick in enumerate(profiler.bricks):
-        if (<Brick> brick).calls or recorders_with_tiles(profiler, number):
+        usage = profiler.usage_by_name.get((<Brick> brick).name)
+        goes_on = usage is not None and bool(usage.held)
+        if (<Brick> brick).calls or goes_on or recorders_with_tiles(profiler, number):
             found.setdefault((<Brick> brick).name, []).append(number)
     return tuple([brick_info(profiler, name, found[name], apart.get(name, ({}, {}, (0, 0, [], 0))))
                   for name in sorted(found)])

@@ -13,6 +13,10 @@ KINDS = (BRICK, CATEGORY)
 """What a budget may be of."""
 
 
+MAX_EFFICIENCY = 2.0
+"""The largest efficiency of a budget: what is above is a percentage, of which none is ever kept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Limits that a brick or a category is held to; at least one.
@@ -55,6 +59,7 @@ def checked_budget(
     percentile: object = None,
     gflops: object = None,
     efficiency: object = None,
+    max_efficiency: float = MAX_EFFICIENCY,
 ) -> Budget:
     """Return a budget of arguments.
 
@@ -62,6 +67,8 @@ def checked_budget(
     ----------
     name, of, ns, percentile, gflops, efficiency
         As of `Budget`.
+    max_efficiency : float
+        What `efficiency` may be at most.
 
     Raises
     ------
@@ -80,6 +87,11 @@ def checked_budget(
     given = {key: checked_number(key, one) for key, one in limits.items() if one is not None}
     if not given:
         raise ValueError("one of ns, gflops and efficiency must be given")
+    if given.get("efficiency", 0.0) > max_efficiency:
+        raise ValueError(
+            f"efficiency must be a fraction, of at most {max_efficiency:g}, such as 0.8 for 80 %, "
+            f"got {short_repr(efficiency)}"
+        )
     if percentile is not None:
         given["percentile"] = checked_number("percentile", percentile, zero=True)
         if given["percentile"] > 100:

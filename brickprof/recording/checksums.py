@@ -10,6 +10,9 @@ from brickprof.core.levels import TileLevel
 SKETCH = 8
 """Numbers of a sketch."""
 
+CHECKSUM_BRICK = "checksum"
+"""The brick of the time that checksums take, which is so in nobody else's self time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checksum:
@@ -40,6 +43,9 @@ class Checksum:
         the strides are. All NaNs are alike in it; 0.0 and -0.0 are not.
     nans, infinities : int
         Elements that are not finite.
+    nonfinite : str
+        BLAKE2b of 16 bytes, in hexadecimal, over the places of these elements and which of NaN,
+        infinity and minus infinity each is; empty where all are finite, and in older recordings.
     minimum, maximum, mean, rms : float
         Of the finite elements, real and imaginary parts alike: extremes, mean and root mean square,
         in float64; 0.0 without elements.
@@ -63,6 +69,7 @@ class Checksum:
     digest: str
     nans: int = 0
     infinities: int = 0
+    nonfinite: str = ""
     minimum: float = 0.0
     maximum: float = 0.0
     mean: float = 0.0
@@ -81,7 +88,7 @@ class Checksum:
         figures = (self.nans, self.infinities, self.minimum, self.maximum, self.mean, self.rms)
         return (
             *(self.sequence, self.place, self.dtype, self.shape),
-            *(self.digest, figures, self.sketch),
+            *(self.digest, figures, self.sketch, self.nonfinite),
         )
 
 

@@ -5,6 +5,7 @@ That is bricks inside bricks, budgets and checksums.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from brickprof.core.json_reader import JsonValue
@@ -60,6 +61,7 @@ def read_checksum(value: JsonValue) -> Checksum:
         dtype=value["dtype"].text(),
         shape=tuple(one.integer() for one in value["shape"].items()),
         digest=value["digest"].text(),
+        nonfinite=value.optional("nonfinite", "").text(empty=True),
         sketch=sketch,
         rms=value["rms"].real(),
         **counts,
@@ -118,7 +120,9 @@ def check_budgets(value: JsonValue, budgets: Sequence[Budget]) -> None:
     """
     for one, part in zip(budgets, value.items(), strict=True):
         try:
-            checked_budget(one.name, of=one.of, **{key: getattr(one, key) for key in _LIMITS})
+            limits = {key: getattr(one, key) for key in _LIMITS}
+            # Profilers once took any efficiency: such recordings can be read.
+            checked_budget(one.name, of=one.of, **limits, max_efficiency=math.inf)
         except ValueError as error:
             name = str(error).partition(" ")[0]
             (part[name] if name in _LIMITS else part).fail(f"a limit of a budget ({error})")
@@ -144,5 +148,7 @@ def check_checksums(value: JsonValue, checksums: Sequence[Checksum]) -> None:
     for one, part in zip(checksums, value.items(), strict=True):
         if one.minimum > one.maximum:
             part["minimum"].fail(f"a number <= maximum ({one.maximum})")
+        if one.nonfinite and not (one.nans or one.infinities):
+            part["nonfinite"].fail("empty where nans and infinities are 0")
         if one.level is None and (one.row or one.col):
             part["row"].fail("0 where level is null")

@@ -21,10 +21,11 @@ def render(summary: ClusterSummary) -> str:
     -------
     str
         One JSON object, with a newline at its end: ``busy_share`` (of the time of all threads, in
-        tiles), ``hosts`` (each with ``host``, ``processes``, ``busy_share`` and ``bricks``:
-        ``brick``, ``calls``, ``wall_ns``, ``run_gflops``, ``busy_share`` and ``roof_share``),
-        ``slow`` (the fields of `Slow`), ``incomplete`` (``host``, ``name``, ``missing`` and
-        ``recorded``, whether a part of it is in the figures) and ``notes``. The unknown is null.
+        tiles), ``hosts`` (each with ``host``, ``processes``, ``recorded`` (those in the figures),
+        ``busy_share`` and ``bricks``: ``brick``, ``calls``, ``wall_ns``, ``run_gflops``,
+        ``busy_share`` and ``roof_share``), ``slow`` (the fields of `Slow`), ``incomplete``
+        (``host``, ``name``, ``missing`` and ``recorded``, whether a part of it is in the figures)
+        and ``notes``. The unknown is null.
     """
     return dump(
         {
@@ -33,6 +34,7 @@ def render(summary: ClusterSummary) -> str:
                 {
                     "host": host.host,
                     "processes": host.processes,
+                    "recorded": host.recorded,
                     "busy_share": host.busy(),
                     "bricks": [
                         {

@@ -173,9 +173,12 @@ def _cells(host: HostSummary, brick: BrickSummary) -> tuple[str, ...]:
     row = max(brick.levels, key=lambda one: one.stats.total_ns, default=None)
     share, busy = share_of(brick), host.busy(brick.info.name)
     bound = "" if row is None or row.bound == "unknown" else row.bound
+    processes = units.format_count(host.processes)
+    if host.recorded < host.processes:
+        processes = f"{units.format_count(host.recorded)} of {processes}"
     return (
         layout.clipped(printable(host.host), 30),
-        units.format_count(host.processes),
+        processes,
         units.format_count(brick.info.calls),
         units.format_ns(brick.info.wall_ns),
         units.format_number(row.gflops) if row is not None and row.stats.flops else "-",

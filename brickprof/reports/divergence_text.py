@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brickprof.core import units
 from brickprof.core.plain_text import printable
-from brickprof.diagnose.divergence import Divergence
+from brickprof.diagnose.divergence import Divergence, is_unknown_beyond, unknown_beyond
 from brickprof.recording import Checksum, Recording
 from brickprof.reports.json import dump
 
@@ -19,10 +19,10 @@ def render(found: Divergence | None, a: Recording, b: Recording) -> str:
     """Return where two runs part as a line, with a newline at its end."""
     if found is not None:
         return f"{printable(str(found))}\n"
+    if is_unknown_beyond(a, b):
+        return f"No divergence was found, but {unknown_beyond(a, b)}.\n"
     counts = [units.format_count(len(one.checksums)) for one in (a, b)]
-    dropped = a.checksums_dropped + b.checksums_dropped
-    more = f"; {units.format_count(dropped)} were not kept" if dropped else ""
-    return f"No divergence: {counts[0]} checksums in A, {counts[1]} in B{more}.\n"
+    return f"No divergence: {counts[0]} checksums in A, {counts[1]} in B.\n"
 
 
 def render_json(found: Divergence | None, a: Recording, b: Recording) -> str:

@@ -180,6 +180,23 @@ def test_the_first_divergence_decides_the_exit_code(
     assert main(["compare", a, b, "--divergence", "--rtol", "1"]) == 0
 
 
+def test_runs_that_did_not_keep_all_checksums_are_not_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("brickprof.profiler.checksums.MAX_CHECKSUMS", 2)
+    a = checksummed(tmp_path / "a.json", 1.0, 2.0, 3.0)
+    b = checksummed(tmp_path / "b.json", 1.0, 2.0, 4.0)
+    c = checksummed(tmp_path / "c.json", 1.0, 5.0, 4.0)
+    assert main(["compare", a, b, "--divergence"]) == 1
+    shown = capsys.readouterr()
+    assert "cannot tell whether the runs part beyond the checksums that were kept" in shown.out
+    assert "1 of a and 1 of b were not" in shown.out
+    assert shown.err == ""
+    assert main(["compare", a, b, "--divergence", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["dropped"] == [1, 1]
+    assert main(["compare", a, c, "--divergence"]) == 3
+
+
 def test_divergence_is_of_two_recordings_with_checksums(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,10 @@ def test_a_list_names_more_files_than_a_command_line_takes(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standard_input: bool
 ) -> None:
     count = 400
-    names = [f"{folder}/{'./' * 150}rank {number % 3}.json" for number in range(count)]
+    saved = (folder / "rank 0.json").read_bytes()
+    for number in range(count):
+        (folder / f"rank {number}.json").write_bytes(saved)
+    names = [f"{folder}/{'./' * 150}rank {number}.json" for number in range(count)]
     text = "\n".join([*names, "", ""])
     listed = tmp_path / "files.txt"
     listed.write_text(text)
@@ -157,6 +160,39 @@ def test_files_are_shown_by_the_folder_that_they_are_in(
     assert text.startswith("4 processes on 2 hosts · 1 incomplete · none seen to be slow\n")
     assert " - node2, 1: its file cannot be read:" in text
     assert "node1          2     40" in text
+    assert "node2     1 of 2     20" in text
+    (hosts / "node2" / "0.json").write_text("{")
+    assert main(["report", "--by-host", str(hosts / "node2")]) == 1
+    assert "brickprof: none of 2 files can be read: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["nod1.json", "node1/2.json", "node1/0.json/x"])
+def test_a_path_that_does_not_exist_is_no_process(
+    hosts: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "--by-host", str(hosts / "node1"), str(hosts / wrong)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"brickprof: {hosts / wrong}: No")
+
+
+@pytest.mark.parametrize("verb", ["merge", "report", "by host"])
+def test_the_same_file_given_again_is_counted_once(
+    folder: Path, tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link.json").symlink_to(folder / "rank 2.json")
+    again = [str(folder / ".." / "runs" / "rank 1.json"), str(tmp_path / "link.json")]
+    target = str(tmp_path / "all.json")
+    options = {"merge": ["merge", "-o", target], "report": ["report", "--json", "-o", target]}
+    options["by host"] = ["report", "--by-host", "--json", "-o", target]
+    results = []
+    for files in ([str(folder)], [str(folder), *again]):
+        assert main([*options[verb], *files]) == 0
+        results.append(json.loads(Path(target).read_text()))
+        Path(target).unlink()
+    assert results[0] == results[1]
+    said = f"brickprof: {again[0]} and 1 more are files given before: each is counted once\n"
+    assert capsys.readouterr().err.count(said) == 1
 
 
 def test_what_a_cluster_saved_is_a_recording_too(

@@ -201,5 +201,25 @@ def test_budgets_are_of_recordings(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["report", "--check-budgets", "--explain", "compute-bound"]) == 2
     path = str(bp.BrickProfiler(clock="manual").recording().save(tmp_path / "run.json"))
     capsys.readouterr()
-    assert main(["report", path, "--check-budgets"]) == 0
-    assert capsys.readouterr().err == "brickprof: no budgets are in the recordings\n"
+    # A gate without budgets checks nothing: it is not open.
+    for by_host in ([], ["--by-host"]):
+        assert main(["report", path, "--check-budgets", *by_host]) == 1
+        assert "brickprof: no budget is in the recordings" in capsys.readouterr().err
+
+
+def test_budgets_are_checked_by_host_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for host, ns in (("fast", 10), ("slow", 50)):
+        prof = bp.BrickProfiler(clock="manual")
+        prof.budget("gemm", ns=20)
+        prof.enable_tile_profiling()
+        with prof.brick("gemm"):
+            prof.advance(ns)
+        (tmp_path / host).mkdir()
+        prof.recording().save(tmp_path / host / "run.json")
+    fast, slow = (str(tmp_path / host) for host in ("fast", "slow"))
+    assert main(["report", "--by-host", "--check-budgets", fast]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["report", "--by-host", "--check-budgets", fast, slow]) == 3
+    assert "gemm: exceeded: mean call 30 ns, <= 20 ns allowed" in capsys.readouterr().err

@@ -78,8 +78,28 @@ def test_what_was_never_recorded_exceeded_its_budget() -> None:
     assert [one.limit for one in results] == ["ns", "gflops", "ns"]
     assert results[2].reason == "not recorded"
     with prof.brick("gemm"):
-        assert verdicts(prof)[:2] == [Kept.NO, Kept.NO]  # no call has ended
-    assert verdicts(prof)[:2] == [Kept.YES, Kept.CANNOT_TELL]  # of no flops
+        results = prof.check_budgets()
+        assert [one.kept for one in results] == [Kept.CANNOT_TELL] * 3  # no call has ended
+        assert str(results[0]).endswith("cannot tell: mean call <= 1.00 s: no call ended")
+        assert Recording.from_json(prof.recording().to_json()) == prof.recording()
+    assert verdicts(prof) == [Kept.YES, Kept.CANNOT_TELL, Kept.NO]  # the second of no flops
+
+
+def test_only_what_was_kept_is_true() -> None:
+    prof = manual()
+    prof.budget("gemm", ns=100)
+    prof.budget("gemm", efficiency=0.5)
+    prof.budget("norm", ns=100)
+    calls(prof, 50)
+    results = prof.check_budgets()
+    assert [one.kept for one in results] == [Kept.YES, Kept.CANNOT_TELL, Kept.NO]
+    assert [bool(one) for one in results] == [True, False, False]
+    assert [bool(one.kept) for one in results] == [True, False, False]
+
+
+def test_recordings_with_budgets_that_no_profiler_takes_now_can_be_read() -> None:
+    recording = made(budgets=(Budget(name="gemm", efficiency=80.0),))
+    assert Recording.from_json(recording.to_json()) == recording
 
 
 def test_a_later_budget_replaces_one_of_the_same_name_and_outlives_a_reset() -> None:
@@ -132,6 +152,20 @@ def test_a_category_has_its_own_calls_and_time() -> None:
     assert verdicts(prof) == [Kept.YES]
 
 
+def test_calls_inside_a_category_are_not_its_own_whatever_is_between() -> None:
+    prof = manual()
+    prof.budget("c", of="category", ns=20)
+    with prof.brick("outer", category="c"):
+        prof.advance(10)
+        with prof.brick("inner", category="d"):
+            for _ in range(3):
+                with prof.brick("deep", category="c"):
+                    prof.advance(5)
+    shares = {one.category: one for one in category_shares(prof.recording().brick_paths)}
+    assert (shares["c"].calls, shares["c"].call_ns, shares["d"].calls) == (1, 25, 1)
+    assert verdicts(prof) == [Kept.NO]
+
+
 def test_without_categories_there_are_no_shares() -> None:
     prof = manual()
     calls(prof, 5)
@@ -165,6 +199,7 @@ def test_shares_add_up_and_every_limit_has_a_result(recording: Recording) -> Non
         ({"ns": "1"}, TypeError, "ns must be a finite number > 0"),
         ({"gflops": float("nan")}, ValueError, "gflops must be"),
         ({"efficiency": -1}, ValueError, "efficiency must be"),
+        ({"efficiency": 80}, ValueError, "efficiency must be a fraction, of at most 2"),
         ({"ns": 1, "percentile": 101}, ValueError, "percentile must be in"),
         ({"gflops": 1, "percentile": 1}, ValueError, "percentile must be given with ns"),
         ({"ns": 1, "of": "tile"}, ValueError, "of must be one of brick, category"),

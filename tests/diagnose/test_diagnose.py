@@ -518,3 +518,21 @@ def test_any_recording_can_be_diagnosed(recording: Recording, own: Roofs | None)
         assert one.brick is None or one.brick in recording.bricks
         assert one.cause.endswith(".") and one.action.endswith(".")
         assert not one.symptom.endswith(".")
+
+
+def test_no_finding_is_about_the_profilers_own_checksums() -> None:
+    def named(recording: Recording, brick: str) -> Recording:
+        return replace(
+            recording,
+            brick_infos=tuple(replace(one, name=brick) for one in recording.brick_infos),
+            tiles=tuple(replace(one, brick=brick) for one in recording.tiles),
+        )
+
+    slow = memory_starved(MACRO, 0.5)
+    calls = slow.brick_infos[0].calls
+    assert diagnose(slow) and calls
+    own = named(slow, "checksum")
+    assert diagnose(replace(own, checksums_dropped=calls)) == ()
+    # A program's own brick of that name is as good as any other.
+    assert len(diagnose(own)) == len(diagnose(slow))
+    assert len(diagnose(replace(own, checksums_dropped=calls - 1))) == len(diagnose(slow))

@@ -139,6 +139,45 @@ def test_nans_are_alike_and_their_number_counts() -> None:
     assert find_divergence(run(np.array([0.0])), run(np.array([-0.0])), rtol=1e-9) is None
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ([np.inf] * 3, [-np.inf] * 3),
+        ([np.inf, 0, 0], [0, 0, np.inf]),
+        ([np.nan, 1, 1], [1, np.nan, 1]),
+        ([np.nan, np.inf], [np.inf, np.nan]),
+        ([complex(np.inf, 0)], [complex(0, np.inf)]),
+    ],
+)
+def test_signs_and_places_of_what_is_not_finite_count(ours: list[Any], theirs: list[Any]) -> None:
+    found = the(find_divergence(run(np.array(ours)), run(np.array(theirs)), rtol=1e9))
+    assert found.distance == np.inf
+    assert str(found).endswith("NaNs or infinities are at other places, or of other signs")
+    half = np.array(ours).astype(np.complex64 if isinstance(ours[0], complex) else np.float32)
+    assert find_divergence(run(np.array(ours)), run(half), rtol=1e-6) is None
+
+
+def test_places_are_those_of_the_whole_array_whatever_its_blocks() -> None:
+    late = np.zeros((2, 300_000))
+    late[:, -1] = np.inf
+    other = late.copy()
+    other[1, 0], other[1, -1] = np.inf, 0
+    assert find_divergence(run(late), run(other), rtol=1e9) is not None
+    assert find_divergence(run(late), run(late + 1e-12), rtol=1e-3) is not None  # of zeros
+    late[late == 0] = 1
+    assert find_divergence(run(late), run(late * (1 + 1e-12)), rtol=1e-9) is None
+
+
+def test_recordings_without_places_are_compared_by_number() -> None:
+    data = run(np.array([np.inf, 0.0])).to_json()
+    assert data["checksums"][0].pop("nonfinite")
+    older = Recording.from_json(data)
+    assert find_divergence(older, run(np.array([0.0, np.inf])), rtol=1.0) is None
+    data["checksums"][0] |= {"nonfinite": "00", "infinities": 0}
+    with pytest.raises(bp.RecordingError, match=r"checksums\[0\].nonfinite: expected empty"):
+        Recording.from_json(data)
+
+
 def test_other_types_and_shapes_differ() -> None:
     half = A.astype(np.float32)
     assert str(the(find_divergence(run(A), run(half)))).endswith(
@@ -201,8 +240,10 @@ def test_what_was_not_kept_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("brickprof.profiler.checksums.MAX_CHECKSUMS", 2)
     short = run(A, A, A)
     assert (len(short.checksums), short.checksums_dropped) == (2, 1)
-    assert find_divergence(whole, short) is None
-    assert find_divergence(short, whole) is None
+    for pair in ((whole, short), (short, whole)):
+        with pytest.warns(UserWarning, match="cannot tell whether the runs part beyond"):
+            assert find_divergence(*pair) is None
+    assert the(find_divergence(run(A, A + 1), short)).call == 2  # without a warning
 
 
 def test_a_profiler_that_is_off_keeps_nothing_and_time_is_apart() -> None:

@@ -62,7 +62,9 @@ def test_tokens_that_nobody_declared_are_unknown() -> None:
 
 
 def test_arguments() -> None:
-    with pytest.raises(KeyError, match="prompt"):
+    with pytest.raises(
+        KeyError, match="prefill must be a brick of the recording, got 'prompt': it has .*'prefill'"
+    ):
         generation_summary(answer(1, 1), "prompt")
     with pytest.raises(TypeError, match="recording must be a Recording"):
         generation_summary(3)  # type: ignore[arg-type]

@@ -153,6 +153,7 @@ SAMPLE = Recording(
             digest="00ff",
             nans=1,
             infinities=2,
+            nonfinite="ff00",
             minimum=-1.5,
             maximum=2.5,
             mean=0.5,
@@ -170,7 +171,7 @@ OPTIONAL = {
     *("teams", "footprint_bytes", "isas", "usage", "thread_self_ns"),
     *("call_times", "call_paces"),
     *("parts_of_calls", "min_call_flops", "max_call_flops", "threads_inside"),
-    "work_sources",
+    *("work_sources", "nonfinite"),
     *(name for name in DATA["overhead"] if name.endswith("_error")),
     *NEWER_SUMS,
     *("grid", "step_ns", "more_roofs", "steal_ns", "throttled_ns"),
@@ -180,6 +181,7 @@ OPTIONAL = {
 }
 MAY_BE_EMPTY = {
     ("created",),
+    ("checksums", 0, "nonfinite"),
     *(("brick_paths", number, "category") for number in (0, 1)),
     ("library_version",),
     ("clock", "reason"),

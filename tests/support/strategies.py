@@ -387,6 +387,7 @@ def checksums(draw: st.DrawFn) -> Checksum:
     """What arrays held, not always of the same run."""
     level = draw(st.none() | levels)
     low, high = sorted((draw(signed), draw(signed)))
+    nans, infinities = draw(counts), draw(counts)
     return Checksum(
         sequence=draw(counts),
         brick=draw(names),
@@ -399,8 +400,9 @@ def checksums(draw: st.DrawFn) -> Checksum:
         dtype=draw(st.sampled_from(["float32", "complex64", "bool"])),
         shape=tuple(draw(st.lists(counts, max_size=3))),
         digest=draw(st.sampled_from(["00", "ff"])),
-        nans=draw(counts),
-        infinities=draw(counts),
+        nans=nans,
+        infinities=infinities,
+        nonfinite=draw(st.sampled_from(["", "00", "ff"])) if nans or infinities else "",
         minimum=low,
         maximum=high,
         mean=draw(signed),
