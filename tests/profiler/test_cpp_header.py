@@ -86,7 +86,8 @@ extern "C" void wrong(bp_recorder *recorder, int row, int elements, int flops, i
     made.work(elements, flops, nbytes);
 }
 
-extern "C" void wrong_split(bp_recorder *recorder, int elements, int flops, int loaded, int stored) {
+extern "C" void wrong_split(bp_recorder *recorder, int elements, int flops, int loaded,
+                            int stored) {
     tile made(recorder, level::micro, 0, 0);
     made.work_split(elements, flops, loaded, stored);
 }
