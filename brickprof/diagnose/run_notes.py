@@ -91,10 +91,14 @@ def _brickless(threads: int) -> str:
 def _roof_notes(recording: Recording, roofs: Roofs | None) -> Iterator[str]:
     """Yield notes on missing roofs, or roofs of another machine."""
     if roofs is None and recording.more_roofs:
+        # Those of one kind would be the recording's if all of what is summed in it had them.
+        kinds = len({one.kind for one in recording.more_roofs})
+        found = (
+            "There are roofs of several kinds" if kinds > 1 else "Only some of the runs have roofs"
+        )
         yield (
-            f"The merged runs have roofs of several kinds, of {_machines(recording)}. Each "
-            "brick is held against those of its threads and instruction set, if there are any of "
-            "its machine."
+            f"{found}, of {_machines(recording)}. Each brick is held against those of its threads "
+            "and instruction set, if there are any of its machine."
         )
         return
     if roofs is None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from distributed import Scheduler, Worker
 
 NAME = "brickprof"
-"""Name of the workers' plugin: a new run takes the place of one that goes on."""
+"""Name of the workers' plugin."""
 
 INTERVAL_S = 5.0
 """Seconds after which a worker sends what it has recorded: what is lost with it at most."""
@@ -94,6 +94,9 @@ def profile_cluster(
     ------
     TypeError, ValueError
         If an argument is of another type or out of range.
+    RuntimeError
+        Of the with statement: if another run is going on on the cluster, which is left as it is, or
+        if the client is closed inside of it.
 
     Examples
     --------
@@ -134,18 +137,24 @@ class ClusterRun:
     def __init__(self, client: Client, tiles: WorkerTiles, roofs: bool) -> None:
         self._client = client
         self._tiles = tiles
-        self._collector = Collector(tiles.run)
+        self._collector = Collector(tiles.run, client.id)
         self._roofs = roofs
         self._cluster: ClusterRecording | None = None
         self._running = False
+        self._lost = ""  # why nothing was collected at the end
 
     def __enter__(self) -> Self:
         """Give every worker a profiler."""
         if self._running:
             raise RuntimeError("the run has begun already")
+        if self._client.run_on_scheduler(_is_profiled):
+            raise RuntimeError(
+                "another profile_cluster is recording on this cluster, from this client or another "
+                "one: a worker has one profiler, so leave that with block first"
+            )
         if self._roofs:
             _measure_roofs(self._client)
-        self._cluster = None
+        self._cluster, self._lost = None, ""
         self._client.register_plugin(self._collector)
         try:
             self._client.register_plugin(self._tiles)
@@ -163,6 +172,14 @@ class ClusterRun:
     ) -> None:
         """Take the profilers back, with what they recorded."""
         self._running = False
+        if self._client.status == "closed":
+            self._lost = (
+                "the client was closed before the with block was left, so that the run could not "
+                "be collected: close it after the block"
+            )
+            if kind is None:
+                raise RuntimeError(self._lost)
+            return
         try:
             # A worker that dies at this moment must not keep those of the others.
             with suppress(Exception):
@@ -177,6 +194,8 @@ class ClusterRun:
         """What the workers recorded, worker by worker; during the run what was sent so far."""
         if self._cluster is not None:
             return self._cluster
+        if self._lost:
+            raise RuntimeError(self._lost)
         if not self._running:
             raise RuntimeError("the run has not begun: use it in a with statement")
         return self._collected(ended=False)
@@ -376,10 +395,12 @@ class Collector(SchedulerPlugin):
     ----------
     run : str
         The run that it collects for: what others send late is not taken.
+    client : str
+        Id of the client that began the run, without which it has ended.
     """
 
-    def __init__(self, run: str) -> None:
-        self.run = run
+    def __init__(self, run: str, client: str) -> None:
+        self.run, self.client = run, client
         self.name = f"{NAME} {run}"
         self._entries: dict[str, dict[str, Any]] = {}
 
@@ -427,6 +448,16 @@ class Collector(SchedulerPlugin):
         if run != self.run:
             raise BrickprofError("another run on the same cluster took this one's place")
         return list(self._entries.values())
+
+
+def _is_profiled(dask_scheduler: Scheduler) -> bool:
+    """Tell, on the scheduler, whether a run is going on; forget those whose client is gone."""
+    for plugin in list(dask_scheduler.plugins.values()):
+        if isinstance(plugin, Collector):
+            if plugin.client in dask_scheduler.clients:
+                return True
+            dask_scheduler.remove_plugin(plugin.name)
+    return False
 
 
 def _measure_roofs(client: Client) -> None:

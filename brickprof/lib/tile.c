@@ -1,7 +1,7 @@
 /* tile.c: tile.h as the functions of libbrickprof.so, for what calls C by name, such as ctypes, cffi,
  * Numba, Julia and Fortran. A recorder is what brickprof.recorder_address returns; NULL is a profiler
  * that is off. Numbers are unsigned, but for callers that only have signed ones the upper half is
- * negative: misuse, except for -1, BP_UNDECLARED, as a number of bytes. */
+ * negative: misuse, except for -1, BP_UNDECLARED, as the bytes of bp_stop_tile. */
 #include <brickprof/tile.h>
 
 #define BP_EXPORTED __attribute__((visibility("default")))
@@ -9,7 +9,7 @@
 /* Tell whether one of two numbers is negative, and note it. */
 static int negative(bp_recorder *recorder, uint64_t one, uint64_t other) {
     if (BP_LIKELY(!((one | other) >> 63))) return 0;
-    if (recorder != NULL) recorder->misuse |= BP_NEGATIVE;
+    bp_note_negative(recorder);
     return 1;
 }
 
@@ -33,13 +33,11 @@ void bp_stop_tile(bp_recorder *recorder, uint64_t elements, uint64_t flops, uint
     bp_stop(recorder, elements, flops, nbytes);
 }
 
-/* Stop the innermost tile, declaring its work and the bytes that it loaded and stored. */
+/* Stop the innermost tile, declaring its work and the bytes that it loaded and stored, both known. */
 BP_EXPORTED void bp_stop_tile_split(bp_recorder *recorder, uint64_t elements, uint64_t flops,
                                     uint64_t loaded, uint64_t stored);
 void bp_stop_tile_split(bp_recorder *recorder, uint64_t elements, uint64_t flops, uint64_t loaded,
                         uint64_t stored) {
-    if (BP_UNLIKELY(negative(recorder, elements | flops, loaded | stored)))
-        elements = flops = loaded = stored = 0;
     bp_stop_split(recorder, elements, flops, loaded, stored);
 }
 

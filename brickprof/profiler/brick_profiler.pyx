@@ -308,7 +308,8 @@ cdef class BrickProfiler(ProfilerState):
         Raises
         ------
         TypeError, ValueError
-            If an argument is of another type or out of range; nothing is recorded then.
+            If an argument is of another type or out of range, or the times of the brick's calls would no
+            longer fit into 63 bits of clock ticks; nothing is recorded then.
         """
         if level is None:
             level = TileLevel.MACRO

@@ -6,7 +6,7 @@ from libc.string cimport memset
 from brickprof.profiler.arguments cimport (
     as_brick, as_category, as_count, as_dtype, as_isa, as_work_source, tile_bytes,
 )
-from brickprof.profiler.bricks cimport Brick
+from brickprof.profiler.bricks cimport Brick, BrickUsage
 from brickprof.profiler.paths cimport PathNode
 from brickprof.profiler.recorder cimport Recorder
 from brickprof.profiler.state cimport ProfilerState
@@ -14,10 +14,13 @@ from brickprof.tile cimport (
     bp_cost, bp_flush_pending, bp_ns, bp_pop, bp_push, bp_recorder, bp_split,
 )
 
-from brickprof.core.checks import checked_number
+from brickprof.core.checks import checked_number, short_repr
 
 MAX_NS = 1e18
 """Thirty years; ticks of any clock fit into 63 bits."""
+
+cdef double MOST = 9.2e18
+"""Ticks and nanoseconds of all calls of a brick: sums of tiles are of 63 bits and a sign."""
 
 
 cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elements, object flops,
@@ -39,6 +42,7 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
     if not profiler.on:
         return 0
     ticks = <uint64_t> (taken / profiler.ns_per_tick + 0.5)
+    check_sum(profiler, brick_name, ticks)
     recorder = profiler.take_recorder()
     recorder.lent += 1      # from here on a reset keeps the bricks that there are
     try:
@@ -60,6 +64,21 @@ cdef int add_elapsed(ProfilerState profiler, object name, object ns, object elem
     finally:
         recorder.lent -= 1
         profiler.idle.append(recorder)
+    return 0
+
+
+cdef int check_sum(ProfilerState profiler, str name, uint64_t ticks) except -1:
+    """Raise ValueError where the times of a brick would no longer fit into its sum."""
+    cdef double before
+    cdef BrickUsage usage = profiler.usage_by_name.get(name)
+    if usage is None:
+        return 0
+    before = <double> usage.ticks
+    if (before + <double> ticks) * max(1.0, profiler.ns_per_tick) > MOST:
+        raise ValueError(
+            f"ns is too long: the calls of {short_repr(name)} took {before * profiler.ns_per_tick:g} "
+            "ns already, and their sum would not fit into 63 bits"
+        )
     return 0
 
 

@@ -574,5 +574,6 @@ cdef str misuse_text(uint32_t misuse):
     if misuse & BP_NO_SUCH_LEVEL:
         problems.append("a tile was started at a level that does not exist")
     if misuse & BP_NEGATIVE:
-        problems.append("a tile's place or work was negative, and taken for 0")
+        problems.append("a tile's place or work was negative, or the bytes it loaded and stored were "
+                        "BP_UNDECLARED, and taken for 0")
     return "; ".join(problems)

@@ -24,7 +24,7 @@ from brickprof.core.levels import TileLevel
 from brickprof.diagnose import diagnose
 from brickprof.diagnose.level_summary import LevelSummary, too_short
 from brickprof.diagnose.summary import BrickSummary, summarize
-from brickprof.recording import BrickInfo, ClockInfo, Recording
+from brickprof.recording import BrickInfo, ClockInfo, Recording, merge_recordings
 from brickprof.roofline import Roofs
 
 MACRO, MIDI, MICRO = TileLevel
@@ -242,7 +242,15 @@ def test_batch_refuses_what_is_out_of_range(arguments: tuple[int, ...], named: s
     [
         (
             replace(made(), roofs=None, more_roofs=(ROOFS, replace(ROOFS, threads=2))),
-            "The merged runs have roofs of several kinds",
+            "There are roofs of several kinds, of Test CPU 3000. Each brick",
+        ),
+        (
+            replace(made(), roofs=None, more_roofs=(ROOFS,)),
+            "Only some of the runs have roofs, of Test CPU 3000. Each brick",
+        ),
+        (
+            merge_recordings([made(), replace(made(), roofs=None)]),
+            "Only some of the runs have roofs, of Test CPU 3000. Each brick",
         ),
         (made(brick_infos=(BrickInfo("gemm", 1, 500_000, 1),)), "The run is at 200 % of the peak"),
         (made(()), "No tile was recorded in it."),

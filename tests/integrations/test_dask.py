@@ -77,6 +77,10 @@ def calls_of(recording: bp.Recording | None, operation: str = "matmul") -> int:
     return sum(info.calls for info in infos)
 
 
+def clients_of(dask_scheduler: Any) -> list[str]:
+    return list(dask_scheduler.clients)
+
+
 def until(condition: Callable[[], Any]) -> Any:
     """Wait until something is so, and return what it gave."""
     end = time.monotonic() + PATIENCE_S
@@ -223,14 +227,44 @@ def test_workers_of_one_process_are_counted_once(tmp_path: Path) -> None:
     assert shared[0].missing.startswith("it shares its process, and so its recording")
 
 
-def test_a_run_that_another_one_replaced_says_so(client: Client) -> None:
-    with (
-        pytest.raises(Exception, match="another run on the same cluster"),
-        profile_cluster(client),
-        profile_cluster(client) as inner,
-    ):
+def test_a_second_run_is_refused_and_the_first_is_whole(
+    cluster: LocalCluster, client: Client
+) -> None:
+    with Client(cluster) as other, profile_cluster(client) as run:
         client.submit(products(3), 1).result()
-    assert calls_of(inner.recording) == 3
+        for another in client, other:
+            with (
+                pytest.raises(RuntimeError, match="another profile_cluster is recording on this"),
+                profile_cluster(another),
+            ):
+                pass
+        client.submit(products(4), 2).result()
+    assert calls_of(run.recording) == 7
+    with profile_cluster(client) as again:
+        client.submit(products(2), 3).result()
+    assert calls_of(again.recording) == 2
+
+
+def test_a_client_that_is_closed_in_the_block_is_named(tmp_path: Path) -> None:
+    with LocalCluster(
+        n_workers=1,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        local_directory=str(tmp_path),
+    ) as made:
+        client = Client(made)
+        run = profile_cluster(client)
+        with pytest.raises(RuntimeError, match="closed before the with block was left"), run:
+            client.close()
+        with pytest.raises(RuntimeError, match="closed before the with block was left"):
+            run.report()
+        # The next client's run takes the place of what nobody can collect any more.
+        with Client(made) as another:
+            until(lambda: client.id not in another.run_on_scheduler(clients_of))
+            again = profile_cluster(another)
+            with again:
+                another.submit(products(3), 1).result()
+    assert calls_of(again.recording) == 3
 
 
 def test_arguments_are_checked(client: Client) -> None:

@@ -15,6 +15,7 @@ import pytest
 from support.entry_points import MACRO, MICRO, MIDI, manual, pointer_of
 
 import brickprof as bp
+from brickprof.recording import Recording
 
 COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Wshadow"]
@@ -78,6 +79,18 @@ extern "C" void counted(bp_recorder *recorder, const int *values, int length) no
     for (int i = 0; i < length; i++) positive += values[i] > 0;
     counting.work(positive, 0, static_cast<std::size_t>(length) * sizeof *values);
 }
+
+// What goes wrong where a number of rows or of bytes is negative or is not known.
+extern "C" void wrong(bp_recorder *recorder, int row, int elements, int flops, int nbytes) {
+    tile made(recorder, level::micro, row, 0);
+    made.work(elements, flops, nbytes);
+}
+
+extern "C" void wrong_split(bp_recorder *recorder, int elements, int flops, int loaded,
+                            int stored) {
+    tile made(recorder, level::micro, 0, 0);
+    made.work_split(elements, flops, loaded, stored);
+}
 """
 
 
@@ -137,6 +150,41 @@ def test_a_tile_may_stop_early_and_does_so_once(kernels: Any) -> None:
     midi = prof.tile_stats(MIDI, "k")
     assert (midi.count, midi.elements, midi.flops, midi.undeclared) == (2, 1, 2, 1)
     assert (midi.loaded_bytes, midi.stored_bytes) == (30, 4)
+
+
+@pytest.mark.parametrize(
+    ("function", "numbers"),
+    [
+        ("wrong", (-1, 1, 1, 1)),
+        ("wrong", (0, -1, 1, 1)),
+        ("wrong", (0, 1, -1, 1)),
+        ("wrong", (0, 1, 1, -2)),
+        ("wrong_split", (-1, 1, 1, 1)),
+        ("wrong_split", (1, -1, 1, 1)),
+        ("wrong_split", (1, 1, -1, 1)),
+        ("wrong_split", (1, 1, 1, -1)),
+    ],
+)
+def test_negative_numbers_are_misuse(kernels: Any, function: str, numbers: tuple[int, ...]) -> None:
+    prof = manual()
+    with (
+        pytest.raises(bp.TileNestingError, match="place or work was negative"),
+        prof.recorders("k") as (handle,),
+    ):
+        getattr(kernels, function)(ctypes.c_void_p(pointer_of(handle)), *numbers)
+    getattr(kernels, function)(None, *numbers)
+    recording = prof.recording()
+    micro = recording.tile_stats(MICRO, "k")
+    work = 1 if function == "wrong" and numbers[0] < 0 else 0
+    assert (micro.count, micro.elements, micro.flops, micro.nbytes) == (1, work, work, work)
+    assert Recording.from_json(recording.to_json()) == recording
+
+
+def test_minus_one_as_bytes_is_not_known(kernels: Any) -> None:
+    prof = manual()
+    with prof.recorders("k") as (handle,):
+        kernels.wrong(ctypes.c_void_p(pointer_of(handle)), 0, 1, 1, -1)
+    assert prof.tile_stats(MICRO, "k").undeclared == 1
 
 
 def test_work_may_be_declared_when_it_is_known(kernels: Any) -> None:

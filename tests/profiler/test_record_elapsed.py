@@ -121,3 +121,23 @@ def test_a_comparison_finds_what_took_longer() -> None:
             prof.record_elapsed("k", 1000 * (ns + call % 7), flops=100)
         sides.append(prof.recording())
     assert bp.compare_recordings(*sides).verdict.value == "slower"
+
+
+@pytest.mark.parametrize("clock", ["manual", None])
+def test_times_whose_sum_would_overflow_are_refused(clock: Any) -> None:
+    prof = bp.BrickProfiler(**({"clock": clock} if clock else {}))
+    prof.enable_tile_profiling()
+    recorded = 0
+    complaint = "ns is too long: the calls of 'e' took .* would not fit into 63 bits"
+    with pytest.raises(ValueError, match=complaint):
+        for level in [MACRO, MIDI, MICRO] * 8:
+            prof.record_elapsed("e", 1e18, level=level)
+            recorded += 1
+    prof.record_elapsed("another", 1e18)
+    prof.record_elapsed("e", 5)
+    recording = prof.recording()
+    tiles = [recording.tile_stats(level, "e") for level in (MACRO, MIDI, MICRO)]
+    assert sum(one.count for one in tiles) == recorded + 1 > 1
+    assert sum(one.total_ns for one in tiles) == pytest.approx(recorded * 1e18, rel=1e-6)
+    assert recording.brick_info("e").wall_ns == pytest.approx(recorded * 1e18, rel=1e-6)
+    assert Recording.from_json(recording.to_json()) == recording

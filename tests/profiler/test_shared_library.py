@@ -12,9 +12,10 @@ from typing import Any
 
 import cffi
 import pytest
-from support.entry_points import MACRO, MICRO, MIDI, UNDECLARED, manual
+from support.entry_points import MACRO, MICRO, MIDI, UNDECLARED, manual, tile_library
 
 import brickprof as bp
+from brickprof.recording import Recording
 
 PROTOTYPES = """
 uint32_t bp_abi(void);
@@ -146,6 +147,27 @@ def test_negative_numbers_are_noted_and_taken_for_none(functions: Any, place: in
     stats = prof.tile_stats(MICRO, "k")
     work = 1 if place < 2 else 0
     assert (stats.count, stats.elements, stats.flops, stats.nbytes) == (1, work, work, work)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("number", [2**63, UNDECLARED])
+def test_bytes_apart_are_known_and_not_negative(functions: Any, place: int, number: int) -> None:
+    numbers = [1, 1, 1, 1]
+    numbers[place] = number
+    for stop in functions.bp_stop_tile_split, tile_library().stop_split:
+        prof = manual()
+        with (
+            pytest.raises(bp.TileNestingError, match="place or work was negative, or the bytes"),
+            prof.recorders("k") as (handle,),
+        ):
+            recorder = bp.recorder_address(handle)
+            functions.bp_start_tile(recorder, MICRO, 0, 0)
+            stop(recorder, *numbers)
+        recording = prof.recording()
+        stats = recording.tile_stats(MICRO, "k")
+        assert (stats.count, stats.elements, stats.flops, stats.nbytes) == (1, 0, 0, 0)
+        assert Recording.from_json(recording.to_json()) == recording
+        stop(0, *numbers)
 
 
 def test_it_is_of_the_abi_that_the_header_has(functions: Any) -> None:

@@ -35,7 +35,7 @@ enum { BP_CLOCK_GETTIME = 0, BP_CLOCK_TSC = 1, BP_CLOCK_CNTVCT = 2, BP_CLOCK_MAN
 /* What was done wrong with a recorder, as bits of bp_recorder.misuse. */
 enum {
     BP_TOO_DEEP = 1, BP_NOTHING_OPEN = 2, BP_COARSER_INSIDE = 4, BP_NO_SUCH_LEVEL = 8,
-    BP_NEGATIVE = 16                                /* noted by libbrickprof.so alone */
+    BP_NEGATIVE = 16                                /* not noted by bp_start and bp_stop */
 };
 
 __extension__ typedef unsigned __int128 bp_u128;
@@ -653,11 +653,21 @@ BP_INLINE void bp_split(bp_recorder *r, uint64_t loaded, uint64_t stored) {
     BP_INCREASE(sums->split, 1);
 }
 
+/* Note a number in the upper half of 64 bits, to which only negative ones and BP_UNDECLARED lead. */
+BP_COLD void bp_note_negative(bp_recorder *r) {
+    if (r != NULL) r->misuse |= BP_NEGATIVE;
+}
+
 /* Stop the innermost tile like bp_stop, declaring the bytes that it loaded from its cache and those
- * that it stored to it. */
+ * that it stored to it. Both are known: a number of 2^63 or more, such as BP_UNDECLARED, is misuse, and
+ * the tile has no work then. */
 BP_INLINE void bp_stop_split(bp_recorder *r, uint64_t elements, uint64_t flops,
                                  uint64_t loaded, uint64_t stored) {
     if (r == NULL) return;
+    if (BP_UNLIKELY((elements | flops | loaded | stored) >> 63)) {
+        bp_note_negative(r);
+        elements = flops = loaded = stored = 0;
+    }
     if (r->too_deep == 0 && r->top != r->base) bp_split(r, loaded, stored);
     bp_stop(r, elements, flops, loaded + stored);
 }

@@ -38,6 +38,8 @@ private:
 
 // A tile from its construction to the end of its scope, also where an exception leaves that. It never
 // throws, and with a recorder that is null, which is that of a profiler that is off, it does nothing.
+// Negative numbers are misuse, which the profiler raises as TileNestingError when the recorder is handed
+// back, and are taken for 0; but -1 is BP_UNDECLARED as the bytes of work.
 //
 // It can be neither copied nor moved: tiles of a thread end in the reverse order of their starts, as
 // scopes do, and a recorder is one thread's. Each thread of a team makes tiles with its own recorder.
@@ -45,7 +47,8 @@ class tile {
 public:
     BRICKPROF_NODISCARD BP_HOT tile(bp_recorder *recorder, level at, count row, count col) noexcept
         : recorder_(recorder) {
-        bp_start(recorder_, static_cast<int>(at), row, col);
+        const bool wrong = negative(std::uint64_t{row} | std::uint64_t{col});
+        bp_start(recorder_, static_cast<int>(at), wrong ? count(0) : row, wrong ? count(0) : col);
     }
 
     tile(const tile &) = delete;
@@ -59,7 +62,7 @@ public:
         elements_ = elements, flops_ = flops, nbytes_ = nbytes, split_ = false;
     }
 
-    // The same with the bytes that are loaded and those that are stored.
+    // The same with the bytes that are loaded and those that are stored, which are both known.
     BP_HOT void work_split(count elements, count flops, count loaded, count stored) noexcept {
         elements_ = elements, flops_ = flops, nbytes_ = loaded, stored_ = stored, split_ = true;
     }
@@ -68,12 +71,21 @@ public:
     BP_HOT void stop() noexcept {
         if (split_)
             bp_stop_split(recorder_, elements_, flops_, nbytes_, stored_);
+        else if (negative(elements_ | flops_ | (nbytes_ == BP_UNDECLARED ? 0 : nbytes_)))
+            bp_stop(recorder_, 0, 0, 0);
         else
             bp_stop(recorder_, elements_, flops_, nbytes_);
         recorder_ = nullptr;
     }
 
 private:
+    // Tell whether one of the numbers whose bits these are was negative, and note it.
+    BP_HOT bool negative(std::uint64_t bits) noexcept {
+        if (BP_LIKELY(!(bits >> 63))) return false;
+        bp_note_negative(recorder_);
+        return true;
+    }
+
     bp_recorder *recorder_;
     std::uint64_t elements_ = 0, flops_ = 0, nbytes_ = BP_UNDECLARED, stored_ = 0;
     bool split_ = false;
