@@ -35,6 +35,7 @@ MAX_REPEAT = 1_000_000
 _OUTCOME: pytest.StashKey[Outcome] = pytest.StashKey()
 _PLACE_WIDTH = 13
 _NOTHING = "nothing seen"
+_OPEN = "never stopped"
 _WORKERS = "PYTEST_XDIST_WORKER_COUNT"
 
 
@@ -106,19 +107,19 @@ class RecordedTests:
         limit = "" if self._limit is None else f", fails above {self._limit * 100:g} %"
         return f"brickprof: compares with recordings in {self._folder}{limit}"
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Refuse markers whose arguments are wrong."""
-        for item in items:
-            for marker in item.iter_markers("brickprof"):
-                try:
-                    repeat = _repeat_of(marker)
-                except (TypeError, ValueError) as error:
-                    raise pytest.UsageError(f"{item.nodeid}: marker brickprof: {error}") from None
-                if repeat > 1 and not is_plain(item):
-                    raise pytest.UsageError(
-                        f"{item.nodeid}: marker brickprof: plain test functions alone can be "
-                        "repeated, no coroutines and no methods of unittest"
-                    )
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Refuse markers whose arguments are wrong: an error of their test alone."""
+        for marker in item.iter_markers("brickprof"):
+            try:
+                repeat = _repeat_of(marker)
+            except (TypeError, ValueError) as error:
+                pytest.fail(f"{item.nodeid}: marker brickprof: {error}", pytrace=False)
+            if repeat > 1 and not is_plain(item):
+                pytest.fail(
+                    f"{item.nodeid}: marker brickprof: plain test functions alone can be "
+                    "repeated, no coroutines and no methods of unittest",
+                    pytrace=False,
+                )
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -167,6 +168,12 @@ class RecordedTests:
         if terminalreporter.config.option.collectonly:
             return
         terminalreporter.section("brickprof")
+        if self._stores and self._limit is not None:
+            terminalreporter.line(
+                "Warning: recordings are stored, not compared, so that --brickprof-fail-above "
+                "fails no test: compare in a run without --brickprof-save and --brickprof-append.",
+                yellow=True,
+            )
         for line in summary_lines(self._outcomes, verbose=terminalreporter.verbosity > 0):
             terminalreporter.line(line)
 
@@ -175,6 +182,8 @@ class RecordedTests:
         processes = int(os.environ.get(_WORKERS, "1"))
         if recording is None:
             outcome = Outcome("not recorded", "calls are recorded already, by auto_instrument")
+        elif not recording.tiles and (recording.open_tiles or recording.abandoned_tiles):
+            outcome = Outcome(_OPEN, "a tile was started and never stopped")
         elif not recording.tiles:
             outcome = Outcome(_NOTHING, "no tile was recorded")
         else:
@@ -195,7 +204,10 @@ class RecordedTests:
         except (OSError, RecordingError) as error:
             text = one_line(f"the recording cannot be stored: {error}")
             return Outcome("not stored", text, failure=f"brickprof: {text}")
-        return Outcome("stored", units.format_counted(count, "recording"))
+        text = units.format_counted(count, "recording")
+        if self._limit is not None:
+            text += " (stored, not compared)"
+        return Outcome("stored", text)
 
     def _compared(self, item: pytest.Item, recording: Recording, *, whole: bool) -> Outcome:
         """Compare a recording with those that are stored."""

@@ -183,6 +183,30 @@ def test_ceilings_at_the_same_rate_are_all_named() -> None:
     assert "ceiling of one dependent chain of scalars" in finding.symptom
 
 
+@pytest.mark.parametrize(
+    ("timed", "overhead_ns", "code"),
+    [(29, 5, "neither-roof"), (30, 5, "core-ceiling"), (30, 40, "neither-roof")],
+)
+def test_a_rate_in_elements_tells_little_of_few_tiles_and_of_calls(
+    timed: int, overhead_ns: int, code: str
+) -> None:
+    # 2 G elements/s, the rate of divisions; tiles of 5 µs, started by nogil code or by Python.
+    of = tiles(
+        MICRO,
+        [5_000] * timed,
+        elements=timed * 10_000,
+        flops=timed * 10_000,
+        nbytes=timed * 40_000,
+        raw_total_ns=timed * (5_000 + overhead_ns),
+        raw_self_ns=timed * (5_000 + overhead_ns),
+    )
+    costs = Overhead(
+        c_inside=5.0, python_inside=40.0, block_inside=60.0, c_pair=9, python_pair=90, block_pair=99
+    )
+    (finding,) = diagnose(made([of], overhead=costs), replace(ROOFS, ceilings_gflops=CEILINGS))
+    assert finding.code == code
+
+
 def test_a_rate_above_a_ceiling_rules_it_out() -> None:
     ceilings = replace(ROOFS, ceilings_gflops=CEILINGS)
     (finding,) = diagnose(made(healthy_tiles(FLOPS / 20.0 / 1_040_000)), ceilings)

@@ -455,14 +455,48 @@ def test_wrong_arguments_are_usage_errors(pytester: pytest.Pytester) -> None:
         out = run(pytester, f"--brickprof-fail-above={limit}", code=4)
         assert "must be a percentage >= 0 with its sign, such as 5%" in out
     assert "no folder" in run(pytester, "--brickprof-more=nowhere", code=4)
-    for arguments in ("0", "repeat=0", "repeat='x'", "times=3"):
-        write(pytester, f"@pytest.mark.brickprof({arguments})\ndef test_marked(): pass")
-        assert "test_marked: marker brickprof: " in run(pytester, "--brickprof", code=4)
-    for test in ("async def test_marked(): pass", "class Test(unittest.TestCase):\n    {}"):
-        marked = "@pytest.mark.brickprof(repeat=2)\n    def test_marked(self): pass"
-        test = test.format(marked) if "{}" in test else f"@pytest.mark.brickprof(repeat=2)\n{test}"
-        write(pytester, f"import unittest\n{test}")
-        assert "plain test functions alone can be repeated" in run(pytester, "--brickprof", code=4)
+
+
+@pytest.mark.parametrize(
+    ("test", "complaint"),
+    [
+        *((f"@pytest.mark.brickprof({arguments})\ndef test_marked(): pass", "test_marked: marker")
+          for arguments in ("0", "repeat=0", "repeat='x'", "times=3")),
+        ("@pytest.mark.brickprof(repeat=2)\nasync def test_marked(): pass", "plain test functions"),
+        (
+            "class Test(unittest.TestCase):\n    @pytest.mark.brickprof(repeat=2)\n"
+            "    def test_marked(self): pass",
+            "plain test functions alone can be repeated",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_marker_is_an_error_of_its_test_alone(
+    pytester: pytest.Pytester, test: str, complaint: str
+) -> None:
+    write(pytester, f"import unittest\n{test}\n{ONE_TEST}")
+    out = run(pytester, "--brickprof", code=1)
+    assert complaint in out
+    assert "1 passed, 1 error" in out
+    assert "1 passed, 1 deselected" in run(pytester, "--brickprof", "-k", "test_gemm")
+
+
+@pytest.mark.parametrize("option", ["--brickprof-save", "--brickprof-append"])
+def test_a_limit_that_nothing_is_held_against_is_named(
+    pytester: pytest.Pytester, option: str
+) -> None:
+    write(pytester)
+    assert "not compared" not in run(pytester, option)
+    out = run(pytester, option, "--brickprof-fail-above=5%")
+    summary = out[out.index("= brickprof =") :].splitlines()
+    assert summary[1].startswith("Warning: recordings are stored, not compared")
+    assert re.match(r"stored +test_kernels.py::test_gemm  \d recordings? \(stored, not", summary[2])
+
+
+def test_a_tile_that_is_never_stopped_is_named(pytester: pytest.Pytester) -> None:
+    test = "def test_open(tile_profiler):\n    tile_profiler.start_tile(TileLevel.MACRO, 0, 0)\n"
+    write(pytester, test)
+    out = run(pytester, "--brickprof")
+    assert "never stopped test_kernels.py::test_open  a tile was started and never stopped" in out
 
 
 def real(pytester: pytest.Pytester, *options: str) -> subprocess.CompletedProcess[str]:

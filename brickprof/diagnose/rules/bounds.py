@@ -12,11 +12,12 @@ from brickprof.diagnose.finding import Finding
 from brickprof.diagnose.level_summary import LevelSummary
 from brickprof.diagnose.rules.ceilings import ABOVE_CEILING, CEILINGS, Ceiling, busy, ceilings_hit
 from brickprof.diagnose.rules.external_calls import external_call
-from brickprof.diagnose.rules.neither import neither_roof, partly_outside
+from brickprof.diagnose.rules.neither import CALL_NS, neither_roof, partly_outside
 from brickprof.diagnose.rules.registry import rule
 from brickprof.diagnose.summary import BrickSummary, Summary
 from brickprof.diagnose.thread_roofs import ABOVE_ROOF, OUTWARD, ThreadRoofs
 from brickprof.machine import Machine
+from brickprof.recording import Overhead, Recording
 
 NEAR_ROOF = 0.8
 """Efficiency from which a kernel counts as near its roof: edge tiles, packing and loop ends take
@@ -65,8 +66,8 @@ def bound_of(brick: BrickSummary, summary: Summary) -> Iterator[Finding]:
         _near_peak(brick, rows),
         _own_memory(brick, brick.roofs, rows),
         _stores(brick, brick.roofs, rows),
-        _outer_memory(brick, brick.roofs, rows, summary.recording.machine),
-        _ceiling(brick, brick.roofs, rows, summary.recording.machine),
+        _outer_memory(brick, brick.roofs, rows, summary.recording),
+        _ceiling(brick, brick.roofs, rows, summary.recording),
         _compute_bound(brick, brick.roofs, rows),
         neither_roof(brick, brick.roofs, rows),
     ):
@@ -298,24 +299,41 @@ def _store_bound(brick: BrickSummary, row: LevelSummary, share: float, kind: str
 
 
 def _outer_memory(
-    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], machine: Machine | None
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], recording: Recording
 ) -> Finding | None:
     """Tiles run at the rate of a memory behind the one that they should live in."""
     for row in rows:
         if row.bound == "compute":
             continue
-        for memory in _outer_memories(brick, row, machine):
+        for memory in _outer_memories(brick, row, recording.machine):
             share = _matching_share(row, memory, roofs)
             if share:
-                return _or_ceiling(_memory_bound(brick, row, memory, share), row, roofs, share)
+                hits = _ceilings_of(row, roofs, recording.overhead)
+                return _or_ceiling(_memory_bound(brick, row, memory, share), hits, share)
     return None
 
 
-def _or_ceiling(finding: Finding, row: LevelSummary, roofs: ThreadRoofs, share: float) -> Finding:
+def _ceilings_of(row: LevelSummary, roofs: ThreadRoofs, overhead: Overhead) -> list[Ceiling]:
+    """Return the ceilings that a level is at; of tiles as short as a call, none of elements."""
+    hits = ceilings_hit(row, roofs)
+    if row.typical_ns >= CALL_NS or not _timed_from_python(row, overhead):
+        return hits
+    return [hit for hit in hits if CEILINGS[hit.name].most_flops is None]
+
+
+def _timed_from_python(row: LevelSummary, overhead: Overhead) -> bool:
+    """Tell by the cost of their timer whether Python started the tiles."""
+    python = min(overhead.python_inside, overhead.block_inside)
+    taken_out_ns = max(row.stats.raw_self_ns - row.stats.self_ns, 0)
+    cost = metrics.share(taken_out_ns, row.stats.timed)
+    return python > 0 and cost > (overhead.c_inside + python) / 2
+
+
+def _or_ceiling(finding: Finding, hits: list[Ceiling], share: float) -> Finding:
     """Add to a finding about a memory the ceilings inside the core that tiles are as near to."""
     near = [
         hit
-        for hit in ceilings_hit(row, roofs)
+        for hit in hits
         if CEILINGS[hit.name].busy_memory
         and abs(math.log(hit.share)) <= abs(math.log(share)) + AS_NEAR
     ]
@@ -354,18 +372,18 @@ def _cache_inside(memory: str, machine: Machine) -> int:
 
 
 def _ceiling(
-    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], machine: Machine | None
+    brick: BrickSummary, roofs: ThreadRoofs, rows: list[LevelSummary], recording: Recording
 ) -> Finding | None:
     """Tiles run at a ceiling inside the core."""
     memory_busy = any(
         busy(row, memory, roofs)
         for row in rows
-        for memory in (row.memory, *_outer_memories(brick, row, machine))
+        for memory in (row.memory, *_outer_memories(brick, row, recording.machine))
     )
     for row in reversed(rows):
         hits = [
             hit
-            for hit in ceilings_hit(row, roofs)
+            for hit in _ceilings_of(row, roofs, recording.overhead)
             if not (memory_busy and not CEILINGS[hit.name].busy_memory)
             # At the rate of a farther memory, a ceiling of vectors is a coincidence.
             and not (CEILINGS[hit.name].full_vectors and partly_outside(row, roofs))

@@ -25,6 +25,11 @@ ONE_FLOP = 1.5
 """Flops for an element up to which it is made by one operation, however that is counted."""
 
 
+LEAST_TILES = 30
+"""Timed tiles from which a rate in elements counts as at the ceiling of one operation: any code
+makes elements at some rate, and the median of fewer comes near one of the ceilings by chance."""
+
+
 LINK_FLOPS = 4.0
 """Flops up to which one link of a dependent chain may come with: a sum of squared differences has
 three, of which the addition alone is in the chain."""
@@ -205,7 +210,11 @@ def _comparable(text: CeilingText, ceiling: float, row: LevelSummary, peak: floa
     """Tell whether a ceiling may be what holds a level back."""
     if text.most_flops is None:
         return ceiling <= MEANINGFUL * peak
-    return row.stats.elements > 0 and row.stats.flops <= text.most_flops * row.stats.elements
+    return (
+        row.stats.timed >= LEAST_TILES
+        and row.stats.elements > 0
+        and row.stats.flops <= text.most_flops * row.stats.elements
+    )
 
 
 def busy(row: LevelSummary, memory: str, roofs: ThreadRoofs) -> bool:
