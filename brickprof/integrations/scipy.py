@@ -173,4 +173,7 @@ def _work(formula: _Formula, args: Any, kwargs: Any, result: Any) -> Work:
     arrays = [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
     made = result if isinstance(result, np.ndarray | float) else arrays[-1]
     read = sum(one.nbytes for one in arrays)
-    return Work(np.size(made), round(formula(args, kwargs, result)), read, np.asarray(made).nbytes)
+    kinds = {one.dtype.kind for one in arrays}
+    times = 4 if "c" in kinds else int("f" in kinds)  # real operations: of integers there are none
+    flops = times * round(formula(args, kwargs, result))
+    return Work(np.size(made), flops, read, np.asarray(made).nbytes)

@@ -218,9 +218,16 @@ def _work_of(func: Any, args: Any, kwargs: Any, result: Any) -> tuple[int, int, 
     with suppress(Exception):
         packet = func._overloadpacket
         formula = _FORMULAS[packet] if packet in _FORMULAS else flop_registry[packet]
-        flops = max(int(formula(*args, **kwargs, out_val=result)), 0)
+        flops = max(int(formula(*args, **kwargs, out_val=result)), 0) * _real_operations(made)
     read = sum(map(_nbytes, _tensors((*args, *kwargs.values()))))
     return sum(map(torch.numel, made)), flops, read, sum(map(_nbytes, made))
+
+
+def _real_operations(made: list[torch.Tensor]) -> int:
+    """Return the real operations for each of a formula: four of complex numbers."""
+    if any(one.is_complex() for one in made):
+        return 4
+    return int(any(one.is_floating_point() for one in made))
 
 
 def _tensors(values: Any) -> list[torch.Tensor]:

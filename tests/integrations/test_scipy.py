@@ -54,6 +54,16 @@ def test_flops_and_results(number: int) -> None:
     assert found == pytest.approx(flops, rel=1e-6)
 
 
+def test_sparse_products_of_complex_numbers_take_four_times_as_many() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    matrix = sparse.random(50, 40, density=0.2, format="csr", random_state=0)
+    x = np.ones(40)
+    assert bp.count(lambda: matrix @ x).flops == 2 * matrix.nnz
+    assert bp.count(lambda: matrix.astype(complex) @ x).flops == 8 * matrix.nnz
+    whole, ones = (matrix * 9).astype(int), x.astype(int)
+    assert bp.count(lambda: whole @ ones).flops == 0
+
+
 def test_everything_is_put_back() -> None:
     before = scipy_blas.dgemm, scipy_linalg.solve
     with bp.auto_instrument():

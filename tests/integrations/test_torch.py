@@ -47,6 +47,14 @@ def test_flops_are_those_of_the_flop_counter(model: Any) -> None:
     assert recorded == counter.get_total_flops() + left_out > 0
 
 
+def test_complex_numbers_take_more_operations_and_integers_none() -> None:
+    a, b = torch.ones(20, 30), torch.ones(30, 40)
+    real = bp.count(torch.mm, a, b).flops
+    assert real == 2 * 20 * 30 * 40
+    assert bp.count(torch.mm, a.cfloat(), b.cfloat()).flops == 4 * real
+    assert bp.count(torch.mm, a.int(), b.int()).flops == 0
+
+
 def test_attention_on_a_processor_is_counted() -> None:
     q = torch.ones(1, 8, 128, 64)
     found = bp.count(torch.nn.functional.scaled_dot_product_attention, q, q, q)
