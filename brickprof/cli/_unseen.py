@@ -23,7 +23,7 @@ _NOT_SEEN = {
 """Libraries that compute without calls that are seen, by the names of their modules."""
 
 
-def unseen(recording: Recording, wall_ns: int) -> str:
+def unseen(recording: Recording, wall_ns: int, min_elements: int) -> str:
     """Return what was not seen of a program.
 
     Parameters
@@ -32,6 +32,8 @@ def unseen(recording: Recording, wall_ns: int) -> str:
         What was recorded of it.
     wall_ns : int
         How long it ran, in nanoseconds.
+    min_elements : int
+        Elements of the largest operand or result from which a call was recorded.
 
     Returns
     -------
@@ -43,8 +45,8 @@ def unseen(recording: Recording, wall_ns: int) -> str:
     if not recording.tiles:
         return (
             "brickprof: nothing to see here: no call was recorded. Recorded are calls of NumPy, "
-            "SciPy and PyTorch that compute, from 4096 elements on (--min-elements), in this "
-            f"process and in those that it starts and that end by themselves. {what}"
+            f"SciPy and PyTorch that compute, from {min_elements} elements on (--min-elements), in "
+            f"this process and in those that it starts and that end by themselves. {what}"
         )
     inside = sum(tile.self_ns for tile in recording.tiles)  # of all threads and processes
     if metrics.share(inside, wall_ns) >= MOSTLY:

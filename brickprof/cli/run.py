@@ -89,11 +89,11 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if os.getpid() == parent:
             shutil.rmtree(folder, ignore_errors=True)
-    _show(args, recording, wall_ns)
+    _show(args, recording, wall_ns, least)
     return code
 
 
-def _show(args: argparse.Namespace, recording: Recording, wall_ns: int) -> None:
+def _show(args: argparse.Namespace, recording: Recording, wall_ns: int, min_elements: int) -> None:
     """Save what was asked for, and print the report on standard error."""
     report = Report.of(recording)
     if args.save is not None:
@@ -103,7 +103,7 @@ def _show(args: argparse.Namespace, recording: Recording, wall_ns: int) -> None:
     if not args.quiet:
         text = RENDERERS["text"].render(report) if recording.tiles else ""
         assert isinstance(text, str)
-        parts = (text.removesuffix("\n"), unseen(recording, wall_ns))
+        parts = (text.removesuffix("\n"), unseen(recording, wall_ns, min_elements))
         say("\n\n".join(part for part in parts if part))
 
 

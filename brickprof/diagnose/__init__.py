@@ -10,7 +10,7 @@ from brickprof.diagnose.rules.roofs import noisy_roofs
 from brickprof.diagnose.rules.sweeps import diagnose_sweep
 from brickprof.diagnose.rules.tiles import LARGE_OUTER_SELF, LARGE_TAIL
 from brickprof.diagnose.selection import importance, select
-from brickprof.diagnose.summary import BrickSummary, Summary, summarize
+from brickprof.diagnose.summary import BrickSummary, Summary, summary_of
 from brickprof.diagnose.thread_roofs import ABOVE_ROOF
 from brickprof.recording import Recording
 from brickprof.recording.checksums import CHECKSUM_BRICK
@@ -54,17 +54,7 @@ def diagnose(
     TypeError
         If an argument is of another type.
     """
-    if isinstance(recording_or_summary, Summary):
-        summary = recording_or_summary
-        if roofs is not None:
-            summary = summarize(summary.recording, roofs)
-    elif isinstance(recording_or_summary, Recording):
-        summary = summarize(recording_or_summary, roofs)
-    else:
-        raise TypeError(
-            "recording_or_summary must be a Recording or a Summary, got "
-            f"{type(recording_or_summary).__name__}"
-        )
+    summary = summary_of(recording_or_summary, roofs)
     of_roofs = tuple(noisy_roofs(summary))
     findings = list(of_roofs)
     for brick in summary.bricks:

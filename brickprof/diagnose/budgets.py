@@ -10,7 +10,7 @@ from brickprof.core import units
 from brickprof.core.histograms import bucket_bounds, percentile_ns
 from brickprof.diagnose.categories import CategoryShare
 from brickprof.diagnose.headline import short_name
-from brickprof.diagnose.summary import BrickSummary, Summary, summarize
+from brickprof.diagnose.summary import BrickSummary, Summary, summary_of
 from brickprof.recording import DEFAULT_BRICK, BrickInfo, Budget, Recording
 from brickprof.recording.budgets import CATEGORY
 from brickprof.roofline import Roofs
@@ -117,17 +117,7 @@ def check_budgets(
     TypeError
         If an argument is of another type.
     """
-    if isinstance(recording_or_summary, Summary):
-        summary = recording_or_summary
-        if roofs is not None:
-            summary = summarize(summary.recording, roofs)
-    elif isinstance(recording_or_summary, Recording):
-        summary = summarize(recording_or_summary, roofs)
-    else:
-        raise TypeError(
-            "recording_or_summary must be a Recording or a Summary, got "
-            f"{type(recording_or_summary).__name__}"
-        )
+    summary = summary_of(recording_or_summary, roofs)
     return tuple(one for budget in summary.recording.budgets for one in _results(budget, summary))
 
 

@@ -183,3 +183,23 @@ def _call_rate(info: BrickInfo) -> tuple[float, float | None]:
     quarter, half, three = (percentile_ns(info.call_paces, p, first, last) for p in (25, 50, 75))
     spread = metrics.share(three - quarter, half) if calls >= MIN_CALLS_OF_A_SPREAD else None
     return metrics.gflops(10**9, half), spread
+
+
+def summary_of(recording_or_summary: Recording | Summary, roofs: Roofs | None = None) -> Summary:
+    """Return what is to be diagnosed, held against other roofs where some are given.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of another type.
+    """
+    if isinstance(recording_or_summary, Recording):
+        return summarize(recording_or_summary, roofs)
+    if not isinstance(recording_or_summary, Summary):
+        raise TypeError(
+            "recording_or_summary must be a Recording or a Summary, got "
+            f"{type(recording_or_summary).__name__}"
+        )
+    if roofs is None:
+        return recording_or_summary
+    return summarize(recording_or_summary.recording, roofs)

@@ -307,6 +307,7 @@ cdef class CallRecorder:
             else:
                 hook.method_place[0] = hook.method
         IN_PLACE = []
+        IS_LIBRARY.clear()          # with all recorders that know code by its address
         return 0
 
     cdef object known_site(self, tuple key):
