@@ -124,19 +124,26 @@ def _slowest_cells(one: slowest_tiles.SlowestTile) -> list[Cell]:
     return [Cell(name_text(name)), *cells]
 
 
-_CATEGORY_COLUMNS = tuple(
-    Column(title.strip(), meaning, number=side == "right")
-    for (title, side), meaning in zip(
-        category_cells.CATEGORY_COLUMNS,
-        (
-            "What the time is for, as bricks or those around them declare.",
-            "Calls of its bricks that are inside none of the category.",
-            "Wall time of the calling threads in its bricks, outside of bricks inside; measured.",
-            "That over the sum of all.",
-            "The bricks that the time was spent in.",
-        ),
-        strict=True,
+def _columns(heads: Sequence[tuple[str, str]], *meanings: str) -> tuple[Column, ...]:
+    """Return the columns of a table of text, with what each means."""
+    return tuple(
+        Column(title.strip(), meaning, number=side == "right")
+        for (title, side), meaning in zip(heads, meanings, strict=True)
     )
+
+
+def _cells(shown: Sequence[str], *values: float | None) -> list[Cell]:
+    """Return the cells of a row of text, with the numbers that they show."""
+    return [Cell(name_text(text.strip()), one) for text, one in zip(shown, values, strict=True)]
+
+
+_CATEGORY_COLUMNS = _columns(
+    category_cells.CATEGORY_COLUMNS,
+    "What the time is for, as bricks or those around them declare.",
+    "Calls of its bricks that are inside none of the category.",
+    "Wall time of the calling threads in its bricks, outside of bricks inside; measured.",
+    "That over the sum of all.",
+    "The bricks that the time was spent in.",
 )
 
 
@@ -145,27 +152,17 @@ def categories_table(shares: Sequence[CategoryShare]) -> Markup:
     rows = []
     for share in shares:
         values = (None, float(share.calls), float(share.self_ns), share.share, None)
-        shown = category_cells.category_cells(share)
-        cells = [
-            Cell(name_text(text.strip()), one) for text, one in zip(shown, values, strict=True)
-        ]
-        rows.append((None, cells))
+        rows.append((None, _cells(category_cells.category_cells(share), *values)))
     return table("Time by category", _CATEGORY_COLUMNS, rows)
 
 
-_BUDGET_COLUMNS = tuple(
-    Column(title.strip(), meaning, number=side == "right")
-    for (title, side), meaning in zip(
-        category_cells.BUDGET_COLUMNS,
-        (
-            "The brick or category that is limited.",
-            "Time of a call, rate of the median call, or rate over the attainable one.",
-            "The most time, or the least rate, as the program declares.",
-            "What the run took or reached; measured.",
-            "Whether the limit was kept; it cannot be told where something is not known.",
-        ),
-        strict=True,
-    )
+_BUDGET_COLUMNS = _columns(
+    category_cells.BUDGET_COLUMNS,
+    "The brick or category that is limited.",
+    "Time of a call, rate of the median call, or rate over the attainable one.",
+    "The most time, or the least rate, as the program declares.",
+    "What the run took or reached; measured.",
+    "Whether the limit was kept; it cannot be told where something is not known.",
 )
 
 
@@ -174,10 +171,7 @@ def budgets_table(results: Sequence[BudgetResult]) -> Markup:
     rows = []
     for result in results:
         values = (None, None, result.allowed, result.reached, None)
-        shown = category_cells.budget_cells(result)
-        cells = [
-            Cell(name_text(text.strip()), one) for text, one in zip(shown, values, strict=True)
-        ]
+        cells = _cells(category_cells.budget_cells(result), *values)
         rows.append((None, cells))
     return table("Budgets", _BUDGET_COLUMNS, rows)
 
